@@ -1,0 +1,1 @@
+"""Benchmarks of minitorch against PyTorch: `python -m benchmarks.run`."""

@@ -1,0 +1,87 @@
+"""Inside a measured process: `python -m benchmarks.child PROGRAM ARGUMENTS...` prints JSON.
+
+Imports stay few here, because `first_step` is timed from the start of the process.
+"""
+
+import gc
+import importlib
+import json
+import sys
+import time
+
+from benchmarks.cases import BY_NAME
+
+
+def resident(field: str = "VmRSS") -> float:
+    """Memory in MiB: VmRSS is resident now, VmHWM the most so far (Linux)."""
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+def imported(framework):
+    began = time.perf_counter()
+    importlib.import_module(framework)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "heavy": sum(name in sys.modules for name in ("torch", "numba"))}
+
+
+def first_step(framework, case, started):
+    """Seconds since `started`, the wall-clock time at which the parent started this process."""
+    T = importlib.import_module(framework)
+    T.manual_seed(0)
+    float(BY_NAME[case].make(T)().detach().sum())
+    return {"seconds": time.time() - float(started), "peak": resident("VmHWM")}
+
+
+def compiled(framework, case):
+    """Kernels compiled for the first step; a helper compiled on a kernel's way is part of it."""
+    from numba.core import event
+
+    with event.install_recorder("numba:compile") as recorder:
+        first_step(framework, case, 0)
+    depth = kernels = 0
+    seconds = 0.0
+    for when, what in recorder.buffer:
+        if what.is_end:
+            depth -= 1
+        if depth == 0:
+            kernels += what.is_start
+            seconds += -when if what.is_start else when
+        if what.is_start:
+            depth += 1
+    return {"kernels": kernels, "seconds": seconds}
+
+
+def steps(framework, case, count):
+    """Growth of resident memory after the first tenth, with the garbage collector off."""
+    gc.disable()
+    T = importlib.import_module(framework)
+    step = BY_NAME[case].make(T)
+    count = int(count)
+    for _ in range(count // 10):
+        step()
+    before = resident()
+    for _ in range(count - count // 10):
+        step()
+    return {"growth": resident() - before}
+
+
+def chain(framework, length):
+    T = importlib.import_module(framework)
+    x = T.ones(1, requires_grad=True)
+    (x * 1.0).backward()
+    x.grad = None
+    began = time.perf_counter()
+    y = x
+    for _ in range(int(length)):
+        y = y * 1.0
+    y.backward()
+    del y
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "error": abs(float(x.grad) - 1), "peak": resident("VmHWM")}
+
+
+if __name__ == "__main__":
+    program, *arguments = sys.argv[1:]
+    print(json.dumps(globals()[program](*arguments)))

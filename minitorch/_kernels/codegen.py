@@ -1,0 +1,274 @@
+"""From a scalar formula to compiled loops.
+
+A `Formula` is one plain Python function over the vocabulary of `scalar.py`. Its text is pasted into one of the loop
+templates below, with every float literal typed (a bare `1.0` would turn float32 arithmetic into float64: 1.7 times
+slower on a CPU, far worse on a GPU), and the result is a source file that `cache.load` keeps on disk, for Numba to find
+its machine code again and for a reader to open.
+"""
+
+import ast
+import linecache
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from . import cache, scalar
+
+PRELUDE = '''import math
+import numpy as np
+from numba import njit
+from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, floor, ceil, trunc,
+                  isnan)
+absolute = abs
+arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
+@njit
+def where(c, a, b):
+    return a if c else b
+@njit
+def maximum(a, b):
+    return a if a > b or a != a else b
+@njit
+def minimum(a, b):
+    return a if a < b or a != a else b
+'''
+
+# one flat loop: every array contiguous and of one shape, but those in `scalars`, which hold one element
+FLAT = '''@njit({options})
+def kernel({params}, dest):
+    {setup}
+    flat_dest = dest.reshape(-1)
+    for i in range(flat_dest.size):
+        {loads}
+        {body}
+        flat_dest[i] = {result}
+'''
+
+# the same formula, summed into a 0-dim dest: the gradient of a number-like operand in one loop
+TOTAL = '''@njit({options})
+def kernel({params}, dest):
+    {setup}
+    total = T(0)
+    for i in range(flat_{first}.size):
+        {loads}
+        {body}
+        total += {result}
+    dest[()] = total
+'''
+
+# four merged dimensions, strides counted in elements (0 where an operand is broadcast), each array as the 1-D window of
+# memory that it spans: rank and layout cost no further compilation
+STRIDED = '''@njit({options})
+def kernel({params}, dest, n, s):
+    {setup}
+    for i0 in range(n[0]):
+        for i1 in range(n[1]):
+            for i2 in range(n[2]):
+                for i3 in range(n[3]):
+                    {loads}
+                    {body}
+                    dest[i0 * s[{last}, 0] + i1 * s[{last}, 1] + i2 * s[{last}, 2] + i3 * s[{last}, 3]] = {result}
+'''
+
+# every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
+WHOLE = '''@njit({options})
+def kernel(x_, dest):
+    T = dest.dtype.type
+    A = {accumulator}
+    flat_x = x_.reshape(-1)
+    n = flat_x.size
+    a = {init}
+    for i in range(n):
+        x = A(flat_x[i])
+        a = {step}
+    dest[()] = {finish}
+'''
+
+# the middle of (outer, n, inner) into (outer, inner); with an inner dimension whole rows are taken at a time, in `scratch`
+PARTS = '''@njit({options})
+def kernel(x_, dest, scratch):
+    T = dest.dtype.type
+    A = {accumulator}
+    outer, n, inner = x_.shape
+    for o in range(outer):
+        if inner == 1:
+            k = 0
+            a = {init}
+            for i in range(n):
+                x = A(x_[o, i, 0])
+                a = {step}
+            dest[o, 0] = {finish}
+        else:
+            for k in range(inner):
+                scratch[k] = {init}
+            for i in range(n):
+                for k in range(inner):
+                    x = A(x_[o, i, k])
+                    a = scratch[k]
+                    scratch[k] = {step}
+            for k in range(inner):
+                a = scratch[k]
+                dest[o, k] = {finish}
+'''
+
+
+class _TypeLiterals(ast.NodeTransformer):
+    """1.0 -> T(1.0)."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, float):
+            return ast.copy_location(ast.Call(ast.Name("T"), [node], []), node)
+        return node
+
+
+class Formula:
+    """One scalar formula and the loops made of it, each built when first asked for.
+
+    `arrays` are its positional parameters, one element of each per call; `scalars` its keyword-only ones, numbers that are
+    the same for every element and take the computation's dtype.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        code = function.__code__
+        self.code, self.name = code, function.__name__
+        # the NumPy meaning; in the table itself `exp` is a record
+        self.function = FunctionType(code, vars(scalar), function.__name__)
+        self.function.__kwdefaults__ = function.__kwdefaults__
+        count = code.co_argcount
+        self.arrays = code.co_varnames[:count]
+        self.scalars = code.co_varnames[count : count + code.co_kwonlyargcount]
+        self.params = self.arrays + self.scalars
+        self.words = frozenset(code.co_names)
+        self._kernels: dict[Any, Callable[..., None]] = {}
+
+    def definition(self) -> ast.FunctionDef:
+        """The formula's syntax tree, read from its source file."""
+        code = self.code
+        lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+        if not lines:
+            raise RuntimeError(
+                f"formula {self.name}: its source cannot be read from {code.co_filename!r}; define it in a file"
+            )
+        body = next(i for i, line in enumerate(lines) if line.startswith("def ")) + 1
+        end = body
+        while end < len(lines) and (lines[end][0].isspace() or lines[end].startswith(")")):
+            end += 1
+        tree = ast.parse("".join(lines[:end])).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        return tree
+
+    def statements(self) -> tuple[list[str], str]:
+        """The lines before the return, and the returned expression, literals typed."""
+        body = self.definition().body
+        if isinstance(body[0], ast.Expr):
+            body = body[1:]
+        *before, last = [ast.unparse(_TypeLiterals().visit(s)) for s in body]
+        return before, last.removeprefix("return ")
+
+    def lone_call(self) -> tuple[str, tuple[str, ...]] | None:
+        """(NumPy function, arguments) if the formula is a single NumPy call, else None.
+
+        NumPy without `out=` takes 205 ns with its result, an empty array and a compiled loop 310.
+        """
+        *before, last = self.definition().body
+        if before and not isinstance(before[0], ast.Expr):
+            return None
+        assert isinstance(last, ast.Return) and last.value is not None
+        e = last.value
+        if isinstance(e, ast.BinOp | ast.UnaryOp | ast.Compare):
+            operands = (
+                [e.operand] if isinstance(e, ast.UnaryOp)
+                else [e.left, e.comparators[0] if isinstance(e, ast.Compare) else e.right]
+            )  # fmt: skip
+            operation = e.ops[0] if isinstance(e, ast.Compare) else e.op
+            name = _UFUNC[type(operation).__name__]
+        elif isinstance(e, ast.Call) and isinstance(e.func, ast.Name):
+            operands, name = e.args, e.func.id
+        else:
+            return None
+        if name not in _NUMPY_NAMES or not all(
+            isinstance(a, ast.Name) and a.id in self.arrays for a in operands
+        ):
+            return None
+        return name, tuple(a.id for a in operands)  # type: ignore[attr-defined]
+
+    @property
+    def transcendental(self) -> bool:
+        """Whether NumPy's vectorised functions beat a compiled loop on large arrays (Numba has no vector exp)."""
+        return bool(self.words & _SLOW_IN_LOOPS)
+
+    def flat(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
+        """kernel(*arrays, *numbers, dest) over contiguous arrays of one shape; those named in `scalars` are 0-dim."""
+        return self._build("flat", FLAT, scalars)
+
+    def total(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
+        """kernel(*arrays, *numbers, dest): the sum over all elements, into a 0-dim dest."""
+        return self._build("total", TOTAL, scalars)
+
+    def strided(self) -> Callable[..., None]:
+        """kernel(*windows, *numbers, dest window, sizes, strides): see `_kernels/cpu/strided.py`."""
+        return self._build("strided", STRIDED, ())
+
+    def _build(self, variant: str, template: str, scalars: tuple[str, ...]) -> Callable[..., None]:
+        try:
+            return self._kernels[variant, scalars]
+        except KeyError:
+            pass
+        text = self.source(variant, template, scalars)
+        kernel = cache.load(f"{self.name}_{variant}", text).kernel
+        self._kernels[variant, scalars] = kernel
+        return kernel
+
+    def source(self, variant: str, template: str = FLAT, scalars: tuple[str, ...] = ()) -> str:
+        """The text of the generated file."""
+        first = next(a for a in self.arrays if a not in scalars)
+        before, result = self.statements()
+        setup = [f"T = {first}_.dtype.type"] + [f"{s} = T({s}_)" for s in self.scalars]
+        loads = []
+        for position, a in enumerate(self.arrays):
+            if variant == "strided":
+                offset = " + ".join(f"i{d} * s[{position}, {d}]" for d in range(4))
+                loads.append(f"{a} = {a}_[{offset}]")
+            elif a in scalars:
+                setup.append(f"{a} = {a}_[()]")
+            else:
+                setup.append(f"flat_{a} = {a}_.reshape(-1)")
+                loads.append(f"{a} = flat_{a}[i]")
+        return PRELUDE + template.format(
+            options=cache.OPTIONS,
+            params=", ".join(p + "_" for p in self.params),
+            first=first,
+            last=len(self.arrays),
+            setup="; ".join(setup),
+            loads="; ".join(loads),
+            body="; ".join(before) or "pass",
+            result=result,
+        )
+
+
+_UFUNC = {
+    "Add": "add", "Sub": "subtract", "Mult": "multiply", "Div": "divide", "Pow": "power", "FloorDiv": "floor_divide",
+    "Mod": "remainder", "USub": "negative", "Invert": "invert", "BitAnd": "bitwise_and", "BitOr": "bitwise_or",
+    "BitXor": "bitwise_xor", "Eq": "equal", "NotEq": "not_equal", "Lt": "less", "LtE": "less_equal", "Gt": "greater",
+    "GtE": "greater_equal",
+}  # fmt: skip
+_SLOW_IN_LOOPS = frozenset("exp exp2 expm1 log log1p log2 log10 sin cos tan sinh cosh tanh".split())
+_NUMPY_NAMES = frozenset(_UFUNC.values()) | _SLOW_IN_LOOPS | frozenset(
+    "arcsin arccos arctan arctan2 sqrt floor ceil trunc maximum minimum fmod absolute".split()
+)  # fmt: skip
+
+
+def reduction(
+    name: str, init: str, step: str, finish: str, *, accumulator: str | None, whole: bool
+) -> Callable[..., None]:
+    """The loop of a reduction: kernel(x, dest), or kernel(x, dest, scratch) for a part of the dimensions.
+
+    `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an `init` of
+    "first" is the first element. `accumulator` is the type that `a` has, by default the result's. Sums of floats take
+    float64: right to the last bit of a float32 in any order, so LLVM may reorder them, at the speed of memory.
+    """
+    start = ("A(flat_x[0])" if whole else "A(x_[o, 0, k])") if init == "first" else f"A({init})"
+    text = PRELUDE + (WHOLE if whole else PARTS).format(
+        options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
+        accumulator=accumulator or "T", init=start, step=step, finish=finish,
+    )  # fmt: skip
+    return cache.load(f"{name}_{'whole' if whole else 'parts'}", text).kernel

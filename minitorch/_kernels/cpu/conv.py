@@ -1,0 +1,495 @@
+"""2-D convolution and its gradients: one vector microkernel driven by tables of offsets.
+
+Every product here has the form
+
+    tile[i, lane] = sum over q of vectors[q, lane] * x[bases[i] + offsets[q]]
+
+forward:          i = output pixel, q = filter tap (channel, row, column), lane = output channel
+input gradient:   i = input pixel,  q = tap of the flipped filter,         lane = input channel
+weight gradient:  i = filter tap,   q = output pixel,                      lane = output channel
+
+so stride, padding and dilation live in the tables and no im2col buffer exists.  Lanes run over
+channels, not pixels, because channel counts are multiples of the vector length far more often
+than image widths are.  `bases` and `offsets` point into a zero-padded copy of one image.
+
+Float arrays take this route; integers, which torch wraps around, take plain NumPy.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import config, njit, types
+from numba.extending import intrinsic
+
+# Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
+# machines, so what this one has must not decide.
+_named = config.CPU_NAME is not None or config.CPU_FEATURES is not None
+_features = {} if _named else binding.get_host_cpu_features()
+# Registers decide the tile: 6 rows x 2 vectors leave 4 of 16 AVX2 registers for operands, and
+# 12 x 2 leave 8 of 32 under AVX-512.
+if _features.get("avx512f"):
+    VECTOR_BYTES, TILE = 64, 12
+elif _features.get("avx2"):
+    VECTOR_BYTES, TILE = 32, 6
+else:
+    VECTOR_BYTES, TILE = 16, 6
+VECTORS = 2
+# Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
+# transpose that follows it, and so do the gradient's before it.
+BLOCK = 240
+# Packed weights of this many taps stay in L1 while a block of pixels is done.
+TAPS = 256
+
+
+def _lanes(dtype):
+    return VECTORS * VECTOR_BYTES // dtype.itemsize
+
+
+@intrinsic
+def _tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0):
+    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], see above."""
+    at = types.intp
+    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at)
+
+    def codegen(context, builder, signature, args):
+        def pointer(k):
+            data = _data(context, builder, signature.args[k], args[k])
+            return builder.gep(data, [args[k + 1]])
+
+        ends = [pointer(k) for k in (0, 2, 4, 6, 9, 12)]
+        _emit_tile(builder, vectors.dtype.bitwidth // 8, *ends, args[8], args[11])
+        return context.get_dummy_value()
+
+    return types.void(*arrays), codegen
+
+
+def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count, step):
+    """Emit the sum over q with TILE x VECTORS accumulators held in registers."""
+    wide, size = ir.IntType(64), VECTOR_BYTES // itemsize
+    vector = ir.VectorType(vectors.type.pointee, size)
+    # fmuladd, not fma: without the instruction the latter becomes a library call.
+    kind = ir.FunctionType(vector, [vector] * 3)
+    name = f"llvm.fmuladd.v{size}f{itemsize * 8}"
+    multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+    def index(table, i):
+        return builder.zext(builder.load(builder.gep(table, [i])), wide)
+
+    def splat(value):
+        hole = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(hole, value, wide(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
+        return builder.shuffle_vector(one, hole, zeros)
+
+    cells = [(i, j * size) for i in range(TILE) for j in range(VECTORS)]
+    rows = [builder.gep(x, [index(bases, wide(i))]) for i in range(TILE)]
+    first = [wide(0), vectors]
+    for i, lane in cells:
+        place = builder.add(builder.mul(step, wide(i)), wide(lane))
+        first.append(_load(builder, start, place, vector, itemsize))
+    before = builder.block
+    loop = builder.append_basic_block("tile.loop")
+    after = builder.append_basic_block("tile.done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    q, here, *sums = (builder.phi(value.type) for value in first)
+    columns = [_load(builder, here, wide(j * size), vector, itemsize) for j in range(VECTORS)]
+    shift = index(offsets, q)
+    values = [splat(builder.load(builder.gep(row, [shift]))) for row in rows]
+    new = [
+        builder.call(multiply_add, [values[i], columns[lane // size], total])
+        for (i, lane), total in zip(cells, sums, strict=True)
+    ]
+    following = [builder.add(q, wide(1)), builder.gep(here, [wide(VECTORS * size)]), *new]
+    for phi, value, update in zip([q, here, *sums], first, following, strict=True):
+        phi.add_incoming(value, before)
+        phi.add_incoming(update, loop)
+    builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
+    builder.position_at_end(after)
+    for (i, lane), value in zip(cells, new, strict=True):
+        _store(builder, value, dest, wide(i * VECTORS * size + lane), itemsize)
+
+
+def _data(context, builder, kind, array):
+    # Here and not above: a process that finds its kernels on disk never needs this module.
+    from numba.np.arrayobj import make_array
+
+    return make_array(kind)(context, builder, array).data
+
+
+def _load(builder, array, place, vector, itemsize):
+    pointer = builder.bitcast(builder.gep(array, [place]), vector.as_pointer())
+    return builder.load(pointer, align=itemsize)
+
+
+def _store(builder, value, array, place, itemsize):
+    pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
+    builder.store(value, pointer, align=itemsize)
+
+
+@intrinsic
+def _transpose(typingctx, source, s0, step, dest, d0, dest_step):
+    """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector."""
+    itemsize = source.dtype.bitwidth // 8
+    size = VECTOR_BYTES // itemsize
+
+    def codegen(context, builder, signature, args):
+        wide = ir.IntType(64)
+        read, write = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3))
+        vector = ir.VectorType(read.type.pointee, size)
+
+        def place(start, step, i):
+            return builder.add(start, builder.mul(step, wide(i)))
+
+        rows = [
+            _load(builder, read, place(args[1], args[2], i), vector, itemsize)
+            for i in range(size)
+        ]
+        # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
+        for _ in range(size.bit_length() - 1):
+            rows = [
+                builder.shuffle_vector(rows[i // 2], rows[i // 2 + size // 2], _zip(size, i % 2))
+                for i in range(size)
+            ]
+        for i, row in enumerate(rows):
+            _store(builder, row, write, place(args[4], args[5], i), itemsize)
+        return context.get_dummy_value()
+
+    at = types.intp
+    return types.void(source, at, at, dest, at, at), codegen
+
+
+def _zip(size, half):
+    """The shuffle that interleaves the lower or upper halves of two vectors."""
+    first = half * size // 2
+    lanes = [first + k // 2 + k % 2 * size for k in range(size)]
+    return ir.Constant(ir.VectorType(ir.IntType(32), size), lanes)
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _pad(x, n, padded, image, corner):
+    """Copy x[n] into the interior of padded[image], whose border is zero."""
+    for c in range(x.shape[1]):
+        for h in range(x.shape[2]):
+            for w in range(x.shape[3]):
+                padded[image, c, corner[0] + h, corner[1] + w] = x[n, c, h, w]
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0, lanes):
+    """dest[d0 + (o, t), lane] = source[start + o * outer_step + lane * step + table[t]]."""
+    count = t1 - t0
+    square = lanes // VECTORS
+    full = 0
+    if count >= square and table[t1 - 1] - table[t0] == count - 1:
+        full = used // square * square
+    for o in range(outer):
+        row = d0 + o * count * lanes
+        base = start + o * outer_step
+        for lane in range(0, full, square):
+            for t in range(0, count, square):
+                t = min(t, count - square)
+                at = base + lane * step + table[t0] + t
+                _transpose(source, at, step, dest, row + t * lanes + lane, lanes)
+        for lane in range(full, lanes):
+            for t in range(count):
+                at = base + lane * step + table[t0 + t]
+                dest[row + t * lanes + lane] = source[at] if lane < used else 0
+
+
+@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
+    """dest[start + lane * step + table[t]] = source[s0 + (t, lane)]."""
+    count = t1 - t0
+    square = lanes // VECTORS
+    full = 0
+    if count >= square and table[t1 - 1] - table[t0] == count - 1:
+        full = used // square * square
+    for lane in range(0, full, square):
+        for t in range(0, count, square):
+            t = min(t, count - square)
+            at = start + lane * step + table[t0] + t
+            _transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
+    for lane in range(full, used):
+        for t in range(count):
+            dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _correlate(x, padded, copies, corner, w, steps, bias, plan, weights, tile, out, sizes):
+    """out[n, k, where[p]] = bias[k] + sum over t of w[k, t] * x[n, bases[p] + offsets[t]].
+
+    One block of lanes at a time over all pixels; in chunks of taps, of which the packed weights
+    stay in L1 over a block of pixels.
+    """
+    bases, offsets, where, filter_taps = plan
+    group_step, lane_step, outer, outer_step = steps
+    groups, channels, lanes, area, inputs = sizes
+    source = padded.reshape(-1)
+    # Not a bare 0: Numba would compile the helpers once more for a literal.
+    zero, pixels, taps = np.intp(0), where.size, offsets.size
+    blocks = (channels + lanes - 1) // lanes
+    for block in range(groups * blocks):
+        group, k = block // blocks, block % blocks * lanes
+        _pack(
+            w, group * group_step + k * lane_step, lane_step, min(lanes, channels - k),
+            outer, outer_step, filter_taps, zero, filter_taps.size,
+            weights, block * taps * lanes, lanes,
+        )  # fmt: skip
+    for n in range(x.shape[0]):
+        image = n * groups
+        if copies:
+            image = 0
+            _pad(x, n, padded, zero, corner)
+        for block in range(groups * blocks):
+            group, k = block // blocks, block % blocks * lanes
+            x0 = (image + group) * inputs
+            d0 = ((n * groups + group) * channels + k) * area
+            for p0 in range(0, pixels, BLOCK):
+                p1 = min(p0 + BLOCK, pixels)
+                start, s0, step = bias, block * lanes, 0
+                for t in range(0, taps, TAPS):
+                    v0 = (block * taps + t) * lanes
+                    for p in range(p0, p1, TILE):
+                        at = p - p0
+                        _tile(
+                            weights, v0, source, x0, bases, p, offsets, t, min(TAPS, taps - t),
+                            start, s0 + at * step, step, tile, at * lanes,
+                        )  # fmt: skip
+                    start, s0, step = tile, 0, lanes
+                _unpack(
+                    tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area
+                )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _correlate_weights(x, padded, copies, corner, g, plan, packed, sums, dw, sizes):
+    """dw[k, t] = sum over n, p of g[n, k, p] * x[n, bases[t] + offsets[p]].
+
+    In blocks of at most BLOCK pixels, of several images where one has fewer, so that the packed
+    gradient stays in L1 over all taps.
+    """
+    bases, offsets, identity = plan
+    groups, channels, lanes, pixels, taps, inputs = sizes
+    source = padded.reshape(-1)
+    # Not a bare 0: Numba would compile the helpers once more for a literal.
+    zero, images = np.intp(0), offsets.size // pixels
+    span = pixels if images > 1 else BLOCK
+    blocks = (channels + lanes - 1) // lanes
+    for n in range(0, x.shape[0], images):
+        many = min(images, x.shape[0] - n)
+        image = n * groups
+        if copies:
+            image = 0
+            for i in range(many):
+                _pad(x, n + i, padded, i, corner)
+        for block in range(groups * blocks):
+            group, k = block // blocks, block % blocks * lanes
+            for p0 in range(0, pixels, span):
+                p1 = min(p0 + span, pixels)
+                _pack(
+                    g, ((n * groups + group) * channels + k) * pixels, pixels,
+                    min(lanes, channels - k), many, groups * channels * pixels,
+                    identity, p0, p1, packed, zero, lanes,
+                )  # fmt: skip
+                for t in range(0, taps, TILE):
+                    at = (block * bases.size + t) * lanes
+                    _tile(
+                        packed, 0, source, (image + group) * inputs, bases, t, offsets, p0,
+                        many * (p1 - p0), sums, at, lanes, sums, at,
+                    )  # fmt: skip
+    for block in range(groups * blocks):
+        group, k = block // blocks, block % blocks * lanes
+        _unpack(
+            sums, block * bases.size * lanes, min(lanes, channels - k), lanes,
+            identity, zero, taps, dw, (group * channels + k) * taps, taps,
+        )  # fmt: skip
+
+
+def conv2d(x, w, bias, stride, padding, dilation, groups, out):
+    """out[n, k, i, j] = bias[k] + sum over c, r, s of w[k, c, r, s] * x[n, c, i', j'].
+
+    Where i' = i * stride[0] - padding[0] + r * dilation[0], j' alike, c runs over k's group, and
+    `bias` may be None.  x (N, C, H, W), w (K, C / groups, R, S), out (N, K, OH, OW); any strides.
+    """
+    if out.dtype.kind != "f" or out.size == 0 or w.size == 0:
+        _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out)
+        return
+    size = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
+    pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
+    plan = _filled(pixels), taps, _identity(pixels.size), _identity(taps.size)
+    steps = w.size // groups, taps.size, 1, 0
+    _write(x, size, padding, w, steps, groups, bias, [plan], out)
+
+
+def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
+    """dx[n, c, i', j'] = sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], indices as in conv2d.
+
+    Input pixels at the same place within the stride meet the same taps, so each such phase is a
+    correlation of g without stride.
+    """
+    if dx.size == 0 or w.size == 0 or g.size == 0:
+        dx.fill(0)
+        return
+    area, outer = w.shape[2] * w.shape[3], w.shape[0] // groups
+    size, corner, plans = _phases(
+        outer, w.shape[2:], g.shape[2:], dx.shape[2:], stride, padding, dilation
+    )
+    if len(plans) < stride[0] * stride[1]:
+        dx.fill(0)
+    steps = w.size // groups, area, outer, w.shape[1] * area
+    _write(g, size, corner, w, steps, groups, None, plans, dx)
+
+
+def conv2d_backward_weight(g, x, stride, padding, dilation, groups, dw):
+    """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], indices as in conv2d."""
+    if dw.size == 0 or g.size == 0:
+        dw.fill(0)
+        return
+    g, x, dest = _whole(g), _whole(x), _whole(dw)
+    lanes, channels = _lanes(dw.dtype), g.shape[1] // groups
+    size = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
+    pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
+    images = min(len(x), max(1, BLOCK // pixels.size))
+    padded = _workspace(x, images, size)
+    offsets = _spread(pixels, images, x.shape[1] * size[0] * size[1])
+    plan = _filled(taps), offsets, _identity(max(pixels.size, taps.size))
+    packed = np.empty(max(BLOCK, images * pixels.size) * lanes, dw.dtype)
+    sums = np.zeros(groups * -(-channels // lanes) * plan[0].size * lanes, dw.dtype)
+    sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
+    gradient, copies = g.reshape(-1), padded is not x
+    _correlate_weights(
+        x, padded, copies, padding, gradient, plan, packed, sums, dest.reshape(-1), sizes
+    )
+    if dest is not dw:
+        dw[...] = dest
+
+
+def conv2d_backward_bias(g, db):
+    """db[k] = sum over n, i, j of g[n, k, i, j]."""
+    np.sum(g.sum(axis=(2, 3)), axis=0, out=db)
+
+
+def _write(x, size, corner, w, steps, groups, bias, plans, out):
+    """Run _correlate once per plan into out, over copies where an array is not contiguous."""
+    x, w, dest = _whole(x), _whole(w), _whole(out)
+    lanes, channels = _lanes(out.dtype), out.shape[1] // groups
+    padded = _workspace(x, 1, size)
+    tile = np.empty((BLOCK + TILE) * lanes, out.dtype)
+    start = np.zeros((groups, -(-channels // lanes) * lanes), out.dtype)
+    if bias is not None:
+        start[:, :channels] = bias.reshape(groups, -1)
+    sizes = groups, channels, lanes, out.shape[2] * out.shape[3], padded[0].size // groups
+    ends = w.reshape(-1), steps, start.reshape(-1)
+    copies = padded is not x
+    for plan in plans:
+        weights = np.empty(start.size * plan[1].size, out.dtype)
+        _correlate(
+            x, padded, copies, corner, *ends, plan, weights, tile, dest.reshape(-1), sizes
+        )
+    if dest is not out:
+        out[...] = dest
+
+
+def _whole(array):
+    """The array itself if C-contiguous, aligned and writeable: other flags would compile anew."""
+    return array if array.flags.carray else array.copy(order="C")
+
+
+def _workspace(x, images, size):
+    """Room for `images` padded images, or x itself where nothing is to be padded."""
+    if x.shape[2:] == tuple(size):
+        return x
+    return np.zeros((images, x.shape[1], *size), x.dtype)
+
+
+def _grid(rows, columns, width):
+    return (rows[:, None] * width + columns).ravel().astype(np.uint32)
+
+
+def _spread(offsets, count, step):
+    """The offsets repeated for each of `count` planes that lie `step` apart."""
+    return _grid(np.arange(count), np.asarray(offsets, np.int64)[None], step)
+
+
+def _filled(bases):
+    """Bases up to a whole number of tiles: the surplus repeats the last and is never read."""
+    return np.concatenate([bases, np.full(-bases.size % TILE, bases[-1])])
+
+
+@lru_cache(maxsize=64)
+def _identity(size):
+    return np.arange(size, dtype=np.uint32)
+
+
+@lru_cache(maxsize=64)
+def _windows(filters, size, outputs, stride, dilation):
+    """Offsets of the output pixels' corners in a padded image, and of the taps from a corner."""
+    channels, *taps = filters
+    corners = (np.arange(n) * step for n, step in zip(outputs, stride, strict=True))
+    reach = (np.arange(n) * step for n, step in zip(taps, dilation, strict=True))
+    taps = _grid(*reach, size[1])
+    return _grid(*corners, size[1]), _spread(taps, channels, size[0] * size[1])
+
+
+@lru_cache(maxsize=64)
+def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
+    """Size and corner of the padded gradient, and _correlate's plan per phase that has taps."""
+    axes = [
+        _axis_phases(*axis)
+        for axis in zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
+    ]
+    (height, top, rows), (width, left, columns) = axes
+    plans = []
+    for i, i_base, r, r_offset in rows:
+        for j, j_base, s, s_offset in columns:
+            if i.size * j.size * r.size * s.size:
+                offsets = _spread(_grid(r_offset, s_offset, width), channels, height * width)
+                bases = _filled(_grid(i_base, j_base, width))
+                where, filter_taps = _grid(i, j, inputs[1]), _grid(r, s, taps[1])
+                plans.append((bases, offsets, where, filter_taps))
+    return (height, width), (top, left), plans
+
+
+def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
+    """Along one axis: padded length, zeros before, and (inputs, bases, taps, offsets) per phase.
+
+    Input i meets tap r at output (i + padding - r * dilation) / stride where that is whole, which
+    is the difference of the two floors.
+    """
+    position = np.arange(inputs) + padding
+    reach = np.arange(taps) * dilation
+    most = reach[-1] // stride
+    before = max(0, most - padding // stride)
+    length = before + max(outputs, position[-1] // stride + 1)
+    phases = []
+    for phase in range(stride):
+        i = np.flatnonzero(position % stride == phase)
+        r = np.flatnonzero(reach % stride == phase)
+        bases = position[i] // stride + before - most
+        phases.append((i, bases, r, most - reach[r] // stride))
+    return int(length), int(before), phases
+
+
+def _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out):
+    """The sum of conv2d tap by tap, in arithmetic of out's dtype, which for integers wraps."""
+    rows, columns = (
+        (n - 1) * step + 1 for n, step in zip(out.shape[2:], stride, strict=True)
+    )
+    border = [(0, 0), *((n, n) for n in padding)]
+    channels, filters = w.shape[1], w.shape[0] // groups
+    out[...] = 0 if bias is None else bias[:, None, None]
+    for n in range(len(x)):
+        image = np.pad(x[n], border)
+        for k in range(0, w.shape[0], filters):
+            first = k // filters * channels
+            for r, s in np.ndindex(*w.shape[2:]):
+                top, left = r * dilation[0], s * dilation[1]
+                window = image[
+                    first : first + channels,
+                    top : top + rows : stride[0],
+                    left : left + columns : stride[1],
+                ]
+                product = w[k : k + filters, :, r, s] @ window.reshape(channels, -1)
+                out[n, k : k + filters] += product.reshape(filters, *out.shape[2:])

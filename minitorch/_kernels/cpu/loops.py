@@ -1,0 +1,110 @@
+"""Compiled formulas on NumPy arrays: which loop serves which arrays.
+
+The flat loop is compiled for contiguous arrays only, and Numba's own dispatch (in C) finds out whether they are: checking
+costs contiguous calls nothing. Arrays of other layouts, and broadcasting, go through the strided loop; a formula with
+exp or the like runs as NumPy calls above SMALL elements, where NumPy's vectorised functions win tenfold. Which route is
+taken depends on shapes and strides only: same call, same bits.
+"""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.codegen import Formula
+from minitorch._kernels.strided import restrided
+
+ndarray = np.ndarray
+
+
+class Loops:
+    """A formula's loops; `flat(*arrays, *numbers, dest)` is the one for contiguous arrays of one shape."""
+
+    def __init__(self, formula: Formula, small: int):
+        self.formula, self.small = formula, small
+        self.flat = for_contiguous(formula.flat(), self._any_layout)
+
+    def _any_layout(self, *args: Any) -> None:
+        count = len(self.formula.arrays)
+        self.strided(args[:count], args[count:-1], args[-1])
+
+    def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
+        """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
+        shape = np.broadcast_shapes(*[a.shape for a in arrays]) if out is None else out.shape
+        arrays = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays)
+        if self.formula.transcendental and np.prod(shape, dtype=object) > self.small:
+            with np.errstate(all="ignore"):
+                result = self.formula.function(*arrays, **dict(zip(self.formula.scalars, numbers, strict=True)))
+            if out is None:
+                return np.asarray(result, dtype)
+            out[...] = result
+            return out
+        dest = np.empty(shape, dtype) if out is None else out
+        self.strided(arrays, numbers, dest)
+        return dest
+
+    def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
+        """The loop over merged dimensions; more than four are taken in blocks."""
+        if not dest.size:
+            return
+        every = (*arrays, dest)
+        shape, strides = merged(dest.shape, [a.strides for a in every])
+        kernel = self.formula.strided()
+        outer, inner = shape[:-4], (1,) * (4 - len(shape[-4:])) + shape[-4:]
+        pad = 4 - len(shape[-4:])
+        steps = np.array(
+            [(0,) * pad + tuple(s // a.dtype.itemsize for s in st[len(outer) :])
+             for a, st in zip(every, strides, strict=True)], np.int64,
+        )  # fmt: skip
+        sizes = np.array(inner, np.int64)
+        for index in product(*map(range, outer)):
+            windows = []
+            for a, st, step in zip(every, strides, steps, strict=True):
+                offset = sum(i * s for i, s in zip(index, st, strict=False))
+                length = 1 + int(np.dot(sizes - 1, step))
+                windows.append(restrided(a, (length,), (a.dtype.itemsize,), offset))
+            kernel(*windows[:-1], *numbers, windows[-1], sizes, steps)
+
+
+def merged(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """Shape and strides with dimensions of size 1 dropped and neighbours that step alike joined."""
+    dims = [(n, [s[i] for s in strides]) for i, n in enumerate(shape) if n != 1]
+    joined: list[tuple[int, list[int]]] = []
+    for n, step in dims:
+        if joined and all(outer == inner * n for outer, inner in zip(joined[-1][1], step, strict=True)):
+            joined[-1] = joined[-1][0] * n, step
+        else:
+            joined.append((n, step))
+    return tuple(n for n, _ in joined), [tuple(s[k] for _, s in joined) for k in range(len(strides))]
+
+
+def for_contiguous(kernel: Any, otherwise: Callable[..., None]) -> Any:
+    """The dispatcher, sending arrays that are not contiguous to `otherwise`.
+
+    Numba asks `_compile_for_args` what to call for types that it has not met, which all strided arrays are as long as
+    none is compiled. That method is not documented: where it is missing, each call is checked instead, for 100 ns.
+    """
+    compile_for_args = getattr(kernel, "_compile_for_args", None)
+    if compile_for_args is None:
+        return lambda *args: (otherwise if any(map(is_strided, args)) else kernel)(*args)
+
+    def unmet_types(*args: Any, **kwargs: Any) -> Any:
+        return otherwise if any(map(is_strided, args)) else compile_for_args(*args, **kwargs)
+
+    kernel._compile_for_args = unmet_types
+    return kernel
+
+
+def is_strided(a: Any) -> bool:
+    return a.__class__ is ndarray and not a.flags.c_contiguous
+
+
+def total(formula: Formula) -> Any:
+    """The compiled loop kernel(*arrays, *numbers, dest): the formula summed over all elements into a 0-dim dest."""
+
+    def through_copies(*args: Any) -> None:
+        kernel(*[np.ascontiguousarray(a) if is_strided(a) else a for a in args])
+
+    kernel = for_contiguous(formula.total(), through_copies)
+    return kernel

@@ -1,0 +1,501 @@
+"""torch's CPU random numbers, bit for bit, from NumPy's Mersenne Twister.
+
+A sampler fills a C-contiguous array `out` and takes exactly the words from the stream that torch
+takes. Torch fills a tensor that is not contiguous in the order of its memory (dimensions sorted by
+falling stride), so the caller fills a scratch array in that order and copies; only `normal` also
+computes differently then (`contiguous=False`).
+
+How many 32-bit words one value costs (measured against torch 2.13 on x86 with AVX2):
+
+    uniform              1 for float16 and float32, 2 for float64
+    normal               2 for a pair of values below 16 values, which share a cached second one;
+                         from 16 on as uniform, and a tail shorter than 16 costs 16 more
+    randint, random_     1 below a range of 2**28, 2 from there on
+    bernoulli            2 for a number p and a float64 array p, 1 for other arrays
+    exponential, cauchy, geometric, log_normal, multinomial      2
+
+Torch on Intel processors hands bernoulli with a number p to MKL's own generator; here every machine
+gets the numbers of the other processors.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy import ndarray
+
+_CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
+_NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
+_SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
+_MASK53 = np.uint64((1 << 53) - 1)
+_WIDE_RANGE = 1 << 28  # from this range on torch spends 64 bits on an integer
+_WORDS = 624
+# the layout of torch.get_rng_state; torch neither reads nor writes x and rho
+_STATE = np.dtype("<u8, <i4, <i4, <u8, 624<u8, <f8, <f8, <f8, <i8, <f4, <i4")
+_STATE.names = (
+    "seed left seeded next words x next_double rho has_double next_float has_float".split()
+)
+
+
+class TorchStream:
+    """The engine of torch's CPU generator: 32-bit words, and the normal kept for the next call.
+
+    >>> stream = TorchStream(0)
+    >>> stream.raw32(2) % 10
+    array([4, 9], dtype=uint32)
+    """
+
+    def __init__(self, seed: int = 67280421310721):
+        self._bits = np.random.MT19937(0)
+        self._legacy = np.random.RandomState(self._bits)
+        self._generator = np.random.Generator(self._bits)
+        self.seed(seed)
+
+    def seed(self, seed: int) -> None:
+        """Start anew. All 64 bits are remembered, the low 32 seed the words."""
+        self.initial_seed = seed & 0xFFFFFFFFFFFFFFFF
+        self._legacy.seed(seed & 0xFFFFFFFF)
+        self._fresh = True
+        self.next_double: float | None = None
+        self.next_float: float | None = None
+
+    def raw32(self, n: int) -> ndarray:
+        """The next n words."""
+        self._fresh = self._fresh and n == 0
+        if n < _SMALL:
+            return self._bits.random_raw(n).astype(np.uint32)
+        return self._generator.integers(0, 1 << 32, n, np.uint32)
+
+    def raw64(self, n: int) -> ndarray:
+        """The next 2 n words as n 64-bit numbers, the earlier word on top."""
+        self._fresh = self._fresh and n == 0
+        if n < _SMALL:
+            pairs = self._bits.random_raw(2 * n)
+            return pairs[0::2] << np.uint64(32) | pairs[1::2]
+        return self._generator.integers(0, 1 << 64, n, np.uint64)
+
+    def state_bytes(self) -> ndarray:
+        """The 5056 bytes that torch.get_rng_state gives for this state."""
+        engine = self._bits.state["state"]
+        left, position = _WORDS + 1 - engine["pos"], 0 if self._fresh else engine["pos"]
+        words = (self.initial_seed, left, 1, position, engine["key"])
+        double = (0.0, self.next_double or 0.0, 0.0, self.next_double is not None)
+        single = (self.next_float or 0.0, self.next_float is not None)
+        return np.array([(*words, *double, *single)], _STATE).view(np.uint8)
+
+    def set_state_bytes(self, state: ndarray) -> None:
+        """Continue from bytes that torch.get_rng_state or `state_bytes` gave.
+
+        RuntimeError if they are not such a state; the stream is unchanged then.
+        """
+        if state.size != _STATE.itemsize:
+            raise RuntimeError(
+                f"Expected a CPUGeneratorImplState of size {_STATE.itemsize} "
+                f"but found the input RNG state size to be {state.size}"
+            )
+        fields = np.frombuffer(state.tobytes(), _STATE)[0]
+        left, position = int(fields["left"]), int(fields["next"])
+        if fields["seeded"] != 1 or not 0 < left <= _WORDS or position > _WORDS:
+            raise RuntimeError("Invalid mt19937 state")
+        self._bits.state = {
+            "bit_generator": "MT19937",
+            "state": {"key": fields["words"], "pos": _WORDS if left == 1 else position},
+        }
+        self._fresh = left == 1 and position == 0
+        self.initial_seed = int(fields["seed"])
+        self.next_double = float(fields["next_double"]) if fields["has_double"] else None
+        self.next_float = float(fields["next_float"]) if fields["has_float"] else None
+
+
+def _chunks(out):
+    flat = out.reshape(-1)
+    return [flat[i : i + _CHUNK] for i in range(0, flat.size, _CHUNK)]
+
+
+def _unit24(stream, n):
+    # in range signed and unsigned agree, and signed integers convert faster
+    unit = (stream.raw32(n) & np.uint32(0xFFFFFF)).view(np.int32).astype(np.float32)
+    unit *= np.float32(2.0**-24)
+    return unit
+
+
+def _unit53(stream, n):
+    return (stream.raw64(n) & _MASK53).view(np.int64) * 2.0**-53
+
+
+def _modulo(words, count):
+    # NumPy divides by a number with vector instructions, but takes remainders one by one
+    return words - words // count * count
+
+
+def _fma32(x, y, z):
+    """x * y + z with one rounding: torch's compiler fuses; float64 holds the product exactly."""
+    wide = np.multiply(x, y, dtype=np.float64)
+    wide += z
+    return wide.astype(np.float32)
+
+
+def _fma64(x, y, z):
+    """The same for float64 arrays x and numbers y, z, by Dekker's exact product and sum."""
+    y, z = float(y), float(z)
+    if y == 1.0:
+        return x + z
+    if z == 0.0:
+        return x * y
+    with np.errstate(invalid="ignore", over="ignore"):
+        product = x * y
+        total = product + z
+        x_high, x_low = _split(x)
+        y_high, y_low = _split(np.float64(y))
+        error = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
+        added = total - product
+        fused = total + ((product - (total - added)) + (z - added) + error)
+    return np.where(np.isfinite(fused), fused, total)  # near overflow the splitting itself fails
+
+
+def _store(part, values):
+    # torch's way from float64 to float16 leads over float32: two roundings
+    part[...] = values.astype(np.float32) if part.dtype == np.float16 else values
+
+
+def _split(x):
+    scaled = x * 134217729.0
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
+def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: float = 1.0) -> None:
+    """Fill a floating array with values from [low, high); what rounds up to high becomes low."""
+    unit, fma, work = _unit24, _fma32, np.float32
+    if out.dtype == np.float64:
+        unit, fma, work = _unit53, _fma64, np.float64
+    if low == 0.0 and high == 1.0 and out.dtype == work:
+        for part in _chunks(out):
+            part[...] = unit(stream, part.size)
+        return
+    start, stop = work(low), out.dtype.type(high)
+    with np.errstate(over="ignore"):
+        width = work(high) - start
+    for part in _chunks(out):
+        part[...] = fma(unit(stream, part.size), width, start)
+        part[part >= stop] = start
+
+
+def normal(
+    stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.0, contiguous: bool = True
+) -> None:
+    """Fill a floating array with normals; contiguous=False as torch fills other layouts."""
+    flat = out.reshape(-1)
+    n = flat.size
+    if n < 16 or not contiguous:
+        for part in _chunks(flat):
+            _store(part, _fma64(_normal_pairs(stream, part.size), std, mean))
+        return
+    unit = _unit53 if flat.dtype == np.float64 else _unit24
+    for begin in range(0, n, _NORMAL_CHUNK):
+        count = min(_NORMAL_CHUNK, n - begin)
+        rest = count % 16
+        whole = count - rest
+        # torch draws for the rest, then 16 anew for the last 16 places; for float16 only the latter
+        first = whole if flat.dtype == np.float16 else count
+        uniform = unit(stream, first + 16 if rest else first)
+        if rest:
+            uniform = np.concatenate((uniform[:whole], uniform[-16:]))
+        values = _box_muller(uniform, mean, std)
+        flat[begin : begin + whole] = values[:whole]
+        if rest:
+            flat[-16:] = values[-16:]
+
+
+def _normal_pairs(stream, n):
+    """n standard normals in float64, beginning with the cached one; an odd one out is cached."""
+    values, begin = np.empty(n), 0
+    if n and stream.next_double is not None:
+        values[0], stream.next_double, begin = stream.next_double, None, 1
+    count = (n - begin + 1) // 2
+    if count:
+        uniform = _unit53(stream, 2 * count)
+        radius = np.sqrt(-2.0 * np.log1p(-uniform[1::2]))
+        angle = 2.0 * math.pi * uniform[0::2]
+        values[begin::2] = radius * np.cos(angle)
+        second = radius * np.sin(angle)
+        values[begin + 1 :: 2] = second[: (n - begin) // 2]
+        if (n - begin) % 2:
+            stream.next_double = float(second[-1])
+    return values
+
+
+def _box_muller(uniform, mean, std):
+    """Normals from blocks of 16 uniforms: eight for the radii, eight for the angles."""
+    first, second = uniform.reshape(-1, 2, 8).swapaxes(0, 1).reshape(2, -1)
+    values = np.empty((2, first.size), uniform.dtype)
+    if uniform.dtype == np.float64:
+        radius = np.sqrt(-2.0 * np.log(1.0 - first))
+        angle = 2.0 * math.pi * second
+        sin, cos, fma = np.sin(angle), np.cos(angle), _fma64
+    else:
+        mean, std = np.float32(mean), np.float32(std)
+        radius = np.sqrt(np.float32(-2.0) * _log32(np.float32(1.0) - first))
+        (cos, sin), fma = _cos_sin32(np.float32(2.0 * math.pi) * second), _fma32
+    np.multiply(radius, cos, values[0])
+    np.multiply(radius, sin, values[1])
+    if std == 1.0:
+        values += mean  # also for mean 0, which turns -0.0 into 0.0
+    else:
+        values = fma(values, std, mean)
+    return values.reshape(2, -1, 8).swapaxes(0, 1).reshape(-1)
+
+
+def _round32(text):
+    return np.array(text.split(), np.float32).astype(np.float64)
+
+
+# the polynomials of Cephes' logf, cosf and sinf, and pi / 4 in three pieces
+_LOG = _round32(
+    "7.0376836292e-2 -1.1514610310e-1 1.1676998740e-1 -1.2420140846e-1 1.4249322787e-1 "
+    "-1.6668057665e-1 2.0000714765e-1 -2.4999993993e-1 3.3333331174e-1"
+).tolist()
+_LN2_HIGH, _LN2_LOW = 0.693359375, np.float32(-2.12194440e-4)
+_COS_SIN = _round32(
+    "2.443315711809948e-5 -1.9515295891e-4 -1.388731625493765e-3 8.3321608736e-3 "
+    "4.166664568298827e-2 -1.6666654611e-1"
+).reshape(3, 2, 1)
+_QUARTER_PI = _round32("0.78515625 2.4187564849853515625e-4 3.77489497744594108e-8").tolist()
+
+
+def _horner32(x, coefficients, rounded):
+    """A polynomial by fused steps, rounded to float32 after each; leading axes broadcast."""
+    wide = x.astype(np.float64)
+    value = wide * coefficients[0]
+    value += coefficients[1]
+    for coefficient in coefficients[2:]:
+        rounded[...] = value
+        value[...] = rounded
+        value *= wide
+        value += coefficient
+    rounded[...] = value
+    return rounded
+
+
+def _log32(x):
+    """log of float32 x in (0, 1], rounded exactly where torch's vector code rounds."""
+    bits = x.view(np.int32)
+    # the exponent that leaves a mantissa in [sqrt(1/2), sqrt(2)): 0x3F3504F3 is sqrt(1/2)
+    exponent = (bits - 0x3F3504F3) >> 23
+    mantissa = (bits - (exponent << 23)).view(np.float32)
+    mantissa -= np.float32(1.0)
+    exponent = exponent.astype(np.float32)
+    square = mantissa * mantissa
+    result = _horner32(mantissa, _LOG, np.empty_like(x))
+    result *= mantissa
+    wide = np.multiply(result, square, dtype=np.float64)
+    wide += exponent * _LN2_LOW
+    result[...] = wide
+    square *= np.float32(0.5)
+    result -= square
+    result += mantissa
+    np.multiply(exponent, _LN2_HIGH, wide)
+    wide += result
+    result[...] = wide
+    return result
+
+
+def _cos_sin32(x):
+    """cos and sin of float32 x in [0, 2 pi], likewise."""
+    octant = (x * np.float32(4.0 / math.pi)).astype(np.int32) + 1 & -2
+    turns = octant.astype(np.float64)
+    for piece in _QUARTER_PI:
+        x = (x - turns * piece).astype(np.float32)
+    square = x * x
+    cos, sin = _horner32(square, _COS_SIN, np.empty((2, x.size), np.float32)) * square
+    wide = np.multiply(cos, square, dtype=np.float64)
+    square *= np.float32(0.5)
+    wide -= square
+    cos[...] = wide
+    cos += np.float32(1.0)
+    np.multiply(sin, x, wide, dtype=np.float64)
+    wide += x
+    sin[...] = wide
+    swap = (octant & 2) != 0
+    cosine, sine = np.where(swap, sin, cos), np.where(swap, cos, sin)
+    # octants 4 to 7 of each turn by the sign bit
+    sine.view(np.int32)[...] ^= (octant & 4) << 29
+    cosine.view(np.int32)[...] ^= (octant + 2 & 4) << 29
+    return cosine, sine
+
+
+def randint(stream: TorchStream, out: ndarray, low: int, high: int) -> None:
+    """Fill an array of any dtype with integers [low, high); RuntimeError if that is empty."""
+    if out.dtype.kind == "f":
+        low, high = _representable_range(out.dtype, low, high)
+    if low >= high:
+        raise RuntimeError(
+            "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
+            f"but got from={low} >= to={high}"
+        )
+    _from_range(stream, out, low, high - low, high - low >= _WIDE_RANGE)
+
+
+def _from_range(stream, out, low, count, wide):
+    for part in _chunks(out):
+        if wide:
+            value = stream.raw64(part.size)
+            if count < 1 << 64:
+                value = _modulo(value, np.uint64(count))
+            value += np.uint64(low & 0xFFFFFFFFFFFFFFFF)
+            part[...] = value.view(np.int64)
+        else:
+            value = _modulo(stream.raw32(part.size), np.uint32(count))
+            part[...] = value.astype(np.int64) + low if low else value
+
+
+def _representable_range(dtype, low, high):
+    """Torch draws the ends in until rounding to the floating dtype cannot leave the range."""
+    digits = np.finfo(dtype).nmant + 1
+    after = int(dtype.type(low + 1))
+    if after < low:
+        low = after + (1 << abs(low + 1).bit_length() - digits)
+    before = int(dtype.type(high - 1))
+    if high <= before < 1 << 63:  # 2**63 does not fit torch's int64: it compares as a small number
+        high = before - (1 << abs(high - 1).bit_length() - digits)
+    return low, high
+
+
+def random_(
+    stream: TorchStream, out: ndarray, low: int | None = None, high: int | None = None
+) -> None:
+    """Tensor.random_: with no bounds 0 to the dtype's last exact integer; high=None: from low on.
+
+    The two differ in the words they take: only the second counts the values of the range.
+    """
+    kind = out.dtype.kind
+    if kind == "f":
+        last = 1 << (np.finfo(out.dtype).nmant + 1)
+    else:
+        last = 1 if kind == "b" else int(np.iinfo(out.dtype).max)
+    if low is None:
+        _from_range(stream, out, 0, last + 1, out.dtype in (np.int64, np.float64))
+    elif high is not None:
+        randint(stream, out, low, high)
+    elif low == -(1 << 63):
+        _from_range(stream, out, 0, 1 << 64, True)
+    else:
+        _from_range(stream, out, low, last - low + 1, last - low + 1 >= _WIDE_RANGE)
+
+
+def bernoulli(stream: TorchStream, out: ndarray, p: float | ndarray) -> None:
+    """Fill an array of any dtype with 1 where a uniform value is below p, else 0.
+
+    An array p has out's size. A float64 array or a number takes 53 bits a value, others 24.
+    """
+    if not isinstance(p, ndarray):
+        # below p * 2**53 as integers is below p as fractions, without converting each draw
+        bound = np.uint64(math.ceil(p * 2.0**53))
+        for part in _chunks(out):
+            part[...] = (stream.raw64(part.size) & _MASK53) < bound
+        return
+    unit = _unit53 if p.dtype == np.float64 else _unit24
+    for part, chances in zip(_chunks(out), _chunks(p)):
+        part[...] = unit(stream, part.size) < chances
+
+
+def exponential(stream: TorchStream, out: ndarray, lambd: float = 1.0) -> None:
+    """Fill a floating array with exponential values of rate lambd."""
+    scale = -1.0 / lambd
+    for part in _chunks(out):
+        _store(part, scale * np.log1p(-_unit53(stream, part.size)))
+
+
+def geometric(stream: TorchStream, out: ndarray, p: float) -> None:
+    """Fill an array of any dtype but bool with the number of trials to the first success."""
+    scale = math.log1p(-p)
+    with np.errstate(divide="ignore"):
+        for part in _chunks(out):
+            trials = np.ceil(np.log(_unit53(stream, part.size)) / scale)
+            part[...] = trials if out.dtype.kind == "f" else trials.astype(np.int64)
+
+
+def cauchy(stream: TorchStream, out: ndarray, median: float = 0.0, sigma: float = 1.0) -> None:
+    """Fill a floating array with Cauchy values."""
+    for part in _chunks(out):
+        value = np.tan(math.pi * (_unit53(stream, part.size) - 0.5))
+        _store(part, _fma64(value, sigma, median))
+
+
+def log_normal(stream: TorchStream, out: ndarray, mean: float = 1.0, std: float = 2.0) -> None:
+    """Fill a floating array with exponentials of normals."""
+    for part in _chunks(out):
+        _store(part, np.exp(_fma64(_normal_pairs(stream, part.size), std, mean)))
+
+
+def multinomial(
+    stream: TorchStream, probs: ndarray, num_samples: int, replacement: bool = False
+) -> ndarray:
+    """Indices (int64) drawn from each row of probs (1-d or 2-d, floating, rows need not sum to 1).
+
+    Without replacement, probabilities whose scores tie exactly may come in another order than
+    torch's, whose sort is not stable (seen from 10,000 float32 categories on).
+    """
+    if replacement and num_samples > 1:
+        rows = probs.reshape(-1, probs.shape[-1])
+        total = np.cumsum(rows, axis=1, dtype=np.result_type(rows, np.float32))
+        total /= total[:, -1:]
+        total[:, -1] = 1.0
+        picks = [np.searchsorted(row, _unit53(stream, num_samples)) for row in total]
+        return np.reshape(picks, (*probs.shape[:-1], num_samples)).astype(np.int64)
+    score = np.empty_like(probs, order="C")
+    exponential(stream, score)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.divide(probs, score, out=score)
+    if num_samples == 1:
+        return score.argmax(axis=-1, keepdims=True)
+    return np.argsort(-score, axis=-1, kind="stable")[..., :num_samples]
+
+
+def randperm(stream: TorchStream, n: int) -> ndarray:
+    """A permutation of 0 ... n-1 as int64: Fisher-Yates from the front with n - 1 draws."""
+    if n >= 0xFFFFFFFF // 20:  # measured: from here on torch draws in another way
+        raise NotImplementedError(f"randperm: n must be below {0xFFFFFFFF // 20}, got {n}")
+    result = np.arange(n, dtype=np.int64)
+    if n < 2:
+        return result
+    left = np.arange(n, 1, -1, dtype=np.uint32)
+    target = np.arange(n - 1) + (stream.raw32(n - 1) % left).astype(np.int64)
+    done = _swap_blocks(result, target)
+    tail = result[done:].tolist()
+    for i, j in enumerate((target[done:] - done).tolist()):
+        tail[i], tail[j] = tail[j], tail[i]
+    result[done:] = tail
+    return result
+
+
+def _swap_blocks(values, target):
+    """Do swaps (i, target[i]) in order, many at a time; returns how many were done.
+
+    Within a block, swaps that share no place with another commute, so they go together; the few
+    others follow one by one. Stops where the rest is too short for blocks to pay.
+    """
+    n, begin = values.size, 0
+    mark = np.zeros(n, np.int32)
+    while n - begin > 8192:
+        size = 4 * math.isqrt(n - begin)
+        end = begin + size
+        other = target[begin:end]
+        # two swaps share a place if a target comes twice or lies inside the block
+        order = np.arange(size, dtype=np.int32)
+        mark[other] = order
+        twice = mark[other] != order
+        mark[other[twice]] = -1
+        busy = mark[other] < 0
+        inside = other < end
+        busy |= inside
+        busy[other[inside] - begin] = True
+        free = np.flatnonzero(~busy)
+        here, there = free + begin, other[free]
+        values[here], values[there] = values[there], values[here]
+        for i in np.flatnonzero(busy).tolist():
+            j = int(other[i])
+            values[begin + i], values[j] = int(values[j]), int(values[begin + i])
+        begin = end
+    return begin

@@ -1,0 +1,161 @@
+"""Geometry of strided memory: the part of NumPy's array that a device's own array class must offer.
+
+View ops are written against `shape`, `strides` (bytes), `dtype`, `transpose`, basic indexing and `restrided`, so they serve
+NumPy arrays and the arrays of every other device alike.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+
+def element_strides(a: Any) -> tuple[int, ...]:
+    """Strides counted in elements, as torch counts them."""
+    size = a.dtype.itemsize
+    return tuple([s // size for s in a.strides])
+
+
+def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Strides in bytes of a dense array in index order; a dimension of size 0 counts as 1, as in torch."""
+    strides, step = [], itemsize
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
+
+
+def viewed_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Strides under which the same memory has `new_shape`, None if there are none."""
+    if 0 in shape:
+        return contiguous_strides(new_shape, strides[-1] if strides else 1)
+    old = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    result: list[int] = []
+    i = len(old) - 1
+    chunk, step = 1, strides[-1] if strides else 1  # what is left of the dimension being split
+    if old:
+        chunk, step = old[i]
+    for n in reversed(new_shape):
+        if n == 1:
+            result.append(step * chunk if not result else result[-1])
+            continue
+        while chunk < n or chunk % n:
+            i -= 1
+            if i < 0 or old[i][1] != step * chunk:
+                return None
+            chunk *= old[i][0]
+        result.append(step)
+        step *= n
+        chunk //= n
+        if chunk == 1 and i > 0:
+            i -= 1
+            chunk, step = old[i]
+    return tuple(reversed(result))
+
+
+def restrided(a: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Any:
+    """A view of a's memory with this shape and these strides (bytes), beginning `offset` bytes after a's start."""
+    if a.__class__ is not np.ndarray:
+        return a.restrided(shape, strides, offset)
+    interface = dict(a.__array_interface__)
+    address, read_only = interface["data"]
+    interface.update(shape=shape, strides=strides, data=(address + offset, read_only))
+    view = np.asarray(_Window(interface, a))
+    return view if view.dtype is a.dtype else view.view(a.dtype)
+
+
+class _Window:
+    """What NumPy needs in order to make an array over memory that another array keeps alive."""
+
+    def __init__(self, interface: dict[str, Any], owner: Any):
+        self.__array_interface__, self.owner = interface, owner
+
+
+def expanded(a: Any, shape: tuple[int, ...]) -> Any:
+    """A view with stretched (stride 0) and new leading dimensions."""
+    lead = len(shape) - len(a.shape)
+    strides = tuple(
+        0 if i < lead or (a.shape[i - lead] == 1 and n != 1) else a.strides[i - lead]
+        for i, n in enumerate(shape)
+    )
+    return restrided(a, shape, strides)
+
+
+class StridedArray:
+    """The base of array classes of devices other than the CPU: geometry in Python, memory elsewhere.
+
+    `memory` is whatever the device allocates, shared by all views; `offset` counts bytes from its start.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "memory", "offset", "shape", "strides")
+    __array_ufunc__ = None  # NumPy must not take part: an operator with one of these is a TypeError
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, memory: Any, strides: Any = None, offset: int = 0):
+        self.shape, self.dtype, self.memory, self.offset = shape, dtype, memory, offset
+        self.strides = contiguous_strides(shape, dtype.itemsize) if strides is None else strides
+
+    ndim = property(lambda a: len(a.shape))
+    size = property(lambda a: prod(a.shape))
+    nbytes = property(lambda a: prod(a.shape) * a.dtype.itemsize)
+
+    def restrided(self, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Any:
+        return type(self)(shape, self.dtype, self.memory, strides, self.offset + offset)
+
+    def transpose(self, *axes: Any) -> Any:
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        order = tuple(order) if order else tuple(reversed(range(self.ndim)))
+        return self.restrided(tuple(self.shape[i] for i in order), tuple(self.strides[i] for i in order))
+
+    T = property(transpose)
+
+    @property
+    def flags(self) -> Any:
+        return _Flags(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        shape, strides, offset, dim = [], [], 0, 0
+        index = index if isinstance(index, tuple) else (index,)
+        given = sum(i is not None and i is not Ellipsis for i in index)
+        for i in index:
+            if i is None:
+                shape.append(1)
+                strides.append(0)
+            elif i is Ellipsis:
+                rest = self.ndim - given
+                shape += self.shape[dim : dim + rest]
+                strides += self.strides[dim : dim + rest]
+                dim += rest
+            elif isinstance(i, slice):
+                start, stop, step = i.indices(self.shape[dim])
+                shape.append(len(range(start, stop, step)))
+                strides.append(self.strides[dim] * step)
+                offset += start * self.strides[dim] if shape[-1] else 0
+                dim += 1
+            else:
+                n = self.shape[dim]
+                if not -n <= i < n:
+                    raise IndexError(f"index {i} is out of bounds for axis {dim} with size {n}")
+                offset += (i % n) * self.strides[dim]
+                dim += 1
+        shape += self.shape[dim:]
+        strides += self.strides[dim:]
+        return self.restrided(tuple(shape), tuple(strides), offset)
+
+
+class _Flags:
+    """`a.flags.c_contiguous` for arrays that are not NumPy's."""
+
+    def __init__(self, a: StridedArray):
+        self.array = a
+
+    @property
+    def c_contiguous(self) -> bool:
+        a = self.array
+        wanted = contiguous_strides(a.shape, a.dtype.itemsize)
+        return 0 in a.shape or all(
+            n == 1 or s == w for n, s, w in zip(a.shape, a.strides, wanted, strict=True)
+        )
+
+    writeable = True

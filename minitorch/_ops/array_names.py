@@ -1,0 +1,68 @@
+"""What the names inside gradient functions stand for: kernels on arrays, or ops on Tensors.
+
+A structured or view op's gradient is written once with op names. In an ordinary pass these are the CPU kernels (the first
+table); under `create_graph` and on other devices they are the ops themselves (the second), so that the gradient has a
+gradient.
+"""
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import scalar
+from minitorch._tensor import Tensor
+
+from . import composite, reductions
+from .op import ARRAY_NAMES, OPS, TENSOR_NAMES
+from .operands import FUNCTIONS
+
+
+def inverse_order(dims: Any) -> tuple[int, ...]:
+    """The permutation that undoes `dims`."""
+    n = len(dims)
+    return tuple(np.argsort([d % n for d in dims]).tolist())
+
+
+def _tensor_keep_dims(t: Tensor, like: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    if keepdim:
+        return t
+    dims = reductions.reduced_dims(dim, like.ndim)
+    return composite.reshape(t, *reductions.reduced_shape(tuple(like.shape), dims, True))
+
+
+def _array_where(c: Any, x: Any, y: Any) -> Any:
+    return np.where(c, x, y)
+
+
+def fill() -> None:
+    """Complete both tables; called once all ops are recorded."""
+    either = {
+        "__builtins__": builtins, "count_reduced": reductions.count_reduced, "inverse_order": inverse_order,
+    }  # fmt: skip
+    arrays: dict[str, Any] = {
+        **{name: getattr(scalar, name) for name in vars(scalar) if not name.startswith("_")},
+        "reshape": lambda a, shape: a.reshape(shape), "expand_to": expanded_array, "permute_dims": np.transpose,
+        "keep_dims": reductions.keep_dims_array, "mul": np.multiply, "flip": OPS["flip_dims"].forward,
+        "sum": OPS["sum"].forward,
+    }  # fmt: skip
+    for name, value in {**either, **arrays}.items():
+        ARRAY_NAMES.setdefault(name, value)
+    ARRAY_NAMES["where"] = _array_where
+    TENSOR_NAMES.update({name: op.function for name, op in OPS.items()})
+    TENSOR_NAMES.update(FUNCTIONS)
+    TENSOR_NAMES.update(either)
+    TENSOR_NAMES.update(
+        arcsin=OPS["asin"].function, arccos=OPS["acos"].function, arctan=OPS["atan"].function,
+        arctan2=OPS["atan2"].function, absolute=OPS["abs"].function, keep_dims=_tensor_keep_dims,
+        reshape=lambda t, shape: composite.reshape(t, *shape), clone=OPS["clone"].function,
+        sum_to_size=OPS["sum_to_size"].function, sum=OPS["sum"].function, flip=OPS["flip_dims"].function,
+    )  # fmt: skip
+
+
+def expanded_array(a: np.ndarray, shape: Any) -> np.ndarray:
+    """expand_to for a gradient: a dense array, since what flows back may be added to."""
+    out = np.empty(shape, a.dtype)
+    out[...] = a
+    return out
+

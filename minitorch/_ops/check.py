@@ -1,0 +1,117 @@
+"""Checks of arguments and the errors they raise: torch's first line, then what was seen."""
+
+from typing import Any, NoReturn
+
+from minitorch import _dtype as dtypes
+
+# a dtype as torch's C++ messages name it
+C_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+}  # fmt: skip
+
+
+def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -> None:
+    """Raise `error(message)` unless the condition holds."""
+    if not condition:
+        raise error(message)
+
+
+def c_name(array: Any) -> str:
+    """The dtype of an array as torch's C++ messages name it."""
+    return C_NAMES[array.dtype.name]
+
+
+def wrap_dim(dim: int, ndim: int, scalar: bool = True) -> int:
+    """A dimension counted from the front. A 0-dim tensor has dimensions -1 and 0 where `scalar` says so."""
+    if dim.__class__ is not int:
+        dim = integer(dim, "dim")
+    if not ndim and not scalar:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim + n if dim < 0 else dim
+
+
+def wrap_dims(dims: Any, ndim: int) -> tuple[int, ...]:
+    """Several dimensions, counted from the front, each at most once."""
+    wrapped = tuple([wrap_dim(d, ndim) for d in dims])
+    for i, d in enumerate(wrapped):
+        if d in wrapped[:i]:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return wrapped
+
+
+def integer(value: Any, name: str, function: str = "") -> int:
+    """An integer argument; bools and floats are torch's TypeError."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
+    return value.__index__()
+
+
+def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
+    """A shape given as separate integers, or as one tuple, list or Size."""
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = tuple(args[0])
+    if not all([a.__class__ is int for a in args]):
+        args = tuple([integer(a, "size", function) for a in args])
+    return args
+
+
+def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape, with torch's error for a negative length."""
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {list(shape)}"
+            )
+    return shape
+
+
+def pair(value: Any, name: str, function: str) -> tuple[int, int]:
+    """An int or two ints."""
+    if isinstance(value, (tuple, list)):
+        if len(value) == 1:
+            value = (value[0], value[0])
+        check(len(value) == 2, f"{function}: {name} must either be a single int, or a tuple of two ints")
+        return integer(value[0], name, function), integer(value[1], name, function)
+    n = integer(value, name, function)
+    return n, n
+
+
+def broadcast_error(shapes: list[tuple[int, ...]]) -> RuntimeError:
+    """torch's error for shapes that do not broadcast."""
+    a, b = shapes[0], shapes[-1]
+    for b in shapes[1:]:
+        for i in range(1, min(len(a), len(b)) + 1):
+            if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
+                return RuntimeError(
+                    f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at non-singleton "
+                    f"dimension {max(len(a), len(b)) - i}"
+                )
+    return RuntimeError(f"output with shape {list(a)} doesn't match the broadcast shape {list(b)}")
+
+
+def device_error(op: Any, devices: list[Any]) -> RuntimeError:
+    """torch's error for operands on different devices."""
+    return RuntimeError(
+        f"Expected all tensors to be on the same device, but found at least two devices, {devices[0]} and "
+        f"{next(d for d in devices if d != devices[0])}! (in {op.name})"
+    )
+
+
+def not_implemented_for(name: str, array: Any) -> NoReturn:
+    """torch's error for a dtype that a kernel does not take."""
+    raise NotImplementedError(f'"{name}_cpu" not implemented for \'{c_name(array)}\'')
+
+
+def type_name(value: Any) -> str:
+    """The type of an argument as torch's messages show it."""
+    return type(value).__name__
+
+
+def float_required(name: str, array: Any) -> None:
+    """Refuse integers where torch's kernel exists for floats only."""
+    if array.dtype not in dtypes.FLOATS:
+        not_implemented_for(name, array)

@@ -1,0 +1,199 @@
+"""Ops that copy: dtype conversion, clone, copy_, fill_, sums that undo broadcasting, concatenation."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from .check import check, wrap_dim
+from .op import ARRAY_NAMES, structured
+
+ndarray = np.ndarray
+
+
+@structured(tensors="input")
+def to_copy(input, dtype):
+    return input.shape, dtype
+
+
+@to_copy.cpu
+def to_copy_cpu(input, dtype):
+    """C's conversion, as torch's: a float outside an integer's range gives what the processor gives."""
+    with np.errstate(invalid="ignore"):
+        return input.astype(dtype)
+
+
+@to_copy.grad("input")
+def to_copy_grad(g, input_dtype):
+    return to_copy(g, input_dtype)
+
+
+@structured(tensors="input")
+def clone(input):
+    return input.shape, input.dtype
+
+
+@clone.cpu
+def clone_cpu(input):
+    return input.copy("K") if not 0 in input.strides else input.copy()
+
+
+@clone.grad("input")
+def clone_grad(g):
+    return g
+
+
+@structured(tensors="input", title="Clone")
+def dense(input):
+    """A copy in index order, whatever the layout: what `contiguous` and `reshape` make."""
+    return input.shape, input.dtype
+
+
+@dense.cpu
+def dense_cpu(input):
+    return np.array(input, order="C", copy=True)
+
+
+@dense.grad("input")
+def dense_grad(g):
+    return g
+
+
+@structured(tensors="input")
+def sum_to_size(input, shape):
+    return tuple(shape), input.dtype
+
+
+@sum_to_size.cpu
+def sum_to_size_cpu(input, shape):
+    from .nodes import sum_to
+
+    return input if input.shape == tuple(shape) else sum_to(input, tuple(shape))
+
+
+@sum_to_size.grad("input")
+def sum_to_size_grad(g, input_shape):
+    return expand_to(g, input_shape)  # noqa: F821
+
+
+# in place: the first tensor's old value plays no part, so nothing of its gradient flows on
+@structured(name="copy_from", title="Copy", tensors="input src", inplace=True)
+def copy_from(input, src):
+    return input.shape, input.dtype
+
+
+@copy_from.grad("input")
+def copy_grad_input(g):
+    return g * 0.0
+
+
+@copy_from.grad("src")
+def copy_grad_src(g, src_shape, src_dtype):
+    return to_copy(sum_to_size(g, src_shape), src_dtype)
+
+
+def copy_into(input: np.ndarray, src: np.ndarray) -> np.ndarray:
+    """Write src, broadcast and converted, into input's memory."""
+    try:
+        with np.errstate(invalid="ignore"):
+            np.copyto(input, src, casting="unsafe")
+    except ValueError:
+        raise copy_error(input.shape, src.shape) from None
+    return input
+
+
+def copy_error(have: tuple[int, ...], given: tuple[int, ...]) -> RuntimeError:
+    lead = len(have) - len(given)
+    if lead < 0:
+        return RuntimeError(f"output with shape {list(have)} doesn't match the broadcast shape {list(given)}")
+    i = next(i for i in reversed(range(len(given))) if given[i] not in (1, have[i + lead]))
+    return RuntimeError(
+        f"The expanded size of the tensor ({have[i + lead]}) must match the existing size ({given[i]}) at non-singleton "
+        f"dimension {i + lead}.  Target sizes: {list(have)}.  Tensor sizes: {list(given)}"
+    )
+
+
+copy_from.cpu(copy_into)
+
+
+@structured(name="fill_with", title="Fill", tensors="input", inplace=True)
+def fill_with(input, value):
+    return input.shape, input.dtype
+
+
+@fill_with.cpu
+def fill_array(input, value):
+    """Write one number to every element."""
+    if input.dtype.kind in "iu" and isinstance(value, float):
+        value = int(value)
+    try:
+        input[...] = value
+    except OverflowError:
+        from .operands import constant
+
+        if input.dtype in dtypes.FLOATS:
+            raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow") from None
+        input[...] = constant(value, input.dtype).array
+    return input
+
+
+@fill_with.grad("input")
+def fill_grad(g):
+    return g * 0.0
+
+
+@structured(name="zeroed", title="Zero", tensors="input", inplace=True)
+def zeroed(input):
+    return input.shape, input.dtype
+
+
+@zeroed.cpu
+def zero_array(input):
+    input.fill(0)
+    return input
+
+
+@zeroed.grad("input")
+def zero_grad_input(g):
+    return g * 0.0
+
+
+def check_not_overlapping(t: Tensor) -> None:
+    """Refuse to write where several elements share one place in memory."""
+    a = t.array
+    for n, s in zip(a.shape, a.strides, strict=True):
+        check(
+            s or n < 2,
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation.",
+        )
+
+
+# ---------------------------------------------------------------------- joining
+def cat_shape(arrays: Any, dim: int) -> tuple[int, ...]:
+    """The shape of the concatenation, with torch's checks."""
+    kept = [a for a in arrays if a.shape != (0,)] or [arrays[0]]
+    first = kept[0]
+    dim = wrap_dim(dim, first.ndim)
+    for a in arrays:
+        check(a.ndim or a.shape == (0,), "zero-dimensional tensor (at position 0) cannot be concatenated")
+    for position, a in enumerate(arrays):
+        if a.shape == (0,):
+            continue
+        check(
+            a.ndim == first.ndim,
+            f"Tensors must have same number of dimensions: got {first.ndim} and {a.ndim}",
+        )
+        for i, (n, m) in enumerate(zip(first.shape, a.shape, strict=True)):
+            check(
+                i == dim or n == m,
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for tensor "
+                f"number {position} in the list.",
+            )
+    total = sum(a.shape[dim] for a in kept)
+    return (*first.shape[:dim], total, *first.shape[dim + 1 :])
+
+
+ARRAY_NAMES.update(clone=clone_cpu)

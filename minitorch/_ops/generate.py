@@ -1,0 +1,475 @@
+"""From an op's record to its Python functions, written as text at first use.
+
+One general `apply(op, *inputs)` (see `apply.py`, which says what all of this means) would spend a microsecond per call on
+finding out what the record already settles: how many operands, what to keep, which gradients exist, whether the result is a
+view. So that is settled once, as text. `print(source("mul"))` shows it; a traceback shows its lines.
+
+Every public function starts as a stub, which on its first call replaces its own code: so `torch.relu is torch.relu`, a
+function taken from the namespace before its first call is the fast one after it, and importing minitorch builds nothing.
+"""
+
+import linecache
+import textwrap
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.codegen import Formula
+from minitorch.autograd.node import Node
+
+from .op import OPS, Gradient, Op
+
+# what generated functions see as globals; filled by `names()` when the first op is built
+SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
+
+SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions
+
+
+def make_functions(op: Op) -> dict[str, Callable[..., Any]]:
+    """Stubs of all that an op offers: {name: function}, `mul`, `mul_`, `__mul__`, ..."""
+    names = [op.name] + [op.name + "_"] * bool(op.inplace) + op.operator
+    functions = {n: _stub(op, n) for n in names}
+    op.function = functions[op.name]
+    return functions
+
+
+def _first_call(*args: Any, _build: Any = None, **kwargs: Any) -> Any:
+    return _build()(*args, **kwargs)
+
+
+def _stub(op: Op, name: str) -> Callable[..., Any]:
+    f = FunctionType(_first_call.__code__, SCOPE, name)
+    f.__module__, f.__qualname__, f.__doc__ = "minitorch", name, op.doc
+
+    def build() -> Callable[..., Any]:
+        scope_for_all()
+        text = FunctionText(op, name).text()
+        exec(_compiled(text, f"<minitorch {name}>"), SCOPE)
+        made = SCOPE.pop("generated")
+        f.__code__ = made.__code__.replace(co_name=name, co_qualname=name) if hasattr(
+            made.__code__, "co_qualname") else made.__code__.replace(co_name=name)  # fmt: skip
+        f.__defaults__, f.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        return f
+
+    f.__kwdefaults__ = {"_build": build}
+    return f
+
+
+def _compiled(text: str, filename: str) -> Any:
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    return compile(text, filename, "exec")
+
+
+def source(name: str) -> str:
+    """The text of a generated function, and of its node's `run`.
+
+    >>> import minitorch
+    >>> from minitorch._ops.generate import source
+    >>> "np_multiply(input_array, other_array)" in source("mul")
+    True
+    """
+    scope_for_all()
+    op = OPS[name]
+    return FunctionText(op, name).text() + ("\n" + run_text(op) if op.edges else "")
+
+
+def scope_for_all() -> None:
+    """Fill SCOPE with what every generated function may name; once."""
+    if "Tensor" in SCOPE:
+        return
+    from . import names
+
+    SCOPE.update(names.for_generated_code())
+
+
+def _indent(lines: Iterator[str] | list[str], by: int = 1) -> list[str]:
+    return ["    " * by + line for line in lines]
+
+
+class FunctionText:
+    """Writes one function of an op: the function itself, its in-place twin, or an operator method."""
+
+    def __init__(self, op: Op, name: str):
+        self.op, self.name = op, name
+        self.inplace = name == op.name + "_" or (name in op.operator and name.startswith("__i") and op.inplace)
+        self.is_operator = name in op.operator
+        self.first = op.tensors[0]
+        SCOPE[f"{op.name}_op"] = op
+
+    def text(self) -> str:
+        op = self.op
+        lines = [*self.arguments(), *self.arrays(), *self.edges_read(), *self.body()]
+        return f"def generated({self.signature()}):\n" + "\n".join(_indent(lines)) + "\n"
+
+    # ---------------------------------------------------------------- the head
+    def signature(self) -> str:
+        op = self.op
+        if self.is_operator:
+            return ", ".join(op.params)
+        parts = [
+            ("*, " if op.keyword_only[:1] == (p,) else "") + (p if p not in op.defaults else f"{p}={op.defaults[p]!r}")
+            for p in op.params
+        ]
+        parts += [op.extra] * bool(op.extra)
+        if "torch" in op.on and op.kind != "view" and not self.inplace:
+            parts.append("out=None" if "*, " in ", ".join(parts) else "*, out=None")
+        return ", ".join(parts)
+
+    def arguments(self) -> Iterator[str]:
+        op = self.op
+        call = ", ".join(op.params)
+        if "out=None" in self.signature():
+            extras = "".join(
+                f", {w}={w}" for w in (p.split("=")[0].strip() for p in op.extra.split(",")) if w and w != "*"
+            )
+            yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({call}{extras}))"
+        if op.before and not self.is_operator:
+            yield from op.before.format(name=op.name, twin=op.name + "_" * self.inplace).split("\n")
+        yield "mode = state.mode"
+        target = f"{op.name}_inplace" if self.inplace else f"{op.name}_op"
+        if self.inplace:
+            SCOPE[f"{op.name}_inplace"] = InPlace(op)
+        yield f"if mode is not None and mode is not NO_GRAD: return mode.call({target}, ({call},))"
+
+    def arrays(self) -> Iterator[str]:
+        """From arguments to arrays of one dtype: numbers become 0-dim tensors, operands are promoted."""
+        op, x = self.op, self.first
+        yield "try:"
+        inner = [f"{x}_array = {x}.array"]
+        for y in op.tensors[1:]:
+            if op.broadcasts:
+                both = f"{x}, {y} = number_operand({op.name}_op, {x}, {y}); {x}_array = {x}.array"
+                one = f"{y} = inplace_number({op.name}_op, {x}, {y})"
+                inner += [
+                    f"if {y}.__class__ is not Tensor and {y}.__class__ in NUMBERS:",
+                    f"    try: {y} = CONSTANTS[{y}, {x}_array.dtype]",
+                    f"    except KeyError: {one if self.inplace else both}",
+                ]
+            inner.append(
+                f"{y}_array = None if {y} is None else {y}.array" if y in op.optional else f"{y}_array = {y}.array"
+            )
+        yield from _indent(inner)
+        call = f"{self.name!r}, {op.name}_op, ({', '.join(op.params)},), {self.is_operator}"
+        yield f"except AttributeError: return unusual_operands({call})"
+        unusual = " or ".join(
+            f"({t} is not None and {t}_array.__class__ is not ndarray)" if t in op.optional
+            else f"{t}_array.__class__ is not ndarray" for t in op.tensors
+        )  # fmt: skip
+        general = "apply_inplace" if self.inplace else "apply"
+        yield f"if {unusual}: return {general}({op.name}_op, {', '.join(op.params)})"
+        if op.kind != "pointwise":
+            return
+        if op.broadcasts:
+            differ = " or ".join(f"{x}_array.dtype is not {y}_array.dtype" for y in op.tensors[1:])
+            joined = ", ".join(op.tensors)
+            yield f"if {differ}:"
+            if self.inplace:
+                yield f"    {', '.join(op.tensors[1:])} = inplace_operands({op.name}_op, {joined})"
+            else:
+                yield f"    {joined} = promote({op.name}_op, {joined})"
+            yield "    " + "; ".join(f"{t}_array = {t}.array" for t in op.tensors)
+        if op.result == "float_only":
+            yield f"if {x}_array.dtype not in FLOATS: not_implemented_for({op.name!r}, {x}_array)"
+        if op.result == "float":
+            yield f"if {x}_array.dtype not in FLOATS:"
+            if self.inplace:
+                yield f"    refuse_float_result({op.name}_op, {x}_array)"
+            else:
+                yield "    " + "; ".join(f"{t} = to_float({t}); {t}_array = {t}.array" for t in op.tensors)
+
+    def edges_read(self) -> Iterator[str]:
+        for t in self.op.edges:
+            if t in self.op.optional:
+                yield f"{t}_edge = None if {t} is None else {t}.edge if {t}.base is None else current_edge({t})"
+            else:
+                yield f"{t}_edge = {t}.edge if {t}.base is None else current_edge({t})"
+
+    # ---------------------------------------------------------------- computing
+    def compute(self) -> list[str]:
+        op = self.op
+        array = {t: f"{t}_array" for t in op.tensors}
+        if op.kind != "pointwise":
+            SCOPE[f"{op.name}_forward"] = op.forward
+            return [f"o = {op.name}_forward({', '.join(array.get(p, p) for p in op.params)})"]
+        formula = op.formula
+        assert formula is not None
+        arrays = [array[op.argument(a)] for a in formula.arrays]
+        lone = formula.lone_call()
+        if lone is not None:
+            return self._numpy_call(lone, array)
+        return self._loop_call(formula, arrays)
+
+    def _numpy_call(self, lone: tuple[str, tuple[str, ...]], array: dict[str, str]) -> list[str]:
+        op, x = self.op, f"{self.first}_array"
+        SCOPE["np_" + lone[0]] = getattr(np, lone[0])
+        args = ", ".join(array[op.argument(a)] for a in lone[1])
+        call = f"np_{lone[0]}({args}{f', {x}' if self.inplace else ''})"
+        tensors = ", ".join(f"{t}_array" for t in op.tensors)
+        return [
+            f"try: o = {call}",
+            # a filter keeps NumPy silent where torch is (`names.py`); under warnings.simplefilter("error") it raises
+            f"except RuntimeWarning: o = silently(np_{lone[0]}, {args}{f', {x}' if self.inplace else ''})",
+            f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, {tensors}) from None",
+        ] + ["if o.__class__ is not ndarray: o = asarray(o)"] * (not self.inplace)
+
+    def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
+        op = self.op
+        SCOPE[f"{op.name}_loops"] = loops = SCOPE["Loops"](formula, SMALL)
+        SCOPE[f"{op.name}_kernel"] = loops.flat
+        x = f"{self.first}_array"
+        dtype = "BOOL_NUMPY" if op.result == "bool" else f"{x}.dtype"
+        out = "o = " + (x if self.inplace else f"empty({x}.shape, {dtype})")
+        call = ", ".join([*arrays, *formula.scalars, "o"])
+        plain = [out, f"{op.name}_kernel({call})"]
+        general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
+        general += f"{x if self.inplace else 'None'}, {dtype})"
+        checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]
+        if formula.transcendental:
+            checks.append(f"{x}.size > SMALL")
+        if not checks:
+            return plain
+        tensors = ", ".join(f"{t}_array" for t in op.tensors)
+        return [
+            f"if {' or '.join(checks)}:",
+            f"    try: o = {general}",
+            f"    except ValueError as e: raise operand_error({op.name}_op, e, {self.inplace}, {tensors}) from None",
+            f"else: {'; '.join(plain)}",
+        ]
+
+    # ---------------------------------------------------------------- recording
+    def record(self) -> tuple[list[str], list[str]]:
+        """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
+        op = self.op
+        SCOPE[f"{op.name}_node"] = node_class(op)
+        first = [f"n = {op.name}_node()", "n.key = next_key()", "n.grad = n.hooks = None"]
+        last: list[str] = []
+        for t in op.edges:
+            lines = []
+            kept = op.kept(t) + [f"{t}_shape"] * op.broadcasts
+            for k in kept:
+                if k == "out":  # without its Tensor: tensor -> node -> tensor would be a cycle
+                    last += ["n.out = o; n.out_cell = t.version; n.out_version = t.version[0]"]
+                elif k in op.outputs:
+                    last += [f"n.{k} = {k}"]
+                elif op.is_plain(k):
+                    lines.append(f"n.{k} = {k}" if k in op.others else f"n.{k} = {_plain_value(k)}")
+                else:
+                    lines += self._save(k)
+            first += [f"n.{t}_edge = {t}_edge"]
+            if lines:
+                first += [f"if {t}_edge is not None:", *_indent(lines)]
+        return first, sorted(set(last))
+
+    def _save(self, k: str) -> list[str]:
+        """Keep tensor k: with its version, and in an in-place op apart from the wrapper that is about to change."""
+        if k in self.op.optional:
+            return [f"n.{k} = {k}; n.{k}_version = None if {k} is None else {k}.version[0]"]
+        if not self.inplace:
+            return [f"n.{k} = {k}; n.{k}_version = {k}.version[0]"]
+        if k == self.first:
+            return [f"n.{k} = as_it_was({k}); n.{k}_version = {k}.version[0]"]
+        return [f"n.{k} = as_it_was({k}) if {k} is {self.first} else {k}; n.{k}_version = {k}.version[0]"]
+
+    def body(self) -> Iterator[str]:
+        op, x = self.op, self.first
+        tracked = " or ".join(f"{t}_edge is not None" for t in op.edges)
+        if self.inplace:
+            yield from self._inplace_body(tracked)
+            return
+        yield from self.compute()
+        yield from self._unpack_outputs()
+        yield "t = new(Tensor); t.array = o; t._grad = None"
+        if op.kind == "view":
+            yield f"t.version = v = {x}.version; t.view_version = v[0]"
+            yield f"t.base = ({x} if {x}.base is None else {x}.base) if v.__class__ is list else None"
+            yield "t.created = None if mode is None else NO_GRAD"
+        else:
+            yield "t.version = [0]; t.base = None"
+        if op.edges:
+            first, last = self.record()
+            yield f"if mode is None and ({tracked}):"
+            yield from _indent([*first, *last, "t.edge = n"])
+            yield "else: t.edge = None"
+        else:
+            yield "t.edge = None"
+        yield from self._result()
+
+    def _unpack_outputs(self) -> Iterator[str]:
+        if self.op.outputs:
+            yield f"o, {', '.join(self.op.outputs)} = o"
+
+    def _result(self) -> Iterator[str]:
+        op = self.op
+        if not op.outputs:
+            yield "return t"
+            return
+        SCOPE[f"{op.name}_returns"] = op.returns
+        yield f"return {op.name}_returns(t, {', '.join(f'wrap({k})' for k in op.outputs)})"
+
+    def _inplace_body(self, tracked: str) -> Iterator[str]:
+        op, x = self.op, self.first
+        if not op.edges:
+            yield from self.compute()
+            yield from (*self._written(), f"return {x}")
+            return
+        first, last = self.record()
+        yield f"tracked = mode is None and ({tracked} or {x}.base is not None and {x}.base.edge is not None)"
+        yield "if tracked:"
+        yield f"    check_inplace({x})"
+        yield from _indent(first)
+        yield from self.compute()
+        yield from self._written()
+        yield "if tracked:"
+        yield f"    t = {x}"
+        yield from _indent(last)
+        yield f"    rebase({x}, n, {x + '_edge' if x in op.edges else 'None'})"
+        yield f"return {x}"
+
+
+    def _written(self) -> Iterator[str]:
+        """Count the write, and leave the writer's name for the error of whoever saved the old value."""
+        SCOPE[f"{self.op.name}_wrote"] = (self.op.name + "_",)
+        yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.name}_wrote"
+
+
+def _plain_value(k: str) -> str:
+    """The expression for a kept `<tensor>_shape`, `_dtype` or `_geometry`."""
+    tensor, _, what = k.rpartition("_")
+    return f"geometry({tensor}_array)" if what == "geometry" else f"{tensor}_array.{what}"
+
+
+class InPlace:
+    """The in-place twin in the form an interceptor calls."""
+
+    def __init__(self, op: Op):
+        self.op = op
+        self.name = op.name + "_"
+
+    def function(self, *args: Any) -> Any:
+        return SCOPE["functions"][self.name](*args)
+
+
+# -------------------------------------------------------------------- nodes
+def node_class(op: Op) -> type[Node]:
+    """The class of the nodes that an op records; its `run` is written at the first backward pass."""
+    found = SCOPE.get(f"{op.name}_node")
+    if found is not None:
+        return found
+    slots = dict.fromkeys(
+        s
+        for t in op.edges
+        for k in (t, *op.kept(t))
+        for s in ((k, f"{t}_edge", f"{t}_shape") if op.is_plain(k) else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell"))
+    )  # fmt: skip
+    made = type(
+        f"{op.title}Backward0",
+        (SCOPE["OpNode"],),
+        {"__slots__": tuple(slots), "edges": tuple(f"{t}_edge" for t in op.edges), "op": op, "run": _first_run},
+    )
+    made.__module__ = "minitorch.generated"
+    return made
+
+
+def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
+    """Replaces itself by the op's own `run`."""
+    cls = type(n)
+    text = run_text(cls.op)
+    exec(_compiled(text, f"<minitorch {cls.__name__}>"), SCOPE)
+    cls.run = SCOPE.pop("run")
+    cls.run(n, g, heap, keep)
+
+
+def run_text(op: Op) -> str:
+    """The source of `run`: from the gradient array of the output to those of the inputs."""
+    lines: list[str] = ["if g.__class__ is not ndarray: return n.run_general(g, heap, keep)"]
+    for t in op.edges:
+        lines += [f"e = n.{t}_edge", "if e is not None:", *_indent(gradient_lines(op, t))]
+    freed = sorted({k for t in op.edges for k in op.kept(t) if not op.is_plain(k)})
+    if freed:
+        lines.append("if not keep: " + "; ".join(f"n.{k} = FREED_VALUE" for k in freed))
+    return "def run(n, g, heap, keep):\n" + "\n".join(_indent(lines)) + "\n"
+
+
+def gradient_lines(op: Op, t: str) -> list[str]:
+    """From the kept values to `d`, the gradient for argument t, delivered to edge `e`."""
+    gradient, lines = op.gradients[t], []
+    for k in op.kept(t):
+        lines.append(f"{k} = n.{k}")
+        if op.is_plain(k):
+            continue
+        if k in op.outputs:
+            lines.append(f"if {k} is FREED_VALUE: stale(n, {k!r})")
+        elif k == "out":
+            lines.append(f"if {k} is FREED_VALUE or n.out_cell[0] != n.out_version: stale(n, {k!r})")
+        elif k in op.optional:
+            lines.append(f"if {k} is FREED_VALUE or ({k} is not None and {k}.version[0] != n.{k}_version): stale(n, {k!r})")
+            lines.append(f"if {k} is not None: {k} = {k}.array")
+        else:
+            lines.append(f"if {k} is FREED_VALUE or {k}.version[0] != n.{k}_version: stale(n, {k!r})")
+            lines.append(f"{k} = {k}.array")
+    if op.kind == "pointwise":
+        lines += _pointwise_gradient(op, t, gradient)
+    else:
+        SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
+        lines.append(f"d = {op.name}_{t}_gradient({', '.join(gradient.params)})")
+        lines.append("if d.__class__ is not ndarray: d = asarray(d)")
+    owned = gradient.params != ("g",) if op.kind != "view" else False
+    return [*lines, "if e.grad is None:", f"    e.grad = d; e.owned = {owned}", "    heappush(heap, (e.key, e))",
+            "else: accumulate(e, d)"]  # fmt: skip
+
+
+def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
+    formula = gradient.formula
+    assert formula is not None
+    arrays = [op.argument(a) for a in formula.arrays]
+    lone = formula.lone_call()
+    body = formula.statements()
+    if body == ([], "g"):
+        compute = ["d = g"]
+    elif lone is not None:
+        SCOPE["np_" + lone[0]] = getattr(np, lone[0])
+        args = ", ".join(op.argument(a) for a in lone[1])
+        compute = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
+                   "if d.__class__ is not ndarray: d = asarray(d)"]  # fmt: skip
+    else:
+        name = f"{op.name}_{t}_loops"
+        SCOPE[name] = loops = SCOPE["Loops"](formula, SMALL)
+        SCOPE[f"{op.name}_{t}_kernel"] = loops.flat
+        call = ", ".join([*arrays, *formula.scalars])
+        checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
+        if formula.transcendental:
+            checks.append("g.size > SMALL")
+        plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
+        general = f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
+        compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"] if checks else [plain]
+    if not op.broadcasts:
+        return compute
+    return _summed(op, t, formula, arrays, compute)
+
+
+def _summed(op: Op, t: str, formula: Formula, arrays: list[str], compute: list[str]) -> list[str]:
+    """Undo broadcasting. For a 0-dim operand, a number-like weight, multiply and sum in one loop."""
+    if formula.statements() == ([], "g"):
+        return [f"d = g if g.shape == n.{t}_shape else sum_to(g, n.{t}_shape)"]
+    total = f"{op.name}_{t}_total"
+    SCOPE[total] = _LazyTotal(formula, total)
+    same = " and ".join([f"{a}.shape == g.shape" for a in arrays if a != "g"] + ["g.size <= SMALL"])
+    call = ", ".join([*arrays, *formula.scalars])
+    return [
+        f"if not n.{t}_shape and g.shape and {same}: d = empty((), g.dtype); {total}({call}, d)",
+        "else:",
+        *_indent([*compute, f"if d.shape != n.{t}_shape: d = sum_to(d, n.{t}_shape)"]),
+    ]
+
+
+class _LazyTotal:
+    """Compiles the summing loop at its first call, and takes its own place in SCOPE by it."""
+
+    def __init__(self, formula: Formula, name: str):
+        self.formula, self.name = formula, name
+
+    def __call__(self, *args: Any) -> None:
+        SCOPE[self.name] = kernel = SCOPE["total"](self.formula)
+        kernel(*args)

@@ -1,0 +1,217 @@
+"""Writing to tensors that have a graph: torch's rules for leaves and views.
+
+A write to a view of a tracked base gives the base a CopySlices node, which sends the written part of the gradient through the
+op that wrote and the rest past it; the view, and every other view of that base when it is next used, gets a new edge from
+its geometry (`renewed_edge`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.strided import element_strides, restrided
+from minitorch._tensor import Tensor, wrap
+from minitorch.autograd.engine import deliver, heappush
+from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.node import Node, next_key
+
+from .op import OPS
+
+ndarray = np.ndarray
+MULTI = "multi"  # `created` of the outputs of unbind, split and chunk
+
+
+def check_inplace(x: Tensor) -> None:
+    """Refuse what torch refuses to write to while recording."""
+    base = x.base
+    if base is None:
+        if x.edge is not None and x.edge.is_leaf:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        return
+    _refuse_created(x, "modified inplace")
+    if base.edge is not None and base.edge.is_leaf:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def _refuse_created(x: Tensor, how: str) -> None:
+    created = x.created
+    if created is None:
+        return
+    made = f"Output {x.output_nr} of {x.edge.name()}" if x.edge is not None else "A view"
+    if created is MULTI:
+        raise RuntimeError(
+            f"{made} is a view and is being {how}. This view is the output of a function that returns multiple views. "
+            "Such functions do not allow the output views to be modified inplace. You should replace the inplace "
+            "operation by an out-of-place one."
+        )
+    raise RuntimeError(
+        f"A view was created in no_grad mode and is being {how} with grad mode enabled. Given that this use case is "
+        "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
+        "the inplace to be tracked)."
+    )
+
+
+def rebase(x: Tensor, node: Any, x_edge: Any) -> None:
+    """After a recorded write to x: `node` is what wrote, `x_edge` the edge that x had."""
+    base = x.base
+    if base is None:
+        x.edge = node
+        return
+    first = f"{node.op.tensors[0]}_edge" if hasattr(node, "op") else node.edges[0]
+    base.edge = CopySlices(base, x, node, first)
+    x.edge = as_strided_edge(x, base)
+    x.view_version = x.version[0]
+
+
+def as_strided_edge(x: Tensor, base: Tensor) -> Any:
+    """A new edge for a view, from its geometry within its base."""
+    view = OPS["as_strided"].function(base, x.array.shape, element_strides(x.array), x.storage_offset())
+    return view.edge
+
+
+def renewed_edge(x: Tensor) -> Any:
+    """The edge of a view after its memory was written to through its base or another view."""
+    base = x.base
+    assert base is not None
+    if x.edge is None and base.edge is None:
+        return None
+    if x.created is not None and state.mode is None:
+        if x.created is MULTI:
+            made = f"Output {x.output_nr} of {x.edge.name()}" if x.edge is not None else "A view"
+            raise RuntimeError(
+                f"{made} is a view and its base or another view of its base has been modified inplace. This view is the "
+                "output of a function that returns multiple views. Such functions do not allow the output views to be "
+                "modified inplace. You should replace the inplace operation by an out-of-place one."
+            )
+        return x.edge
+    if base.edge is None:
+        x.edge = None
+    else:
+        mode, grad = state.mode, state.grad
+        state.mode, state.grad = None, True
+        try:
+            x.edge = as_strided_edge(x, base)
+        finally:
+            state.mode, state.grad = mode, grad
+    x.view_version = x.version[0]
+    return x.edge
+
+
+class _Catcher(Node):
+    """Stands for the view's former edge while a CopySlices node runs what wrote to the view."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.key, self.grad, self.owned, self.hooks = 0, None, False, None
+
+
+class CopySlices(Node):
+    """The base's node after a write to one of its views: the writer's gradient for the view's part, the rest as it is."""
+
+    __slots__ = ("base_edge", "catcher", "geometry", "view", "writer")
+    edges = ("base_edge", "catcher")
+
+    def __init__(self, base: Tensor, view: Tensor, writer: Any, first_edge: str):
+        self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
+        self.base_edge, self.writer = base.edge, writer
+        a, b = view.array, base.array
+        self.geometry = b.shape, b.strides
+        self.view = a.shape, a.strides, (view.storage_offset() - base.storage_offset()) * a.dtype.itemsize
+        self.catcher = _Catcher()
+        setattr(writer, first_edge, self.catcher)
+
+    @property
+    def next_functions(self) -> Any:
+        rest = [f for f in self.writer.next_functions if f[0] is not self.catcher]
+        return ((self.base_edge, 0), *rest)
+
+    def run(self, g: Any, heap: Any, keep: bool) -> None:
+        shape, strides = self.geometry
+        if g.__class__ is not ndarray:
+            from minitorch.autograd.engine import without_recording
+
+            without_recording(self._run_tensors, wrap(g), heap, keep, True)
+            return
+        result = _with_strides(shape, strides, g.dtype)
+        result[...] = g
+        part = restrided(result, *self.view)
+        self._through_writer(part.copy(), heap, keep, False)
+        caught = self.catcher.grad
+        part[...] = 0 if caught is None else caught
+        self.catcher.grad = None
+        if self.base_edge is not None:
+            deliver(self.base_edge, result, True, heap)
+
+    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
+        self._run_tensors(g, heap, keep, False)
+
+    def _run_tensors(self, g: Tensor, heap: Any, keep: bool, as_arrays: bool) -> None:
+        shape, strides, offset = self.view
+        size = g.array.dtype.itemsize
+        place = shape, tuple(s // size for s in strides), offset // size
+        dense = OPS["clone"].function(g)
+        part = OPS["as_strided"].function(dense, *place)
+        self._through_writer(part.array if as_arrays else part, heap, keep, not as_arrays)
+        caught, self.catcher.grad = self.catcher.grad, None
+        if caught is None:
+            caught = OPS["mul"].function(part, 0.0)
+        elif as_arrays:
+            caught = wrap(caught)
+        result = OPS["as_strided_scatter"].function(dense, caught, *place)
+        if self.base_edge is not None:
+            deliver(self.base_edge, result.array if as_arrays else result, True, heap)
+
+    def _through_writer(self, g: Any, heap: Any, keep: bool, tensors: bool) -> None:
+        scratch: list[Any] = []
+        (self.writer.run_tensors if tensors else self.writer.run)(g, scratch, keep)
+        for entry in scratch:
+            if entry[1] is not self.catcher:
+                heappush(heap, entry)
+
+
+def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array of these strides with memory of its own."""
+    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) // dtype.itemsize
+    return restrided(np.empty(max(extent, 1), dtype), shape, strides)
+
+
+def into(out: Tensor, op: Any, result: Any) -> Any:
+    """`out=`: copy the result into it, resized if need be; torch's rules for dtype and gradient."""
+    import warnings
+
+    from minitorch._dtype import CATEGORY
+
+    from .check import C_NAMES
+
+    if isinstance(out, (tuple, list)):
+        return type(result)(*[into(o, op, r) for o, r in zip(out, result, strict=True)])
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if state.mode is not NO_GRAD and (out.requires_grad or result.requires_grad):
+        raise RuntimeError(
+            f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
+    have, made = out.array, result.array
+    if CATEGORY[made.dtype] > CATEGORY[have.dtype]:
+        raise RuntimeError(
+            f"result type {C_NAMES[made.dtype.name]} can't be cast to the desired output type {C_NAMES[have.dtype.name]}"
+        )
+    if have.shape != made.shape:
+        if have.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(have.shape)}, which does not "
+                f"match the required output shape {list(made.shape)}. This behavior is deprecated, and in a future "
+                "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an "
+                "out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+                UserWarning,
+                stacklevel=3,
+            )
+        out.array = made.astype(have.dtype)
+    else:
+        have[...] = made
+    out.version[0] += 1
+    return out
+

@@ -1,0 +1,258 @@
+"""Ops over lists of tensors: cat and stack have many inputs, unbind, split and chunk many outputs."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._device import backend
+from minitorch._tensor import Tensor, current_edge, new, wrap
+from minitorch.autograd.engine import deliver, without_recording
+from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.node import MultiNode, Node, OutputEdge, next_key
+
+from .check import check, integer, wrap_dim
+from .composite import public
+from .copies import cat_shape
+from .inplace import MULTI
+from .op import OPS
+from .operands import cast, common_dtype
+
+ndarray = np.ndarray
+
+
+def _edge(t: Tensor) -> Any:
+    return t.edge if t.base is None else current_edge(t)
+
+
+# ---------------------------------------------------------------------- joining
+class CatBackward0(Node):
+    """Each input gets its slice of the gradient."""
+
+    __slots__ = ("dim", "edges", "inputs", "lengths")
+
+    def __init__(self, edges: list[Any], lengths: list[int], dim: int):
+        self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
+        self.lengths, self.dim = lengths, dim
+        self.edges = tuple(f"edge{i}" for i in range(len(edges)))
+        self.__dict__.update(zip(self.edges, edges, strict=True))
+
+    def run(self, g: Any, heap: Any, keep: bool) -> None:
+        before = (slice(None),) * self.dim
+        start = 0
+        for name, length in zip(self.edges, self.lengths, strict=True):
+            edge = getattr(self, name)
+            if edge is not None and length is not None:
+                deliver(edge, g[(*before, slice(start, start + length))], False, heap)
+            start += length or 0
+
+    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
+        start = 0
+        for name, length in zip(self.edges, self.lengths, strict=True):
+            edge = getattr(self, name)
+            if edge is not None and length is not None:
+                deliver(edge, OPS["slice_dim"].function(g, self.dim, start, start + length, 1), False, heap)
+            start += length or 0
+
+
+def _tensor_list(name: str, tensors: Any) -> list[Tensor]:
+    if not isinstance(tensors, (tuple, list)):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
+            )
+    return list(tensors)
+
+
+@public("torch", "concat", "concatenate")
+def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+    """The tensors one after another along dim.
+
+    >>> import minitorch as torch
+    >>> torch.cat([torch.ones(2), torch.zeros(1)])
+    tensor([1., 1., 0.])
+    """
+    tensors = _tensor_list("cat", tensors)
+    check(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
+    mode = state.mode
+    if mode is not None and mode is not NO_GRAD:
+        return mode.call(_Cat, (tensors, dim))
+    dtype = common_dtype([t.array for t in tensors])
+    tensors = [t if t.array.dtype is dtype else cast(t, dtype) for t in tensors]
+    arrays = [t.array for t in tensors]
+    shape = cat_shape(arrays, dim)
+    dim = wrap_dim(dim, len(shape))
+    parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
+    if all(a.__class__ is ndarray for a in arrays):
+        result = wrap(np.concatenate(parts, dim))
+    else:
+        result = wrap(backend(tensors[0].device).run(_Cat, (shape, dtype), parts, (dim,)))
+    if mode is None:
+        edges = [_edge(t) for t in tensors]
+        if any(e is not None for e in edges):
+            lengths = [a.shape[dim] if a.shape != (0,) or len(shape) == 1 else None for a in arrays]
+            result.edge = CatBackward0(edges, lengths, dim)  # type: ignore[arg-type]
+    if out is not None:
+        from .inplace import into
+
+        return into(out, _Cat, result)
+    return result
+
+
+class _Cat:
+    """`cat` in the form a backend and an interceptor call."""
+
+    name = "cat"
+
+    @staticmethod
+    def function(tensors: Any, dim: int) -> Tensor:
+        return cat(tensors, dim)
+
+
+@public("torch")
+def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+    """The tensors along a new dimension."""
+    tensors = _tensor_list("stack", tensors)
+    check(tensors, "stack expects a non-empty TensorList")
+    shape = tensors[0].shape
+    for i, t in enumerate(tensors):
+        check(
+            t.shape == shape,
+            f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}",
+        )
+    dim = wrap_dim(dim, len(shape) + 1)
+    return cat([OPS["unsqueeze"].function(t, dim) for t in tensors], dim, out=out)
+
+
+# ---------------------------------------------------------------------- separating
+class PartsNode(MultiNode):
+    """The node of unbind, split and chunk: the parts' gradients, put together, are the input's."""
+
+    __slots__ = ("dim", "dtype", "input_edge", "parts", "shape")
+    edges = ("input_edge",)
+
+    def run(self, grads: Any, heap: Any, keep: bool) -> None:
+        if any(g is not None and g.__class__ is not ndarray for g in grads):
+            tensors = [g if g is None else wrap(g) for g in grads]
+            d = without_recording(self._joined, tensors).array
+        else:
+            d = np.zeros(self.shape, self.dtype) if None in [g if g is None else 0 for g in grads] else np.empty(
+                self.shape, self.dtype)  # fmt: skip
+            for g, place in zip(grads, self.parts, strict=True):
+                if g is not None:
+                    d[place] = g
+        deliver(self.input_edge, d, True, heap)
+
+    def run_tensors(self, grads: Any, heap: Any, keep: bool) -> None:
+        deliver(self.input_edge, self._joined(grads), False, heap)
+
+    def _joined(self, grads: Any) -> Tensor:
+        from minitorch._creation import zeros
+
+        made = []
+        like = next(g for g in grads if g is not None)
+        for g, place in zip(grads, self.parts, strict=True):
+            at = place[self.dim]
+            if g is None:
+                length = 1 if isinstance(at, int) else at.stop - at.start
+                shape = (*self.shape[: self.dim], length, *self.shape[self.dim + 1 :])
+                made.append(zeros(shape, dtype=like.dtype, device=like.device))
+            else:
+                made.append(OPS["unsqueeze"].function(g, self.dim) if isinstance(at, int) else g)
+        return cat(made, self.dim)
+
+
+class UnbindBackward0(PartsNode):
+    __slots__ = ()
+
+
+class SplitBackward0(PartsNode):
+    __slots__ = ()
+
+
+class SplitWithSizesBackward0(PartsNode):
+    __slots__ = ()
+
+
+def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Views of x at `places` (indices along dim), with one node for all."""
+    mode = state.mode
+    if mode is not None and mode is not NO_GRAD:
+        return mode.call(type("_Parts", (), {"function": staticmethod(function), "name": function.__name__}), (x, *args))
+    a, version = x.array, x.version
+    base = (x if x.base is None else x.base) if version.__class__ is list else None
+    edge = _edge(x)
+    lead = (slice(None),) * dim
+    indices = [(*lead, p, Ellipsis) for p in places]
+    node = None
+    if edge is not None and mode is None:
+        node = node_type()
+        node.key, node.grad, node.owned, node.hooks = next_key(), None, False, None
+        node.input_edge, node.shape, node.dtype, node.dim = edge, a.shape, a.dtype, dim
+        node.parts, node.outputs = indices, len(places)
+    made = []
+    view_version = version[0] if base is not None else 0
+    for i, index in enumerate(indices):
+        t = new(Tensor)
+        t.array, t.version, t.base, t._grad, t.edge = a[index], version, base, None, None
+        t.view_version, t.created = view_version, MULTI if mode is None else NO_GRAD
+        if node is not None:
+            t.edge = OutputEdge(node, i)
+        made.append(t)
+    return tuple(made)
+
+
+@public("torch Tensor")
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along dim, as views."""
+    check(input.array.ndim, "Dimension specified as 0 but tensor has no dimensions", IndexError)
+    dim = wrap_dim(dim, input.array.ndim)
+    return _parts(input, dim, list(range(input.array.shape[dim])), UnbindBackward0, unbind, (dim,))
+
+
+@public("torch Tensor")
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of split_size (or the given sizes) indices each along dim."""
+    check(tensor.ndim, "split expects at least a 1-dimensional tensor")
+    if isinstance(split_size_or_sections, (list, tuple)):
+        return split_with_sizes(tensor, split_size_or_sections, dim)
+    size = integer(split_size_or_sections, "split_size", "split")
+    dim = wrap_dim(dim, tensor.ndim)
+    n = tensor.array.shape[dim]
+    check(size >= 0, f"split expects split_size be non-negative, but got split_size={size}")
+    check(size > 0 or n == 0, f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+    places = [slice(i, min(i + size, n)) for i in range(0, n, size or 1)] or [slice(0, 0)]
+    return _parts(tensor, dim, places, SplitBackward0, split, (size, dim))
+
+
+@public("torch Tensor")
+def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of the given sizes along dim."""
+    dim = wrap_dim(dim, input.ndim)
+    n = input.array.shape[dim]
+    for s in split_sizes:
+        check(
+            s >= 0,
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}",
+        )
+    check(
+        sum(split_sizes) == n,
+        f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
+        f"split_sizes={list(split_sizes)}",
+    )
+    starts = np.cumsum([0, *split_sizes]).tolist()
+    places = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+    return _parts(input, dim, places, SplitWithSizesBackward0, split_with_sizes, (tuple(split_sizes), dim))
+
+
+@public("torch Tensor")
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of equal size along dim."""
+    check(input.ndim, "chunk expects at least a 1-dimensional tensor")
+    check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = input.array.shape[wrap_dim(dim, input.ndim)]
+    size = -(-n // chunks)
+    return split(input, size, dim) if n else split_with_sizes(input, [0] * chunks, dim)

@@ -1,0 +1,130 @@
+"""What all generated nodes share: unpacking what was kept, and the gradient on Tensors."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.strided import element_strides
+from minitorch._storage import offset
+from minitorch._tensor import Tensor, new, wrap
+from minitorch.autograd.engine import deliver, without_recording
+from minitorch.autograd.node import FREED, Node, OutputEdge
+
+from .check import C_NAMES
+from .op import OPS, Op
+
+FREED_VALUE = type("Freed", (), {"__repr__": lambda self: "<freed>"})()
+
+
+class OpNode(Node):
+    """A node made by an op's record. Subclasses have slots for edges, kept values, their versions and shapes."""
+
+    __slots__ = ("out", "out_cell", "out_version")
+    op: Op
+
+    def run_general(self, g: Any, heap: Any, keep: bool) -> None:
+        """`run` for arrays that are not NumPy's: the gradient formulas on Tensors, without recording."""
+        without_recording(self._run, wrap(g), heap, keep, True)
+
+    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
+        self._run(g, heap, keep, False)
+
+    def _run(self, g: Tensor, heap: Any, keep: bool, as_arrays: bool) -> None:
+        op = self.op
+        for t in op.edges:
+            edge = getattr(self, f"{t}_edge")
+            if edge is None:
+                continue
+            gradient = op.gradients[t]
+            values = {p: g if p == "g" else self.unpack(p) for p in gradient.params}
+            positional = [values[p] for p in gradient.params if p not in gradient.kwonly]
+            d = gradient.on_tensors()(*positional, **{k: values[k] for k in gradient.kwonly})
+            if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):
+                d = OPS["sum_to_size"].function(d, getattr(self, f"{t}_shape"))
+            deliver(edge, d.array if as_arrays else d, False, heap)
+        if not keep:
+            for k in {k for t in op.edges for k in op.kept(t) if not op.is_plain(k)}:
+                if hasattr(self, k):
+                    setattr(self, k, FREED_VALUE)
+
+    def unpack(self, k: str) -> Any:
+        """A kept value as the gradient formula on Tensors wants it, with the edge it had when it was kept."""
+        op, value = self.op, getattr(self, k)
+        if op.is_plain(k) or value is None:
+            return value
+        if value is FREED_VALUE:
+            stale(self, k)
+        if k in op.outputs:
+            return wrap(value)
+        if k == "out":
+            if self.out_cell[0] != self.out_version:
+                stale(self, k)
+            return aliased(value, self.out_cell, self)
+        if value.version[0] != getattr(self, f"{k}_version"):
+            stale(self, k)
+        edge = getattr(self, f"{k}_edge", None)
+        return value if value.edge is edge else aliased(value.array, value.version, edge)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            k = {"self": self.op.tensors[0], "result": "out"}.get(name[7:], name[7:])
+            if any(k in self.op.kept(t) for t in self.op.edges):
+                try:
+                    return self.unpack(k)
+                except AttributeError:
+                    pass
+        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+
+
+def aliased(array: Any, version: list[int], edge: Any) -> Tensor:
+    """A tensor over the same memory and version, in another place of the graph."""
+    t = new(Tensor)
+    t.array, t.version, t.edge, t._grad, t.base = array, version, edge, None, None
+    return t
+
+
+def as_it_was(t: Tensor) -> Tensor:
+    """What an in-place op keeps of the tensor that it changes: its present place in the graph."""
+    return aliased(t.array, t.version, t.edge)
+
+
+def stale(node: Any, k: str) -> None:
+    """Raise torch's error for a kept value that was freed or written to."""
+    value = getattr(node, k)
+    if value is FREED_VALUE:
+        raise RuntimeError(FREED)
+    array, cell, then = (
+        (value, node.out_cell, node.out_version) if k == "out"
+        else (value.array, value.version, getattr(node, f"{k}_version"))
+    )  # fmt: skip
+    made_by = node if k == "out" else getattr(node, f"{k}_edge", value.edge)
+    which = ""
+    if made_by is not None and not made_by.is_leaf:
+        number = made_by.index if made_by.__class__ is OutputEdge else 0
+        which = f", which is output {number} of {made_by.name()},"
+    writer = cell[1] if len(cell) > 1 else "an in-place write"
+    kind = f"torch.{C_NAMES[array.dtype.name]}Tensor {list(array.shape)}"
+    name = "its result" if k == "out" else f"'{k}'"
+    raise RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{kind}]{which} is at version {cell[0]}; expected version {then} instead. Hint: enable anomaly detection to "
+        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).\n"
+        f"{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
+        f"Write to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
+    )
+
+
+def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Undo broadcasting: sum over the dimensions that were added or stretched."""
+    from .reductions import sum_array
+
+    lead = g.ndim - len(shape)
+    if not shape:
+        return sum_array(g, None, False)
+    dims = tuple([i for i in range(g.ndim) if i < lead or shape[i - lead] != g.shape[i]])
+    return sum_array(g, dims, False).reshape(shape)
+
+
+def geometry(a: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """(shape, strides, offset in the storage), counted in elements."""
+    return a.shape, element_strides(a), offset(a)

@@ -1,0 +1,166 @@
+"""The record of an op: its formula or kernel, its gradients, and where its name appears.
+
+    @pointwise(on="torch Tensor", operator="__mul__ __rmul__", inplace=True)
+    def mul(x, y):
+        return x * y
+
+    @mul.grad("input")
+    def mul_grad_input(g, y):       # what a gradient names is what is kept alive for it
+        return g * y
+
+A record computes nothing. `generate.py` writes its Python function at first use; `apply.py` is the same meaning in general
+form, for other devices and as the oracle of the tests.
+
+Every function here is run with several meanings of the names in it. A gradient of a view or structured op is written with
+op names (`mm(g, t(b))`), which stand for functions on arrays in an ordinary pass and for ops on Tensors when the
+gradient is to be differentiated.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from minitorch._kernels.codegen import Formula
+
+OPS: dict[str, "Op"] = {}
+
+# what the names inside gradient functions stand for: filled by `Op` below and by `array_names.py`
+ARRAY_NAMES: dict[str, Any] = {}
+TENSOR_NAMES: dict[str, Any] = {}
+
+ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
+
+
+class Gradient:
+    """The gradient of an op for one of its tensors: a function of `g` and of what it names."""
+
+    def __init__(self, op: "Op", function: Callable[..., Any]):
+        code = function.__code__
+        letters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.function = function
+        self.params = tuple(op.argument(p) for p in letters)  # in the op's own names
+        self.formula = Formula(function) if op.kind == "pointwise" else None
+        self.kwonly = letters[code.co_argcount :]
+
+    def meaning(self, names: dict[str, Any]) -> Callable[..., Any]:
+        """The function with the names in it meaning `names`."""
+        f = FunctionType(self.function.__code__, names, self.function.__name__)
+        f.__kwdefaults__ = self.function.__kwdefaults__
+        return f
+
+    def on_tensors(self) -> Callable[..., Any]:
+        return self.meaning(TENSOR_NAMES)
+
+    def on_arrays(self) -> Callable[..., Any]:
+        return self.function if self.formula is not None else self.meaning(ARRAY_NAMES)
+
+
+class Op:
+    """One operation. `tensors` are the arguments that are tensors, `others` the rest, in the order of the call.
+
+    kind: "pointwise" (a formula per element), "view" (geometry only), "structured" (a kernel of its own).
+    result: for pointwise ops "promote" (the operands' common dtype), "float" (integers become the default float
+    dtype) or "bool".
+    """
+
+    def __init__(self, kind: str, function: Callable[..., Any], *, tensors: str = "", on: str = "", **options: Any):
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        self.kind, self.name, self.doc = kind, options.pop("name", function.__name__), function.__doc__
+        self.letters = dict(ARGUMENT, **options.pop("letters", {}))
+        if kind == "pointwise":
+            self.formula: Formula | None = Formula(function)
+            self.tensors = tuple(self.argument(a) for a in positional)
+            self.others = keyword
+            self.optional: frozenset[str] = frozenset()
+            defaults = function.__kwdefaults__ or {}
+        else:
+            self.formula = None
+            words = tensors.split()
+            self.tensors = tuple(w.rstrip("?") for w in words)
+            self.optional = frozenset(w[:-1] for w in words if w.endswith("?"))
+            self.others = tuple(a for a in positional + keyword if a not in self.tensors)
+            values = function.__defaults__ or ()
+            defaults = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
+            defaults |= function.__kwdefaults__ or {}
+        self.params = self.tensors + self.others if kind == "pointwise" else positional + keyword
+        self.keyword_only = keyword if kind != "pointwise" else ()
+        self.defaults = defaults
+        self.infer = function  # for a structured op: arrays -> (shape, NumPy dtype), with all checks
+        self.forward: Callable[..., Any] | None = function if kind == "view" else None
+        self.on = on.split()
+        self.title = options.pop("title", None) or "".join(w.title() for w in self.name.split("_"))
+        self.result = options.pop("result", "promote")
+        self.inplace = options.pop("inplace", False)
+        self.operator = options.pop("operator", "").split()
+        self.before = options.pop("before", "")  # a line of the generated function, run first
+        self.extra = options.pop("extra", "")  # further parameters of the public function
+        self.outputs = options.pop("outputs", ())  # names of further, non-differentiable outputs
+        self.returns = options.pop("returns", None)  # the named tuple of several outputs
+        assert not options, f"unknown options of op {self.name}: {options}"
+        self.gradients: dict[str, Gradient] = {}
+        self.function: Callable[..., Any] = None  # type: ignore[assignment]  # made by generate.py
+        OPS[self.name] = self
+
+    def argument(self, letter: str) -> str:
+        return self.letters.get(letter, letter)
+
+    def letter(self, argument: str) -> str:
+        return next((k for k, v in self.letters.items() if v == argument), argument)
+
+    def grad(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the gradient for these arguments (the same function may serve several)."""
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            for a in arguments:
+                assert self.argument(a) in self.tensors, f"{self.name} has no tensor argument {a}"
+                self.gradients[self.argument(a)] = Gradient(self, function)
+            return function
+
+        return register
+
+    def cpu(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register the CPU kernel of a structured op: arrays -> array, or a tuple with `outputs`."""
+        self.forward = function
+        ARRAY_NAMES[self.name] = function
+        return function
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """The tensors that a gradient is defined for."""
+        return tuple(t for t in self.tensors if t in self.gradients)
+
+    @property
+    def broadcasts(self) -> bool:
+        return self.kind == "pointwise" and len(self.tensors) > 1
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a kept value is no tensor: an argument such as `dim`, or a tensor's shape or dtype."""
+        return name in self.others or name.endswith(("_shape", "_dtype", "_geometry"))
+
+    def kept(self, argument: str) -> list[str]:
+        """What the gradient for `argument` keeps: tensors, `out`, plain values."""
+        return [p for p in self.gradients[argument].params if p != "g"]
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+def _maker(kind: str) -> Callable[..., Callable[[Callable[..., Any]], Op]]:
+    def make(**options: Any) -> Callable[[Callable[..., Any]], Op]:
+        def register(function: Callable[..., Any]) -> Op:
+            op = Op(kind, function, **options)
+            if kind == "view":
+                ARRAY_NAMES[op.name] = function
+            return op
+
+        return register
+
+    make.__doc__ = f"Decorator: the function becomes the record of a {kind} op."
+    return make
+
+
+pointwise = _maker("pointwise")
+view = _maker("view")
+structured = _maker("structured")

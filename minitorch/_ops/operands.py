@@ -1,0 +1,182 @@
+"""Operands of an op: numbers become 0-dim tensors, dtypes are brought together, and what does not fit is refused.
+
+Only calls that are not plain (equal dtypes, tensors on both sides) come here.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._dtype import CATEGORY, FLOATS, NUMBER_DTYPE, PROMOTED
+from minitorch._tensor import Tensor, wrap
+
+from .check import C_NAMES, broadcast_error, device_error, not_implemented_for, type_name
+from .op import OPS, Op
+
+ndarray = np.ndarray
+NUMBERS = frozenset((float, int, bool))
+
+# (number, NumPy dtype) -> 0-dim tensor: NumPy takes 411 ns for a bare number, 188 for a 0-dim array
+CONSTANTS: dict[Any, Tensor] = {}
+
+
+def constant(number: Any, dtype: np.dtype) -> Tensor:
+    """A number as an operand of this dtype.
+
+    Never kept: zero (0.0 == -0.0 as a key, not as an operand) and integer dtypes (2 == 2.0 as a key, but 2.0 makes an
+    integer tensor a float one).
+    """
+    try:
+        array = np.array(number, dtype)
+    except OverflowError:
+        array = np.array(number & (2 ** (8 * dtype.itemsize) - 1), f"u{dtype.itemsize}").view(dtype)
+    t = wrap(array)
+    if number and dtype in FLOATS and len(CONSTANTS) < 4096:
+        CONSTANTS[number, dtype] = t
+    return t
+
+
+def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
+    """(x, number) as two tensors of the dtype that torch computes this in. Called when CONSTANTS had no answer."""
+    a = x.array
+    if a.__class__ is not ndarray:
+        return x, constant_like(x, number)
+    dtype = NUMBER_DTYPE[number.__class__, a.dtype]
+    check_number(number, dtype)
+    return (x if dtype is a.dtype else cast(x, dtype)), constant(number, dtype)
+
+
+def check_number(number: Any, dtype: np.dtype) -> None:
+    """torch refuses an integer that its 64 bits cannot hold."""
+    if number.__class__ is int and not -(2**63) <= number < 2**63:
+        raise RuntimeError("value cannot be converted to type int64_t without overflow")
+
+
+def constant_like(x: Tensor, number: Any) -> Tensor:
+    """A number beside a tensor of another device."""
+    from minitorch._device import backend
+
+    dtype = NUMBER_DTYPE[number.__class__, x.array.dtype]
+    return wrap(backend(x.device).from_host(np.array(number, dtype)))
+
+
+def cast(t: Tensor, dtype: np.dtype) -> Tensor:
+    """The tensor in another dtype, recorded."""
+    return OPS["to_copy"].function(t, dtype)
+
+
+def to_float(t: Tensor) -> Tensor:
+    """Integers and bools as the default float dtype."""
+    return t if t.array.dtype in FLOATS else cast(t, dtypes.get_default_dtype().numpy)
+
+
+def common_dtype(arrays: list[Any]) -> np.dtype:
+    """The dtype that torch computes in: see `_dtype.py`."""
+    found, zero = arrays[0].dtype, not arrays[0].shape
+    for a in arrays[1:]:
+        other_zero = not a.shape
+        found = PROMOTED[found, zero, a.dtype, other_zero]
+        zero = zero and other_zero
+    return found
+
+
+def promote(op: Op, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors in their common dtype."""
+    arrays = [t.array for t in tensors]
+    if op.result == "any":
+        return tensors
+    dtype = common_dtype(arrays)
+    return tuple([t if t.array.dtype is dtype else cast(t, dtype) for t in tensors])
+
+
+def inplace_number(op: Op, x: Tensor, number: Any) -> Tensor:
+    """The number as operand of an in-place op on x, whose dtype stays."""
+    dtype = NUMBER_DTYPE[number.__class__, x.array.dtype]
+    refuse_cast(op, dtype, x.array.dtype)
+    check_number(number, x.array.dtype)
+    return constant(number, x.array.dtype)
+
+
+def inplace_operands(op: Op, x: Tensor, *others: Tensor) -> tuple[Tensor, ...] | Tensor:
+    """The other operands in x's dtype, if torch allows that cast."""
+    refuse_cast(op, common_dtype([x.array, *[t.array for t in others]]), x.array.dtype)
+    made = tuple([t if t.array.dtype is x.array.dtype else cast(t, x.array.dtype) for t in others])
+    return made if len(made) > 1 else made[0]
+
+
+def refuse_cast(op: Op, computed: np.dtype, stored: np.dtype) -> None:
+    """torch's error for a result that an in-place op cannot store."""
+    if op.result != "bool" and CATEGORY[computed] > CATEGORY[stored]:
+        raise RuntimeError(
+            f"result type {C_NAMES[computed.name]} can't be cast to the desired output type {C_NAMES[stored.name]}"
+        )
+
+
+def refuse_float_result(op: Op, array: Any) -> None:
+    """An op whose result is a float cannot be stored in an integer tensor."""
+    refuse_cast(op, dtypes.get_default_dtype().numpy, array.dtype)
+
+
+def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool) -> Any:
+    """A call whose operands are not all tensors and Python numbers: NumPy scalars serve as numbers, the rest is refused."""
+    plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
+    if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
+        return FUNCTIONS[name](*plain)
+    if is_operator:
+        return NotImplemented
+    for position, (argument, value) in enumerate(zip(op.params, args, strict=True), 1):
+        is_number = position > 1 and op.broadcasts and value.__class__ in NUMBERS
+        if argument in op.tensors and not isinstance(value, Tensor) and not is_number:
+            raise TypeError(
+                f"{op.name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
+            )
+    raise TypeError(f"{op.name}(): unsupported operands {[type_name(a) for a in args]}")
+
+
+# every public function by name, operators too: filled by namespaces.py
+FUNCTIONS: dict[str, Any] = {}
+
+
+def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exception:
+    """torch's words for what NumPy refused: shapes that do not broadcast, dtypes without a kernel."""
+    shapes = [a.shape for a in arrays]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        return broadcast_error(shapes)
+    if inplace and shape != shapes[0]:
+        return RuntimeError(
+            f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}"
+        )
+    if "negative integer power" in str(error):
+        return RuntimeError("Integers to negative integer powers are not allowed.")
+    if arrays[0].dtype == bool and op.name in ("sub", "neg"):
+        return bool_error(op)
+    try:
+        not_implemented_for(op.name, arrays[0])
+    except NotImplementedError as e:
+        return e
+
+
+def bool_error(op: Op) -> RuntimeError:
+    """torch's advice for minus on bools."""
+    if op.name == "neg":
+        return RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
+    return RuntimeError(
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+        "instead."
+    )
+
+
+def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:
+    """The one device of the operands; 0-dim CPU tensors go along with any other."""
+    devices = [t.device for t in tensors if t is not None]
+    others = [t.device for t in tensors if t is not None and (t.array.shape or t.array.__class__ is not ndarray)]
+    device = others[0] if others else devices[0]
+    if any(d != device for d in others):
+        raise device_error(op, others)
+    return device

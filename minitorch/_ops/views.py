@@ -1,0 +1,376 @@
+"""View ops: new geometry over the same memory. Each gradient is the op that goes back.
+
+The functions are written against what NumPy's arrays and those of other devices share (`_kernels/strided.py`).
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.strided import expanded, restrided, viewed_strides
+
+from .check import check, integer, wrap_dim, wrap_dims
+from .op import structured, view
+
+ndarray = np.ndarray
+
+
+# ---------------------------------------------------------------------- order of dimensions
+@view(tensors="input", on="torch Tensor")
+def transpose(input, dim0, dim1):
+    dim0, dim1 = wrap_dim(dim0, input.ndim), wrap_dim(dim1, input.ndim)
+    if not input.ndim:
+        return restrided(input, (), ())
+    order = list(range(input.ndim))
+    order[dim0], order[dim1] = dim1, dim0
+    return input.transpose(order)
+
+
+@transpose.grad("input")
+def transpose_grad(g, dim0, dim1):
+    return transpose(g, dim0, dim1)
+
+
+@view(tensors="input", on="torch Tensor")
+def t(input):
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return input.T
+
+
+@t.grad("input")
+def t_grad(g):
+    return t(g)
+
+
+@view(name="permute_dims", title="Permute", tensors="input")
+def permute(input, dims):
+    if len(dims) != input.ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    return input.transpose(wrap_dims(dims, input.ndim))
+
+
+@permute.grad("input")
+def permute_grad(g, dims):
+    return permute_dims(g, inverse_order(dims))  # noqa: F821
+
+
+# ---------------------------------------------------------------------- shape
+def inferred_shape(size: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with its -1 worked out, for `size` elements."""
+    if -1 in shape:
+        known = prod([n for n in shape if n != -1])
+        if shape.count(-1) > 1:
+            raise RuntimeError("only one dimension can be inferred")
+        if known == 0 and size == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+                "can be any value and is ambiguous"
+            )
+        if known > 0 and size % known == 0:
+            shape = tuple([size // known if n == -1 else n for n in shape])
+    if any(n < 0 for n in shape) and not (-1 in shape and all(n >= -1 for n in shape)):
+        bad = next(n for n in shape if n < -1)
+        raise RuntimeError(f"invalid shape dimension {bad}")
+    if prod(shape) != size or -1 in shape:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
+    return shape
+
+
+def viewable(a: Any, shape: tuple[int, ...]) -> Any:
+    """A view of this shape, None if the memory's order does not allow one."""
+    if a.__class__ is ndarray and a.flags.c_contiguous:
+        return a.reshape(shape)
+    strides = viewed_strides(a.shape, a.strides, shape)
+    return None if strides is None else restrided(a, shape, strides)
+
+
+@view(name="view_as_shape", title="View", tensors="input")
+def view_as_shape(input, shape):
+    made = viewable(input, inferred_shape(input.size, shape))
+    if made is None:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        )
+    return made
+
+
+@view_as_shape.grad("input")
+def view_grad(g, input_shape):
+    return reshape(g, input_shape)  # noqa: F821
+
+
+@view(tensors="input", on="torch Tensor", name="squeeze_dims", title="Squeeze")
+def squeeze_dims(input, dims):
+    wrapped = range(input.ndim) if dims is None else wrap_dims(dims, input.ndim)
+    return input[tuple([0 if i in wrapped and n == 1 else slice(None) for i, n in enumerate(input.shape)])
+                 + (Ellipsis,)]  # fmt: skip
+
+
+@squeeze_dims.grad("input")
+def squeeze_grad(g, input_shape):
+    return reshape(g, input_shape)  # noqa: F821
+
+
+@view(tensors="input", on="torch Tensor")
+def unsqueeze(input, dim):
+    at = wrap_dim(dim, input.ndim + 1)
+    step = input.shape[at] * input.strides[at] if at < input.ndim else input.dtype.itemsize
+    return restrided(
+        input, (*input.shape[:at], 1, *input.shape[at:]), (*input.strides[:at], step, *input.strides[at:])
+    )
+
+
+@unsqueeze.grad("input")
+def unsqueeze_grad(g, input_shape):
+    return reshape(g, input_shape)  # noqa: F821
+
+
+@view(name="expand_to", title="Expand", tensors="input")
+def expand_to(input, size):
+    have = input.shape
+    lead = len(size) - len(have)
+    if lead < 0:
+        raise RuntimeError(
+            f"expand(torch.{{}}{list(have)}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater "
+            f"or equal to the number of dimensions in the tensor ({len(have)})"
+        )
+    shape = []
+    for i, n in enumerate(size):
+        old = have[i - lead] if i >= lead else None
+        if n == -1 and old is None:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if n < -1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if n != -1 and old is not None and old not in (1, n):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
+                f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+            )
+        shape.append(old if n == -1 else n)
+    return expanded(input, tuple(shape))
+
+
+@expand_to.grad("input")
+def expand_grad(g, input_shape):
+    return sum_to_size(g, input_shape)  # noqa: F821
+
+
+# ---------------------------------------------------------------------- parts
+@view(tensors="input", on="torch Tensor")
+def select(input, dim, index):
+    check(input.ndim, "select() cannot be applied to a 0-dim tensor.", IndexError)
+    dim, index = wrap_dim(dim, input.ndim), integer(index, "index", "select")
+    n = input.shape[dim]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+        )
+    return input[(slice(None),) * dim + (index, Ellipsis)]
+
+
+@select.grad("input")
+def select_grad(g, input_shape, dim, index):
+    return select_backward(g, input_shape, dim, index)  # noqa: F821
+
+
+@view(tensors="input", name="slice_dim", title="Slice")
+def slice_dim(input, dim, start, stop, step):
+    return input[(slice(None),) * dim + (slice(start, stop, step),)]
+
+
+@slice_dim.grad("input")
+def slice_grad(g, input_shape, dim, start, stop, step):
+    return slice_backward(g, input_shape, dim, start, stop, step)  # noqa: F821
+
+
+@view(tensors="input", name="diagonal", on="torch Tensor")
+def diagonal(input, offset=0, dim1=0, dim2=1):
+    dim1, dim2 = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
+    check(dim1 != dim2, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    rows, columns = input.shape[dim1], input.shape[dim2]
+    length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    start = (offset * input.strides[dim2] if offset >= 0 else -offset * input.strides[dim1]) if length else 0
+    rest = [i for i in range(input.ndim) if i not in (dim1, dim2)]
+    shape = (*[input.shape[i] for i in rest], length)
+    strides = (*[input.strides[i] for i in rest], input.strides[dim1] + input.strides[dim2])
+    return restrided(input, shape, strides, start)
+
+
+@diagonal.grad("input")
+def diagonal_grad(g, input_shape, offset, dim1, dim2):
+    return diagonal_backward(g, input_shape, offset, dim1, dim2)  # noqa: F821
+
+
+# what flows back through a part: zeros with the gradient in its place
+@structured(tensors="g")
+def select_backward(g, input_shape, dim, index):
+    return input_shape, g.dtype
+
+
+@select_backward.cpu
+def select_backward_cpu(g, input_shape, dim, index):
+    d = np.zeros(input_shape, g.dtype)
+    select.forward(d, dim, index)[...] = g
+    return d
+
+
+@select_backward.grad("g")
+def select_backward_grad(g, dim, index):
+    return select(g, dim, index)
+
+
+@structured(tensors="g")
+def slice_backward(g, input_shape, dim, start, stop, step):
+    return input_shape, g.dtype
+
+
+@slice_backward.cpu
+def slice_backward_cpu(g, input_shape, dim, start, stop, step):
+    d = np.zeros(input_shape, g.dtype)
+    slice_dim.forward(d, dim, start, stop, step)[...] = g
+    return d
+
+
+@slice_backward.grad("g")
+def slice_backward_grad(g, dim, start, stop, step):
+    return slice_dim(g, dim, start, stop, step)
+
+
+@structured(tensors="g")
+def diagonal_backward(g, input_shape, offset, dim1, dim2):
+    return input_shape, g.dtype
+
+
+@diagonal_backward.cpu
+def diagonal_backward_cpu(g, input_shape, offset, dim1, dim2):
+    d = np.zeros(input_shape, g.dtype)
+    diagonal.forward(d, offset, dim1, dim2)[...] = g
+    return d
+
+
+@diagonal_backward.grad("g")
+def diagonal_backward_grad(g, offset, dim1, dim2):
+    return diagonal(g, offset, dim1, dim2)
+
+
+# ---------------------------------------------------------------------- any geometry
+def _storage_start(a: Any) -> int:
+    from minitorch._storage import address, root
+
+    return address(a) - address(root(a)) if a.__class__ is ndarray else a.offset
+
+
+@view(tensors="input", on="torch Tensor")
+def as_strided(input, size, stride, storage_offset=None):
+    size, stride = tuple(size), tuple(stride)
+    check(len(size) == len(stride), "mismatch in length of strides and shape")
+    for n in stride:
+        check(n >= 0, "as_strided: Negative strides are not supported at the moment, got strides: "
+              f"{list(stride)}")  # fmt: skip
+    item = input.dtype.itemsize
+    start = _storage_start(input)
+    offset = start // item if storage_offset is None else storage_offset
+    if input.__class__ is ndarray and prod(size):
+        from minitorch._storage import UntypedStorage
+
+        have = UntypedStorage._of(input).nbytes()
+        need = (offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) * item
+        check(
+            offset >= 0 and need <= have,
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} requiring "
+            f"a storage size of {need} are out of bounds for storage of size {have}",
+        )
+    return restrided(input, size, tuple([s * item for s in stride]), offset * item - start)
+
+
+@as_strided.grad("input")
+def as_strided_grad(g, input_geometry, size, stride, storage_offset):
+    return as_strided_backward(g, input_geometry, size, stride, storage_offset)  # noqa: F821
+
+
+@structured(tensors="g")
+def as_strided_backward(g, input_geometry, size, stride, storage_offset):
+    return input_geometry[0], g.dtype
+
+
+@as_strided_backward.cpu
+def as_strided_backward_cpu(g, input_geometry, size, stride, storage_offset):
+    """Add each element of g at its place in memory, then read the input's elements from there."""
+    shape, strides, start = input_geometry
+    offset = start if storage_offset is None else storage_offset
+    low = min(start, offset)
+    places = _places(size, stride, offset - low)
+    mine = _places(shape, strides, start - low)
+    memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
+    np.add.at(memory, places.ravel(), g.ravel())
+    shares = np.bincount(mine.ravel(), minlength=memory.size)
+    return np.ascontiguousarray(memory[mine] / np.maximum(shares, 1).astype(g.dtype)[mine]).reshape(shape)
+
+
+def _places(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np.ndarray:
+    """Where in memory each element lies, counted in elements."""
+    places = np.full(shape, offset, np.int64)
+    for i, (n, s) in enumerate(zip(shape, strides, strict=True)):
+        places += (np.arange(n) * s).reshape((n,) + (1,) * (len(shape) - i - 1))
+    return places
+
+
+@as_strided_backward.grad("g")
+def as_strided_backward_grad(g, input_geometry, size, stride, storage_offset):
+    return as_strided_read(g, input_geometry, size, stride, storage_offset)  # noqa: F821
+
+
+@structured(tensors="input src")
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    return input.shape, input.dtype
+
+
+@as_strided_scatter.cpu
+def as_strided_scatter_cpu(input, src, size, stride, storage_offset=None):
+    dest = np.ascontiguousarray(input).copy()
+    item = dest.dtype.itemsize
+    restrided(dest, tuple(size), tuple(s * item for s in stride), (storage_offset or 0) * item)[...] = src
+    return dest
+
+
+@structured(tensors="g")
+def as_strided_read(g, input_geometry, size, stride, storage_offset=None):
+    return size, g.dtype
+
+
+@as_strided_read.cpu
+def as_strided_read_cpu(g, input_geometry, size, stride, storage_offset=None):
+    """The adjoint of `as_strided_backward`: g's elements at their places in memory, read by the view's geometry."""
+    shape, strides, start = input_geometry
+    offset = start if storage_offset is None else storage_offset
+    low = min(start, offset)
+    places, mine = _places(size, stride, offset - low), _places(shape, strides, start - low)
+    memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
+    shares = np.bincount(mine.ravel(), minlength=memory.size)
+    np.add.at(memory, mine.ravel(), g.ravel())
+    return np.ascontiguousarray((memory / np.maximum(shares, 1).astype(g.dtype))[places]).reshape(size)
+
+
+@as_strided_read.grad("g")
+def as_strided_read_grad(g, input_geometry, size, stride, storage_offset):
+    return as_strided_backward(g, input_geometry, size, stride, storage_offset)
+
+
+@as_strided_scatter.grad("input")
+def as_strided_scatter_grad_input(g, size, stride, storage_offset):
+    return as_strided_scatter(g, as_strided(g, size, stride, storage_offset) * 0.0, size, stride, storage_offset)
+
+
+@as_strided_scatter.grad("src")
+def as_strided_scatter_grad_src(g, size, stride, storage_offset):
+    return clone(as_strided(clone(g), size, stride, storage_offset))  # noqa: F821

@@ -1,0 +1,102 @@
+"""Storage: the untyped bytes under a tensor and all its views.
+
+An array's owner is found by following NumPy's `base` chain to the array (or foreign memory: mmap, shared memory, a capsule,
+another library's array) that holds the bytes, so sharing needs no bookkeeping on the path of an operation.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ._kernels.strided import _Window, restrided
+
+ndarray = np.ndarray
+
+
+def root(a: Any) -> Any:
+    """The array that owns the memory: the first whose base is no array."""
+    if a.__class__ is not ndarray:
+        return a.memory
+    while True:
+        base = a.base
+        if base.__class__ is _Window:
+            base = base.owner
+        if not isinstance(base, ndarray):
+            return a
+        a = base
+
+
+def address(a: np.ndarray) -> int:
+    return a.__array_interface__["data"][0]
+
+
+def offset(a: Any) -> int:
+    """Elements from the start of the storage to the first element."""
+    if a.__class__ is not ndarray:
+        return a.offset // a.dtype.itemsize
+    return (address(a) - address(root(a))) // a.dtype.itemsize
+
+
+def copy_with_storage(a: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy that copies each storage once, so that copies of views share memory as their originals do."""
+    if a.__class__ is not ndarray:
+        return a.copy()
+    owner = root(a)
+    key = ("storage", id(owner))
+    copied = memo.get(key)  # type: ignore[call-overload]
+    if copied is None:
+        memo[key] = copied = np.array(_bytes(owner))  # type: ignore[index]
+        memo.setdefault(id(memo), []).append(owner)  # the id stays taken while the copy goes on
+    return restrided(copied.view(a.dtype), a.shape, a.strides, address(a) - address(owner))
+
+
+def _bytes(owner: np.ndarray) -> np.ndarray:
+    """The owner's memory as a flat array of bytes."""
+    extent = sum((n - 1) * s for n, s in zip(owner.shape, owner.strides, strict=True))
+    length = extent + owner.dtype.itemsize if owner.size else 0
+    flat = restrided(owner, (length // max(owner.dtype.itemsize, 1),), (owner.dtype.itemsize,))
+    return flat.view(np.uint8)
+
+
+class UntypedStorage:
+    """The bytes under a tensor.
+
+    >>> import minitorch as torch
+    >>> x = torch.zeros(4)
+    >>> x[1:].untyped_storage().nbytes(), x[1:].untyped_storage() == x.untyped_storage()
+    (16, True)
+    """
+
+    __slots__ = ("owner",)
+
+    def __init__(self, size: int = 0):
+        self.owner = np.empty(size, np.uint8)
+
+    @classmethod
+    def _of(cls, array: Any) -> "UntypedStorage":
+        self = object.__new__(cls)
+        self.owner = root(array)
+        return self
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return address(self.owner) if isinstance(self.owner, ndarray) and self.owner.size else 0
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return int(_bytes(self.owner).size) if isinstance(self.owner, ndarray) else 0
+
+    size = __len__ = nbytes
+
+    def tolist(self) -> list[int]:
+        """The bytes as Python integers."""
+        return _bytes(self.owner).tolist()
+
+    def __getitem__(self, i: Any) -> Any:
+        return _bytes(self.owner)[i].tolist()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and self.owner is other.owner
+
+    def __hash__(self) -> int:
+        return id(self.owner)

@@ -1,0 +1,647 @@
+"""Tensor: an array with its place in the graph.
+
+`array` holds geometry and memory (a NumPy array on the CPU, see `_kernels/strided.py` for other devices); all that makes it a
+torch tensor stands beside it. Operations are not here: each is a record in `_ops/`, whose function `_ops/namespaces.py`
+puts into this class under the names in the record's `on=`.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import _dtype as dtypes
+from ._device import CPU, device
+from .autograd import engine
+from .autograd.grad_mode import INFERENCE, InferenceVersion, state
+from .autograd.node import AccumulateGrad, OutputEdge, add_hook
+
+ndarray = np.ndarray
+new = object.__new__
+
+
+class Size(tuple):  # type: ignore[type-arg]
+    """A tensor's shape: a tuple that prints as torch's.
+
+    >>> import minitorch as torch
+    >>> torch.zeros(2, 3).shape, torch.zeros(2, 3).shape.numel()
+    (torch.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for d in self:
+            n *= d
+        return n
+
+    def __add__(self, other: Any) -> "Size":  # type: ignore[override]
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __getitem__(self, i: Any) -> Any:
+        item = tuple.__getitem__(self, i)
+        return Size(item) if isinstance(i, slice) else item
+
+    def __mul__(self, n: Any) -> "Size":
+        return Size(tuple.__mul__(self, n))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> Any:
+        return Size, (tuple(self),)
+
+
+class layout:
+    """How elements lie in memory; minitorch has strided tensors only."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+class memory_format(layout):
+    """An order of dimensions in memory."""
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+
+
+class Tensor:
+    """A multi-dimensional array that can record what is done to it.
+
+    `version` is a list of one integer, shared by every view of the memory and by `detach()`. `edge` is the node that this
+    tensor's gradient goes to, None if it needs none; for a leaf that is its AccumulateGrad node, so `requires_grad` needs
+    no slot. `base` is the tensor this one is a view of, None for others; for views, `view_version` is the version at which
+    `edge` was right and `created` says how the view came about, which decides whether it may be written to.
+    """
+
+    __slots__ = (
+        "__dict__", "__weakref__", "_grad", "array", "base", "created", "edge", "version", "view_version",
+    )  # fmt: skip
+    __array_priority__ = 1000
+    __torch_function__ = None
+
+    array: Any
+    version: list[int]
+    edge: Any
+    base: "Tensor | None"
+    _grad: "Tensor | None"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        from ._creation import legacy_tensor
+
+        return legacy_tensor(cls, *args, **kwargs)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("__torch_function__") is not None:
+            raise NotImplementedError(
+                f"class {cls.__name__}: minitorch does not support __torch_function__ yet"
+            )
+
+    @staticmethod
+    def _make_subclass(cls: type, data: "Tensor", require_grad: bool = False) -> Any:
+        t = new(cls)
+        t.array, t.version, t.edge, t._grad, t.base = data.array, data.version, None, None, None
+        if require_grad:
+            t.requires_grad = True
+        return t
+
+    # ------------------------------------------------------------------ what it is
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.OF_NUMPY[self.array.dtype]
+
+    @property
+    def device(self) -> device:
+        return CPU if self.array.__class__ is ndarray else self.array.device
+
+    @property
+    def shape(self) -> Size:
+        return Size(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        if dim is None:
+            return Size(self.array.shape)
+        shape = self.array.shape
+        if not -max(len(shape), 1) <= dim < max(len(shape), 1) or not shape:
+            from ._ops.check import wrap_dim
+
+            wrap_dim(dim, len(shape), scalar=False)
+        return shape[dim]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.array.size
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return self.array.dtype.itemsize
+
+    itemsize = property(element_size)
+
+    @property
+    def nbytes(self) -> int:
+        return self.array.size * self.array.dtype.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements to step over for the next index: of every dimension, or of one."""
+        from ._kernels.strided import element_strides
+        from ._ops.check import wrap_dim
+
+        strides = element_strides(self.array)
+        return strides if dim is None else strides[wrap_dim(dim, len(strides), scalar=False)]
+
+    def storage_offset(self) -> int:
+        """Where in its storage the first element lies, counted in elements."""
+        from ._storage import offset
+
+        return offset(self.array)
+
+    def data_ptr(self) -> int:
+        """The address of the first element; 0 if there are none."""
+        a = self.array
+        return a.__array_interface__["data"][0] if a.__class__ is ndarray and a.size else 0
+
+    def untyped_storage(self) -> Any:
+        """The memory under this tensor and its views, as bytes."""
+        from ._storage import UntypedStorage
+
+        return UntypedStorage._of(self.array)
+
+    def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
+        """Whether the elements lie in memory in the order of the indices."""
+        if memory_format is channels_last:
+            a = self.array
+            return a.ndim == 4 and a.transpose(0, 2, 3, 1).flags.c_contiguous
+        return self.array.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a floating-point type."""
+        return self.array.dtype in dtypes.FLOATS
+
+    def is_complex(self) -> bool:
+        """Whether the dtype is a complex type."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Whether the dtype can hold negative values."""
+        return self.dtype.is_signed
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return isinstance(self.version, InferenceVersion)
+
+    layout = property(lambda self: strided)
+    is_cuda = property(lambda self: self.device.type == "cuda")
+    is_cpu = property(lambda self: self.array.__class__ is ndarray)
+    is_meta = property(lambda self: self.device.type == "meta")
+    is_sparse = is_quantized = is_mkldnn = is_nested = property(lambda self: False)
+
+    # ------------------------------------------------------------------ its place in the graph
+    @property
+    def requires_grad(self) -> bool:
+        return self.edge is not None or (self.base is not None and current_edge(self) is not None)
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables."
+                + ("" if flag else " If you want to use a computed variable in a subgraph that doesn't require "
+                   "differentiation use var_no_grad = var.detach().")
+            )  # fmt: skip
+        if flag and self.array.dtype not in dtypes.FLOATS:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        if flag and isinstance(self.version, InferenceVersion) and not state.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
+        self.edge = (self.edge or AccumulateGrad(self)) if flag else None
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Say in place whether operations on this tensor are recorded.
+
+        >>> import minitorch as torch
+        >>> torch.ones(2).requires_grad_()
+        tensor([1., 1.], requires_grad=True)
+        """
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        edge = self.edge if self.base is None else current_edge(self)
+        return edge is None or edge.is_leaf
+
+    @property
+    def grad_fn(self) -> Any:
+        edge = self.edge if self.base is None else current_edge(self)
+        if edge is None or edge.is_leaf:
+            return None
+        return edge.parent if edge.__class__ is OutputEdge else edge
+
+    @property
+    def output_nr(self) -> int:
+        return self.edge.index if self.edge.__class__ is OutputEdge else 0
+
+    @property
+    def grad(self) -> "Tensor | None":
+        if self._grad is None and not self.is_leaf and "_retains" not in self.__dict__:
+            import warnings
+
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+                "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf "
+                "Tensor by mistake, make sure you access the leaf Tensor instead.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            mine, theirs = self.array, value.array
+            if mine.dtype != theirs.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{_c_name(value)}' to a tensor with dtype "
+                    f"'{_c_name(self)}'. The gradient must match the tensor's dtype (or the tensor's grad_dtype, "
+                    "if set). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
+                    "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+                    "gradient may break downstream systems that assume they match."
+                )
+            if mine.shape != theirs.shape:
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(theirs.shape)}' to a tensor of size "
+                    f"'{list(mine.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
+            if self.device != value.device:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with device type '{value.device}' to a tensor with device "
+                    f"type '{self.device}'. Please ensure that the gradient and the tensor are on the same device"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory without history, and with a version counter of its own."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: "Tensor") -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self.edge is not None and value.array.dtype not in dtypes.FLOATS:
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        self.array = value.array
+
+    @property
+    def _version(self) -> int:
+        if isinstance(self.version, InferenceVersion):
+            raise RuntimeError("Inference tensors do not track version counter.")
+        return self.version[0]
+
+    @property
+    def _base(self) -> "Tensor | None":
+        return self.base
+
+    def _is_view(self) -> bool:
+        return self.base is not None
+
+    @property
+    def retains_grad(self) -> bool:
+        return "_retains" in self.__dict__
+
+    def detach(self) -> "Tensor":
+        """The same memory and version counter, without history.
+
+        >>> import minitorch as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> x.detach().requires_grad
+        False
+        """
+        mode = state.mode
+        if mode is INFERENCE:
+            return mode.call(DETACH, (self,))
+        return wrap(self.array, self.version)
+
+    def detach_(self) -> "Tensor":
+        """Forget the history in place."""
+        if self.base is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) "
+                "for training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and "
+                "hence detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
+            )
+        self.edge = None
+        return self
+
+    def backward(
+        self,
+        gradient: "Tensor | None" = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add d(self)/d(leaf) to the `grad` of every leaf of the graph.
+
+        >>> import minitorch as torch
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> (x * x).backward()
+        >>> x.grad
+        tensor(6.)
+        """
+        from . import autograd
+
+        if gradient is None and inputs is None and not create_graph and not self.array.shape:
+            edge = self.edge if self.base is None else current_edge(self)
+            one = ONE.get(self.array.dtype)
+            if edge is not None and one is not None and self.array.__class__ is ndarray:
+                return engine.backward_one(edge, one, bool(retain_graph))
+        return autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf in its `grad`."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf or self.retains_grad:
+            return
+        from weakref import ref
+
+        me = ref(self)
+
+        def keep(g: "Tensor") -> None:
+            t = me()
+            if t is not None:
+                if t._grad is None or not state.grad:
+                    g = g if state.grad else wrap(g.array.copy())
+                    t._grad = g if t._grad is None else t._grad + g
+                else:
+                    t._grad = t._grad + g
+
+        self.__dict__["_retains"] = add_hook(self.edge, keep)
+
+    def register_hook(self, hook: Callable[["Tensor"], Any]) -> Any:
+        """Call `hook(grad)` whenever this tensor's gradient has been computed; what it returns replaces the gradient.
+
+        >>> import minitorch as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * 2).sum().backward()
+        >>> x.grad
+        tensor([20., 20.])
+        """
+        edge = self.edge if self.base is None else current_edge(self)
+        if edge is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return add_hook(edge, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], None]) -> Any:
+        """Call `hook(tensor)` after a gradient was added to this leaf's `grad`."""
+        if self.edge is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.edge.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        from .utils.hooks import RemovableHandle
+
+        if self.edge.post_hooks is None:
+            self.edge.post_hooks = {}
+        handle = RemovableHandle(self.edge.post_hooks)
+        self.edge.post_hooks[handle.id] = hook
+        return handle
+
+    def _accumulate_array(self, g: Any, owned: bool) -> None:
+        """AccumulateGrad, on arrays: `g` may be taken as it is only if nothing else refers to its memory."""
+        grad = self._grad
+        if grad is None:
+            a = self.array
+            if not owned or g.strides != a.strides or g.__class__ is not a.__class__:
+                g = like_parameter(a, g)
+            self._grad = wrap(g)
+        elif grad.edge is None and grad.array.__class__ is ndarray:
+            np.add(grad.array, g, grad.array)
+            grad.version[0] += 1
+        else:
+            self._grad = engine.without_recording(engine.add_tensors, grad, wrap(g))
+
+    def _accumulate_tensor(self, g: "Tensor") -> None:
+        """AccumulateGrad under create_graph: gradients have a history, so they are added out of place."""
+        self._grad = g if self._grad is None else engine.add_tensors(self._grad, g)
+
+    # ------------------------------------------------------------------ to and from Python and NumPy
+    def item(self) -> Any:
+        """The value of a one-element tensor as a Python number."""
+        a = self.array
+        if a.size != 1:
+            raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
+        if a.__class__ is not ndarray:
+            raise RuntimeError(f"Tensor.item() cannot be called on {self.device.type} tensors")
+        return a.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        if self.array.__class__ is not ndarray:
+            raise RuntimeError("Cannot copy out of meta tensor; no data!")
+        return self.array.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The NumPy array that shares this tensor's memory.
+
+        >>> import minitorch as torch
+        >>> torch.arange(3).numpy()
+        array([0, 1, 2])
+        """
+        if force:
+            return self.detach().cpu().numpy()  # type: ignore[attr-defined]
+        if self.array.__class__ is not ndarray:
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                "memory first."
+            )
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        return self.array.view()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        a = self.numpy()
+        return a if dtype is None else a.astype(dtype, copy=False)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        from ._creation import from_numpy
+
+        return from_numpy(np.asarray(array))
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        if not self.array.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __bool__(self) -> bool:
+        a = self.array
+        if a.size != 1:
+            raise RuntimeError(
+                "Boolean value of Tensor with no values is ambiguous" if not a.size
+                else "Boolean value of Tensor with more than one value is ambiguous"
+            )  # fmt: skip
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.array.size != 1 or self.array.dtype in dtypes.FLOATS:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, (Tensor, int, float, bool)):
+            return bool((self == element).any())  # type: ignore[attr-defined]
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+        )
+
+    def __format__(self, spec: str) -> str:
+        return self.item().__format__(spec) if not self.array.shape and not self.is_meta else object.__format__(self, spec)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        from ._tensor_str import tensor_repr
+
+        return tensor_repr(self)
+
+    def __dir__(self) -> list[str]:
+        return sorted({n for n in object.__dir__(self) if n not in self.__slots__ or n.startswith("__")})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+                "usage, see https://github.com/pytorch/pytorch/pull/103001"
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        from copy import deepcopy
+
+        from ._storage import copy_with_storage
+
+        t = Tensor._make_subclass(type(self), wrap(copy_with_storage(self.array, memo)), self.requires_grad)
+        memo[id(self)] = t
+        t._grad = deepcopy(self._grad, memo)
+        t.__dict__.update(deepcopy(self.__dict__, memo))
+        return t
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Cannot pickle a tensor that is not a leaf of the graph; call detach() first"
+            )
+        return _rebuild, (type(self), self.array, self.requires_grad, self.__dict__)
+
+
+def _rebuild(cls: type, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
+    t = Tensor._make_subclass(cls, wrap(array), requires_grad)
+    t.__dict__.update(attributes)
+    return t
+
+
+class _Detach:
+    """`detach` in the form an interceptor calls."""
+
+    @staticmethod
+    def function(t: Tensor) -> Tensor:
+        return wrap(t.array, t.version)
+
+
+DETACH = _Detach()
+
+# what a loss's backward starts from each time; np.ones costs 1 us
+ONE = {d: np.ones((), d) for d in dtypes.FLOATS}
+for _one in ONE.values():
+    _one.flags.writeable = False
+
+
+def wrap(array: Any, version: list[int] | None = None) -> Tensor:
+    """A tensor without history over an array of any device."""
+    t = new(Tensor)
+    t.array, t.version, t.edge, t._grad, t.base = array, version or [0], None, None, None
+    return t
+
+
+def like_parameter(parameter: Any, g: Any) -> Any:
+    """A copy of a gradient, laid out as its parameter."""
+    if g.__class__ is not ndarray:
+        return g.copy()
+    copy = np.empty_like(parameter, g.dtype)
+    copy[...] = g
+    return copy
+
+
+def _c_name(t: Tensor) -> str:
+    """A dtype as torch's C++ messages name it."""
+    from ._ops.check import C_NAMES
+
+    return C_NAMES[t.dtype.name].lower()
+
+
+def current_edge(t: Tensor) -> Any:
+    """The edge of a view, renewed if its memory was written to through another view since."""
+    if t.version[0] == t.view_version:
+        return t.edge
+    from ._ops.inplace import renewed_edge
+
+    return renewed_edge(t)
+
+
+engine.wrap = wrap

@@ -1,0 +1,224 @@
+"""backward(): from the newest node to the oldest, by a heap on creation order.
+
+Creation order is a topological order, so there is no walk beforehand and no recursion: a chain of 100,000 ops needs no
+more stack than one. A node is popped when every newer node has run, hence when every gradient for it has arrived.
+
+A pass works on bare arrays. Only `create_graph=True` works on Tensors, through the same formulas, so that the gradients
+have a graph of their own.
+"""
+
+import threading
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from .grad_mode import NO_GRAD, state
+from .node import MultiNode, Node
+
+Heap = list[tuple[int, Node]]
+
+_add = np.add
+_ndarray = np.ndarray
+_lock = threading.RLock()  # nodes carry their gradient during a pass, so passes take turns
+_running: list[Heap] = []  # heaps of the passes in progress, outermost first
+
+# given by _tensor.py, which imports this module: array -> Tensor, and Tensor + Tensor
+wrap: Callable[[Any], Any]
+add_tensors: Callable[[Any, Any], Any]
+
+
+def accumulate(node: Node, g: Any) -> None:
+    """A further gradient for a node that has one: the second makes a buffer, later ones are added into it."""
+    have = node.grad
+    if have.__class__ is _ndarray and g.__class__ is _ndarray:
+        if node.owned:
+            _add(have, g, have)
+        else:
+            node.grad, node.owned = np.asarray(_add(have, g)), True
+    elif hasattr(have, "edge"):
+        node.grad = add_tensors(have, g)
+    else:
+        node.grad, node.owned = without_recording(add_tensors, wrap(have), wrap(g)).array, True
+
+
+def deliver(edge: Node, g: Any, owned: bool, heap: Heap) -> None:
+    """What generated nodes do in line, for the others."""
+    if edge.grad is None:
+        edge.grad, edge.owned = g, owned
+        heappush(heap, (edge.key, edge))
+    else:
+        accumulate(edge, g)
+
+
+def without_recording(function: Callable[..., Any], *args: Any) -> Any:
+    """function(*args) with grad mode off, as hooks and gradients run unless create_graph asks otherwise."""
+    before, state.mode = state.mode, NO_GRAD
+    grad, state.grad = state.grad, False
+    try:
+        return function(*args)
+    finally:
+        state.mode, state.grad = before, grad
+
+
+def backward_one(node: Node, g: Any, keep: bool) -> None:
+    """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
+    with _lock:
+        aside = _set_aside() if _running else ()
+        heap: Heap = []
+        _running.append(heap)
+        node.owned = False
+        try:
+            while True:
+                if node.hooks is None:
+                    node.run(g, heap, keep)
+                else:
+                    _run_with_hooks(node, g, heap, keep, False)
+                if not heap:
+                    break
+                node = heappop(heap)[1]
+                g = node.grad
+                node.grad = None
+        finally:
+            _running.pop()
+            _put_back(heap, aside)
+
+
+def backward_many(
+    roots: list[tuple[Node, Any]],
+    keep: bool,
+    create_graph: bool,
+    captured: dict[Node, Any] | None = None,
+    wanted: set[Node] | None = None,
+) -> None:
+    """A pass from several roots; their gradients are Tensors with `create_graph`, else arrays.
+
+    `captured` receives the gradients that reach its keys; a node outside `wanted` is not run.
+    """
+    with _lock:
+        aside = _set_aside() if _running else ()
+        heap: Heap = []
+        _running.append(heap)
+        grad, state.grad = state.grad, create_graph
+        state.refresh()
+        try:
+            for node, g in roots:
+                deliver(node, g, False, heap)
+            while heap:
+                node = heappop(heap)[1]
+                g, node.grad = node.grad, None
+                run = wanted is None or node in wanted
+                if node.hooks is not None:
+                    g = _run_with_hooks(node, g, heap, keep, create_graph, run)
+                elif run:
+                    (node.run_tensors if create_graph else node.run)(g, heap, keep)
+                if captured is not None and node in captured:
+                    captured[node] = g
+        finally:
+            state.grad = grad
+            state.refresh()
+            _running.pop()
+            _put_back(heap, aside)
+
+
+def _set_aside() -> list[Any]:
+    """A hook may call backward() again: what the outer passes have in flight waits meanwhile."""
+    aside = [(n, n.grad, n.owned) for heap in _running for _, n in heap]
+    for n, _, _ in aside:
+        n.grad = None
+    return aside
+
+
+def _put_back(heap: Heap, aside: Any) -> None:
+    for _, n in heap:  # empty unless a node raised
+        n.grad = None
+    for n, grad, owned in aside:
+        n.grad, n.owned = grad, owned
+
+
+def _run_with_hooks(
+    node: Node, g: Any, heap: Heap, keep: bool, tensors: bool, run: bool = True
+) -> Any:
+    """Hooks on the gradient, the node, hooks on what it made; returns the gradient as the hooks left it."""
+    call = _call if tensors else without_recording
+    if isinstance(node, MultiNode):
+        given = [t if t is None or tensors else wrap(t) for t in g]
+        for hook in tuple(node.hooks.values()):
+            new = call(hook, tuple(given))
+            given = given if new is None else list(new)
+        g = [t if t is None or tensors else t.array for t in given]
+    else:
+        given = g if tensors else wrap(g)
+        for hook in tuple(node.hooks.values()):
+            new = call(hook, given)
+            if new is not None:
+                given = new
+                node.owned = False
+        node.owned = node.owned and not node.hooks  # a hook may have kept what it saw
+        g = given if tensors else given.array
+    if run:
+        post = node.__dict__.get("post_hooks")
+        runner = node.run_tensors if tensors else node.run
+        if post:
+            _run_with_post_hooks(node, runner, g, heap, keep, tensors, post, call)
+        else:
+            runner(g, heap, keep)
+    return g
+
+
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)
+
+
+def _run_with_post_hooks(
+    node: Node, runner: Any, g: Any, heap: Heap, keep: bool, tensors: bool, post: Any, call: Any
+) -> None:
+    """Run the node with its edges diverted, show the hooks the gradients it made, deliver what they return."""
+    edges = [getattr(node, e) for e in node.edges]
+    catchers = [None if e is None else Node() for e in edges]
+    for name, catcher in zip(node.edges, catchers, strict=True):
+        if catcher is not None:
+            catcher.key, catcher.grad, catcher.owned, catcher.hooks = 0, None, False, None
+        setattr(node, name, catcher)
+    try:
+        runner(g, [], keep)
+    finally:
+        for name, edge in zip(node.edges, edges, strict=True):
+            setattr(node, name, edge)
+
+    def shown(value: Any) -> Any:
+        return value if value is None or tensors else wrap(value)
+
+    made = tuple(None if c is None else shown(c.grad) for c in catchers)
+    outputs = tuple(map(shown, g)) if isinstance(g, list) else (shown(g),)
+    for hook in tuple(post.values()):
+        new = call(hook, made, outputs)
+        made = made if new is None else new if isinstance(new, tuple) else (new,)
+    for edge, d in zip(edges, made, strict=True):
+        if edge is not None and d is not None:
+            deliver(edge, d if tensors else d.array, False, heap)
+
+
+def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> set[Node]:
+    """The nodes from which a target can be reached: all that a pass for the targets must run."""
+    consumers: dict[Node, list[Node]] = {}
+    seen, stack = set(roots), list(roots)
+    while stack:
+        node = stack.pop()
+        for name in node.edges:
+            edge = getattr(node, name)
+            if edge is None:
+                continue
+            consumers.setdefault(edge, []).append(node)
+            if edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    wanted: set[Node] = set()
+    stack = [t for t in targets if t in seen]
+    while stack:
+        for node in consumers.get(stack.pop(), ()):
+            if node not in wanted:
+                wanted.add(node)
+                stack.append(node)
+    return wanted

@@ -1,0 +1,251 @@
+"""Whether operations are recorded: one slot per thread, read once by every op."""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _State(threading.local):
+    """What every op asks before it runs, in one slot, because a read of a thread-local costs 40 ns.
+
+    `mode` is None in plain eager code, NO_GRAD where nothing is recorded, else the innermost of `interceptors`,
+    whose `call(op, args)` takes over. It follows from `grad` and `interceptors`: call `refresh` after a change.
+    """
+
+    mode: Any = None
+    grad = True
+    inference = False
+    interceptors: tuple[Any, ...] = ()
+
+    def refresh(self) -> None:
+        self.mode = self.interceptors[-1] if self.interceptors else None if self.grad else NO_GRAD
+
+
+state = _State()
+
+
+class _NoGrad:
+    """The mode in which nothing is recorded. Its identity is what ops ask for."""
+
+    def __repr__(self) -> str:
+        return "NO_GRAD"
+
+
+NO_GRAD = _NoGrad()
+
+
+class InferenceMode:
+    """The interceptor inside `inference_mode`: nothing is recorded, and new tensors are unfit for autograd."""
+
+    def call(self, op: Any, args: tuple[Any, ...]) -> Any:
+        state.mode = NO_GRAD
+        try:
+            out = op.function(*args)
+        finally:
+            state.refresh()
+        for t in out if isinstance(out, (tuple, list)) else (out,):
+            self.mark(t)
+        return out
+
+    def mark(self, t: Any) -> None:
+        """Turn a tensor made in this mode into an inference tensor; views of ordinary tensors stay ordinary."""
+        if t.base is None and t.edge is None and t.version == [0]:
+            t.version = InferenceVersion((0,))
+
+
+INFERENCE = InferenceMode()
+
+
+class InferenceVersion(list):  # type: ignore[type-arg]
+    """The version cell of an inference tensor: saving it for backward is torch's error, and so is writing to it."""
+
+    def __getitem__(self, i: Any) -> Any:
+        if state.mode is None:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+                "mode in computation tracked by autograd. To work around this, you can make a clone to get a "
+                "normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+                "`torch.inference_mode()`."
+            )
+        return list.__getitem__(self, i)
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        if not state.inference:
+            raise RuntimeError(
+                "Inplace update to inference tensor outside InferenceMode is not allowed."
+                "You can make a clone to get a normal tensor before doing inplace update."
+                "See https://github.com/pytorch/rfcs/pull/17 for more details."
+            )
+        list.__setitem__(self, i, value)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require grad are recorded in this thread.
+
+    >>> import minitorch as torch
+    >>> with torch.no_grad():
+    ...     torch.is_grad_enabled()
+    False
+    """
+    return state.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode()`."""
+    return state.inference
+
+
+class _Switch:
+    """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
+
+    __slots__ = ("before", "enabled")
+
+    def __init__(self, enabled: bool):
+        self.enabled = enabled
+        self.before = True
+
+    def __enter__(self) -> None:
+        self.before = state.grad
+        state.grad = self.enabled
+        if not state.interceptors:
+            state.mode = None if self.enabled else NO_GRAD
+
+    def __exit__(self, *_: object) -> None:
+        state.grad = self.before
+        if not state.interceptors:
+            state.mode = None if self.before else NO_GRAD
+
+    def clone(self) -> "_Switch":
+        new = object.__new__(type(self))
+        new.enabled = self.enabled
+        return new
+
+    def __call__(self, function: F) -> F:
+        import inspect  # only the decorator form needs it, and it is slow to import
+
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+    def _wrap_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The mode holds while the generator runs, not while its caller does."""
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            generator = function(*args, **kwargs)
+            step, value = generator.send, None
+            while True:
+                try:
+                    with self.clone():
+                        item = step(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, value = generator.send, (yield item)
+                except GeneratorExit:
+                    with self.clone():
+                        generator.close()
+                    raise
+                except BaseException as e:
+                    step, value = generator.throw, e
+
+        return wrapper
+
+
+class no_grad(_Switch):
+    """Operations inside are not recorded; also a decorator, with or without parentheses.
+
+    >>> import minitorch as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    __slots__ = ()
+    to = False
+
+    def __new__(cls, orig_func: Any = None) -> Any:
+        self = object.__new__(cls)
+        self.enabled = cls.to
+        return self if orig_func is None else self(orig_func)
+
+    def __init__(self, orig_func: Any = None):
+        pass
+
+
+class enable_grad(no_grad):
+    """Operations inside are recorded again, within `no_grad`; also a decorator.
+
+    >>> import minitorch as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad(), torch.enable_grad():
+    ...     (x * 2).requires_grad
+    True
+    """
+
+    __slots__ = ()
+    to = True
+
+
+class set_grad_enabled(_Switch):
+    """Switch recording on or off at once; as a context manager, until its end.
+
+    >>> import minitorch as torch
+    >>> with torch.set_grad_enabled(False):
+    ...     torch.is_grad_enabled()
+    False
+    """
+
+    __slots__ = ()
+
+    def __init__(self, mode: bool):
+        super().__init__(mode)
+        _Switch.__enter__(self)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __call__(self, function: F) -> F:
+        self.__exit__()
+        return super().__call__(function)
+
+    def clone(self) -> _Switch:
+        return _Switch(self.enabled)
+
+
+class inference_mode(no_grad):
+    """Like `no_grad`, and tensors made inside can never enter a graph; also a decorator.
+
+    >>> import minitorch as torch
+    >>> with torch.inference_mode():
+    ...     torch.ones(2).is_inference()
+    True
+    """
+
+    __slots__ = ("outside",)
+
+    def __new__(cls, mode: Any = True) -> Any:
+        self = object.__new__(cls)
+        self.enabled = not (callable(mode) or mode)
+        return self(mode) if callable(mode) else self
+
+    def __enter__(self) -> None:
+        self.before, self.outside = state.grad, (state.inference, state.interceptors)
+        state.grad, state.inference = self.enabled, not self.enabled
+        kept = tuple(i for i in state.interceptors if i is not INFERENCE)
+        state.interceptors = kept if self.enabled else (*kept, INFERENCE)
+        state.refresh()
+
+    def __exit__(self, *_: object) -> None:
+        state.grad, (state.inference, state.interceptors) = self.before, self.outside
+        state.refresh()

@@ -1,0 +1,167 @@
+"""The nodes of the graph: one per recorded call, and one where each leaf's gradient ends.
+
+An edge of the graph is always just a node: the one a gradient goes to next. An op with several outputs makes one
+`OutputEdge` per output, which files its gradient with the op's node.
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, ClassVar
+from weakref import ref
+
+# falls, so that the heap's smallest entry is the newest node: creation order is a topological order
+next_key = count(-1, -1).__next__
+# positive: leaves are served after every other node, once each, in order of creation
+next_leaf_key = count(1).__next__
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+MODIFIED = (
+    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+    "[{type} {shape}]{which} is at version {now}; expected version {then} instead. "
+    "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+    "torch.autograd.set_detect_anomaly(True)."
+)
+
+
+class Node:
+    """One recorded call. `_ops/generate.py` makes a subclass per op, with a slot for all that it keeps.
+
+    `grad` is the gradient that has arrived so far during a backward pass, `owned` says that nothing else refers to its
+    memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "grad", "hooks", "key", "owned")
+    is_leaf = False
+    edges: ClassVar[tuple[str, ...]] = ()
+
+    def name(self) -> str:
+        """The node's class as torch names it, such as MulBackward0."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
+        """(node, which of its outputs) for each input of the call; (None, 0) where no gradient is wanted."""
+        return tuple(described(getattr(self, e)) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dictionary for the user's own notes."""
+        return self.__dict__.setdefault("metadata_", {})
+
+    def register_hook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn(grad_inputs, grad_outputs) after the node has run; what it returns replaces grad_inputs."""
+        from minitorch.utils.hooks import RemovableHandle
+
+        hooks = self.__dict__.setdefault("post_hooks", {})
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = fn
+        if self.hooks is None:
+            self.hooks = {}
+        return handle
+
+    def register_prehook(self, fn: Callable[..., Any]) -> Any:
+        """Call fn(grad_outputs) before the node runs; what it returns replaces them."""
+        return add_hook(self, lambda g: only(fn((g,))))
+
+    def run(self, g: Any, heap: list[Any], keep: bool) -> None:
+        """Turn the gradient array of the output into those of the inputs and deliver them to the edges."""
+        raise NotImplementedError(self.name())
+
+    def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
+        """The same on Tensors, recorded: what `create_graph=True` runs."""
+        raise NotImplementedError(f"{self.name()} has no double backward")
+
+
+def only(result: Any) -> Any:
+    """The single gradient a hook returned, as it is or in a tuple."""
+    return result[0] if isinstance(result, tuple) else result
+
+
+def described(edge: Node | None) -> tuple[Node | None, int]:
+    """(node, output number) as torch's next_functions shows an edge."""
+    return (edge.parent, edge.index) if edge.__class__ is OutputEdge else (edge, 0)  # type: ignore[union-attr]
+
+
+def add_hook(node: Node, fn: Callable[..., Any]) -> Any:
+    """Run fn on the gradient (a Tensor) that reaches `node`, before the node does."""
+    from minitorch.utils.hooks import RemovableHandle
+
+    if node.hooks is None:
+        node.hooks = {}
+    handle = RemovableHandle(node.hooks)
+    node.hooks[handle.id] = fn
+    return handle
+
+
+class AccumulateGrad(Node):
+    """Where a leaf's gradient ends: in its tensor's `grad`.
+
+    Holds its tensor weakly: the tensor holds this node, and a cycle would keep memory until the garbage collector runs.
+    """
+
+    __slots__ = ("post_hooks", "tensor")
+    is_leaf = True
+
+    def __init__(self, tensor: Any):
+        self.key, self.grad, self.owned, self.hooks = next_leaf_key(), None, False, None
+        self.tensor, self.post_hooks = ref(tensor), None
+
+    @property
+    def variable(self) -> Any:
+        """The leaf tensor."""
+        return self.tensor()
+
+    def run(self, g: Any, heap: list[Any], keep: bool) -> None:
+        t = self.tensor()
+        if t is not None:
+            t._accumulate_array(g, self.owned)
+            if self.post_hooks:
+                for hook in tuple(self.post_hooks.values()):
+                    hook(t)
+
+    def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
+        t = self.tensor()
+        if t is not None:
+            t._accumulate_tensor(g)
+            if self.post_hooks:
+                for hook in tuple(self.post_hooks.values()):
+                    hook(t)
+
+
+class OutputEdge(Node):
+    """Stands for one output of an op with several: it files its gradient with the op's node."""
+
+    __slots__ = ("index", "parent")
+    edges = ("parent",)
+
+    def __init__(self, parent: "MultiNode", index: int):
+        self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
+        self.parent, self.index = parent, index
+
+    def name(self) -> str:
+        return self.parent.name()
+
+    def run(self, g: Any, heap: list[Any], keep: bool) -> None:
+        p = self.parent
+        if p.grad is None:
+            from heapq import heappush
+
+            p.grad = [None] * p.outputs
+            heappush(heap, (p.key, p))
+        p.grad[self.index] = g
+
+    run_tensors = run
+
+
+class MultiNode(Node):
+    """A node of an op with several outputs: its `grad` is a list, one entry per output, None where none arrived."""
+
+    __slots__ = ("outputs",)

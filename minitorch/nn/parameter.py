@@ -1,0 +1,102 @@
+"""Tensors that a module owns: parameters, which are trained, and buffers, which are only kept."""
+
+from collections import OrderedDict
+from typing import Any
+
+from minitorch._tensor import Tensor
+from minitorch._creation import empty
+
+__all__ = ["Buffer", "Parameter"]
+
+
+class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
+    """A tensor of another class also counts as a Parameter once it is marked as one, as in torch."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is Parameter and getattr(instance, "_is_param", False) is True
+
+
+class Parameter(Tensor, metaclass=_ParameterMeta):
+    """Same as torch.nn.Parameter: a tensor that becomes a module's parameter when assigned to it.
+
+    It shares the memory of `data`. Without data it is empty; data of a class derived from Tensor keeps that class.
+
+    >>> import minitorch
+    >>> Parameter(minitorch.zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Parameter":
+        if data is None:
+            data = empty(0)
+        if type(data) is Tensor or type(data) is Parameter:
+            return Tensor._make_subclass(cls, data, requires_grad)
+        marked = data.detach().requires_grad_(requires_grad)
+        if type(marked) is not type(data):
+            raise RuntimeError(
+                f"Creating a Parameter from an instance of type {type(data).__name__} requires that "
+                "detach() returns an instance of the same type, but return type "
+                f"{type(marked).__name__} was found instead. To use the type as a Parameter, please "
+                "correct the detach() semantics defined by its __torch_dispatch__() implementation."
+            )
+        marked._is_param = True
+        return marked
+
+    def __deepcopy__(self, memo: dict) -> "Parameter":
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
+        return memo[id(self)]
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
+
+
+def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: OrderedDict) -> Parameter:
+    # hooks are functions of the process that saved: torch writes an empty dictionary in their place
+    return Parameter(data, requires_grad)
+
+
+class _BufferMeta(type(Tensor)):  # type: ignore[misc]
+    """Any tensor counts as a Buffer once it is marked as one, as in torch."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is Buffer and getattr(instance, "_is_buffer", False) is True
+
+
+class Buffer(Tensor, metaclass=_BufferMeta):
+    """Same as torch.nn.Buffer: a tensor that becomes a module's buffer when assigned to it.
+
+    The result is of the class of `data`, only marked; `persistent=False` keeps it out of the state_dict.
+
+    >>> import minitorch
+    >>> isinstance(Buffer(minitorch.zeros(2)), Buffer)
+    True
+    """
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
+        if data is None:
+            data = empty(0)
+        marked = data.detach().requires_grad_(data.requires_grad)
+        marked.persistent = persistent
+        marked._is_buffer = True
+        return marked
+
+
+def _clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Forget the gradient, or make it zeros that belong to no graph."""
+    if set_to_none:
+        parameter.grad = None
+    elif parameter.grad is not None:
+        if parameter.grad.grad_fn is not None:
+            parameter.grad.detach_()
+        else:
+            parameter.grad.requires_grad_(False)
+        parameter.grad.zero_()

@@ -1,0 +1,5 @@
+"""Same paths as torch.utils."""
+
+from minitorch.utils import hooks
+
+__all__ = ["hooks"]

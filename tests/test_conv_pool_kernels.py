@@ -1,0 +1,266 @@
+"""The convolution and pooling kernels against plain loops and against torch."""
+
+import naive
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from minitorch._kernels.cache import load_file
+
+conv = load_file("cpu.conv")
+pool = load_file("cpu.pool")
+
+# N, C, (H, W), K, (R, S), stride, padding, dilation, groups
+CONVS = {
+    "mnist_first_layer": (2, 1, (28, 28), 16, (5, 5), (1, 1), (2, 2), (1, 1), 1),
+    "one_pixel": (1, 1, (1, 1), 1, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "partial_block_of_lanes": (3, 5, (6, 7), 21, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "two_blocks_of_lanes": (2, 18, (5, 5), 33, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "more_taps_than_a_chunk": (2, 70, (6, 6), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "more_pixels_than_a_block": (2, 2, (17, 19), 17, (2, 3), (1, 1), (0, 0), (1, 1), 1),
+    "many_images_in_a_block": (11, 2, (4, 4), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "one_by_one": (2, 9, (7, 7), 20, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "stride_past_the_kernel": (2, 3, (9, 9), 4, (1, 1), (2, 3), (0, 0), (1, 1), 1),
+    "resnet_stem": (1, 3, (23, 23), 8, (7, 7), (2, 2), (3, 3), (1, 1), 1),
+    "uneven_everything": (3, 4, (11, 13), 6, (3, 2), (2, 3), (1, 0), (2, 1), 2),
+    "stride_meets_dilation": (2, 3, (12, 11), 5, (3, 3), (2, 4), (3, 2), (3, 2), 1),
+    "padding_past_the_kernel": (2, 2, (5, 5), 3, (3, 3), (1, 1), (4, 5), (1, 1), 1),
+    "padding_one_side": (2, 2, (5, 6), 3, (3, 3), (1, 1), (0, 2), (1, 1), 1),
+    "rows_that_no_window_reaches": (2, 2, (8, 8), 3, (2, 2), (3, 3), (0, 0), (1, 1), 1),
+    "depthwise": (2, 6, (7, 9), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+    "depthwise_multiplier": (2, 3, (7, 9), 6, (3, 3), (2, 2), (1, 1), (1, 1), 3),
+}
+# x, kernel, stride, padding, dilation, ceil_mode
+POOLS = {
+    "halves": ((2, 3, 8, 8), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    "overlapping": ((2, 3, 9, 7), (3, 3), (2, 2), (1, 1), (1, 1), False),
+    "uneven": ((1, 2, 9, 11), (3, 2), (1, 3), (1, 0), (2, 1), False),
+    "ceil_mode": ((2, 2, 8, 7), (3, 3), (2, 2), (0, 0), (1, 1), True),
+    "ceil_mode_padded": ((2, 2, 6, 6), (3, 3), (3, 3), (1, 1), (1, 1), True),
+    "dilated": ((2, 2, 9, 9), (2, 3), (1, 2), (1, 1), (3, 2), False),
+    "whole_plane": ((2, 2, 5, 6), (5, 6), (1, 1), (0, 0), (1, 1), False),
+    "more_outputs_than_a_row": ((1, 2, 20, 20), (2, 2), (1, 1), (0, 0), (1, 1), False),
+}
+DTYPES = [np.float32, np.float64]
+
+
+def arrays(case, dtype):
+    """x, w, bias and an output gradient of whole numbers, small enough that sums are exact."""
+    batch, channels, size, filters, taps, stride, padding, dilation, groups = case
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return rng.integers(-4, 5, shape).astype(dtype)
+
+    outputs = (
+        (n + 2 * p - d * (t - 1) - 1) // s + 1
+        for n, p, d, t, s in zip(size, padding, dilation, taps, stride)
+    )
+    x, w = draw(batch, channels, *size), draw(filters, channels // groups, *taps)
+    return x, w, draw(filters), draw(batch, filters, *outputs), case[5:]
+
+
+def results(kernels, x, w, bias, g, options):
+    """Forward result and the three gradients, all written over nan."""
+    out, dx, dw, db = (np.full_like(a, np.nan) for a in (g, x, w, bias))
+    kernels.conv2d(x, w, bias, *options, out)
+    kernels.conv2d_backward_input(g, w, *options, dx)
+    kernels.conv2d_backward_weight(g, x, *options, dw)
+    kernels.conv2d_backward_bias(g, db)
+    return out, dx, dw, db
+
+
+def torch_results(x, w, bias, g, options):
+    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w, bias)]
+    out = F.conv2d(*leaves, *options)
+    return [out.detach(), *torch.autograd.grad(out, leaves, torch.from_numpy(g))]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CONVS)
+def test_conv2d_and_gradients_are_the_naive_sums(name, dtype):
+    *data, options = arrays(CONVS[name], dtype)
+    for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("name", CONVS)
+def test_conv2d_and_gradients_equal_torch(name):
+    *data, options = arrays(CONVS[name], np.float32)
+    for ours, theirs in zip(results(conv, *data, options), torch_results(*data, options)):
+        np.testing.assert_array_equal(ours, theirs.numpy())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_conv2d_rounds_as_well_as_torch(dtype):
+    rng = np.random.default_rng(1)
+    *data, options = arrays(CONVS["more_taps_than_a_chunk"], dtype)
+    data = [rng.standard_normal(a.shape).astype(dtype) for a in data]
+    tolerance = 2000 * np.finfo(dtype).eps
+    for ours, theirs in zip(results(conv, *data, options), torch_results(*data, options)):
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=tolerance, atol=tolerance)
+
+
+def test_conv2d_accepts_any_strides_and_read_only_arrays():
+    *data, options = arrays(CONVS["uneven_everything"], np.float32)
+    expected = results(conv, *data, options)
+    strange = [np.asfortranarray(a) for a in data]
+    strange[0] = np.repeat(data[0], 2, axis=3)[..., ::2]
+    strange[3] = np.ascontiguousarray(data[3][::-1])[::-1]
+    for a in strange:
+        a.flags.writeable = False
+    x, w, bias, g = strange
+    out, dx, dw, db = (np.full_like(np.repeat(a, 2, axis=0), np.nan)[::2] for a in (g, x, w, bias))
+    conv.conv2d(x, w, bias, *options, out)
+    conv.conv2d_backward_input(g, w, *options, dx)
+    conv.conv2d_backward_weight(g, x, *options, dw)
+    conv.conv2d_backward_bias(g, db)
+    for ours, wanted in zip((out, dx, dw, db), expected):
+        np.testing.assert_array_equal(ours, wanted)
+
+
+def test_conv2d_without_bias_adds_nothing():
+    x, w, bias, g, options = arrays(CONVS["partial_block_of_lanes"], np.float32)
+    with_bias, without = np.empty_like(g), np.empty_like(g)
+    conv.conv2d(x, w, bias, *options, with_bias)
+    conv.conv2d(x, w, None, *options, without)
+    np.testing.assert_array_equal(with_bias - without, np.broadcast_to(bias[:, None, None], g[0].shape)[None] + 0 * g)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])
+def test_integer_conv2d_wraps_around_like_torch(dtype):
+    x = (np.arange(2 * 4 * 5 * 5).reshape(2, 4, 5, 5) * 77).astype(dtype)
+    w = (np.arange(6 * 4 * 3 * 2).reshape(6, 4, 3, 2) * 55).astype(dtype)
+    bias = np.arange(6).astype(dtype)
+    options = (2, 1), (1, 1), (1, 1), 1
+    expected = F.conv2d(*map(torch.from_numpy, (x, w, bias)), *options).numpy()
+    out = np.empty_like(expected)
+    conv.conv2d(x, w, bias, *options, out)
+    assert out.dtype == expected.dtype
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_integer_conv2d_with_groups_and_dilation_is_the_naive_sum():
+    x, w, bias, g, options = arrays(CONVS["uneven_everything"], np.int32)
+    out, expected = np.empty_like(g), np.empty_like(g)
+    conv.conv2d(x, w, bias, *options, out)
+    naive.conv2d(x, w, bias, *options, expected)
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize(("batch", "channels"), [(0, 2), (2, 0)])
+def test_conv2d_of_nothing_is_the_bias_and_its_gradients_are_zero(batch, channels):
+    case = (batch, channels, (4, 4), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1)
+    x, w, bias, g, options = arrays(case, np.float32)
+    out, dx, dw, db = results(conv, x, w, bias, g, options)
+    np.testing.assert_array_equal(out, np.broadcast_to(bias[:, None, None], out.shape))
+    assert not dx.any() and not dw.any()
+    np.testing.assert_array_equal(db, g.sum(axis=(0, 2, 3)))
+
+
+def test_nan_in_one_image_stays_in_its_windows():
+    x, w, bias, g, options = arrays(CONVS["many_images_in_a_block"], np.float32)
+    x[3, 0, 0, 0] = np.nan
+    out = np.empty_like(g)
+    conv.conv2d(x, w, bias, *options, out)
+    expected = np.zeros(g.shape, bool)
+    expected[3, :, :2, :2] = True
+    np.testing.assert_array_equal(np.isnan(out), expected)
+
+
+def torch_pool(x, case):
+    _, kernel, stride, padding, dilation, ceil_mode = case
+    x = torch.from_numpy(x)
+    return F.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
+
+
+def check_pool(x, case):
+    expected, places = (a.numpy() for a in torch_pool(x, case))
+    for kernels in (pool, naive):
+        out, indices = np.empty_like(expected), np.full_like(places, -1)
+        kernels.max_pool2d(x, *case[1:5], out, indices)
+        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(indices, places)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, np.int8, np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize("name", ["halves", "ceil_mode_padded"])
+def test_max_pool2d_equals_torch_in_every_dtype(name, dtype):
+    shape = POOLS[name][0]
+    x = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8).astype(dtype)
+    check_pool(x, POOLS[name])
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pool2d_takes_the_first_of_equals(name):
+    x = np.random.default_rng(0).integers(0, 3, POOLS[name][0]).astype(np.float32)
+    check_pool(x, POOLS[name])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pool2d_treats_nan_and_infinity_as_torch(name, dtype):
+    values = np.array([np.nan, np.inf, -np.inf, 1.0, -0.0, 0.0], dtype)
+    check_pool(np.random.default_rng(0).choice(values, POOLS[name][0]), POOLS[name])
+
+
+@pytest.mark.parametrize("lowest", [-np.inf, np.iinfo(np.int32).min])
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pool2d_of_lowest_values_reports_the_first_place_inside(name, lowest):
+    dtype = np.int32 if isinstance(lowest, int) else np.float32
+    check_pool(np.full(POOLS[name][0], lowest, dtype), POOLS[name])
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pool2d_gradient_equals_torch(name):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 9, POOLS[name][0]).astype(np.float32)
+    leaf = torch.from_numpy(x).requires_grad_()
+    _, kernel, stride, padding, dilation, ceil_mode = POOLS[name]
+    out = F.max_pool2d(leaf, kernel, stride, padding, dilation, ceil_mode)
+    g = rng.integers(-9, 9, out.shape).astype(np.float32)
+    (expected,) = torch.autograd.grad(out, leaf, torch.from_numpy(g))
+    indices = torch_pool(x, POOLS[name])[1].numpy()
+    for kernels in (pool, naive):
+        dx = np.full_like(x, np.nan)
+        kernels.max_pool2d_backward(g, indices, dx)
+        np.testing.assert_array_equal(dx, expected.numpy())
+
+
+def test_max_pool2d_accepts_any_strides():
+    case = POOLS["overlapping"]
+    x = np.random.default_rng(0).standard_normal(case[0]).astype(np.float32)
+    expected, places = (a.numpy() for a in torch_pool(x, case))
+    out, indices = np.asfortranarray(np.empty_like(expected)), np.asfortranarray(places * 0)
+    pool.max_pool2d(np.asfortranarray(x), *case[1:5], out, indices)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(indices, places)
+    dx, wanted = np.asfortranarray(np.empty_like(x)), np.empty_like(x)
+    pool.max_pool2d_backward(out, indices, dx)
+    naive.max_pool2d_backward(expected, places, wanted)
+    np.testing.assert_array_equal(dx, wanted)
+
+
+def test_max_pool2d_of_an_empty_batch_does_nothing():
+    x, out = np.empty((0, 2, 4, 4), np.float32), np.empty((0, 2, 2, 2), np.float32)
+    pool.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), out, np.empty(out.shape, np.int64))
+    pool.max_pool2d_backward(out, np.empty(out.shape, np.int64), x)
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (1, 1)])
+def test_conv2d_workspace_does_not_grow_with_the_batch(padding):
+    import tracemalloc
+
+    peaks = []
+    for batch in (64, 256):
+        case = (batch, 8, (16, 16), 8, (3, 3), (1, 1), padding, (1, 1), 1)
+        x, w, bias, g, options = arrays(case, np.float32)
+        out, dx, dw, _ = results(conv, x, w, bias, g, options)
+        tracemalloc.start()
+        conv.conv2d(x, w, bias, *options, out)
+        conv.conv2d_backward_input(g, w, *options, dx)
+        conv.conv2d_backward_weight(g, x, *options, dw)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0] and peaks[1] < x.nbytes

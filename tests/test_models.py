@@ -1,0 +1,103 @@
+"""The five models of reference/ and examples/: one source, two frameworks, the same training."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ["linear_fit", "mlp", "mnist_cnn", "cifar_quick", "simple_cnn"]
+
+# PyTorch is slow at convolving float64, where five steps already show what twenty would.
+STEPS = {"float32": 20, "float64": 5}
+
+# Largest difference allowed in a loss (relative to the loss) and in a gradient (relative to its
+# largest entry). float32 sums of thousands of terms differ by their order; twenty steps add up.
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+
+
+def load(folder, name):
+    """Import a script by path: reference/ and examples/ are folders of scripts, not packages."""
+    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", ROOT / folder / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.DEVICE = "cpu"
+    return module
+
+
+class Run:
+    """One script's model and data, trained a step at a time by the script's own `train`."""
+
+    def __init__(self, folder, name, dtype):
+        script = load(folder, name)
+        script.torch.manual_seed(0)
+        dtype = getattr(script.torch, dtype)
+        if name == "linear_fit":
+            data = script.make_data()
+            self.parameters = dict(zip("wb", script.make_parameters(), strict=True))
+            for parameter in self.parameters.values():
+                parameter.data = parameter.data.to(dtype)
+            x, t_c = (tensor.to(dtype) for tensor in data)
+            w, b = self.parameters.values()
+            self.train = lambda: script.train(w, b, x, t_c, range(1))
+        else:
+            model = script.make_model().to(dtype)
+            inputs, labels = script.make_data()
+            inputs = inputs.to(dtype)
+            self.parameters = dict(model.named_parameters())
+            self.train = lambda: script.train(model, inputs, labels, 1)
+
+    def step(self):
+        (loss,) = self.train()
+        return loss
+
+    def values(self):
+        return {name: p.detach().cpu().numpy().copy() for name, p in self.parameters.items()}
+
+    def gradients(self):
+        return {name: p.grad.cpu().numpy() for name, p in self.parameters.items()}
+
+
+def largest_difference(ours, theirs):
+    return np.abs(ours - theirs).max() / max(np.abs(theirs).max(), np.finfo(theirs.dtype).tiny)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_sources_differ_in_the_import_line_only(name):
+    reference = (ROOT / "reference" / f"{name}.py").read_text()
+    example = (ROOT / "examples" / f"{name}.py").read_text()
+    assert reference.splitlines().count("import torch") == 1
+    assert reference.count("import torch") == 1, "a second import that the replacement would miss"
+    assert reference.replace("import torch", "import minitorch as torch") == example
+
+
+def test_every_reference_model_is_tested():
+    assert sorted(path.stem for path in (ROOT / "reference").glob("*.py")) == sorted(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_first_parameters_are_torchs(name):
+    ours, theirs = Run("examples", name, "float32"), Run("reference", name, "float32")
+    assert list(ours.parameters) == list(theirs.parameters)
+    expected = theirs.values()
+    for key, value in ours.values().items():
+        assert value.dtype == expected[key].dtype == np.float32
+        np.testing.assert_array_equal(value, expected[key], err_msg=key)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_step_gives_torchs_loss_and_gradients(name, dtype):
+    ours, theirs = Run("examples", name, dtype), Run("reference", name, dtype)
+    losses = []
+    for step in range(STEPS[dtype]):
+        loss, expected_loss = ours.step(), theirs.step()
+        assert loss == pytest.approx(expected_loss, rel=TOLERANCE[dtype]), f"loss of step {step}"
+        losses.append(loss)
+        expected = theirs.gradients()
+        for key, gradient in ours.gradients().items():
+            assert gradient.dtype == np.dtype(dtype)
+            difference = largest_difference(gradient, expected[key])
+            assert difference <= TOLERANCE[dtype], f"gradient of {key} at step {step}"
+    assert losses[-1] < losses[0]
