@@ -73,8 +73,8 @@ def markdown(about: dict, rows: list[Row]) -> str:
         "",
         f"Medians of {about['rounds']} processes per framework, taking turns, threads pinned; "
         "below 1, minitorch is the faster. Of each process the fastest time counts, since other "
-        "work on the machine only adds; *by median* is the ratio of the median times, *unsteady* how "
-        "far apart the processes were where other work disturbed them.",
+        "work on the machine only adds; *by median* is the ratio of the median times, *unsteady* "
+        "how far apart the processes were where other work disturbed them.",
         *(["", "A quick run: everything runs; not figures to quote."] if about["quick"] else []),
         "",
         "![ratios to torch](report.png)",

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks import child, compare, report, run, speed
 from benchmarks.cases import BY_NAME, CASES
-from benchmarks.processes import Plan, environment
+from benchmarks.processes import Plan, environment, python
 from benchmarks.results import ROOT, Row, load, save
 
 ABOUT = {
@@ -26,6 +26,7 @@ ABOUT = {
     "rounds": 3,
     "quick": False,
 }
+UNSTEADY = "**short** (unsteady, x3.0)"
 ROWS = [
     Row("steps", "linear fit", "s", 10e-6, 40e-6, 0.35, median=0.24, spread=1.1),
     Row("steps", "linear fit", "s", 16e-6, 40e-6, 0.385, threads=2, spread=3),
@@ -103,7 +104,7 @@ def test_report_sets_every_ratio_beside_its_target(results):
     assert "Abacus 9000, 2 cores" in text and "commit 0123456789ab" in text
     for line in (
         "| linear fit | 1 thread | 10 us | 40 us | 0.250 | 0.240 | 0.35 | holds |",
-        "| linear fit | 2 threads | 16 us | 40 us | 0.400 | - | 0.385 | **short** (unsteady, x3.0) |",
+        f"| linear fit | 2 threads | 16 us | 40 us | 0.400 | - | 0.385 | {UNSTEADY} |",
         "| exp 1,000 | 1 thread | 3 us | 2 us | 1.500 | - | - |  |",
         "| softmax 64x10 | 1 thread | - | 2 us | - | - | - | **fails**: TypeError: no dim |",
         "| growth | 1 thread | 0.2 MiB | 0.0 MiB | - | - | 1.5 MiB | holds |",
@@ -191,9 +192,7 @@ def test_different_work_is_not_a_result():
 def test_measured_processes_have_their_threads_pinned():
     code = "import torch; print(torch.get_num_threads())"
     for threads in (1, 2):
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, env=environment(threads), capture_output=True, text=True)
-        assert done.stdout.strip() == str(threads)
+        assert python("-c", code, threads=threads).strip() == str(threads)
 
 
 def test_compiled_kernels_are_counted_without_their_helpers(tmp_path, monkeypatch):
@@ -211,15 +210,16 @@ def test_compiled_kernels_are_counted_without_their_helpers(tmp_path, monkeypatc
     assert answer["kernels"] == 2 and 0 < answer["seconds"] < 60
 
 
-def test_growth_of_memory_is_seen(tmp_path, monkeypatch):
-    (tmp_path / "leaky.py").write_text("kept = []\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    leak = BY_NAME["linear fit"]._replace(
-        make=lambda T: lambda: T.kept.append(bytearray(b"x") * 100_000)
+def test_growth_of_memory_is_seen():
+    leak = (
+        "from benchmarks import child\n"
+        "kept = []\n"
+        "fit = child.BY_NAME['linear fit']\n"
+        "leak = fit._replace(make=lambda T: lambda: kept.append([0] * 999))\n"
+        "child.BY_NAME['leak'] = leak\n"
+        "print(child.steps('json', 'leak', 1_000)['growth'])\n"
     )
-    monkeypatch.setitem(BY_NAME, "leak", leak)
-    monkeypatch.setattr("gc.disable", lambda: None)  # this process goes on to other tests
-    assert child.steps("leaky", "leak", 1_000)["growth"] > 50
+    assert float(python("-c", leak, threads=1)) > 5
 
 
 def test_benchmarks_run_from_any_folder(tmp_path):

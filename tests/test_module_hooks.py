@@ -8,11 +8,11 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from test_module import Doubled, double_hook, outcome, same
 
 import minitorch
 from minitorch import nn
 from minitorch.utils.hooks import RemovableHandle
-from test_module import Doubled, double_hook, outcome, same
 
 
 def values(x):

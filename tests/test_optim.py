@@ -9,10 +9,10 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
+from test_module import outcome, same
 
 import minitorch
 from minitorch.optim import SGD
-from test_module import outcome, same
 
 SHAPES = [(), (5,), (3, 4), (2, 3, 2, 2), (0, 3), (257,)]
 GRID = {
@@ -324,7 +324,7 @@ def state_as(lib, state_dict):
     return {"state": state, "param_groups": copy.deepcopy(state_dict["param_groups"])}
 
 
-@pytest.mark.parametrize("source, target", [(minitorch, torch), (torch, minitorch)])
+@pytest.mark.parametrize(("source", "target"), [(minitorch, torch), (torch, minitorch)])
 def test_state_dict_is_exchanged_with_torch(source, target):
     options = {"lr": 0.1, "momentum": 0.9, "nesterov": True}
     params = make_params(source, "float32")

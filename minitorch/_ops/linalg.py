@@ -1,1 +1,386 @@
-"""wip"""
+"""Matrix products: BLAS through NumPy, or plain loops where the call would cost more than the arithmetic."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import cache
+from minitorch._kernels.cpu.loops import for_contiguous
+from minitorch._tensor import Tensor
+
+from .check import c_name, check
+from .composite import op, public, reshape
+from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
+from .operands import FUNCTIONS
+
+dot, empty = np.dot, np.empty
+TINY = 2048  # multiply-adds up to which a compiled loop is faster than the way to BLAS
+
+
+class _SmallKernels:
+    """`_kernels/cpu/linear.py`, compiled at the first small product."""
+
+    def __getattr__(self, name: str) -> Any:
+        module = cache.load_file("cpu.linear")
+        kernel = getattr(module, name)
+
+        def through_copies(*args: Any) -> Any:
+            return kernel(*[np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for a in args])
+
+        kernel = for_contiguous(kernel, through_copies)
+        setattr(self, name, kernel)
+        return kernel
+
+
+small = _SmallKernels()
+
+
+def same_dtype(name: str, a: Any, b: Any) -> None:
+    """Products do not promote."""
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_cpp(a)} != {_cpp(b)}"
+            if name in ("mm", "addmm") else f"expected scalar type {c_name(a)} but found {c_name(b)}"
+        )  # fmt: skip
+
+
+def _cpp(a: Any) -> str:
+    names = {"Float": "float", "Double": "double", "Long": "long long", "Int": "int", "Short": "short", "Char": "signed char",
+             "Byte": "unsigned char", "Bool": "bool"}  # fmt: skip
+    return names[c_name(a)]
+
+
+# ---------------------------------------------------------------------- products of arrays, as gradients name them
+def product_nn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b."""
+    if a.shape[0] * a.shape[1] * b.shape[1] > TINY or a.dtype.kind != "f":
+        return dot(a, b)
+    d = empty((a.shape[0], b.shape[1]), a.dtype)
+    small.rows_times_matrix(a, b, d)
+    return d
+
+
+def product_tn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a.T @ b."""
+    if a.shape[0] * a.shape[1] * b.shape[1] > TINY or a.dtype.kind != "f":
+        return dot(a.T, b)
+    d = empty((a.shape[1], b.shape[1]), a.dtype)
+    small.columns_times_matrix(a, b, d)
+    return d
+
+
+def column_sums(g: np.ndarray) -> np.ndarray:
+    """The sum over rows."""
+    d = empty(g.shape[1], g.dtype)
+    small.column_sums(g, d)
+    return d
+
+
+ARRAY_NAMES.update(
+    product_nn=product_nn, product_tn=product_tn, column_sums=column_sums, product_nt=lambda a, b: dot(a, b.T),
+    batch=np.matmul, swap=lambda a: a.swapaxes(-1, -2),
+)  # fmt: skip
+TENSOR_NAMES.update(
+    product_nn=lambda a, b: op("mm")(a, b), product_tn=lambda a, b: op("mm")(op("t")(a), b),
+    product_nt=lambda a, b: op("mm")(a, op("t")(b)), column_sums=lambda g: op("sum")(g, 0), batch=lambda a, b: op("bmm")(a, b),
+    swap=lambda a: op("transpose")(a, -1, -2),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------- matrix times matrix
+@structured(tensors="input mat2", on="torch Tensor")
+def mm(input, mat2):
+    check(input.ndim == 2, "self must be a matrix")
+    check(mat2.ndim == 2, "mat2 must be a matrix")
+    (n, k), (k2, m) = input.shape, mat2.shape
+    check(k == k2, f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    same_dtype("mm", input, mat2)
+    return (n, m), input.dtype
+
+
+@mm.cpu
+def mm_cpu(input, mat2):
+    if input.ndim != 2 or mat2.ndim != 2 or input.shape[1] != mat2.shape[0] or input.dtype is not mat2.dtype:
+        mm.infer(input, mat2)
+    return dot(input, mat2)
+
+
+@mm.grad("input")
+def mm_grad_input(g, mat2):
+    return product_nt(g, mat2)  # noqa: F821
+
+
+@mm.grad("mat2")
+def mm_grad_mat2(g, input):
+    return product_tn(input, g)
+
+
+@structured(tensors="input mat2", on="torch Tensor")
+def bmm(input, mat2):
+    check(input.ndim == 3, "batch1 must be a 3D tensor")
+    check(mat2.ndim == 3, "batch2 must be a 3D tensor")
+    (b, n, k), (b2, k2, m) = input.shape, mat2.shape
+    check(
+        b == b2 and k == k2,
+        f"Expected size for first two dimensions of batch2 tensor to be: [{b}, {k}] but got: [{b2}, {k2}].",
+    )
+    same_dtype("bmm", input, mat2)
+    return (b, n, m), input.dtype
+
+
+@bmm.cpu
+def bmm_cpu(input, mat2):
+    bmm.infer(input, mat2)
+    return np.matmul(input, mat2)
+
+
+@bmm.grad("input")
+def bmm_grad_input(g, mat2):
+    return batch(g, swap(mat2))  # noqa: F821
+
+
+@bmm.grad("mat2")
+def bmm_grad_mat2(g, input):
+    return batch(swap(input), g)  # noqa: F821
+
+
+@structured(tensors="input vec", on="torch Tensor")
+def mv(input, vec):
+    check(input.ndim == 2 and vec.ndim == 1, f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
+    check(
+        input.shape[1] == vec.shape[0],
+        f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})",
+    )
+    same_dtype("mv", input, vec)
+    return (input.shape[0],), input.dtype
+
+
+@mv.cpu
+def mv_cpu(input, vec):
+    mv.infer(input, vec)
+    return dot(input, vec)
+
+
+@mv.grad("input")
+def mv_grad_input(g, vec):
+    return outer(g, vec)
+
+
+@mv.grad("vec")
+def mv_grad_vec(g, input):
+    return mv(t(input), g)  # noqa: F821
+
+
+@structured(name="dot", title="Dot", tensors="input tensor", on="torch Tensor")
+def dot_product(input, tensor):
+    check(
+        input.ndim == 1 and tensor.ndim == 1,
+        f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors",
+    )
+    check(
+        input.shape == tensor.shape,
+        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the same number of "
+        f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
+    )
+    check(
+        input.dtype == tensor.dtype,
+        f"dot : expected both vectors to have same dtype, but found {c_name(input)} and {c_name(tensor)}",
+    )
+    return (), input.dtype
+
+
+@dot_product.cpu
+def dot_cpu(input, tensor):
+    dot_product.infer(input, tensor)
+    return np.asarray(dot(input, tensor))
+
+
+@dot_product.grad("input")
+def dot_grad_input(g, tensor):
+    return mul(g, tensor)  # noqa: F821
+
+
+@dot_product.grad("tensor")
+def dot_grad_tensor(g, input):
+    return mul(g, input)  # noqa: F821
+
+
+@public("torch Tensor", "ger")
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The product of every element of one vector with every element of the other."""
+    check(input.ndim == 1, f"outer: Expected 1-D argument self, but got {input.ndim}-D")
+    check(vec2.ndim == 1, f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    return op("mul")(op("unsqueeze")(input, 1), vec2)
+
+
+ARRAY_NAMES["outer"] = np.outer
+
+
+@public("torch Tensor")
+def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
+    """The product of vectors, matrices or batches of matrices.
+
+    >>> import minitorch as torch
+    >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
+    tensor([3., 3.])
+    """
+    if not isinstance(other, Tensor):
+        raise TypeError(f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    result = _matmul(input, other)
+    if out is None:
+        return result
+    from .inplace import into
+
+    return into(out, OPS["mm"], result)
+
+
+def _matmul(x: Tensor, y: Tensor) -> Tensor:
+    a, b = x.array, y.array
+    if a.ndim == 2 and b.ndim == 2:
+        return op("mm")(x, y)
+    check(
+        a.ndim and b.ndim,
+        f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D",
+    )
+    if a.ndim == 1 and b.ndim == 1:
+        return op("dot")(x, y)
+    if a.ndim == 2 and b.ndim == 1:
+        return op("mv")(x, y)
+    if a.ndim == 1:
+        return op("squeeze_dims")(_matmul(op("unsqueeze")(x, 0), y), (-2,))
+    if b.ndim == 1:
+        return op("squeeze_dims")(_matmul(x, op("unsqueeze")(y, 1)), (-1,))
+    if b.ndim == 2:  # a batch of rows for one matrix: one large product
+        folded = op("mm")(reshape(x, -1, a.shape[-1]) if a.size else x.view(int(np.prod(a.shape[:-1])), a.shape[-1]), y)
+        return op("view_as_shape")(folded, (*a.shape[:-1], b.shape[1]))
+    try:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        from .check import broadcast_error
+
+        raise broadcast_error([a.shape[:-2], b.shape[:-2]]) from None
+    check(
+        a.shape[-1] == b.shape[-2],
+        f"Expected size for first two dimensions of batch2 tensor to be: [{int(np.prod(lead))}, {a.shape[-1]}] but got: "
+        f"[{int(np.prod(lead))}, {b.shape[-2]}].",
+    )
+    count = int(np.prod(lead))
+    left = op("expand_to")(x, (*lead, *a.shape[-2:])).reshape(count, *a.shape[-2:])
+    right = op("expand_to")(y, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:])
+    return op("view_as_shape")(op("bmm")(left, right), (*lead, a.shape[-2], b.shape[-1]))
+
+
+@public("Tensor")
+def __matmul__(self: Tensor, other: Any) -> Any:
+    return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+
+@public("Tensor")
+def __rmatmul__(self: Tensor, other: Any) -> Any:
+    return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+
+
+@public("torch Tensor")
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    return _added(op("mm")(mat1, mat2), input, beta, alpha, out)
+
+
+@public("torch Tensor")
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+    """beta * input + alpha * (mat @ vec)."""
+    return _added(op("mv")(mat, vec), input, beta, alpha, out)
+
+
+@public("torch Tensor")
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+    """beta * input + alpha * (batch1 @ batch2)."""
+    return _added(op("bmm")(batch1, batch2), input, beta, alpha, out)
+
+
+def _added(product: Tensor, input: Tensor, beta: Any, alpha: Any, out: Any) -> Tensor:
+    if not product.is_floating_point() and (isinstance(alpha, float) or isinstance(beta, float)):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if alpha != 1:
+        product = product * alpha
+    if beta == 0:
+        result = product
+    else:
+        check(
+            np.broadcast_shapes(input.array.shape, product.array.shape) == product.array.shape,
+            f"The expanded size of the tensor must match: input {list(input.shape)}, product {list(product.shape)}",
+        )
+        result = op("add")(input if beta == 1 else input * beta, product)
+    if out is None:
+        return result
+    from .inplace import into
+
+    return into(out, OPS["mm"], result)
+
+
+# ---------------------------------------------------------------------- the layer
+@structured(name="linear_2d", title="Addmm", tensors="input weight bias")
+def linear_2d(input, weight, bias):
+    (n, k), (m, k2) = input.shape, weight.shape
+    check(k == k2, f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    same_dtype("addmm", input, weight)
+    check(
+        bias.shape in ((m,), (1,), ()),
+        f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton dimension 1.  "
+        f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}",
+    )
+    check(bias.dtype == input.dtype, f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}")
+    return (n, m), input.dtype
+
+
+@linear_2d.cpu
+def linear_cpu(input, weight, bias):
+    m = weight.shape[0]
+    if input.shape[1] != weight.shape[1] or bias.shape != (m,) or not input.dtype is weight.dtype is bias.dtype:
+        linear_2d.infer(input, weight, bias)
+    if input.size * m <= TINY and input.dtype.kind == "f" and bias.ndim:
+        o = empty((input.shape[0], m), input.dtype)
+        if bias.shape == (m,):
+            small.linear(input, weight, bias, o)
+            return o
+    o = dot(input, weight.T)
+    return np.add(o, bias, o)
+
+
+@linear_2d.grad("input")
+def linear_grad_input(g, weight):
+    return product_nn(g, weight)
+
+
+@linear_2d.grad("weight")
+def linear_grad_weight(g, input):
+    return product_tn(g, input)
+
+
+@linear_2d.grad("bias")
+def linear_grad_bias(g, bias_shape):
+    return column_sums(g) if bias_shape == (g.shape[1],) else sum_to_size(g, bias_shape)  # noqa: F821
+
+
+@public("nn.functional")
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias."""
+    try:
+        a, w = input.array, weight.array
+    except AttributeError:
+        bad, position = (weight, 2) if isinstance(input, Tensor) else (input, 1)
+        raise TypeError(
+            f"linear(): argument '{'weight' if position == 2 else 'input'}' (position {position}) must be Tensor, not "
+            f"{type(bad).__name__}"
+        ) from None
+    if a.ndim == 2 and w.ndim == 2 and bias is not None:
+        return FUNCTIONS["linear_2d"](input, weight, bias)
+    check(a.ndim, f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
+    if w.ndim == 1:
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
+    check(w.ndim == 2, f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
+    flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(
+        input, (int(np.prod(a.shape[:-1])), a.shape[-1]))  # fmt: skip
+    out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
+    return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))

@@ -45,8 +45,8 @@ def _fill() -> None:
             FUNCTIONS[name] = function
             _place(name, function, [*op.on, "Tensor"] if name in op.operator else op.on)
     for name, (function, where) in PUBLIC.items():
-        FUNCTIONS[name] = function
-        _place(name, function, where)
+        FUNCTIONS.setdefault(name, function)
+        _place(name.removeprefix("functional."), function, where)
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
     TORCH["permute"] = composite.torch_permute

@@ -13,11 +13,13 @@ from .grad_mode import (
     set_grad_enabled,
 
 )
+from . import function
+from .function import Function
 from .node import Node
 
 __all__ = [
-    "Node", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
-    "no_grad", "set_grad_enabled",
+    "Function", "Node", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
+    "function", "no_grad", "set_grad_enabled",
 ]  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Same as torch.nn.init.dirac_: convolution with this weight keeps its input, as far as it has channels."""
+    """Same as torch.nn.init.dirac_: a convolution with this weight keeps its input."""
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups != 0:
@@ -184,7 +184,7 @@ def _redraw_normal(
 def _reject_uniform(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
 ) -> Tensor:
-    """Where few normal numbers would fall in [a, b]: uniform ones, each kept as likely as it is dense."""
+    """Uniform numbers, kept as often as the density says: few normal ones would fall in [a, b]."""
     mode = max(a, min(mean, b))
     log_peak = -0.5 * ((mode - mean) / std) ** 2
     candidates = minitorch.empty_like(tensor)

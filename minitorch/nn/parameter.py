@@ -3,14 +3,14 @@
 from collections import OrderedDict
 from typing import Any
 
-from minitorch._tensor import Tensor
 from minitorch._creation import empty
+from minitorch._tensor import Tensor
 
 __all__ = ["Buffer", "Parameter"]
 
 
 class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
-    """A tensor of another class also counts as a Parameter once it is marked as one, as in torch."""
+    """A tensor of another class counts as a Parameter once it is marked, as in torch."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -21,7 +21,8 @@ class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
 class Parameter(Tensor, metaclass=_ParameterMeta):
     """Same as torch.nn.Parameter: a tensor that becomes a module's parameter when assigned to it.
 
-    It shares the memory of `data`. Without data it is empty; data of a class derived from Tensor keeps that class.
+    It shares the memory of `data`; without data it is empty. Data of a class derived from Tensor
+    keeps that class.
 
     >>> import minitorch
     >>> Parameter(minitorch.zeros(2))
@@ -37,10 +38,11 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         marked = data.detach().requires_grad_(requires_grad)
         if type(marked) is not type(data):
             raise RuntimeError(
-                f"Creating a Parameter from an instance of type {type(data).__name__} requires that "
-                "detach() returns an instance of the same type, but return type "
-                f"{type(marked).__name__} was found instead. To use the type as a Parameter, please "
-                "correct the detach() semantics defined by its __torch_dispatch__() implementation."
+                f"Creating a Parameter from an instance of type {type(data).__name__} requires "
+                "that detach() returns an instance of the same type, but return type "
+                f"{type(marked).__name__} was found instead. To use the type as a Parameter, "
+                "please correct the detach() semantics defined by its __torch_dispatch__() "
+                "implementation."
             )
         marked._is_param = True
         return marked
@@ -74,7 +76,7 @@ class _BufferMeta(type(Tensor)):  # type: ignore[misc]
 class Buffer(Tensor, metaclass=_BufferMeta):
     """Same as torch.nn.Buffer: a tensor that becomes a module's buffer when assigned to it.
 
-    The result is of the class of `data`, only marked; `persistent=False` keeps it out of the state_dict.
+    The result is of the class of `data`, only marked; state_dicts hold the persistent ones.
 
     >>> import minitorch
     >>> isinstance(Buffer(minitorch.zeros(2)), Buffer)

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from copy import deepcopy
@@ -11,7 +12,7 @@ from typing import Any
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import _clear_grad
 from minitorch.utils._typename import typename
-from minitorch.utils.hooks import RemovableHandle
+from minitorch.utils.hooks import HookTable, RemovableHandle
 
 __all__ = [
     "Optimizer",
@@ -19,11 +20,10 @@ __all__ = [
     "register_optimizer_step_pre_hook",
 ]
 
-_global_optimizer_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-_global_optimizer_post_hooks: OrderedDict[int, Callable] = OrderedDict()
-_HOOKS = (
-    "_optimizer_step_pre_hooks",
-    "_optimizer_step_post_hooks",
+_global_optimizer_pre_hooks = HookTable()
+_global_optimizer_post_hooks = HookTable()
+_STEP_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
+_STATE_HOOKS = (
     "_optimizer_state_dict_pre_hooks",
     "_optimizer_state_dict_post_hooks",
     "_optimizer_load_state_dict_pre_hooks",
@@ -50,27 +50,23 @@ def _add(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> Removable
 
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
-    """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` before every step of any optimizer."""
+    """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` before any step."""
     return _add(_global_optimizer_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
-    """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` after every step of any optimizer."""
+    """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` after any step."""
     return _add(_global_optimizer_post_hooks, hook)
 
 
 def _hooked(step: Callable) -> Callable:
-    """`step` with the hooks around it; one look at three dictionaries where there are none."""
+    """`step` with the hooks around it; a look at one attribute where there never were any."""
 
     @functools.wraps(step)
     def with_hooks(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
-        if not (
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or _global_optimizer_pre_hooks
-            or _global_optimizer_post_hooks
-        ):
-            return step(self, *args, **kwargs)
+        if not self._hooked:
+            # the usual call has no arguments to hand on
+            return step(self, *args, **kwargs) if args or kwargs else step(self)
         given: tuple = ((self, *args), kwargs)
         before = (*_global_optimizer_pre_hooks.values(), *self._optimizer_step_pre_hooks.values())
         for hook in before:
@@ -110,6 +106,7 @@ class Optimizer:
     tensor([0.5000], requires_grad=True)
     """
 
+    _hooked = False
     _optimizer_step_pre_hooks: OrderedDict[int, Callable]
     _optimizer_step_post_hooks: OrderedDict[int, Callable]
     _optimizer_state_dict_pre_hooks: OrderedDict[int, Callable]
@@ -119,8 +116,7 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        for name in _HOOKS:
-            setattr(self, name, OrderedDict())
+        self._make_hook_tables()
         self._patch_step_function()
         if isinstance(params, Tensor):
             raise TypeError(
@@ -137,8 +133,15 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def _make_hook_tables(self) -> None:
+        for name in _STEP_HOOKS:
+            if name not in self.__dict__:
+                setattr(self, name, HookTable.of(self))
+        for name in _STATE_HOOKS:
+            self.__dict__.setdefault(name, OrderedDict())
+
     def _patch_step_function(self) -> None:
-        # at the first instance, not when the class is made: torch's schedulers and users replace `step` too
+        # at the first instance, not when the class is made: schedulers and users replace `step`
         cls = type(self)
         if not getattr(cls.step, "hooked", False):
             cls.step = _hooked(cls.step)  # type: ignore[method-assign]
@@ -152,8 +155,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in _HOOKS:
-            self.__dict__.setdefault(name, OrderedDict())
+        self._make_hook_tables()
         self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
 
@@ -197,7 +199,7 @@ class Optimizer:
         return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     def state_dict(self) -> dict[str, Any]:
-        """Same as torch.optim.Optimizer.state_dict: parameters stand as their numbers, states as they are."""
+        """Same as torch.optim.Optimizer.state_dict: numbers stand for the parameters."""
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
         numbers: dict[int, int] = {}
@@ -226,8 +228,8 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Same as torch.optim.Optimizer.load_state_dict.
 
-        States take the dtype and device of their parameter where it is floating point. Raises ValueError if
-        the groups differ in number or size.
+        States take the dtype and device of their parameter where it is floating point. Raises
+        ValueError if the groups differ in number or size.
         """
         state_dict = state_dict.copy()
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
@@ -271,7 +273,7 @@ class Optimizer:
         key: Hashable = None,
     ) -> Tensor:
         if key == "step":
-            # a count: of the parameter's device only where the update runs there, and never of its dtype
+            # a count: never of the parameter's dtype, on its device only if the update runs there
             group = next((g for g in param_groups if param_id in g["params"]), {})
             if group.get("fused") or group.get("capturable"):
                 import minitorch
@@ -304,7 +306,8 @@ class Optimizer:
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {typename(param)}"
+                    "optimizer can only optimize Tensors, "
+                    f"but one of the params is {typename(param)}"
                 )
             differentiable = self.defaults.get("differentiable", None)
             if not differentiable and not (param.is_leaf or param.retains_grad):
@@ -334,6 +337,9 @@ class Optimizer:
         if not known.isdisjoint(params):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
+
+
+_global_optimizer_pre_hooks.owner = _global_optimizer_post_hooks.owner = weakref.ref(Optimizer)
 
 
 def _split_names(group: dict[str, Any]) -> None:

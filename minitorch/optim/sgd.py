@@ -1,18 +1,12 @@
 """Stochastic gradient descent."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minitorch._tensor import Tensor
-from minitorch.autograd.grad_mode import (
-    enable_grad,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from minitorch.autograd.grad_mode import enable_grad, set_grad_enabled
 
 from .optimizer import Optimizer
 
@@ -20,10 +14,11 @@ __all__ = ["SGD", "sgd"]
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_kernels: tuple[Callable, ...] = ()
 
 
 class SGD(Optimizer):
-    """Same as torch.optim.SGD, with the same numbers. Each parameter is updated by one compiled kernel.
+    """Same as torch.optim.SGD, with the same numbers; one compiled kernel per parameter.
 
     `foreach` and `fused` change nothing but are kept and checked as in torch.
 
@@ -94,20 +89,21 @@ class SGD(Optimizer):
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            lr = group["lr"]
-            if group["momentum"] == 0 and lr.__class__ is float and not group["differentiable"]:
-                self._step_plain(group, lr if group["maximize"] else -lr)
+            lr, decay = group["lr"], group["weight_decay"]
+            if isinstance(lr, Tensor) or isinstance(decay, Tensor) or group["differentiable"]:
+                self._step_by_ops(group)
+            elif group["momentum"] != 0:
+                self._step_with_momentum(group)
             else:
-                self._step_any(group)
+                self._step_plain(group, float(lr), decay)
         return loss
 
-    def _step_plain(self, group: dict[str, Any], rate: float) -> None:
-        """The loop for what most steps are: a plain number as rate, and no momentum."""
-        kernel, decaying, _ = kernels()
-        decay = group["weight_decay"]
-        if isinstance(decay, Tensor):
-            self._step_any(group)
-            return
+    def _step_plain(self, group: dict[str, Any], rate: float, decay: float) -> None:
+        plain, decaying, _ = _kernels or _load_kernels()
+        if group["maximize"]:
+            decay = -decay  # along -(decay * param - grad): the sign goes into both numbers
+        else:
+            rate = -rate
         for param in group["params"]:
             grad = param._grad
             if grad is None:
@@ -115,19 +111,44 @@ class SGD(Optimizer):
             array = param.array
             dtype = array.dtype
             if array.__class__ is not ndarray or not (dtype is FLOAT32 or dtype is FLOAT64):
-                with no_grad():
-                    _update_by_ops(param, grad, None, group)
+                self._step_by_ops(group, [param])
                 continue
             if decay == 0:
-                kernel(array, grad.array, rate)
+                plain(array, grad.array, rate)
             else:
-                # maximising steps along -(decay * param - grad): the sign goes into both numbers
-                decaying(array, grad.array, rate, -decay if group["maximize"] else decay)
+                decaying(array, grad.array, rate, decay)
             param.version[0] += 1
 
-    def _step_any(self, group: dict[str, Any]) -> None:
+    def _step_with_momentum(self, group: dict[str, Any]) -> None:
+        kernel = (_kernels or _load_kernels())[2]
+        state = self.state
+        numbers = (
+            -float(group["lr"]),
+            float(group["weight_decay"]),
+            -1.0 if group["maximize"] else 1.0,
+            float(group["momentum"]),
+            1.0 - group["dampening"],
+            bool(group["nesterov"]),
+        )
+        for param in group["params"]:
+            grad = param._grad
+            if grad is None:
+                continue
+            array = param.array
+            dtype = array.dtype
+            buffer = state[param].get("momentum_buffer")
+            fits = array.__class__ is ndarray and (dtype is FLOAT32 or dtype is FLOAT64)
+            if buffer is None or not fits:
+                self._step_by_ops(group, [param])
+                continue
+            kernel(array, grad.array, buffer.array, *numbers)
+            buffer.version[0] += 1
+            param.version[0] += 1
+
+    def _step_by_ops(self, group: dict[str, Any], params: list[Tensor] | None = None) -> None:
+        """By operations on tensors: what kernels do not know, and the first step with momentum."""
         with set_grad_enabled(self.defaults["differentiable"]):
-            for param in group["params"]:
+            for param in group["params"] if params is None else params:
                 grad = param.grad
                 if grad is None:
                     continue
@@ -158,7 +179,8 @@ def sgd(
 ) -> None:
     """Same as torch.optim.sgd.sgd: one step without an optimizer; call it under `no_grad`.
 
-    The list of momentum buffers is filled in place. Scaled gradients (`grad_scale`, `found_inf`) are refused.
+    The list of momentum buffers is filled in place. Scaled gradients (`grad_scale`, `found_inf`)
+    are refused.
 
     >>> import minitorch
     >>> w = minitorch.tensor([1.0])
@@ -190,44 +212,10 @@ def _update(
 ) -> Tensor | None:
     """One step of one parameter. Returns its momentum buffer, which the first step makes."""
     momentum, lr, decay = options["momentum"], options["lr"], options["weight_decay"]
-    compiled = (
-        param.array.__class__ is ndarray
-        and param.array.dtype in (FLOAT32, FLOAT64)
-        and not (is_grad_enabled() or isinstance(lr, Tensor) or isinstance(decay, Tensor))
-    )
-    if not compiled or (momentum != 0 and buffer is None):
-        return _update_by_ops(param, grad, buffer, options)
-    sign = -1.0 if options["maximize"] else 1.0
-    if buffer is not None:
-        kernels()[2](
-            param.array,
-            grad.array,
-            buffer.array,
-            -float(lr),
-            float(decay),
-            sign,
-            float(momentum),
-            1.0 - options["dampening"],
-            bool(options["nesterov"]),
-        )
-        buffer.version[0] += 1
-    elif decay == 0:
-        kernels()[0](param.array, grad.array, -sign * lr)
-    else:
-        kernels()[1](param.array, grad.array, -sign * lr, sign * decay)
-    param.version[0] += 1
-    return buffer
-
-
-def _update_by_ops(
-    param: Tensor, grad: Tensor, buffer: Tensor | None, options: dict[str, Any]
-) -> Tensor | None:
-    """The same by operations on tensors: for other dtypes and devices, tensor options, gradients of the step."""
-    momentum, lr, decay = options["momentum"], options["lr"], options["weight_decay"]
     if options["fused"] and param.device.type not in ("cpu", "cuda"):
         raise RuntimeError(
-            "`fused=True` requires all the params to be floating point Tensors of supported devices: "
-            f"['cuda', 'cpu'] but {param.dtype} and {param.device.type}"
+            "`fused=True` requires all the params to be floating point Tensors of "
+            f"supported devices: ['cuda', 'cpu'] but {param.dtype} and {param.device.type}"
         )
     if options["maximize"]:
         grad = -grad
@@ -248,9 +236,9 @@ def _update_by_ops(
     return buffer
 
 
-@functools.cache
-def kernels() -> tuple[Callable, Callable, Callable]:
-    """The compiled updates: plain, with weight decay, with momentum. Here, because they import Numba."""
+def _load_kernels() -> tuple[Callable, ...]:
+    """The compiled updates: plain, with weight decay, with momentum. They import Numba."""
+    global _kernels
     from minitorch._kernels.cache import load_file
     from minitorch._kernels.cpu.loops import for_contiguous
 
@@ -266,4 +254,5 @@ def kernels() -> tuple[Callable, Callable, Callable]:
         return for_contiguous(kernel, through_copies)
 
     module = load_file("cpu.optim")
-    return tuple(map(any_layout, (module.sgd, module.sgd_decay, module.sgd_momentum)))  # type: ignore
+    _kernels = tuple(map(any_layout, (module.sgd, module.sgd_decay, module.sgd_momentum)))
+    return _kernels

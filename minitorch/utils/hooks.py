@@ -10,7 +10,7 @@ __all__ = ["BackwardHook", "RemovableHandle", "unserializable_hook", "warn_if_ha
 
 
 class RemovableHandle:
-    """Same as torch.utils.hooks.RemovableHandle: removes one hook, by hand or at the end of a `with`.
+    """Same as torch.utils.hooks.RemovableHandle: removes a hook, at the latest after its `with`.
 
     It holds the dictionaries weakly, so a handle never keeps a module alive.
 
@@ -56,8 +56,34 @@ class RemovableHandle:
         self.remove()
 
 
+class HookTable(OrderedDict):
+    """Hooks of one kind. The first one put in makes the owner look for hooks from then on.
+
+    So a call, or a step, without hooks checks one attribute, `_hooked`, instead of many tables.
+    """
+
+    owner: weakref.ref | None = None
+
+    @classmethod
+    def of(cls, owner: Any) -> "HookTable":
+        """An empty table of `owner`, an object or, for the hooks of all objects, their class."""
+        table = cls()
+        table.owner = weakref.ref(owner)
+        return table
+
+    def __setitem__(self, key: int, hook: Any) -> None:
+        super().__setitem__(key, hook)
+        owner = None if self.owner is None else self.owner()
+        if owner is not None:
+            owner._hooked = True
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        # a plain one, as in torch, when saved or deep-copied
+        return OrderedDict, (), None, None, iter(self.items())
+
+
 def unserializable_hook(f: Callable) -> Callable:
-    """Same as torch.utils.hooks.unserializable_hook: saving a tensor with this hook does not warn."""
+    """Same as torch.utils.hooks.unserializable_hook: saving its tensor does not warn."""
     f.__torch_unserializable__ = True  # type: ignore[attr-defined]
     return f
 
@@ -75,9 +101,10 @@ def warn_if_has_hooks(tensor: Any) -> None:
 
 
 def _through_identity_node(values: tuple) -> tuple[tuple, Any, list[int] | None]:
-    """`values` with its tensors led through one identity node: (new values, the node, where the tensors are).
+    """Lead the tensors in `values` through one identity node.
 
-    Without a gradient to watch the values come back as they are, and both others are None.
+    Returns the new values, the node, and where the tensors are; if there is no gradient to watch,
+    the values as they are, None and None.
     This is all that module backward hooks ask of autograd.
     """
     from minitorch._tensor import Tensor  # utils sits below the tensor core in import order
@@ -105,10 +132,10 @@ def _spread(values: Sequence, positions: Sequence[int], size: int) -> tuple:
 
 
 class BackwardHook:
-    """One call of a module with backward hooks, between an identity node before it and one after it.
+    """One call of a module with backward hooks, between two identity nodes.
 
-    The gradient reaches the outputs' node first: the pre-hooks run and may change it. It leaves through the
-    inputs' node: there the hooks see both sides. Same as torch.utils.hooks.BackwardHook.
+    The gradient reaches the outputs' node first: the pre-hooks run and may change it. It leaves
+    through the inputs' node: there the hooks see both sides.
     """
 
     def __init__(self, module: Any, user_hooks: list[Callable], user_pre_hooks: list[Callable]):
@@ -158,8 +185,8 @@ class BackwardHook:
 
     def _without_input_gradients(self, grad_outputs: tuple) -> None:
         warnings.warn(
-            "Full backward hook is firing when gradients are computed with respect to module outputs "
-            "since no inputs require gradients. See "
+            "Full backward hook is firing when gradients are computed with respect to module "
+            "outputs since no inputs require gradients. See "
             "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
             "#torch.nn.Module.register_full_backward_hook for more details.",
             stacklevel=5,

@@ -12,7 +12,8 @@ so stride, padding and dilation live in the tables and no im2col buffer exists. 
 channels, not pixels, because channel counts are multiples of the vector length far more often
 than image widths are.  `bases` and `offsets` point into a zero-padded copy of one image.
 
-Float arrays take this route; integers, which torch wraps around, take plain NumPy.
+float32 and float64 take this route; the forward pass of other dtypes (in torch's integers sums
+wrap around) is plain NumPy.
 """
 
 from functools import lru_cache
@@ -48,7 +49,7 @@ def _lanes(dtype):
 
 @intrinsic
 def _tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0):
-    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], see above."""
+    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], above."""
     at = types.intp
     arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at)
 
@@ -142,29 +143,21 @@ def _transpose(typingctx, source, s0, step, dest, d0, dest_step):
         def place(start, step, i):
             return builder.add(start, builder.mul(step, wide(i)))
 
-        rows = [
-            _load(builder, read, place(args[1], args[2], i), vector, itemsize)
-            for i in range(size)
-        ]
+        starts = [place(args[1], args[2], i) for i in range(size)]
+        rows = [_load(builder, read, start, vector, itemsize) for start in starts]
         # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
+        half = size // 2
+        zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
+        zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
         for _ in range(size.bit_length() - 1):
-            rows = [
-                builder.shuffle_vector(rows[i // 2], rows[i // 2 + size // 2], _zip(size, i % 2))
-                for i in range(size)
-            ]
+            pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
+            rows = [builder.shuffle_vector(*pair) for pair in pairs]
         for i, row in enumerate(rows):
             _store(builder, row, write, place(args[4], args[5], i), itemsize)
         return context.get_dummy_value()
 
     at = types.intp
     return types.void(source, at, at, dest, at, at), codegen
-
-
-def _zip(size, half):
-    """The shuffle that interleaves the lower or upper halves of two vectors."""
-    first = half * size // 2
-    lanes = [first + k // 2 + k % 2 * size for k in range(size)]
-    return ir.Constant(ir.VectorType(ir.IntType(32), size), lanes)
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -258,9 +251,7 @@ def _correlate(x, padded, copies, corner, w, steps, bias, plan, weights, tile, o
                             start, s0 + at * step, step, tile, at * lanes,
                         )  # fmt: skip
                     start, s0, step = tile, 0, lanes
-                _unpack(
-                    tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area
-                )
+                _unpack(tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -313,8 +304,11 @@ def conv2d(x, w, bias, stride, padding, dilation, groups, out):
     Where i' = i * stride[0] - padding[0] + r * dilation[0], j' alike, c runs over k's group, and
     `bias` may be None.  x (N, C, H, W), w (K, C / groups, R, S), out (N, K, OH, OW); any strides.
     """
-    if out.dtype.kind != "f" or out.size == 0 or w.size == 0:
+    if out.dtype.char not in "fd" or out.size == 0 or w.size == 0:
         _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out)
+        return
+    if _is_product(w, stride, padding, groups):
+        _multiply(w[:, :, 0, 0], x, bias, out)
         return
     size = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
     pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
@@ -324,13 +318,16 @@ def conv2d(x, w, bias, stride, padding, dilation, groups, out):
 
 
 def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
-    """dx[n, c, i', j'] = sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], indices as in conv2d.
+    """dx[n, c, i', j'] = sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], named as in conv2d.
 
     Input pixels at the same place within the stride meet the same taps, so each such phase is a
     correlation of g without stride.
     """
     if dx.size == 0 or w.size == 0 or g.size == 0:
         dx.fill(0)
+        return
+    if _is_product(w, stride, padding, groups):
+        _multiply(w[:, :, 0, 0].T, g, None, dx)
         return
     area, outer = w.shape[2] * w.shape[3], w.shape[0] // groups
     size, corner, plans = _phases(
@@ -343,7 +340,7 @@ def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
 
 
 def conv2d_backward_weight(g, x, stride, padding, dilation, groups, dw):
-    """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], indices as in conv2d."""
+    """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], named as in conv2d."""
     if dw.size == 0 or g.size == 0:
         dw.fill(0)
         return
@@ -371,6 +368,21 @@ def conv2d_backward_bias(g, db):
     np.sum(g.sum(axis=(2, 3)), axis=0, out=db)
 
 
+def _is_product(w, stride, padding, groups):
+    """Whether the convolution is one matrix product per image, at which BLAS is faster."""
+    return w.shape[2:] == (1, 1) and stride == (1, 1) and padding == (0, 0) and groups == 1
+
+
+def _multiply(w, x, bias, out):
+    dest = _whole(out)
+    images, product = (a.reshape(*a.shape[:2], -1) for a in (_whole(x), dest))
+    np.matmul(w, images, out=product)
+    if bias is not None:
+        product += bias[:, None]
+    if dest is not out:
+        out[...] = dest
+
+
 def _write(x, size, corner, w, steps, groups, bias, plans, out):
     """Run _correlate once per plan into out, over copies where an array is not contiguous."""
     x, w, dest = _whole(x), _whole(w), _whole(out)
@@ -385,9 +397,7 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
     copies = padded is not x
     for plan in plans:
         weights = np.empty(start.size * plan[1].size, out.dtype)
-        _correlate(
-            x, padded, copies, corner, *ends, plan, weights, tile, dest.reshape(-1), sizes
-        )
+        _correlate(x, padded, copies, corner, *ends, plan, weights, tile, dest.reshape(-1), sizes)
     if dest is not out:
         out[...] = dest
 
@@ -436,11 +446,8 @@ def _windows(filters, size, outputs, stride, dilation):
 @lru_cache(maxsize=64)
 def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
     """Size and corner of the padded gradient, and _correlate's plan per phase that has taps."""
-    axes = [
-        _axis_phases(*axis)
-        for axis in zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
-    ]
-    (height, top, rows), (width, left, columns) = axes
+    axes = zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
+    (height, top, rows), (width, left, columns) = (_axis_phases(*axis) for axis in axes)
     plans = []
     for i, i_base, r, r_offset in rows:
         for j, j_base, s, s_offset in columns:
@@ -474,9 +481,7 @@ def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
 
 def _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out):
     """The sum of conv2d tap by tap, in arithmetic of out's dtype, which for integers wraps."""
-    rows, columns = (
-        (n - 1) * step + 1 for n, step in zip(out.shape[2:], stride, strict=True)
-    )
+    rows, columns = ((n - 1) * step + 1 for n, step in zip(out.shape[2:], stride, strict=True))
     border = [(0, 0), *((n, n) for n in padding)]
     channels, filters = w.shape[1], w.shape[0] // groups
     out[...] = 0 if bias is None else bias[:, None, None]
@@ -491,5 +496,5 @@ def _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out):
                     top : top + rows : stride[0],
                     left : left + columns : stride[1],
                 ]
-                product = w[k : k + filters, :, r, s] @ window.reshape(channels, -1)
+                product = w[k : k + filters, :, r, s] @ window.reshape(channels, out[0, 0].size)
                 out[n, k : k + filters] += product.reshape(filters, *out.shape[2:])

@@ -1,7 +1,8 @@
-"""Updates of optimizers: one pass over a parameter, everything in registers between its load and its store.
+"""Updates of optimizers: one pass over a parameter, all in registers from load to store.
 
-All arrays are contiguous and of one dtype; options come as Python numbers and are rounded to that dtype first, as
-torch does with its scalars. A product that torch adds on with one rounding is a `muladd` here.
+All arrays are contiguous and of one dtype; options come as Python numbers and are rounded to that
+dtype first, as torch does with its scalars. A product that torch adds on with one rounding is a
+`muladd` here.
 """
 
 from llvmlite import ir

@@ -119,8 +119,9 @@ def max_pool2d_backward(g, indices, dx):
 def _plan(inputs, outputs, kernel, stride, padding, dilation):
     """Size of the padded plane, and the tables of _max_pool2d.
 
-    Unsigned, since Numba tests every signed index for being negative.  They are the outputs' corners and the taps' offsets in the padded plane, each output's first
-    tap inside x (which an all -inf window reports), and corners and offsets in x itself.
+    These are the outputs' corners and the taps' offsets in the padded plane, each output's first
+    tap inside x (which an all -inf window reports), and corners and offsets in x itself.  Unsigned
+    where they index, since Numba tests every signed index for being negative.
     """
     sizes, axes = [], []
     for n, count, taps, step, before, apart in zip(

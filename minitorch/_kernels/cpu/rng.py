@@ -32,10 +32,9 @@ _MASK53 = np.uint64((1 << 53) - 1)
 _WIDE_RANGE = 1 << 28  # from this range on torch spends 64 bits on an integer
 _WORDS = 624
 # the layout of torch.get_rng_state; torch neither reads nor writes x and rho
-_STATE = np.dtype("<u8, <i4, <i4, <u8, 624<u8, <f8, <f8, <f8, <i8, <f4, <i4")
-_STATE.names = (
-    "seed left seeded next words x next_double rho has_double next_float has_float".split()
-)
+_STATE_NAMES = "seed left seeded next words x next_double rho has_double next_float has_float"
+_STATE_FORMATS = "<u8 <i4 <i4 <u8 624<u8 <f8 <f8 <f8 <i8 <f4 <i4"
+_STATE = np.dtype(list(zip(_STATE_NAMES.split(), _STATE_FORMATS.split())))
 
 
 class TorchStream:
@@ -85,10 +84,7 @@ class TorchStream:
         return np.array([(*words, *double, *single)], _STATE).view(np.uint8)
 
     def set_state_bytes(self, state: ndarray) -> None:
-        """Continue from bytes that torch.get_rng_state or `state_bytes` gave.
-
-        RuntimeError if they are not such a state; the stream is unchanged then.
-        """
+        """Continue from bytes of torch.get_rng_state or `state_bytes`; RuntimeError for others."""
         if state.size != _STATE.itemsize:
             raise RuntimeError(
                 f"Expected a CPUGeneratorImplState of size {_STATE.itemsize} "

@@ -103,7 +103,7 @@ class Conversions:
 
 
 def _converted(parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> Parameter:
-    """`parameter` holding what `fn` makes of it, or a new one where the device does not allow that."""
+    """`parameter` holding what `fn` makes of it, or a new one where the device rules that out."""
     grad = parameter.grad
     with no_grad():
         new_data = fn(parameter)

@@ -1,4 +1,4 @@
-"""Hooks around a module's call: registering them, for one module or for all, and the call that runs them."""
+"""Hooks around a module's call: registering them, and the call that runs them."""
 
 import warnings
 import weakref
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from minitorch._tensor import Tensor
-from minitorch.utils.hooks import BackwardHook, RemovableHandle
+from minitorch.utils.hooks import BackwardHook, HookTable, RemovableHandle
 
-from ._tables import _ABSENT, HookTable
+from ._tables import _ABSENT
 
 _global_backward_pre_hooks = HookTable()
 _global_backward_hooks = HookTable()
@@ -20,12 +20,12 @@ _global_forward_hooks_always_called: OrderedDict[int, bool] = OrderedDict()
 _global_buffer_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_module_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_parameter_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
-# True: full backward hooks, False: hooks of the deprecated kind, None: none yet. The two kinds do not mix.
+# True: full backward hooks, False: those of the deprecated kind, None: none yet. They do not mix.
 _global_is_full_backward_hook: bool | None = None
 
 
 def _add(hooks: Any, hook: Callable, prepend: bool = False, **flags: Any) -> RemovableHandle:
-    """Put `hook` into `hooks`; `flags` are pairs (dictionary of flagged hooks, whether to flag this one)."""
+    """Put `hook` into `hooks`; `flags` are pairs (dictionary of flags, whether to set this one)."""
     handle = RemovableHandle(hooks, extra_dict=[flagged for flagged, _ in flags.values()])
     hooks[handle.id] = hook
     for flagged, wanted in flags.values():
@@ -74,7 +74,7 @@ def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
-    """Same as in torch: `hook(module, grad_input, grad_output)` runs after the backward of every module."""
+    """Same as in torch: `hook(module, grad_input, grad_output)` after every module's backward."""
     return _register_global_backward_hook(hook, full=True)
 
 
@@ -95,7 +95,7 @@ def _register_global_backward_hook(hook: Callable, full: bool) -> RemovableHandl
 
 
 class _WrappedHook:
-    """A hook that gets its module as first argument, held weakly. Pickled like torch's class of this name."""
+    """A hook that gets its module, held weakly, as first argument. Pickled as torch's is."""
 
     def __init__(self, hook: Callable, module: Any = None) -> None:
         self.hook = hook
@@ -131,7 +131,7 @@ _WrappedHook.__module__ = "minitorch.nn.modules.module"
 
 
 class HookedCall:
-    """The part of Module that registers hooks and runs them. `_hooked` says whether a call has to look."""
+    """The part of Module that registers and runs hooks. `_hooked` says if a call has to look."""
 
     _hooked = False
     _forward_hooks: HookTable
@@ -171,11 +171,11 @@ class HookedCall:
     def register_full_backward_pre_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
-        """Same as in torch: `hook(module, grad_output)` may return other gradients of the outputs."""
+        """Same as in torch: `hook(module, grad_output)` may return other gradients."""
         return _add(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Same as in torch: `hook(module, grad_input, grad_output)` may return other input gradients."""
+        """Same as in torch: `hook(module, grad_input, grad_output)` may return other gradients."""
         self._claim_backward_hooks(full=True)
         return _add(self._backward_hooks, hook, prepend)
 
@@ -250,8 +250,8 @@ class HookedCall:
         if boundary is not None:
             if not isinstance(result, (Tensor, tuple)):
                 warnings.warn(
-                    "For backward hooks to be called, module output should be a Tensor or a tuple of "
-                    f"Tensors but received {type(result)}",
+                    "For backward hooks to be called, module output should be a Tensor or a tuple "
+                    f"of Tensors but received {type(result)}",
                     stacklevel=4,
                 )
             result = boundary.setup_output_hook(result)
@@ -293,7 +293,7 @@ class HookedCall:
             outcome[2] = changed
 
     def _call_hooks_after_exception(self, outcome: list, called: set[int]) -> None:
-        """Run the always_call hooks that the exception kept from running; what they raise is only warned of."""
+        """Run the always_call hooks that the exception kept back; what they raise is a warning."""
         kinds = (
             ("global module", _global_forward_hooks, _global_forward_hooks_always_called),
             ("module", self._forward_hooks, self._forward_hooks_always_called),
@@ -313,7 +313,7 @@ class HookedCall:
 
 
 def _watch_output_node(module: Any, hooks: list[Callable], inputs: Any, result: Any) -> None:
-    """The deprecated backward hooks: they see the node that made the output, whatever lies before it."""
+    """The deprecated backward hooks: all they see is the node that made the output."""
     first = result
     while not isinstance(first, Tensor):
         values = first.values() if isinstance(first, dict) else first

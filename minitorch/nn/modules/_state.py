@@ -31,7 +31,7 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
 
 
 class StateDict:
-    """state_dict and load_state_dict, with the overridable steps and hooks that torch's Module has."""
+    """state_dict and load_state_dict, with the steps and hooks that torch's Module has."""
 
     # kept in the metadata of every state_dict, so that a later layout can tell an older one
     _version: int = 1
@@ -63,7 +63,7 @@ class StateDict:
         return _add(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Same as in torch: `hook(module, state_dict, prefix, local_metadata)` after the module's part."""
+        """Same as in torch: `hook(module, state_dict, prefix, local_metadata)` at the end."""
         hook._from_public_api = True  # type: ignore[attr-defined]
         return _add(self._state_dict_hooks, hook)
 
@@ -78,11 +78,11 @@ class StateDict:
         return _add(self._load_state_dict_pre_hooks, wrapped)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Same as in torch: `hook(module, *arguments of _load_from_state_dict)` before the module loads."""
+        """Same as in torch: `hook(module, *arguments of _load_from_state_dict)` before loading."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Same as in torch: `hook(module, incompatible_keys)` after the module and its children loaded."""
+        """Same as in torch: `hook(module, incompatible_keys)` after the children loaded."""
         return _add(self._load_state_dict_post_hooks, hook)
 
     def _persistent_state(self) -> dict[str, Tensor]:
@@ -147,8 +147,8 @@ class StateDict:
     ) -> _IncompatibleKeys:
         """Same as torch.nn.Module.load_state_dict.
 
-        Raises RuntimeError that lists every missing and unexpected key and every tensor that does not fit;
-        the ones that fit are loaded all the same, as in torch.
+        Raises RuntimeError that lists every missing and unexpected key and every tensor that does
+        not fit; the ones that fit are loaded all the same, as in torch.
 
         >>> from minitorch import nn
         >>> nn.Linear(2, 1).load_state_dict(nn.Linear(2, 1).state_dict())
@@ -187,7 +187,7 @@ class StateDict:
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        """Load this module's own entries, without its children's. Modules override it to read older layouts."""
+        """Load this module's own entries. Modules override it to read older layouts."""
         for hook in self._load_state_dict_pre_hooks.values():
             hook(
                 state_dict,
@@ -280,7 +280,7 @@ def _load_tree(
     local_metadata = {} if metadata is None else metadata.get(prefix[:-1], {})
     if assign:
         local_metadata["assign_to_params_buffers"] = assign
-    # strict here whatever the caller said: load_state_dict reports the keys even where they are no error
+    # strict whatever the caller said: the keys are reported even where they are no error
     missing, unexpected = keys
     module._load_from_state_dict(
         state_dict, prefix, local_metadata, True, missing, unexpected, errors

@@ -1,17 +1,16 @@
 """The ordered tables inside a module, and how their entries become its attributes.
 
-torch finds `module.weight` through `Module.__getattr__`, which looks into `_parameters`, `_buffers` and `_modules`.
-Here the class has no `__getattr__`: its mere presence stops CPython from specialising attribute reads, and
-makes every one of them four times slower (ten slot reads 46 -> 202 ns). So the three tables stay what they are
-in torch, the ordered truth that anybody may write to, and put each of their entries into the instance
-dictionary as well.
+torch finds `module.weight` through `Module.__getattr__`, which looks into `_parameters`, `_buffers`
+and `_modules`. Here the class has no `__getattr__`: its mere presence stops CPython from
+specialising attribute reads, and makes every one of them four times slower (ten slot reads
+46 -> 202 ns). So the three tables stay what they are in torch, the ordered truth that anybody may
+write to, and put each of their entries into the instance dictionary as well.
 
-A table knows its module by a weak reference: a strong one would make a cycle, and models would be freed
-only by the garbage collector.
+A table knows its module by a weak reference: a strong one would make a cycle, and models would be
+freed only by the garbage collector.
 """
 
 import weakref
-from collections import OrderedDict
 from typing import Any
 
 TABLES = ("_parameters", "_buffers", "_modules")
@@ -86,7 +85,7 @@ class Table(dict):
         return self[name]
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        # saved and deep-copied as the plain dictionary it is in torch; `__setstate__` of the module adopts it
+        # saved and deep-copied as the plain dictionary it is in torch; `__setstate__` adopts that
         return dict, (), None, None, iter(self.items())
 
 
@@ -117,29 +116,3 @@ def table_of(owner: Any, kind: str, entries: dict) -> Table:
         entries = Table(owner, entries)
     owner.__dict__[kind] = entries
     return entries
-
-
-class HookTable(OrderedDict):
-    """Hooks of one kind. The first one put in sends calls of the owner down the path that looks at hooks.
-
-    So a call without hooks checks one attribute, `_hooked`, instead of eight dictionaries.
-    """
-
-    owner: weakref.ref | None = None
-
-    @classmethod
-    def of(cls, owner: Any) -> "HookTable":
-        """An empty table of `owner`, a module or, for the hooks of all modules, their class."""
-        table = cls()
-        table.owner = weakref.ref(owner)
-        return table
-
-    def __setitem__(self, key: int, hook: Any) -> None:
-        super().__setitem__(key, hook)
-        owner = None if self.owner is None else self.owner()
-        if owner is not None:
-            owner._hooked = True
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        # a plain one, as in torch, when saved or deep-copied
-        return OrderedDict, (), None, None, iter(self.items())

@@ -1,6 +1,6 @@
 """Activations."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import minitorch
 from minitorch._tensor import Tensor
@@ -19,7 +19,7 @@ class ReLU(Module):
     tensor([0., 2.])
     """
 
-    __constants__ = ["inplace"]
+    __constants__: ClassVar[list[str]] = ["inplace"]
     inplace: bool
 
     def __init__(self, inplace: bool = False) -> None:
@@ -58,7 +58,7 @@ class Tanh(Module):
 
 
 class _Softmax(Module):
-    __constants__ = ["dim"]
+    __constants__: ClassVar[list[str]] = ["dim"]
     dim: int | None
 
     def __init__(self, dim: int | None = None) -> None:

@@ -46,7 +46,7 @@ def _pairs(entries: Any, kind: str) -> Iterator[tuple[str, Any]]:
 
 
 class _Numbered(Module):
-    """What Sequential and ModuleList share: children named "0", "1", ... and list operations on them."""
+    """What Sequential and ModuleList share: children named "0", "1", ... that act as a list."""
 
     _modules: dict[str, Module]
 
@@ -267,9 +267,7 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Module:
         """Remove a child and return it."""
-        module = self[key]
-        del self[key]
-        return module
+        return self._modules.pop(key)
 
     def keys(self) -> Any:
         """The names of the children."""
@@ -290,8 +288,8 @@ class ModuleDict(Module):
                 "ModuleDict.update should be called with an "
                 f"iterable of key/value pairs, but got {type(modules).__name__}"
             )
-        is_mapping = isinstance(modules, (OrderedDict, ModuleDict, Mapping))
-        pairs = modules.items() if is_mapping else _pairs(modules, "ModuleDict")  # type: ignore
+        is_mapping = isinstance(modules, (ModuleDict, Mapping))
+        pairs = modules.items() if is_mapping else _pairs(modules, "ModuleDict")
         for key, module in pairs:
             self[key] = module
 
@@ -311,7 +309,7 @@ def _entry_line(key: Any, value: Any, type_of_tensor: Any) -> str:
 
 
 class ParameterList(Module):
-    """Same as torch.nn.ParameterList: a list whose tensors become parameters; other values are only kept.
+    """Same as torch.nn.ParameterList: its tensors become parameters, other values are only kept.
 
     >>> import minitorch
     >>> minitorch.nn.ParameterList([minitorch.zeros(2, 3)])
@@ -440,14 +438,14 @@ class ParameterDict(Module):
 
     def popitem(self) -> tuple[str, Any]:
         """Remove the last pair and return it."""
-        if not self._keys:
+        key = next(reversed(self._keys), None)
+        if key is None:
             raise KeyError("popitem(): dictionary is empty")
-        key = next(reversed(self._keys))
         return key, self.pop(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value at `key`, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if key in self._keys else default
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> "ParameterDict":
         """A dictionary with `default` at every key."""
@@ -466,7 +464,7 @@ class ParameterDict(Module):
         return (self[key] for key in self._keys)
 
     def update(self, parameters: Any) -> None:
-        """Add or replace values from a mapping, whose keys are sorted unless it is ordered, or from pairs."""
+        """Add or replace values from pairs or a mapping, sorted by key unless it is ordered."""
         if not isinstance(parameters, Iterable):
             raise TypeError(
                 "ParametersDict.update should be called with an "

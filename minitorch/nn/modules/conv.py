@@ -1,7 +1,7 @@
 """Convolutions."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from minitorch._creation import empty
 from minitorch._tensor import Tensor
@@ -44,7 +44,7 @@ def _check_arguments(
 
 
 def _padding_for_pad(kernel_size: tuple, padding: str | tuple, dilation: tuple) -> Any:
-    """The padding as `pad` wants it, last dimension first; an odd "same" padding has more at the end."""
+    """The padding as `pad` wants it, last dimension first; of "same", the odd one goes last."""
     if not isinstance(padding, str):
         return _reverse_repeat_tuple(padding, 2)
     sides = []
@@ -55,7 +55,7 @@ def _padding_for_pad(kernel_size: tuple, padding: str | tuple, dilation: tuple) 
 
 
 class _ConvNd(Module):
-    __constants__ = [
+    __constants__: ClassVar[list[str]] = [
         "stride",
         "padding",
         "dilation",

@@ -1,6 +1,6 @@
 """Merging and splitting dimensions."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from minitorch._tensor import Tensor
 
@@ -17,7 +17,7 @@ class Flatten(Module):
     torch.Size([5, 6])
     """
 
-    __constants__ = ["start_dim", "end_dim"]
+    __constants__: ClassVar[list[str]] = ["start_dim", "end_dim"]
     start_dim: int
     end_dim: int
 
@@ -41,7 +41,7 @@ class Unflatten(Module):
     torch.Size([5, 2, 3])
     """
 
-    __constants__ = ["dim", "unflattened_size"]
+    __constants__: ClassVar[list[str]] = ["dim", "unflattened_size"]
     dim: int
     unflattened_size: Any
 

@@ -1,7 +1,7 @@
 """Linear maps."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from minitorch._creation import empty
 from minitorch._tensor import Tensor
@@ -29,14 +29,14 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """Same as torch.nn.Linear: `input @ weight.T + bias`, with torch's initial numbers for the same seed.
+    """Same as torch.nn.Linear: `input @ weight.T + bias`. The same seed gives torch's numbers.
 
     >>> import minitorch
     >>> Linear(3, 4)(minitorch.zeros(2, 3)).shape
     torch.Size([2, 4])
     """
 
-    __constants__ = ["in_features", "out_features"]
+    __constants__: ClassVar[list[str]] = ["in_features", "out_features"]
     in_features: int
     out_features: int
     weight: Tensor
@@ -84,7 +84,7 @@ class Bilinear(Module):
     Bilinear(in1_features=2, in2_features=3, out_features=4, bias=True)
     """
 
-    __constants__ = ["in1_features", "in2_features", "out_features"]
+    __constants__: ClassVar[list[str]] = ["in1_features", "in2_features", "out_features"]
     in1_features: int
     in2_features: int
     out_features: int

@@ -1,6 +1,6 @@
 """Losses."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn import _reduction as _Reduction
@@ -45,7 +45,7 @@ class L1Loss(_Loss):
     tensor(1.)
     """
 
-    __constants__ = ["reduction"]
+    __constants__: ClassVar[list[str]] = ["reduction"]
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
@@ -59,7 +59,7 @@ class MSELoss(_Loss):
     tensor(2.)
     """
 
-    __constants__ = ["reduction"]
+    __constants__: ClassVar[list[str]] = ["reduction"]
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -73,7 +73,7 @@ class NLLLoss(_WeightedLoss):
     tensor(0.5000)
     """
 
-    __constants__ = ["ignore_index", "reduction"]
+    __constants__: ClassVar[list[str]] = ["ignore_index", "reduction"]
     ignore_index: int
 
     def __init__(
@@ -105,7 +105,7 @@ class CrossEntropyLoss(_WeightedLoss):
     tensor(0.6931)
     """
 
-    __constants__ = ["ignore_index", "reduction", "label_smoothing"]
+    __constants__: ClassVar[list[str]] = ["ignore_index", "reduction", "label_smoothing"]
     ignore_index: int
     label_smoothing: float
 

@@ -1,22 +1,26 @@
-"""Module: the base of every layer and model. Its hooks are in `_hooks.py`, its state_dict in `_state.py`."""
+"""Module, the base of every layer and model: registering, attributes, copies, printing.
+
+Its other parts: `_hooks.py` calls it, `_walk.py` finds what is inside, `_convert.py` moves it to
+another device or dtype, `_state.py` writes and reads state dictionaries.
+"""
 
 import inspect
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from minitorch._tensor import Tensor
-from minitorch.autograd.grad_mode import no_grad
 from minitorch.nn.parameter import Buffer, Parameter, _clear_grad
 from minitorch.utils._typename import typename
+from minitorch.utils.hooks import HookTable
 
+from ._convert import Conversions
 from ._hooks import (
     HookedCall,
     _global_buffer_registration_hooks,
     _global_module_registration_hooks,
     _global_parameter_registration_hooks,
-    _WrappedHook,
     register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
@@ -26,9 +30,12 @@ from ._hooks import (
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
-from ._convert import Conversions
-from ._state import _EXTRA_STATE_KEY_SUFFIX, StateDict, _IncompatibleKeys
-from ._tables import CALL_HOOKS, TABLES, HookTable, Table, table_of
+from ._hooks import _WrappedHook as _WrappedHook
+from ._state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
+from ._state import StateDict
+from ._state import _IncompatibleKeys as _IncompatibleKeys
+from ._tables import CALL_HOOKS, TABLES, Table, table_of
+from ._walk import Walk
 
 __all__ = [
     "Module",
@@ -62,11 +69,11 @@ def _forward_unimplemented(self: Any, *input: Any) -> None:
     )
 
 
-class Module(HookedCall, Conversions, StateDict):
+class Module(HookedCall, Walk, Conversions, StateDict):
     """Same as torch.nn.Module: parameters, buffers and children in order, and a forward to call.
 
-    Assigning a Parameter, a Buffer or a Module to an attribute registers it. `_parameters`, `_buffers` and
-    `_modules` are the truth, as in torch; `_tables.py` says how they become attributes.
+    Assigning a Parameter, a Buffer or a Module to an attribute registers it. `_parameters`,
+    `_buffers` and `_modules` are the truth, as in torch; `_tables.py` makes them attributes.
 
     >>> from minitorch import nn
     >>> class Twice(nn.Module):
@@ -94,7 +101,7 @@ class Module(HookedCall, Conversions, StateDict):
             raise TypeError(
                 f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
             )
-        # straight into the dictionary: `__setattr__` has nothing to look for in these. torch's order.
+        # straight into the dictionary: `__setattr__` has nothing to look for. torch's order.
         attributes = self.__dict__
         attributes["training"] = True
         attributes["_parameters"] = Table(self)
@@ -119,7 +126,7 @@ class Module(HookedCall, Conversions, StateDict):
     # ------------------------------------------------------------------ registering
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Same as torch.nn.Module.register_buffer; `persistent=False` keeps it out of the state_dict."""
+        """Same as torch.nn.Module.register_buffer; state_dicts hold the persistent ones."""
         self._check_name(name, "buffer", "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -314,126 +321,6 @@ class Module(HookedCall, Conversions, StateDict):
         names.update(*(self.__dict__[kind] for kind in TABLES))
         return sorted(name for name in names if not name[0].isdigit())
 
-    # ------------------------------------------------------------------ looking inside
-
-    def get_submodule(self, target: str) -> "Module":
-        """Same as torch.nn.Module.get_submodule: the module at a dotted path."""
-        module: Any = self
-        for name in target.split(".") if target else ():
-            module = _attribute(module, name)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
-        return module
-
-    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
-        """Same as torch.nn.Module.set_submodule; with `strict` the path must exist."""
-        if target == "":
-            raise ValueError("Cannot set the submodule without a target name!")
-        if not isinstance(module, Module):
-            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
-        path, _, name = target.rpartition(".")
-        parent = self.get_submodule(path)
-        if strict or hasattr(parent, name):
-            if not isinstance(_attribute(parent, name), Module):
-                raise AttributeError(f"`{name}` is not an nn.Module")
-        setattr(parent, name, module)
-
-    def get_parameter(self, target: str) -> Parameter:
-        """Same as torch.nn.Module.get_parameter: the parameter at a dotted path."""
-        path, _, name = target.rpartition(".")
-        parameter = _attribute(self.get_submodule(path), name)
-        if not isinstance(parameter, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
-        return parameter
-
-    def get_buffer(self, target: str) -> Tensor:
-        """Same as torch.nn.Module.get_buffer: the buffer at a dotted path."""
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        buffer = _attribute(module, name)
-        if name not in module._buffers:
-            raise AttributeError(f"`{name}` is not a buffer")
-        return buffer
-
-    def _named_members(
-        self,
-        get_members_fn: Callable,
-        prefix: str = "",
-        recurse: bool = True,
-        remove_duplicate: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
-        seen = set()
-        if recurse:
-            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-        else:
-            modules = iter([(prefix, self)])
-        for path, module in modules:
-            for name, member in get_members_fn(module):
-                if member is None or member in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(member)
-                yield (f"{path}.{name}" if path else name), member
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Same as torch.nn.Module.parameters: each parameter once, in the order of registration."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Same as torch.nn.Module.named_parameters."""
-        yield from self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Same as torch.nn.Module.buffers."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Same as torch.nn.Module.named_buffers."""
-        yield from self._named_members(
-            lambda module: module._buffers.items(), prefix, recurse, remove_duplicate
-        )
-
-    def children(self) -> Iterator["Module"]:
-        """Same as torch.nn.Module.children: the direct children, each once."""
-        for _, module in self.named_children():
-            yield module
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """Same as torch.nn.Module.named_children."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
-        """Same as torch.nn.Module.modules: this module and all below it."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
-            yield module
-
-    def named_modules(
-        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, "Module"]]:
-        """Same as torch.nn.Module.named_modules."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                path = f"{prefix}.{name}" if prefix else name
-                yield from module.named_modules(memo, path, remove_duplicate)
-
     # ------------------------------------------------------------------ changing all of it
 
     def apply(self: T, fn: Callable[["Module"], Any]) -> T:
@@ -469,7 +356,8 @@ class Module(HookedCall, Conversions, StateDict):
                 "Calling .zero_grad() from a module created with nn.DataParallel() has no effect. "
                 "The parameters are copied (in a differentiable manner) from the original module. "
                 "This means they are not leaf nodes in autograd and so don't accumulate gradients. "
-                "If you need gradients in your forward method, consider using autograd.grad instead.",
+                "If you need gradients in your forward method, consider using autograd.grad "
+                "instead.",
                 stacklevel=2,
             )
         for parameter in self.parameters():
@@ -510,9 +398,3 @@ def _run_hooks(hooks: dict, module: Module, name: str, value: Any) -> Any:
         if changed is not None:
             value = changed
     return value
-
-
-def _attribute(module: Module, name: str) -> Any:
-    if not hasattr(module, name):
-        raise AttributeError(f"{module._get_name()} has no attribute `{name}`")
-    return getattr(module, name)

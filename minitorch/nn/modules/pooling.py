@@ -1,6 +1,6 @@
 """Pooling."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
@@ -11,7 +11,7 @@ __all__ = ["MaxPool2d"]
 
 
 class _MaxPoolNd(Module):
-    __constants__ = [
+    __constants__: ClassVar[list[str]] = [
         "kernel_size",
         "stride",
         "padding",

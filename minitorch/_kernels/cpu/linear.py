@@ -1,0 +1,119 @@
+"""Matrix products too small for BLAS to pay, and the losses of a training step: one compiled loop each.
+
+Arrays in, destination last; nothing is allocated here.
+"""
+
+import math
+
+from numba import njit
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def linear(x, w, b, dest):
+    """dest[i, j] = b[j] + sum over k of x[i, k] * w[j, k]."""
+    for i in range(x.shape[0]):
+        for j in range(w.shape[0]):
+            s = b[j]
+            for k in range(x.shape[1]):
+                s += x[i, k] * w[j, k]
+            dest[i, j] = s
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def rows_times_matrix(g, w, dest):
+    """dest[i, k] = sum over j of g[i, j] * w[j, k]."""
+    for i in range(dest.shape[0]):
+        for k in range(dest.shape[1]):
+            dest[i, k] = 0
+        for j in range(w.shape[0]):
+            for k in range(w.shape[1]):
+                dest[i, k] += g[i, j] * w[j, k]
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def columns_times_matrix(g, x, dest):
+    """dest[j, k] = sum over i of g[i, j] * x[i, k]."""
+    for j in range(dest.shape[0]):
+        for k in range(dest.shape[1]):
+            dest[j, k] = 0
+    for i in range(g.shape[0]):
+        for j in range(g.shape[1]):
+            for k in range(x.shape[1]):
+                dest[j, k] += g[i, j] * x[i, k]
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def column_sums(g, dest):
+    """dest[j] = sum over i of g[i, j]."""
+    for j in range(g.shape[1]):
+        dest[j] = 0
+    for i in range(g.shape[0]):
+        for j in range(g.shape[1]):
+            dest[j] += g[i, j]
+
+
+@njit(cache=True, error_model="numpy", _nrt=False, fastmath={"reassoc"})
+def squared_error(x, y, scale, dest):
+    """dest = scale * sum over i of (x[i] - y[i])^2, summed in float64 in any order."""
+    a, b, total = x.reshape(-1), y.reshape(-1), 0.0
+    for i in range(a.size):
+        d = a[i] - b[i]
+        total += d * d
+    dest[()] = total * scale
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def squared_error_gradient(g, x, y, scale, dest):
+    """dest[i] = 2 * scale * g * (x[i] - y[i]) for a 0-dim g."""
+    a, b, d = x.reshape(-1), y.reshape(-1), dest.reshape(-1)
+    s = dest.dtype.type(2.0 * scale) * g[()]
+    for i in range(a.size):
+        d[i] = s * (a[i] - b[i])
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def cross_entropy(x, target, weight, ignore, row_losses):
+    """row_losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
+
+    Returns the sum of the weights used, or -1 - t for the first target t outside the classes.
+    """
+    T, used = x.dtype.type, 0.0
+    for i in range(x.shape[0]):
+        t = target[i]
+        if t == ignore:
+            row_losses[i] = 0
+            continue
+        if t < 0 or t >= x.shape[1]:
+            return -1.0 - i
+        m, s = x[i, 0], T(0)
+        for j in range(1, x.shape[1]):
+            m = max(m, x[i, j])
+        for j in range(x.shape[1]):
+            s += math.exp(x[i, j] - m)
+        row_losses[i] = weight[t] * (math.log(s) + m - x[i, t])
+        used += weight[t]
+    return used
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def cross_entropy_gradient(g, x, target, weight, ignore, dest):
+    """dest[i, j] = g[i] * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0."""
+    T = x.dtype.type
+    for i in range(x.shape[0]):
+        t = target[i]
+        if t == ignore:
+            for j in range(x.shape[1]):
+                dest[i, j] = 0
+            continue
+        m, s = x[i, 0], T(0)
+        for j in range(1, x.shape[1]):
+            m = max(m, x[i, j])
+        for j in range(x.shape[1]):
+            e = math.exp(x[i, j] - m)
+            dest[i, j] = e
+            s += e
+        scale = g[i] * weight[t]
+        s = scale / s
+        for j in range(x.shape[1]):
+            dest[i, j] *= s
+        dest[i, t] -= scale
