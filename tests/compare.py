@@ -101,6 +101,43 @@ def both(function, *args):
     return outcome(function, minitorch, *args), outcome(function, torch, *args)
 
 
+class EverySample:
+    """Runs all samples of a test and fails at its end, with what went wrong in each.
+
+    with EverySample() as sample:
+        for dtype in dtypes:
+            with sample(dtype):
+                assert ...
+    """
+
+    def __init__(self):
+        self.failures = []
+
+    def __call__(self, *what):
+        return _Sample(self.failures, " ".join(map(str, what)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if kind is None and self.failures:
+            raise AssertionError(f"{len(self.failures)} samples fail:\n" + "\n".join(self.failures[:40]))
+
+
+class _Sample:
+    def __init__(self, failures, what):
+        self.failures, self.what = failures, what
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        self.failures.append(f"{self.what}: {kind.__name__}: {' '.join(str(error).split())[:400]}")
+        return True
+
+
 # ---------------------------------------------------------------------- layouts in memory
 def contiguous(a):
     return a.copy()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+pytest.register_assert_rewrite("compare")
 torch.set_num_threads(1)
 
 

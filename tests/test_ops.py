@@ -6,7 +6,7 @@ import minitorch
 import numpy as np
 import pytest
 import torch
-from compare import LAYOUTS, PAIR, assert_close, assert_same, assert_same_outcome, both, outcome, strides, tensor
+from compare import LAYOUTS, PAIR, EverySample, assert_close, assert_same, assert_same_outcome, both, outcome, strides, tensor
 from minitorch._ops.apply import apply
 from minitorch._ops.op import OPS
 from optable import CASES, Call, as_dtype
@@ -72,71 +72,62 @@ def copies(arrays):
 
 @parametrize(CASES)
 def test_values_dtypes_shapes_and_errors_are_torchs(case, rng):
-    for dtype in case.dtypes:
-        for shapes, call in case.samples():
-            arrays = case.arrays(shapes, dtype, rng)
-            ours, theirs = both(lambda ns: run(ns, case, copies(arrays), call)[0])
-            with note(case, dtype, shapes, call):
-                assert_same_outcome(ours, theirs, case.tolerance.get(dtype), check_strides=case.view)
-
-
-class note:
-    """Says which sample failed."""
-
-    def __init__(self, *what):
-        self.what = what
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if kind is not None and issubclass(kind, Exception):
-            raise AssertionError(f"{' '.join(map(str, self.what))}: {kind.__name__}: {str(error).strip()[:600]}") from error
+    with EverySample() as sample:
+        for dtype in case.dtypes:
+            for shapes, call in case.samples():
+                arrays = case.arrays(shapes, dtype, rng)
+                ours, theirs = both(lambda ns: run(ns, case, copies(arrays), call)[0])
+                with sample(case, dtype, shapes, call):
+                    assert_same_outcome(ours, theirs, case.tolerance.get(dtype), check_strides=case.view)
 
 
 @parametrize([c for c in CASES if c.gradient])
 def test_gradients_are_torchs(case, rng):
-    for dtype in ("float64", "float32"):
-        for shapes, call in case.samples():
-            arrays = case.arrays(shapes, dtype, rng)
-            ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1))
-            with note(case, dtype, shapes, call):
-                assert_same_outcome(ours, theirs, case.tolerance.get(dtype))
+    with EverySample() as sample:
+        for dtype in ("float64", "float32"):
+            for shapes, call in case.samples():
+                arrays = case.arrays(shapes, dtype, rng)
+                ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1))
+                with sample(case, dtype, shapes, call):
+                    assert_same_outcome(ours, theirs, case.tolerance.get(dtype))
 
 
 @parametrize([c for c in CASES if c.gradient and c.double])
 def test_double_gradients_are_torchs(case, rng):
-    for shapes, call in case.samples():
-        if sum(map(np.prod, shapes)) > 1000:
-            continue
-        arrays = case.arrays(shapes, "float64", rng)
-        ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1, True))
-        with note(case, shapes, call):
-            if ours.error is None and theirs.error is None:
-                a, b = accumulates_zero(ours.value, theirs.value)
-                if b != (theirs.value[0], "no gradient requires grad"):
-                    assert_same(a, b, 1e-10)
-            else:
-                assert_same_outcome(ours, theirs)
+    with EverySample() as sample:
+        for shapes, call in case.samples():
+            if sum(map(np.prod, shapes)) > 1000:
+                continue
+            arrays = case.arrays(shapes, "float64", rng)
+            ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1, True))
+            with sample(case, shapes, call):
+                if ours.error is None and theirs.error is None:
+                    a, b = accumulates_zero(ours.value, theirs.value)
+                    if b != (theirs.value[0], "no gradient requires grad"):
+                        assert_same(a, b, 1e-10)
+                else:
+                    assert_same_outcome(ours, theirs)
 
 
 @parametrize([c for c in CASES if c.edges])
 def test_values_at_the_edges_are_torchs(case):
-    for dtype in ("float64", "float32"):
-        arrays = edge_arrays(case, case.edges, dtype)
-        for call in case.calls:
-            ours, theirs = both(lambda ns: run(ns, case, copies(arrays), call)[0])
-            with note(case, dtype, call):
-                assert_same_outcome(ours, theirs)
+    with EverySample() as sample:
+        for dtype in ("float64", "float32"):
+            arrays = edge_arrays(case, case.edges, dtype)
+            for call in case.calls:
+                ours, theirs = both(lambda ns: run(ns, case, copies(arrays), call)[0])
+                with sample(case, dtype, call):
+                    assert_same_outcome(ours, theirs)
 
 
 @parametrize([c for c in CASES if c.edges and c.gradient])
 def test_gradients_at_the_edges_are_torchs(case):
     arrays = edge_arrays(case, case.edges if case.grad_edges is None else case.grad_edges, "float64")
-    for call in case.calls:
-        ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1))
-        with note(case, call):
-            assert_same_outcome(ours, theirs)
+    with EverySample() as sample:
+        for call in case.calls:
+            ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1))
+            with sample(case, call):
+                assert_same_outcome(ours, theirs)
 
 
 def edge_arrays(case, edges, dtype):
@@ -148,35 +139,37 @@ def edge_arrays(case, edges, dtype):
 
 @parametrize([c for c in CASES if not c.listed])
 def test_layout_of_the_inputs_changes_nothing(case, rng):
-    for shapes, call in case.samples():
-        if not any(len(s) > 1 for s in shapes) or sum(map(np.prod, shapes)) > 1000:
-            continue
-        arrays = case.arrays(shapes, "float64", rng)
-        for layout in list(LAYOUTS)[1:]:
-            made = [LAYOUTS[layout](a) for a in arrays]
-            remade = [LAYOUTS[layout](a) for a in arrays]
-            pair = outcome(run, minitorch, case, made, call), outcome(run, torch, case, remade, call)
-            with note(case, layout, shapes, call):
-                values = [o._replace(value=o.value and o.value[0]) for o in pair]
-                assert_same_outcome(*values, 1e-10, check_strides=case.view)
-                if case.gradient and pair[1].error is None:
-                    made, remade = [[LAYOUTS[layout](a) for a in arrays] for _ in PAIR]
-                    ours = outcome(gradients, minitorch, case, made, call, 1)
-                    theirs = outcome(gradients, torch, case, remade, call, 1)
-                    assert_same_outcome(ours, theirs, 1e-10)
+    with EverySample() as sample:
+        for shapes, call in case.samples():
+            if not any(len(s) > 1 for s in shapes) or sum(map(np.prod, shapes)) > 1000:
+                continue
+            arrays = case.arrays(shapes, "float64", rng)
+            for layout in list(LAYOUTS)[1:]:
+                made = [LAYOUTS[layout](a) for a in arrays]
+                remade = [LAYOUTS[layout](a) for a in arrays]
+                pair = outcome(run, minitorch, case, made, call), outcome(run, torch, case, remade, call)
+                with sample(case, layout, shapes, call):
+                    values = [o._replace(value=o.value and o.value[0]) for o in pair]
+                    assert_same_outcome(*values, 1e-10, check_strides=case.view)
+                    if case.gradient and pair[1].error is None:
+                        made, remade = [[LAYOUTS[layout](a) for a in arrays] for _ in PAIR]
+                        ours = outcome(gradients, minitorch, case, made, call, 1)
+                        theirs = outcome(gradients, torch, case, remade, call, 1)
+                        assert_same_outcome(ours, theirs, 1e-10)
 
 
 @parametrize([c for c in CASES if c in CASES[:70] and not c.listed])
 def test_layout_of_pointwise_results_is_torchs(case, rng):
-    for shapes in [s for s in case.inputs if all(len(x) > 1 for x in s)]:
-        arrays = case.arrays(shapes, "float64", rng)
-        for layout in ("transposed", "sliced"):
-            made, remade = [[LAYOUTS[layout](a) for a in arrays] for _ in PAIR]
-            ours = outcome(run, minitorch, case, made, case.calls[0])
-            theirs = outcome(run, torch, case, remade, case.calls[0])
-            if theirs.error is None:
-                with note(case, layout, shapes):
-                    assert strides(ours.value[0]) == strides(theirs.value[0])
+    with EverySample() as sample:
+        for shapes in [s for s in case.inputs if all(len(x) > 1 for x in s)]:
+            arrays = case.arrays(shapes, "float64", rng)
+            for layout in ("transposed", "sliced"):
+                made, remade = [[LAYOUTS[layout](a) for a in arrays] for _ in PAIR]
+                ours = outcome(run, minitorch, case, made, case.calls[0])
+                theirs = outcome(run, torch, case, remade, case.calls[0])
+                if theirs.error is None:
+                    with sample(case, layout, shapes):
+                        assert strides(ours.value[0]) == strides(theirs.value[0])
 
 
 @parametrize([c for c in CASES if hasattr(torch.Tensor, c.name.split(".")[-1] + "_") and not c.name.startswith("nn") and not c.listed and hasattr(minitorch.Tensor, c.name.split(".")[-1] + "_")])
@@ -195,24 +188,26 @@ def test_in_place_twin_writes_the_same_and_has_the_same_gradient(case, rng):
         (result * tensor(ns, np.arange(1.0, 1 + np.prod(result.shape)).reshape(result.shape))).sum().backward()
         return result, [t.grad for t in leaves]
 
-    for dtype in case.dtypes:
-        for shapes, call in case.samples():
-            arrays = case.arrays(shapes, dtype, rng)
-            for track in (False, True) if dtype == "float64" else (False,):
-                ours, theirs = both(lambda ns: twin(ns, copies(arrays), call, track))
-                with note(case, dtype, shapes, call, "tracked" * track):
-                    assert_same_outcome(ours, theirs, case.tolerance.get(dtype))
+    with EverySample() as sample:
+        for dtype in case.dtypes:
+            for shapes, call in case.samples():
+                arrays = case.arrays(shapes, dtype, rng)
+                for track in (False, True) if dtype == "float64" else (False,):
+                    ours, theirs = both(lambda ns: twin(ns, copies(arrays), call, track))
+                    with sample(case, dtype, shapes, call, "tracked" * track):
+                        assert_same_outcome(ours, theirs, case.tolerance.get(dtype))
 
 
 @parametrize([c for c in CASES if c.numbers])
 def test_numbers_serve_as_second_operand(case, rng):
-    for dtype in case.dtypes:
-        array = case.arrays([(2, 3)], dtype, rng)[0]
-        for number in case.numbers:
-            for call in case.calls:
-                ours, theirs = both(lambda ns: case.call(ns, (tensor(ns, array.copy()), number), call))
-                with note(case, dtype, number, call):
-                    assert_same_outcome(ours, theirs)
+    with EverySample() as sample:
+        for dtype in case.dtypes:
+            array = case.arrays([(2, 3)], dtype, rng)[0]
+            for number in case.numbers:
+                for call in case.calls:
+                    ours, theirs = both(lambda ns: case.call(ns, (tensor(ns, array.copy()), number), call))
+                    with sample(case, dtype, number, call):
+                        assert_same_outcome(ours, theirs)
 
 
 OPERATORS = "add sub mul truediv floordiv mod pow eq ne lt le gt ge and or xor matmul".split()
@@ -225,23 +220,24 @@ def test_operators_take_tensors_and_numbers_on_either_side(name, rng):
     names = {"and": operator.and_, "or": operator.or_}
     apply_operator = names.get(name) or getattr(operator, name)
     inplace = getattr(operator, "i" + name, None)
-    for dtype in ("float32", "float64", "int64", "uint8", "bool"):
-        array = as_dtype(rng.uniform(0.6, 3, (2, 2)), dtype)
-        for other in (2, 3, 0.5, True, -1, "tensor", None, "x", [1, 2]):
-            for function in (apply_operator, lambda a, b: apply_operator(b, a), inplace):
-                if function is None:
-                    continue
+    with EverySample() as sample:
+        for dtype in ("float32", "float64", "int64", "uint8", "bool"):
+            array = as_dtype(rng.uniform(0.6, 3, (2, 2)), dtype)
+            for other in (2, 3, 0.5, True, -1, "tensor", None, "x", [1, 2]):
+                for function in (apply_operator, lambda a, b: apply_operator(b, a), inplace):
+                    if function is None:
+                        continue
 
-                def compute(ns, function=function, other=other):
-                    x = tensor(ns, array.copy())
-                    return function(x, tensor(ns, array.copy()) if other == "tensor" else other)
+                    def compute(ns, function=function, other=other):
+                        x = tensor(ns, array.copy())
+                        return function(x, tensor(ns, array.copy()) if other == "tensor" else other)
 
-                ours, theirs = both(compute)
-                with note(name, dtype, other):
-                    if theirs.error is not None and isinstance(theirs.error, TypeError):
-                        assert isinstance(ours.error, TypeError)
-                    else:
-                        assert_same_outcome(ours, theirs)
+                    ours, theirs = both(compute)
+                    with sample(name, dtype, other):
+                        if theirs.error is not None and isinstance(theirs.error, TypeError):
+                            assert isinstance(ours.error, TypeError)
+                        else:
+                            assert_same_outcome(ours, theirs)
 
 
 @parametrize([c for c in CASES if c.out])
@@ -255,16 +251,17 @@ def test_out_receives_the_result(case, rng):
         assert result is out
         return out, [str(w.message).split(" (Triggered")[0] for w in seen if "resized" in str(w.message)]
 
-    for shapes, call in case.samples()[:12]:
-        arrays = case.arrays(shapes, "float64", rng)
-        plain = outcome(run, torch, case, copies(arrays), call)
-        if plain.error is not None:
-            continue
-        for dtype in ("float64", "float32", "int64"):
-            for shape in (plain.value[0].shape, (0,), (1, 7)):
-                ours, theirs = both(lambda ns: into(ns, copies(arrays), call, dtype, shape))
-                with note(case, shapes, call, dtype, tuple(shape)):
-                    assert_same_outcome(ours, theirs)
+    with EverySample() as sample:
+        for shapes, call in case.samples()[:12]:
+            arrays = case.arrays(shapes, "float64", rng)
+            plain = outcome(run, torch, case, copies(arrays), call)
+            if plain.error is not None:
+                continue
+            for dtype in ("float64", "float32", "int64"):
+                for shape in (plain.value[0].shape, (0,), (1, 7)):
+                    ours, theirs = both(lambda ns: into(ns, copies(arrays), call, dtype, shape))
+                    with sample(case, shapes, call, dtype, tuple(shape)):
+                        assert_same_outcome(ours, theirs)
 
 
 RECORDED = [c for c in CASES if c.name.split(".")[-1] in OPS]
@@ -273,28 +270,29 @@ RECORDED = [c for c in CASES if c.name.split(".")[-1] in OPS]
 @parametrize(RECORDED)
 def test_generated_function_does_what_apply_does(case, rng):
     op = OPS[case.name.split(".")[-1]]
-    for dtype in case.dtypes:
-        for shapes, call in case.samples():
-            if len(shapes) != len(op.tensors) or call.kwargs or len(op.tensors) + len(call.args) > len(op.params):
-                continue
-            rest = [op.defaults[p] for p in op.params[len(shapes) + len(call.args) :]]
-            arrays = case.arrays(shapes, dtype, rng)
+    with EverySample() as sample:
+        for dtype in case.dtypes:
+            for shapes, call in case.samples():
+                if len(shapes) != len(op.tensors) or call.kwargs or len(op.tensors) + len(call.args) > len(op.params):
+                    continue
+                rest = [op.defaults[p] for p in op.params[len(shapes) + len(call.args) :]]
+                arrays = case.arrays(shapes, dtype, rng)
 
-            def one(function, arrays=arrays, call=call, rest=rest):
-                track = arrays[0].dtype.kind == "f"
-                tensors = [tensor(minitorch, a, track) for a in copies(arrays)]
-                value = function(*tensors, *call.args, *rest)
-                if not isinstance(value, minitorch.Tensor) or not value.requires_grad:
-                    return value
-                return value, minitorch.autograd.grad(value, tensors, minitorch.ones_like(value), allow_unused=True)
+                def one(function, arrays=arrays, call=call, rest=rest):
+                    track = arrays[0].dtype.kind == "f"
+                    tensors = [tensor(minitorch, a, track) for a in copies(arrays)]
+                    value = function(*tensors, *call.args, *rest)
+                    if not isinstance(value, minitorch.Tensor) or not value.requires_grad:
+                        return value
+                    return value, minitorch.autograd.grad(value, tensors, minitorch.ones_like(value), allow_unused=True)
 
-            made, general = outcome(one, op.function), outcome(one, lambda *a: apply(op, *a))
-            with note(case, dtype, shapes, call):
-                assert (made.error is None) == (general.error is None), (made.error, general.error)
-                if made.error is None:
-                    equal(made.value, general.value)
-                else:
-                    assert type(made.error) is type(general.error)
+                made, general = outcome(one, op.function), outcome(one, lambda *a: apply(op, *a))
+                with sample(case, dtype, shapes, call):
+                    assert (made.error is None) == (general.error is None), (made.error, general.error)
+                    if made.error is None:
+                        equal(made.value, general.value)
+                    else:
+                        assert type(made.error) is type(general.error)
 
 
 def equal(a, b):
@@ -310,22 +308,23 @@ def equal(a, b):
 
 @parametrize(CASES)
 def test_meta_tensors_have_the_shape_and_dtype_of_the_cpus(case, rng):
-    for dtype in case.dtypes:
-        for shapes, call in case.samples():
-            arrays = case.arrays(shapes, dtype, rng)
-            cpu = outcome(run, minitorch, case, copies(arrays), call)
+    with EverySample() as sample:
+        for dtype in case.dtypes:
+            for shapes, call in case.samples():
+                arrays = case.arrays(shapes, dtype, rng)
+                cpu = outcome(run, minitorch, case, copies(arrays), call)
 
-            def on_meta(arrays=arrays, call=call):
-                tensors = [tensor(minitorch, a).to("meta") for a in copies(arrays)]
-                return case.call(minitorch, tensors, in_dtype(minitorch, call))
+                def on_meta(arrays=arrays, call=call):
+                    tensors = [tensor(minitorch, a).to("meta") for a in copies(arrays)]
+                    return case.call(minitorch, tensors, in_dtype(minitorch, call))
 
-            meta = outcome(on_meta)
-            with note(case, dtype, shapes, call):
-                assert (cpu.error is None) == (meta.error is None), (cpu.error, meta.error)
-                if cpu.error is None:
-                    same_geometry(cpu.value[0], meta.value)
-                else:
-                    assert (type(cpu.error), str(cpu.error)) == (type(meta.error), str(meta.error))
+                meta = outcome(on_meta)
+                with sample(case, dtype, shapes, call):
+                    assert (cpu.error is None) == (meta.error is None), (cpu.error, meta.error)
+                    if cpu.error is None:
+                        same_geometry(cpu.value[0], meta.value)
+                    else:
+                        assert (type(cpu.error), str(cpu.error)) == (type(meta.error), str(meta.error))
 
 
 def same_geometry(cpu, meta):

@@ -120,7 +120,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     tensor.zero_()
     for group in range(groups):
         for i in range(min(channels, tensor.shape[1])):
-            tensor[(group * channels + i, i, *centre)] = 1
+            place = (group * channels + i, i, *centre)
+            tensor[place] = 1
     return tensor
 
 

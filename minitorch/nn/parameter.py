@@ -30,7 +30,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     tensor([0., 0.], requires_grad=True)
     """
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Parameter":
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = empty(0)
         if type(data) is Tensor or type(data) is Parameter:
@@ -52,8 +52,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
+    def __repr__(self, **options: Any) -> str:
+        return "Parameter containing:\n" + super().__repr__(**options)
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
@@ -83,7 +83,9 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     True
     """
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
+    persistent: bool
+
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
             data = empty(0)
         marked = data.detach().requires_grad_(data.requires_grad)

@@ -107,13 +107,14 @@ def _converted(parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> Paramete
     grad = parameter.grad
     with no_grad():
         new_data = fn(parameter)
-        new_grad = None if grad is None else fn(grad)
     if _can_take(parameter, new_data):
         if new_data is not parameter:
             parameter.data = new_data
     else:
         parameter = Parameter(new_data, parameter.requires_grad)
     if grad is not None:
+        with no_grad():
+            new_grad = fn(grad)
         if parameter.grad is grad and _can_take(grad, new_grad):
             grad.data = new_grad
         else:

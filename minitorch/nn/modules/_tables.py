@@ -75,7 +75,7 @@ class Table(dict):
         for name, value in dict(*args, **kwargs).items():
             self[name] = value
 
-    def __ior__(self, other: Any) -> "Table":  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> "Table":  # type: ignore[misc]
         self.update(other)
         return self
 

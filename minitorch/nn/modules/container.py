@@ -25,10 +25,6 @@ def _position(index: Any, size: int) -> int:
     return index % size
 
 
-def _without_numbers(names: list[str]) -> list[str]:
-    return [name for name in names if not name.isdigit()]
-
-
 def _pairs(entries: Any, kind: str) -> Iterator[tuple[str, Any]]:
     """The (key, value) pairs of a sequence given to `update`."""
     for i, pair in enumerate(entries):
@@ -55,9 +51,6 @@ class _Numbered(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
-
-    def __dir__(self) -> list[str]:
-        return _without_numbers(super().__dir__())
 
     def _key(self, index: Any) -> str:
         return list(self._modules)[_position(index, len(self))]
@@ -288,9 +281,11 @@ class ModuleDict(Module):
                 "ModuleDict.update should be called with an "
                 f"iterable of key/value pairs, but got {type(modules).__name__}"
             )
-        is_mapping = isinstance(modules, (ModuleDict, Mapping))
-        pairs = modules.items() if is_mapping else _pairs(modules, "ModuleDict")
-        for key, module in pairs:
+        if isinstance(modules, (ModuleDict, Mapping)):
+            modules = modules.items()
+        else:
+            modules = _pairs(modules, "ModuleDict")
+        for key, module in modules:
             self[key] = module
 
 
@@ -341,9 +336,6 @@ class ParameterList(Module):
 
     def __iadd__(self, parameters: Iterable[Any]) -> "ParameterList":
         return self.extend(parameters)
-
-    def __dir__(self) -> list[str]:
-        return _without_numbers(super().__dir__())
 
     def append(self, value: Any) -> "ParameterList":
         """Add a value at the end."""
@@ -482,7 +474,7 @@ class ParameterDict(Module):
     def extra_repr(self) -> str:
         return "\n".join(_entry_line(key, p, typename) for key, p in self.items())
 
-    def __call__(self, input: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
 
     def __or__(self, other: Any) -> "ParameterDict":

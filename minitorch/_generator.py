@@ -1,0 +1,98 @@
+"""Generator: a stream of random numbers, torch's own numbers for the same seed."""
+
+import threading
+from functools import cached_property
+from typing import Any
+
+from ._device import device
+
+
+class Generator:
+    """A stream of random numbers of its own.
+
+    >>> import minitorch as torch
+    >>> g = torch.Generator().manual_seed(0)
+    >>> torch.randint(10, (3,), generator=g)
+    tensor([4, 9, 3])
+    """
+
+    def __init__(self, device: Any = "cpu"):
+        where = _device(device)
+        if where.type != "cpu":
+            raise NotImplementedError(f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu")
+        self._seed: int | None = None
+        # a sampler takes its numbers in several steps; two threads that share a generator take turns
+        self.lock = threading.RLock()
+
+    device = device("cpu")
+
+    @cached_property
+    def stream(self) -> Any:
+        """The engine; made at the first use, because NumPy's random module takes 15 ms to import."""
+        from ._kernels.cpu.rng import TorchStream
+
+        return TorchStream()
+
+    def manual_seed(self, seed: int) -> "Generator":
+        """Start anew from a seed; a negative one counts from 2**64 down."""
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
+        seed = seed.__index__()
+        if not -(2**63) <= seed < 2**64:
+            raise ValueError("Overflow when unpacking long long")
+        with self.lock:
+            self.stream.seed(seed)
+        return self
+
+    def seed(self) -> int:
+        """Start anew from a seed that the system draws, and return it."""
+        import secrets
+
+        seed = secrets.randbits(53)
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed that the numbers began from."""
+        return self.stream.initial_seed
+
+    def get_state(self) -> Any:
+        """The state as a byte tensor, in torch's own format: either library continues from the other's."""
+        from ._creation import from_numpy
+
+        with self.lock:
+            return from_numpy(self.stream.state_bytes())
+
+    def set_state(self, new_state: Any) -> "Generator":
+        """Continue from what `get_state` gave, or torch's `get_state`."""
+        from ._dtype import uint8
+        from ._tensor import Tensor
+
+        if not isinstance(new_state, Tensor):
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
+        if new_state.dtype is not uint8 or new_state.device != self.device:
+            raise TypeError("RNG state must be a torch.ByteTensor")
+        with self.lock:
+            self.stream.set_state_bytes(new_state.numpy())
+        return self
+
+    def clone_state(self) -> "Generator":
+        """Another generator in the same state."""
+        return Generator().set_state(self.get_state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Generator":
+        return self.clone_state()
+
+    def __reduce__(self) -> Any:
+        return _restored, (self.get_state(),)
+
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {id(self):#x}>"
+
+
+def _restored(state: Any) -> Generator:
+    return Generator().set_state(state)
+
+
+_device = device
+default_generator = Generator()
