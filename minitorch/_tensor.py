@@ -18,6 +18,7 @@ from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
 new = object.__new__
+_add = np.add
 
 
 class Size(tuple):  # type: ignore[type-arg]
@@ -387,13 +388,13 @@ class Tensor:
         >>> x.grad
         tensor(6.)
         """
+        a = self.array
+        if gradient is None and inputs is None and not create_graph and not a.shape:
+            edge = self.edge if self.base is None else current_edge(self)
+            if edge is not None and a.__class__ is ndarray and a.dtype in ONE:
+                return engine.backward_one(edge, ONE[a.dtype], retain_graph)
         from . import autograd
 
-        if gradient is None and inputs is None and not create_graph and not self.array.shape:
-            edge = self.edge if self.base is None else current_edge(self)
-            one = ONE.get(self.array.dtype)
-            if edge is not None and one is not None and self.array.__class__ is ndarray:
-                return engine.backward_one(edge, one, bool(retain_graph))
         return autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def retain_grad(self) -> None:
@@ -451,11 +452,13 @@ class Tensor:
         grad = self._grad
         if grad is None:
             a = self.array
-            if not owned or g.strides != a.strides or g.__class__ is not a.__class__:
+            if not owned or g.strides != a.strides:
                 g = like_parameter(a, g)
-            self._grad = wrap(g)
+            self._grad = t = new(Tensor)
+            t.array, t.version, t.edge, t._grad, t.base = g, [0], None, None, None
         elif grad.edge is None and grad.array.__class__ is ndarray:
-            np.add(grad.array, g, grad.array)
+            a = grad.array
+            _add(a, g, a)
             grad.version[0] += 1
         else:
             self._grad = engine.without_recording(engine.add_tensors, grad, wrap(g))

@@ -65,10 +65,17 @@ def arrays(tensors):
     return [t.detach().numpy() for t in tensors]
 
 
-def assert_within_one_ulp(ours, theirs):
+def assert_equal(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype
-        np.testing.assert_array_max_ulp(a, b, maxulp=1)
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_steps_are_close(ours, theirs):
+    """For steps by operations on tensors, which round sums and products one by one."""
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -82,9 +89,8 @@ def test_sgd_makes_torchs_numbers(options, dtype):
         buffers = [s["momentum_buffer"] for s in optimizer.state_dict()["state"].values()]
         results.append((arrays(params), arrays(buffers)))
     (ours, our_buffers), (theirs, their_buffers) = results
-    assert_within_one_ulp(our_buffers, their_buffers)
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_equal(our_buffers, their_buffers)
+    assert_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("foreach_or_fused", [{"foreach": True}, {"fused": True}])
@@ -109,7 +115,7 @@ def test_rate_may_be_an_integer_or_a_tensor(lr, momentum):
         params = make_params(lib, "float32")
         train(lib, params, lib.optim.SGD(params, lr=rate, momentum=momentum), 4)
         results.append(arrays(params))
-    assert_within_one_ulp(*results)
+    assert_steps_are_close(*results)
 
 
 def test_weight_decay_may_be_a_tensor():
@@ -118,7 +124,7 @@ def test_weight_decay_may_be_a_tensor():
         params = make_params(lib, "float32")
         train(lib, params, lib.optim.SGD(params, lr=0.1, weight_decay=lib.tensor(0.5)), 4)
         results.append(arrays(params))
-    assert_within_one_ulp(*results)
+    assert_steps_are_close(*results)
 
 
 def test_options_may_change_between_steps():
@@ -132,7 +138,7 @@ def test_options_may_change_between_steps():
         train(lib, params, optimizer, 2)
         return arrays(params)
 
-    assert_within_one_ulp(run(minitorch), run(torch))
+    assert_equal(run(minitorch), run(torch))
 
 
 @pytest.mark.parametrize("momentum", [0, 0.9])
@@ -150,7 +156,7 @@ def test_layouts_other_than_contiguous_are_updated_in_place(momentum):
             optimizer.step()
         return arrays([base, *params])
 
-    assert_within_one_ulp(run(minitorch), run(torch))
+    assert_equal(run(minitorch), run(torch))
 
 
 def test_infinite_parameters_stay_infinite_without_weight_decay():
@@ -161,16 +167,6 @@ def test_infinite_parameters_stay_infinite_without_weight_decay():
             p.grad = minitorch.tensor([1.0, 1.0])
             optimizer.step()
         assert p.tolist()[0] == float("inf")
-
-
-def test_half_precision_parameters_are_updated_by_operations():
-    results = []
-    for lib in (minitorch, torch):
-        params = make_params(lib, "float16", [(3,), (2, 2)])
-        train(lib, params, lib.optim.SGD(params, lr=0.5, momentum=0.5, nesterov=True), 3)
-        results.append(arrays(params))
-    for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-3)
 
 
 @pytest.mark.parametrize("momentum", [0, 0.9])
@@ -336,7 +332,7 @@ def test_state_dict_is_exchanged_with_torch(source, target):
     assert other.param_groups[0]["lr"] == 0.1
     train(source, params, optimizer, 3)
     train(target, others, other, 3)
-    assert_within_one_ulp(arrays(params), arrays(others))
+    assert_equal(arrays(params), arrays(others))
 
 
 def test_state_dict_numbers_parameters_over_groups():

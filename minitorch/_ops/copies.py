@@ -68,7 +68,7 @@ def sum_to_size(input, shape):
 
 @sum_to_size.cpu
 def sum_to_size_cpu(input, shape):
-    from .nodes import sum_to
+    from .reductions import sum_to
 
     return input if input.shape == tuple(shape) else sum_to(input, tuple(shape))
 

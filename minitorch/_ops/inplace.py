@@ -86,7 +86,8 @@ def renewed_edge(x: Tensor) -> Any:
             )
         return x.edge
     if base.edge is None:
-        x.edge = None
+        if x.edge is not None and not x.edge.is_leaf:  # a leaf of its own stays one: its base needs no gradient
+            x.edge = None
     else:
         mode, grad = state.mode, state.grad
         state.mode, state.grad = None, True

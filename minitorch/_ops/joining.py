@@ -135,15 +135,16 @@ class PartsNode(MultiNode):
     edges = ("input_edge",)
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
-        if any(g is not None and g.__class__ is not ndarray for g in grads):
-            tensors = [g if g is None else wrap(g) for g in grads]
-            d = without_recording(self._joined, tensors).array
-        else:
-            d = np.zeros(self.shape, self.dtype) if None in [g if g is None else 0 for g in grads] else np.empty(
-                self.shape, self.dtype)  # fmt: skip
-            for g, place in zip(grads, self.parts, strict=True):
-                if g is not None:
-                    d[place] = g
+        d = np.empty(self.shape, self.dtype)
+        for g, place in zip(grads, self.parts, strict=True):
+            if g.__class__ is ndarray:
+                d[place] = g
+            elif g is None:
+                d[place] = 0
+            else:  # another device's
+                tensors = [g if g is None else wrap(g) for g in grads]
+                d = without_recording(self._joined, tensors).array
+                break
         deliver(self.input_edge, d, True, heap)
 
     def run_tensors(self, grads: Any, heap: Any, keep: bool) -> None:
@@ -184,9 +185,9 @@ def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any
         return mode.call(type("_Parts", (), {"function": staticmethod(function), "name": function.__name__}), (x, *args))
     a, version = x.array, x.version
     base = (x if x.base is None else x.base) if version.__class__ is list else None
-    edge = _edge(x)
+    edge = x.edge if x.base is None else current_edge(x)
     lead = (slice(None),) * dim
-    indices = [(*lead, p, Ellipsis) for p in places]
+    indices = [(*lead, p, Ellipsis) for p in places] if dim else [(p, Ellipsis) for p in places]
     node = None
     if edge is not None and mode is None:
         node = node_type()
@@ -195,12 +196,12 @@ def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any
         node.parts, node.outputs = indices, len(places)
     made = []
     view_version = version[0] if base is not None else 0
+    created = MULTI if mode is None else NO_GRAD
     for i, index in enumerate(indices):
         t = new(Tensor)
-        t.array, t.version, t.base, t._grad, t.edge = a[index], version, base, None, None
-        t.view_version, t.created = view_version, MULTI if mode is None else NO_GRAD
-        if node is not None:
-            t.edge = OutputEdge(node, i)
+        t.array, t.version, t.base, t._grad = a[index], version, base, None
+        t.view_version, t.created = view_version, created
+        t.edge = None if node is None else OutputEdge(node, i)
         made.append(t)
     return tuple(made)
 

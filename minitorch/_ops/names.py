@@ -29,7 +29,7 @@ def silently(function: Any, *args: Any) -> Any:
 
 def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
-    from . import apply, check, composite, inplace, nodes, operands
+    from . import apply, check, composite, inplace, nodes, operands, reductions
 
     scope = {
         "BOOL_NUMPY": BOOL_NUMPY, "CONSTANTS": operands.CONSTANTS, "FLOATS": FLOATS, "FREED_VALUE": nodes.FREED_VALUE,
@@ -44,7 +44,7 @@ def for_generated_code() -> dict[str, Any]:
         "refuse_float_result": operands.refuse_float_result, "silently": silently, "stale": nodes.stale, "state": state,
         "refuse_zero_division": composite.refuse_zero_division, "rounded_division": composite.rounded_division,
         "times_alpha": composite.times_alpha, "unrounded": composite.unrounded,
-        "sum_to": nodes.sum_to, "to_float": operands.to_float, "total": loops.total,
+        "sum_to": reductions.sum_to, "to_float": operands.to_float, "total": loops.total,
         "unusual_operands": operands.unusual_operands, "wrap": wrap,
     }  # fmt: skip
     return scope

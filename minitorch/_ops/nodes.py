@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from minitorch._kernels.strided import element_strides
 from minitorch._storage import offset
 from minitorch._tensor import Tensor, new, wrap
@@ -112,17 +110,6 @@ def stale(node: Any, k: str) -> None:
         f"{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
         f"Write to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
     )
-
-
-def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Undo broadcasting: sum over the dimensions that were added or stretched."""
-    from .reductions import sum_array
-
-    lead = g.ndim - len(shape)
-    if not shape:
-        return sum_array(g, None, False)
-    dims = tuple([i for i in range(g.ndim) if i < lead or shape[i - lead] != g.shape[i]])
-    return sum_array(g, dims, False).reshape(shape)
 
 
 def geometry(a: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:

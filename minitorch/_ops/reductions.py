@@ -15,6 +15,7 @@ from .op import ARRAY_NAMES, structured
 
 ndarray = np.ndarray
 empty = np.empty
+FLOATS = dtypes.FLOATS
 
 
 # ---------------------------------------------------------------------- geometry of a reduction
@@ -56,6 +57,7 @@ class Reduction:
     def __init__(self, name: str, init: str, step: str, finish: str = "a", *, wide: bool = False, numpy: Any = None):
         self.name, self.formulas, self.wide, self.numpy = name, (init, step, finish), wide, numpy
         self._kernels: dict[Any, Any] = {}
+        self.of_floats: Any = self._first_of_floats
 
     def _kernel(self, dtype: np.dtype, whole: bool) -> Any:
         accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
@@ -66,6 +68,11 @@ class Reduction:
                 kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
             self._kernels[key] = kernel
         return self._kernels[key]
+
+    def _first_of_floats(self, a: np.ndarray, o: np.ndarray) -> None:
+        """`whole` for floats, replaced by its kernel at the first call: the way of a loss's mean."""
+        self.of_floats = self._kernel(o.dtype, True)
+        self.of_floats(a, o)
 
     def whole(self, a: np.ndarray, o: np.ndarray) -> None:
         """Every element of a, into the 0-dim o."""
@@ -100,9 +107,15 @@ AMAX = Reduction("amax", "first", "x if x > a or x != x else a", numpy=np.maximu
 AMIN = Reduction("amin", "first", "x if x < a or x != x else a", numpy=np.minimum.reduce)
 
 
-def sum_array(a: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
-    """The sum in a's own dtype."""
-    return SUM(a, dim, keepdim)
+def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Undo broadcasting: sum over the dimensions that were added or stretched."""
+    if not shape and g.dtype.kind == "f":
+        o = empty((), g.dtype)
+        SUM.of_floats(g, o)
+        return o
+    lead = g.ndim - len(shape)
+    dims = tuple([i for i in range(g.ndim) if i < lead or shape[i - lead] != g.shape[i]])
+    return SUM(g, dims, False).reshape(shape)
 
 
 def _result_dtype(input: Any, dtype: Any) -> np.dtype:
@@ -125,6 +138,10 @@ def sum_(input, dim=None, keepdim=False, *, dtype=None):
 
 @sum_.cpu
 def sum_cpu(input, dim=None, keepdim=False, dtype=None):
+    if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
+        o = empty((), input.dtype)
+        SUM.of_floats(input, o)
+        return o
     to = _result_dtype(input, dtype)
     return SUM(_as(input, to), dim, keepdim, to)
 
@@ -162,7 +179,11 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 @mean.cpu
 def mean_cpu(input, dim=None, keepdim=False, dtype=None):
-    to = input.dtype if dtype is None and input.dtype in dtypes.FLOATS else mean_dtype("mean", input, dtype)
+    if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
+        o = empty((), input.dtype)
+        MEAN.of_floats(input, o)
+        return o
+    to = mean_dtype("mean", input, dtype)
     return MEAN(_as(input, to), dim, keepdim, to)
 
 
@@ -173,7 +194,7 @@ def mean_grad(g, input_shape, input_dtype, dim, keepdim):
 
 def count_reduced(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements go into each result."""
-    return product([shape[i] for i in reduced_dims(dim, len(shape))]) if shape else 1
+    return product(shape) if dim is None else product([shape[i] for i in reduced_dims(dim, len(shape))]) if shape else 1
 
 
 @structured(tensors="g")
@@ -186,7 +207,7 @@ def spread_cpu(g, shape, dim, keepdim, divisor, dtype):
     """g / divisor for every element that went into a sum: what flows back through sum and mean."""
     o = empty(shape, dtype)
     if not g.ndim:
-        o.fill(g[()] / divisor if divisor != 1 else g[()])
+        o.fill(g.item() / divisor)
         return o
     if not keepdim:
         g = g.reshape(reduced_shape(shape, reduced_dims(dim, len(shape)), True))

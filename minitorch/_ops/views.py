@@ -10,7 +10,7 @@ import numpy as np
 
 from minitorch._kernels.strided import expanded, restrided, viewed_strides
 
-from .check import check, integer, wrap_dim, wrap_dims
+from .check import c_name, check, integer, wrap_dim, wrap_dims
 from .op import structured, view
 
 ndarray = np.ndarray
@@ -137,7 +137,7 @@ def expand_to(input, size):
     lead = len(size) - len(have)
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{{}}{list(have)}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater "
+            f"expand(torch.{c_name(input)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({len(have)})"
         )
     shape = []

@@ -62,7 +62,7 @@ def without_recording(function: Callable[..., Any], *args: Any) -> Any:
         state.mode, state.grad = before, grad
 
 
-def backward_one(node: Node, g: Any, keep: bool) -> None:
+def backward_one(node: Node, g: Any, keep: bool | None) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
     with _lock:
         aside = _set_aside() if _running else ()

@@ -5,6 +5,7 @@ An edge of the graph is always just a node: the one a gradient goes to next. An 
 """
 
 from collections.abc import Callable
+from heapq import heappush
 from itertools import count
 from typing import Any, ClassVar
 from weakref import ref
@@ -152,8 +153,6 @@ class OutputEdge(Node):
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
         p = self.parent
         if p.grad is None:
-            from heapq import heappush
-
             p.grad = [None] * p.outputs
             heappush(heap, (p.key, p))
         p.grad[self.index] = g

@@ -136,17 +136,19 @@ class SGD(Optimizer):
                 continue
             array = param.array
             dtype = array.dtype
-            buffer = state[param].get("momentum_buffer")
-            fits = array.__class__ is ndarray and (dtype is FLOAT32 or dtype is FLOAT64)
-            if buffer is None or not fits:
+            if array.__class__ is not ndarray or not (dtype is FLOAT32 or dtype is FLOAT64):
                 self._step_by_ops(group, [param])
                 continue
-            kernel(array, grad.array, buffer.array, *numbers)
+            buffer = state[param].get("momentum_buffer")
+            first = buffer is None
+            if first:
+                buffer = state[param]["momentum_buffer"] = grad.detach().clone()
+            kernel(array, grad.array, buffer.array, first, *numbers)
             buffer.version[0] += 1
             param.version[0] += 1
 
     def _step_by_ops(self, group: dict[str, Any], params: list[Tensor] | None = None) -> None:
-        """By operations on tensors: what kernels do not know, and the first step with momentum."""
+        """By operations on tensors: for options and dtypes that the kernels do not know."""
         with set_grad_enabled(self.defaults["differentiable"]):
             for param in group["params"] if params is None else params:
                 grad = param.grad

@@ -42,9 +42,10 @@ def sgd_decay(param, grad, rate, decay):
 
 
 @njit(cache=True, error_model="numpy", _nrt=False)
-def sgd_momentum(param, grad, buffer, rate, decay, sign, momentum, weight, nesterov):
-    """s[i] = sign * grad[i] + decay * param[i];  buffer[i] = momentum * buffer[i] + weight * s[i]
+def sgd_momentum(param, grad, buffer, first, rate, decay, sign, momentum, weight, nesterov):
+    """s[i] = sign * grad[i] + decay * param[i]
 
+    buffer[i] = first ? s[i] : momentum * buffer[i] + weight * s[i]
     param[i] += rate * (nesterov ? s[i] + momentum * buffer[i] : buffer[i])
     """
     T = param.dtype.type
@@ -55,7 +56,7 @@ def sgd_momentum(param, grad, buffer, rate, decay, sign, momentum, weight, neste
         s = one * g[i]
         if decays:
             s = muladd(p[i], d, s)
-        b[i] = muladd(s, w, m * b[i])
+        b[i] = s if first else muladd(s, w, m * b[i])
         if nesterov:
             s = muladd(b[i], m, s)
         else:

@@ -1,0 +1,228 @@
+"""What an advanced index means: which elements, in which order, and the shape of the result."""
+
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import cache
+from minitorch._tensor import Tensor
+from minitorch.autograd.node import MODIFIED
+
+from .check import C_NAMES
+
+ndarray = np.ndarray
+
+
+@lru_cache(maxsize=1)
+def kernels() -> Any:
+    """The compiled loops."""
+    return cache.load_file("cpu.index")
+
+
+class At:
+    """An advanced index as an argument of an op: per dimension an integer tensor or None for all of it.
+
+    A mask stands for as many dimensions as it has. The tensors are kept for the gradient, so their versions are checked
+    as those of every saved tensor.
+    """
+
+    __slots__ = ("_plan", "tensors", "versions")
+
+    def __init__(self, tensors: list[Tensor | None]):
+        self.tensors = tensors
+        self.versions = [None if t is None else t.version[0] for t in tensors]
+        self._plan: Plan | None = None
+
+    def arrays(self) -> list[Any]:
+        """The index arrays, None for whole dimensions."""
+        for t, then in zip(self.tensors, self.versions, strict=True):
+            if t is not None and t.version[0] != then:
+                kind = f"torch.{C_NAMES[t.array.dtype.name]}Tensor"
+                raise RuntimeError(
+                    MODIFIED.format(type=kind, shape=list(t.shape), which="", now=t.version[0], then=then)
+                )
+        return [None if t is None else t.array for t in self.tensors]
+
+    def plan(self, shape: tuple[int, ...]) -> "Plan":
+        """The plan for a tensor of this shape; kept, since the gradient needs it again."""
+        arrays = self.arrays()
+        if self._plan is None or self._plan.shape != shape:
+            self._plan = Plan(shape, arrays)
+        return self._plan
+
+    def fancy(self) -> tuple[Any, ...]:
+        """The index in NumPy's form."""
+        # NumPy would take a 0-dim array for a number, and return a view
+        return tuple([slice(None) if a is None else a if a.ndim else a.reshape(1) for a in self.arrays()])
+
+
+class Group:
+    """Adjacent dimensions of the input that one index array covers: its own, or all those of a mask."""
+
+    __slots__ = ("count", "dim", "flat", "shape", "values")
+
+    def __init__(self, dim: int, count: int, values: Any, flat: Any):
+        # `flat` is known for a mask: positions within its dimensions, in range by nature
+        self.dim, self.count, self.values, self.flat = dim, count, values, flat
+        self.shape = values.shape if flat is None else flat.shape
+
+
+class Plan:
+    """The shapes around an advanced index, with torch's checks of them.
+
+    result: the shape of what is read; `block` of it comes from the index arrays and begins at dimension `place`: where
+    the indexed dimensions were if they are adjacent, else in front.
+    """
+
+    def __init__(self, shape: tuple[int, ...], arrays: list[Any]):
+        self.shape = shape
+        self.groups = _groups(shape, arrays)
+        self.dims = [g.dim + k for g in self.groups for k in range(g.count)]
+        try:
+            self.block = np.broadcast_shapes(*[g.shape for g in self.groups])
+        except ValueError:
+            shapes = ", ".join(str(list(g.shape)) for g in self.groups for _ in range(g.count))
+            raise IndexError(
+                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+            ) from None
+        first, last = self.dims[0], self.dims[-1]
+        self.adjacent = last - first + 1 == len(self.dims)
+        self.rest = [n for i, n in enumerate(shape) if i not in self.dims]
+        self.place = first if self.adjacent else 0
+        self.result = (*self.rest[: self.place], *self.block, *self.rest[self.place :])
+        if prod(self.block) and prod(self.rest) and 0 in [shape[d] for d in self.dims]:
+            raise IndexError("index is out of bounds for dimension with size 0")
+
+    def positions(self) -> Any:
+        """Positions within the indexed dimensions taken as one, flat, checked, counted from the front."""
+        found, ordinal = None, 0
+        for g in self.groups:
+            sizes = self.shape[g.dim : g.dim + g.count]
+            flat = in_range(g.values, sizes[0], ordinal) if g.flat is None else g.flat
+            found = flat if found is None else found * prod(sizes) + flat
+            ordinal += g.count
+        return np.broadcast_to(found, self.block).reshape(-1)
+
+    def three_parts(self, a: Any) -> Any:
+        """A C-contiguous array as (what is before the indexed dimensions, these, what is after)."""
+        indexed = prod([self.shape[d] for d in self.dims])
+        if not self.adjacent:
+            return a.reshape(1, indexed, prod(self.rest))
+        return a.reshape(prod(self.rest[: self.place]), indexed, prod(self.rest[self.place :]))
+
+    def source_parts(self, src: Any) -> Any:
+        """An array of the result's shape, made contiguous, in the same three parts."""
+        lead, trail = prod(self.rest[: self.place]), prod(self.rest[self.place :])
+        return np.ascontiguousarray(src).reshape(lead, prod(self.block), trail)
+
+    def in_front(self, a: Any) -> Any:
+        """The array with the indexed dimensions where `three_parts` expects them."""
+        if self.adjacent:
+            return a
+        return a.transpose([*self.dims, *[i for i in range(a.ndim) if i not in self.dims]])
+
+    def undo_in_front(self, a: Any) -> Any:
+        """The inverse of `in_front`."""
+        if self.adjacent:
+            return a
+        order = [*self.dims, *[i for i in range(a.ndim) if i not in self.dims]]
+        return a.transpose(np.argsort(order))
+
+
+def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
+    used = sum(a.ndim if a is not None and a.dtype == np.bool_ else 1 for a in arrays)
+    if used > len(shape):
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)} (got {used})")
+    groups, dim = [], 0
+    for a in arrays:
+        count = 1
+        if a is not None and a.dtype == np.bool_:
+            count = a.ndim
+            _check_mask(a, shape, dim)
+            groups.append(Group(dim, count, a, np.flatnonzero(a)))
+        elif a is not None:
+            groups.append(Group(dim, 1, a, None))
+        dim += count
+    return groups
+
+
+def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
+    if mask.__class__ is not ndarray:
+        raise NotImplementedError("indexing with a mask on the meta device: the shape of the result depends on data")
+    for j, n in enumerate(mask.shape):
+        if n != shape[dim + j]:
+            raise IndexError(
+                f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape of the indexed tensor "
+                f"{list(shape)} at index {dim + j}"
+            )
+
+
+def first_outside(index: Any, low: int, high: int) -> int | None:
+    """The first value that is not in range(low, high), None if all are."""
+    if not index.size or (index.min() >= low and index.max() < high):
+        return None
+    return int(index[(index < low) | (index >= high)].flat[0])
+
+
+def in_range(index: Any, n: int, ordinal: int) -> Any:
+    """Indices of a dimension of size n as int64, counted from the front."""
+    bad = first_outside(index, -n, n)
+    if bad is not None:
+        raise IndexError(f"index {bad} is out of bounds for dimension {ordinal} with size {n}")
+    if index.size and index.min() < 0:
+        index = np.where(index < 0, index + n, index)
+    return index if index.dtype == np.int64 else index.astype(np.int64)
+
+
+# ---------------------------------------------------------------------- on arrays
+def read(a: Any, at: At) -> Any:
+    """The elements at `at`, as a new contiguous array."""
+    tensors = at.tensors
+    first = tensors[0]
+    if len(tensors) == 1 and first is not None and a.ndim and first.array.dtype != np.bool_:
+        indices = at.arrays()[0]
+        if a.flags.c_contiguous and a.size and indices.ndim:
+            try:
+                return np.take(a, indices, 0)
+            except IndexError:
+                in_range(indices, a.shape[0], 0)
+    plan = at.plan(a.shape)
+    if 0 in plan.result:
+        return np.empty(plan.result, a.dtype)
+    positions = plan.positions()
+    if plan.adjacent and a.flags.c_contiguous:
+        return np.take(plan.three_parts(a), positions, 1).reshape(plan.result)
+    return np.ascontiguousarray(a[at.fancy()]).reshape(plan.result)
+
+
+def add_at(a: Any, at: At, src: Any) -> None:
+    """a[at] += src, with every repeated position counted."""
+    plan = at.plan(a.shape)
+    if 0 in plan.result:
+        return
+    positions = plan.positions()
+    moved = plan.in_front(a)
+    dense = np.ascontiguousarray(moved)
+    parts, given = plan.three_parts(dense), plan.source_parts(np.broadcast_to(src, plan.result))
+    if a.dtype == np.bool_:
+        np.add.at(parts, (slice(None), positions), given)
+    else:
+        kernels().add_rows(parts, positions, given)
+    if dense is not moved:
+        moved[...] = dense
+
+
+def spread_back(g: Any, at: At, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with g added at `at`."""
+    plan = at.plan(shape)
+    if len(plan.groups) == 1 and plan.groups[0].flat is not None:  # a mask names every element once
+        d = np.zeros(shape, g.dtype)
+        d[at.fancy()] = g
+        return d
+    front = tuple([*[shape[i] for i in plan.dims], *plan.rest]) if not plan.adjacent else shape
+    d = np.zeros(front, g.dtype)
+    if 0 not in plan.result:
+        kernels().add_rows(plan.three_parts(d), plan.positions(), plan.source_parts(g))
+    return plan.undo_in_front(d)

@@ -1,0 +1,511 @@
+"""Random tensors: torch's own numbers for the same seed (the streams are in `_kernels/cpu/rng.py`)."""
+
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._creation import _options, _out, _shape, made
+from minitorch._device import backend
+from minitorch._dtype import FLOATS
+from minitorch._generator import Generator, default_generator
+from minitorch._tensor import Tensor
+
+from .check import C_NAMES, c_name, check, not_implemented_for
+from .composite import public
+from .copies import check_not_overlapping
+from .op import Op, structured
+from .operands import FUNCTIONS
+
+# a dtype as the messages of torch's distributions name it
+CPP_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "int64": "long int",
+    "int32": "int",
+    "int16": "short int",
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "bool": "bool",
+}
+
+
+# ------------------------------------------------------------------ drawing
+def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]) -> np.ndarray:
+    """Fill an array in the order of its memory, as torch does."""
+    from minitorch._kernels.cpu import rng
+
+    order = memory_order(array)
+    target = array.transpose(order)
+    scratch = target if target.flags.c_contiguous else np.empty(target.shape, array.dtype)
+    if kernel == "normal":
+        values = (*values, array.flags.c_contiguous)
+    values = tuple(
+        [np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v for v in values]
+    )
+    source = default_generator if generator is None else generator
+    with source.lock:
+        getattr(rng, kernel)(source.stream, scratch, *values)
+    if scratch is not target:
+        target[...] = scratch
+    return array
+
+
+def memory_order(array: np.ndarray) -> tuple[int, ...]:
+    """The dimensions by falling stride."""
+    strides = array.strides
+    return tuple(sorted(range(array.ndim), key=lambda i: -strides[i]))
+
+
+def stream_of(name: str, generator: Any) -> Any:
+    """The `generator` argument, checked."""
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(
+            f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}"
+        )
+    return generator
+
+
+# ------------------------------------------------------------------ records
+def _filling(kernel: str, title: str) -> Op:
+    """The record of an in-place sampler. Nothing of the old values' gradient flows on."""
+
+    def infer(input, generator, values):
+        return input.shape, input.dtype
+
+    record = structured(name=f"fill_{kernel}", title=title, tensors="input", inplace=True)(infer)
+
+    @record.cpu
+    def run(input, generator, values):
+        return draw(kernel, input, generator, values)
+
+    @record.grad("input")
+    def gradient(g):
+        return g * 0.0
+
+    return record
+
+
+for _kernel, _title in {
+    "random_uniform": "Uniform",
+    "normal": "Normal",
+    "exponential": "Exponential",
+    "cauchy": "Cauchy",
+    "log_normal": "LogNormal",
+    "geometric": "Geometric",
+    "randint": "Random",
+    "random_": "RandomBackward2",
+    "bernoulli": "BernoulliBackward2",
+}.items():
+    _filling(_kernel, _title)
+
+
+@structured(name="fill_bernoulli_p", title="BernoulliBackward1", tensors="input p", inplace=True)
+def fill_bernoulli_p(input, p, generator):
+    if p.dtype not in FLOATS:
+        not_implemented_for("bernoulli_tensor", p, "_p_")
+    return input.shape, input.dtype
+
+
+@fill_bernoulli_p.cpu
+def fill_bernoulli_array(input, p, generator):
+    fill_bernoulli_p.infer(input, p, generator)
+    check_probabilities(p)
+    return draw("bernoulli", input, generator, (np.broadcast_to(p, input.shape),))
+
+
+@fill_bernoulli_p.grad("input")
+def fill_bernoulli_grad(g):
+    return g * 0.0
+
+
+@fill_bernoulli_p.grad("p")
+def fill_bernoulli_grad_p(g, p_shape, p_dtype):
+    return to_copy(sum_to_size(g * 0.0, p_shape), p_dtype)  # noqa: F821
+
+
+def check_probabilities(p: np.ndarray) -> None:
+    check(
+        bool(((p >= 0) & (p <= 1)).all()),
+        "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
+        "improved?  If so, please report an enhancement request to PyTorch.)",
+    )
+
+
+@structured(name="bernoulli_sample", title="Bernoulli", tensors="input")
+def bernoulli_sample(input, generator):
+    if input.dtype not in FLOATS:
+        not_implemented_for("bernoulli_tensor", input, "_p_")
+    return input.shape, input.dtype
+
+
+@bernoulli_sample.cpu
+def bernoulli_array(input, generator):
+    bernoulli_sample.infer(input, generator)
+    check_probabilities(input)
+    return draw("bernoulli", np.empty_like(input), generator, (input,))
+
+
+@bernoulli_sample.grad("input")
+def bernoulli_grad(g):
+    return g * 0.0
+
+
+@structured(name="normal_mean", title="NormalBackward1", tensors="mean")
+def normal_mean(mean, std, generator):
+    return _normal_shape(mean, mean.shape)
+
+
+@normal_mean.cpu
+def normal_mean_array(mean, std, generator):
+    shape, dtype = normal_mean.infer(mean, std, generator)
+    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, std))
+    sample += mean
+    return sample
+
+
+@normal_mean.grad("mean")
+def normal_mean_grad(g):
+    return g * 0.0
+
+
+@structured(name="normal_std", title="NormalBackward2", tensors="std")
+def normal_std(std, mean, generator):
+    return _normal_shape(std, std.shape)
+
+
+@normal_std.cpu
+def normal_std_array(std, mean, generator):
+    shape, dtype = normal_std.infer(std, mean, generator)
+    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
+    sample *= _standard_deviations(std)
+    sample += dtype.type(mean)
+    return sample
+
+
+@normal_std.grad("std")
+def normal_std_grad(g):
+    return g * 0.0
+
+
+@structured(name="normal_both", title="NormalBackward3", tensors="mean std")
+def normal_both(mean, std, generator):
+    from .check import broadcast_error
+
+    try:
+        return _normal_shape(mean, np.broadcast_shapes(mean.shape, std.shape))
+    except ValueError:
+        raise broadcast_error([mean.shape, std.shape]) from None
+
+
+@normal_both.cpu
+def normal_both_array(mean, std, generator):
+    shape, dtype = normal_both.infer(mean, std, generator)
+    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
+    np.multiply(sample, _standard_deviations(std), sample, casting="same_kind")
+    np.add(sample, mean, sample, casting="same_kind")
+    return sample
+
+
+@normal_both.grad("mean")
+def normal_both_grad_mean(g, mean_shape):
+    return sum_to_size(g * 0.0, mean_shape)  # noqa: F821
+
+
+@normal_both.grad("std")
+def normal_both_grad_std(g, std_shape, std_dtype):
+    return to_copy(sum_to_size(g * 0.0, std_shape), std_dtype)  # noqa: F821
+
+
+def _normal_shape(array: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.dtype]:
+    if array.dtype not in FLOATS:
+        not_implemented_for("normal_kernel", array)
+    return shape, array.dtype
+
+
+def _standard_deviations(std: np.ndarray) -> np.ndarray:
+    check(bool((std >= 0).all()), "normal expects all elements of std >= 0.0")
+    return std
+
+
+# ------------------------------------------------------------------ in place
+def _fill(name: str, self: Tensor, kernel: str, generator: Any, *values: Any) -> Tensor:
+    stream_of(name, generator)
+    check_not_overlapping(self)
+    return FUNCTIONS[f"fill_{kernel}_"](self, generator, values)
+
+
+def _number(name: str, argument: str, position: int, value: Any) -> float:
+    if isinstance(value, Tensor) and not value.ndim and not value.requires_grad:
+        value = value.item()
+    if isinstance(value, (int, float, np.number)):
+        return float(value)
+    raise TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be float, "
+        f"not {type(value).__name__}"
+    )
+
+
+def _floats(kernel: str, array: Any) -> None:
+    if array.dtype not in FLOATS:
+        not_implemented_for(kernel, array)
+
+
+def uniform_bounds(array: Any, low: float, high: float) -> None:
+    """torch's checks of a range for uniform_."""
+    if array.dtype not in FLOATS:
+        not_implemented_for("check_uniform_bounds", array, "")
+    largest = float(np.finfo(array.dtype).max)
+    for argument, value in (("from", low), ("to", high)):
+        check(
+            -largest <= value <= largest,
+            f"{argument} is out of bounds for {CPP_NAMES[array.dtype.name]}",
+        )
+    check(
+        low <= high,
+        f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}",
+    )
+    check(
+        high - low <= largest,
+        f"uniform_ expects to-from <= std::numeric_limits<{c_name(array)}>::max(), but found "
+        f"to={high:g} and from={low:g} which result in to-from to exceed the limit",
+    )
+
+
+@public("Tensor")
+def uniform_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> Tensor:
+    """uniform_(from=0, to=1): fill with values from [from, to).
+
+    >>> import minitorch as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.empty(3).uniform_(0, 10)
+    tensor([4.9626, 7.6822, 0.8848])
+    """
+    given = _bind("uniform_", ("from", "to"), args, bounds)
+    low = _number("uniform_", "from", 1, given.get("from", 0.0))
+    high = _number("uniform_", "to", 2, given.get("to", 1.0))
+    uniform_bounds(self.array, low, high)
+    return _fill("uniform_", self, "random_uniform", generator, low, high)
+
+
+def _bind(
+    name: str, names: tuple[str, ...], args: tuple[Any, ...], named: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments by name, where one of the names is a Python keyword."""
+    if len(args) > len(names):
+        raise TypeError(
+            f"{name}() takes from 0 to {len(names)} positional arguments but {len(args)} were given"
+        )
+    for key in named:
+        if key not in names[len(args) :]:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+    return {**dict(zip(names, args, strict=False)), **named}
+
+
+@public("Tensor")
+def normal_(self: Tensor, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
+    """Fill with normal values."""
+    mean, std = _number("normal_", "mean", 1, mean), _number("normal_", "std", 2, std)
+    check_std(std)
+    _floats("normal_kernel", self.array)
+    return _fill("normal_", self, "normal", generator, mean, std)
+
+
+def check_std(std: float) -> None:
+    check(std >= 0, f"normal expects std >= 0.0, but found std {std:g}")
+
+
+@public("Tensor")
+def log_normal_(self: Tensor, mean: Any = 1, std: Any = 2, *, generator: Any = None) -> Tensor:
+    """Fill with exponentials of normal values."""
+    mean, std = _number("log_normal_", "mean", 1, mean), _number("log_normal_", "std", 2, std)
+    check(std > 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
+    _floats("log_normal", self.array)
+    return _fill("log_normal_", self, "log_normal", generator, mean, std)
+
+
+def _continuous(distribution: str, array: Any, type_name: str) -> None:
+    check(
+        array.dtype in FLOATS,
+        f"{distribution} distribution is a continuous probability distribution. "
+        f"dtype must be a floating point but you specified {type_name}",
+    )
+
+
+@public("Tensor")
+def exponential_(self: Tensor, lambd: Any = 1, *, generator: Any = None) -> Tensor:
+    """Fill with values of the exponential distribution of rate lambd."""
+    lambd = _number("exponential_", "lambd", 1, lambd)
+    check(lambd > 0, f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+    _continuous("Exponential", self.array, c_name(self.array))
+    return _fill("exponential_", self, "exponential", generator, lambd)
+
+
+@public("Tensor")
+def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = None) -> Tensor:
+    """Fill with values of the Cauchy distribution."""
+    median, sigma = _number("cauchy_", "median", 1, median), _number("cauchy_", "sigma", 2, sigma)
+    check(sigma > 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    _continuous("Cauchy", self.array, CPP_NAMES[self.array.dtype.name])
+    return _fill("cauchy_", self, "cauchy", generator, median, sigma)
+
+
+@public("Tensor")
+def geometric_(self: Tensor, p: Any, *, generator: Any = None) -> Tensor:
+    """Fill with the number of trials to the first success of probability p."""
+    p = _number("geometric_", "p", 1, p)
+    check(0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+    if self.array.dtype == bool:
+        not_implemented_for("geometric", self.array)
+    return _fill("geometric_", self, "geometric", generator, p)
+
+
+@public("Tensor")
+def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+    """Fill with 1 with probability p, else 0; p is a number or a tensor of probabilities."""
+    if isinstance(p, Tensor):
+        stream_of("bernoulli_", generator)
+        check_not_overlapping(self)
+        p.expand(self.shape)  # type: ignore[attr-defined]  # torch's error for a shape that does not fit
+        return FUNCTIONS["fill_bernoulli_p_"](self, p, generator)
+    if not isinstance(p, (int, float, np.number)):
+        invalid("bernoulli_", (p,), {})
+    check(0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+    return _fill("bernoulli_", self, "bernoulli", generator, float(p))
+
+
+@public("torch Tensor")
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None
+) -> Tensor:
+    """1 with probability `input` (or p, then input gives shape and dtype only), else 0.
+
+    >>> import minitorch as torch
+    >>> torch.bernoulli(torch.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    stream_of("bernoulli", generator)
+    if p is None:
+        result = FUNCTIONS["bernoulli_sample"](input, generator)
+    elif isinstance(p, Tensor):
+        invalid("bernoulli", (input, p), {})
+    else:
+        result = bernoulli_(input.detach().clone(), p, generator=generator)  # type: ignore[attr-defined]
+    return _out(out, result)
+
+
+@public("Tensor")
+def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> Tensor:
+    """random_(), random_(to), random_(from, to): fill with integers from [from, to).
+
+    Without bounds they go from 0 to the last integer that the dtype holds exactly.
+    """
+    if not args and not bounds:
+        return _fill("random_", self, "random_", generator)
+    names = ("to",) if len(args) == 1 and "to" not in bounds and "from" not in bounds else ("from", "to")
+    if any(isinstance(v, float) for v in (*args, *bounds.values())):
+        invalid("random_", args, bounds)
+    given = _bind("random_", names, args, bounds)
+    low, high = given.get("from", 0), given.get("to")
+    low = low.__index__()
+    if high is None:
+        return _random_from(self, low, generator)
+    high = high.__index__()
+    integer_bounds(self.array, low, high)
+    return _fill("random_", self, "randint", generator, low, high)
+
+
+def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
+    dtype = self.array.dtype
+    last = 1 << np.finfo(dtype).nmant + 1 if dtype in FLOATS else 1 if dtype == bool else int(np.iinfo(dtype).max)
+    if low != -(1 << 63):
+        _in_range(dtype, ("from", low))
+        check(
+            low <= last,
+            "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
+            f"dtype, but got from={low} > to_inc={last}",
+        )
+    return _fill("random_", self, "random_", generator, low)
+
+
+def integer_bounds(array: Any, low: int, high: int) -> None:
+    """torch's checks of a range of integers for a dtype."""
+    check(
+        low < high,
+        f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
+    )
+    _in_range(array.dtype, ("from", low), ("to - 1", high - 1))
+
+
+def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
+    for argument, value in bounds:
+        if dtype in FLOATS:
+            digits = np.finfo(dtype).nmant + 1
+            if abs(value) > 1 << digits:
+                _warn_of_precision(argument, digits, CPP_NAMES[dtype.name])
+            continue
+        first, last = (0, 1) if dtype == bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        check(first <= value <= last, f"{argument} is out of bounds for {CPP_NAMES[dtype.name]}")
+
+
+def _warn_of_precision(argument: str, digits: int, type_name: str) -> None:
+    import warnings
+
+    warnings.warn(
+        f"{argument} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
+        f"{type_name} can support discrete uniform distribution only within this range. This "
+        "warning will become an error in version 1.7 release, please fix the code in advance",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
+def invalid(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> NoReturn:
+    """torch's error for arguments that fit no form of the function."""
+    got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in named.items()]
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments - got ({', '.join(got)})"
+    )
+
+
+# ------------------------------------------------------------------ out of place
+@public("torch")
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Normal values, of numbers mean and std and a size, or of tensors mean and std.
+
+    >>> import minitorch as torch
+    >>> torch.normal(torch.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 2.])
+    """
+    stream_of("normal", generator)
+    tensors = isinstance(mean, Tensor) or isinstance(std, Tensor)
+    if tensors is (size is not None) or isinstance(size, int):
+        invalid("normal", (mean, std) if size is None else (mean, std, size), {})
+    if not tensors:
+        from .factories import filled
+
+        mean, std = _number("normal", "mean", 1, mean), _number("normal", "std", 2, std)
+        check_std(std)
+        options = dtype, device, layout, pin_memory
+        return filled("normal", (size,), options, "normal", (mean, std), generator, out, requires_grad)
+    if not isinstance(std, Tensor):
+        std = _number("normal", "std", 2, std)
+        check_std(std)
+        return _out(out, FUNCTIONS["normal_mean"](mean, std, generator))
+    if not isinstance(mean, Tensor):
+        mean = _number("normal", "mean", 1, mean)
+        return _out(out, FUNCTIONS["normal_std"](std, mean, generator))
+    return _out(out, FUNCTIONS["normal_both"](mean, std, generator))
