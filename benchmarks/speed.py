@@ -78,6 +78,7 @@ def compared(case: Case, threads: int, devices: dict[str, str], taken: dict[str,
         case.name,
         "s",
         None,
+        target=target_of(case, threads) if on_cpu else None,
         threads=threads,
         device="cpu" if on_cpu else f"{devices['ours']} against {devices['torch']}",
     )
@@ -98,7 +99,6 @@ def compared(case: Case, threads: int, devices: dict[str, str], taken: dict[str,
         torch=middle("torch", "min"),
         median=middle("ours", "median") / middle("torch", "median"),
         spread=max(max(figures(side, "min")) / min(figures(side, "min")) for side in taken),
-        target=target_of(case, threads) if on_cpu else None,
         note="" if same else f"computed {ours:.6g}, torch {torch:.6g}",
     )
 

@@ -36,7 +36,9 @@ from ._dtype import (
     short,
     uint8,
 )
+from ._generator import Generator
 from ._ops import namespaces as _namespaces
+from ._ops import random_creation as _random_creation
 from ._tensor import (
     Size,
     Tensor,
@@ -59,14 +61,17 @@ from .autograd import (
 )
 
 globals().update(FACTORIES)
+globals().update(_random_creation.FACTORIES)
 globals().update(_namespaces.TORCH)
 
 from math import e, inf, nan, pi  # noqa: E402
 
+from .random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+
 newaxis = None
 __version__ = "0.1.0"
 
-_LAZY = ("nn", "optim", "utils", "random")
+_LAZY = ("cuda", "nn", "optim", "random", "utils")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from ._device import device
+from . import _device
 
 
 class Generator:
@@ -17,14 +17,13 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu"):
-        where = _device(device)
+        where = _device.device(device)
         if where.type != "cpu":
             raise NotImplementedError(f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu")
-        self._seed: int | None = None
         # a sampler takes its numbers in several steps; two threads that share a generator take turns
         self.lock = threading.RLock()
 
-    device = device("cpu")
+    device = _device.CPU
 
     @cached_property
     def stream(self) -> Any:
@@ -94,5 +93,4 @@ def _restored(state: Any) -> Generator:
     return Generator().set_state(state)
 
 
-_device = device
 default_generator = Generator()

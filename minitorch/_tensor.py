@@ -5,8 +5,9 @@ torch tensor stands beside it. Operations are not here: each is a record in `_op
 puts into this class under the names in the record's `on=`.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,6 +92,10 @@ class Tensor:
     )  # fmt: skip
     __array_priority__ = 1000
     __torch_function__ = None
+
+    if TYPE_CHECKING:  # the methods that namespaces.py places here
+
+        def __getattr__(self, name: str) -> Any: ...
 
     array: Any
     version: list[int]
@@ -431,7 +436,10 @@ class Tensor:
         edge = self.edge if self.base is None else current_edge(self)
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return add_hook(edge, hook)
+        handle = add_hook(edge, hook)
+        if self.retains_grad:  # what is retained is the gradient that all other hooks have left
+            edge.hooks.move_to_end(self.__dict__["_retains"].id)
+        return handle
 
     def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], None]) -> Any:
         """Call `hook(tensor)` after a gradient was added to this leaf's `grad`."""
@@ -442,7 +450,7 @@ class Tensor:
         from .utils.hooks import RemovableHandle
 
         if self.edge.post_hooks is None:
-            self.edge.post_hooks = {}
+            self.edge.post_hooks = OrderedDict()
         handle = RemovableHandle(self.edge.post_hooks)
         self.edge.post_hooks[handle.id] = hook
         return handle

@@ -97,12 +97,7 @@ def _pointwise(op: Op, arrays: list[Any], others: list[Any], device: Any) -> Any
     except ValueError:
         raise broadcast_error(shapes) from None
     dtype = dtypes.BOOL_NUMPY if op.result == "bool" else arrays[0].dtype
-    if device.type != "cpu":
-        return backend(device).run(op, (shape, dtype), arrays, others)
-    assert op.formula is not None
-    with np.errstate(all="ignore"):
-        result = op.formula.function(*arrays, **dict(zip(op.others, others, strict=True)))
-    return np.broadcast_to(np.asarray(result, dtype), shape).copy()
+    return backend(device).run(op, (shape, dtype), arrays, others)
 
 
 def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any) -> Any:

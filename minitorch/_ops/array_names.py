@@ -42,13 +42,13 @@ def fill() -> None:
     }  # fmt: skip
     arrays: dict[str, Any] = {
         **{name: getattr(scalar, name) for name in vars(scalar) if not name.startswith("_")},
-        "reshape": lambda a, shape: a.reshape(shape), "expand_to": expanded_array, "permute_dims": np.transpose,
+        "reshape": lambda a, shape: a.reshape(shape), "permute_dims": np.transpose,
         "keep_dims": reductions.keep_dims_array, "mul": np.multiply, "flip": OPS["flip_dims"].forward,
         "sum": OPS["sum"].forward,
     }  # fmt: skip
     for name, value in {**either, **arrays}.items():
         ARRAY_NAMES.setdefault(name, value)
-    ARRAY_NAMES["where"] = _array_where
+    ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array)
     TENSOR_NAMES.update({name: op.function for name, op in OPS.items()})
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)

@@ -46,11 +46,15 @@ def _stub(op: Op, name: str) -> Callable[..., Any]:
     def build() -> Callable[..., Any]:
         scope_for_all()
         text = FunctionText(op, name).text()
-        exec(_compiled(text, f"<minitorch {name}>"), SCOPE)
-        made = SCOPE.pop("generated")
+        own: dict[str, Any] = {}  # not SCOPE: another thread may be building another function
+        exec(_compiled(text, f"<minitorch {name}>"), SCOPE, own)
+        made = own["generated"]
+        # another thread may call f between any two of these lines: the defaults must serve both codes until the end
+        f.__defaults__ = made.__defaults__
+        f.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "_build": build}
         f.__code__ = made.__code__.replace(co_name=name, co_qualname=name) if hasattr(
             made.__code__, "co_qualname") else made.__code__.replace(co_name=name)  # fmt: skip
-        f.__defaults__, f.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        f.__kwdefaults__ = made.__kwdefaults__
         return f
 
     f.__kwdefaults__ = {"_build": build}
@@ -263,13 +267,13 @@ class FunctionText:
         return first, sorted(set(last))
 
     def _save(self, k: str) -> list[str]:
-        """Keep tensor k: with its version, and in an in-place op apart from the wrapper that is about to change."""
+        """Keep tensor k: with its version. What an in-place op is about to overwrite it keeps a copy of."""
         if k in self.op.optional:
             return [f"n.{k} = {k}; n.{k}_version = None if {k} is None else {k}.version[0]"]
         if not self.inplace:
             return [f"n.{k} = {k}; n.{k}_version = {k}.version[0]"]
         if k == self.first:
-            return [f"n.{k} = as_it_was({k}); n.{k}_version = {k}.version[0]"]
+            return [f"n.{k} = kept_copy({k}); n.{k}_version = 0"]
         return [f"n.{k} = as_it_was({k}) if {k} is {self.first} else {k}; n.{k}_version = {k}.version[0]"]
 
     def body(self) -> Iterator[str]:
@@ -364,7 +368,7 @@ def node_class(op: Op) -> type[Node]:
         for s in ((k, f"{t}_edge", f"{t}_shape") if op.is_plain(k) else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell"))
     )  # fmt: skip
     made = type(
-        f"{op.title}Backward0",
+        op.title if "Backward" in op.title else f"{op.title}Backward0",
         (SCOPE["OpNode"],),
         {"__slots__": tuple(slots), "edges": tuple(f"{t}_edge" for t in op.edges), "op": op, "run": _first_run},
     )
@@ -415,7 +419,8 @@ def gradient_lines(op: Op, t: str) -> list[str]:
         SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
         lines.append(f"d = {op.name}_{t}_gradient({', '.join(gradient.params)})")
         lines.append("if d.__class__ is not ndarray: d = asarray(d)")
-    owned = gradient.params != ("g",) if op.kind != "view" else False
+    # views share their memory with g, and so may what a structured op's gradient returns
+    owned = gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"
     return [*lines, "if e.grad is None:", f"    e.grad = d; e.owned = {owned}", "    heappush(heap, (e.key, e))",
             "else: accumulate(e, d)"]  # fmt: skip
 

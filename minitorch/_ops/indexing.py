@@ -4,6 +4,7 @@ Integers, slices, None and Ellipsis make one view; tensors, lists and masks then
 (`positions.py`).
 """
 
+import operator
 import warnings
 from math import isfinite
 from typing import Any
@@ -17,7 +18,7 @@ from .check import C_NAMES, c_name, check
 from .composite import public
 from .op import OPS, Op, structured, view
 from .operands import FUNCTIONS, NUMBERS, cast, constant_like
-from .positions import At, add_at, in_range, read, spread_back
+from .positions import At, add_at, read, spread_back
 
 ndarray = np.ndarray
 NoneType = type(None)
@@ -45,12 +46,11 @@ def _strided_view(a: Any, index: tuple[Any, ...]) -> Any:
     """torch's strides and offset where NumPy's differ: new dimensions, and views without elements."""
     shape: list[int] = []
     strides: list[int] = []
-    offset, dim, new = 0, 0, []
+    offset, dim = 0, 0
     for i in index[:-1]:
         if i is None:
-            new.append(len(shape))
             shape.append(1)
-            strides.append(0)
+            strides.append(a.shape[dim] * a.strides[dim] if dim < a.ndim else a.dtype.itemsize)
             continue
         n, step = a.shape[dim], a.strides[dim]
         dim += 1
@@ -65,8 +65,6 @@ def _strided_view(a: Any, index: tuple[Any, ...]) -> Any:
             offset += (i % n) * step
     shape += a.shape[dim:]
     strides += a.strides[dim:]
-    for at in reversed(new):  # from the right, so that several in a row see the finished one
-        strides[at] = shape[at + 1] * strides[at + 1] if at + 1 < len(shape) else a.dtype.itemsize
     return restrided(a, tuple(shape), tuple(strides), offset)
 
 
@@ -196,10 +194,14 @@ def index_cleared_grad(g, at):
 
 
 # ---------------------------------------------------------------------- from Python's index to views and positions
-def _is_integer(i: Any) -> bool:
-    return hasattr(i, "__index__") and not isinstance(i, (bool, Tensor, ndarray)) or (
-        isinstance(i, ndarray) and not i.ndim and i.dtype.kind in "iu"
-    )  # fmt: skip
+def _integer(i: Any) -> int | None:
+    """The index as an int, None if it is not one."""
+    if isinstance(i, (Tensor, np.bool_)) or (isinstance(i, ndarray) and i.ndim):
+        return None
+    try:
+        return operator.index(i)
+    except TypeError:
+        return None
 
 
 def _items(index: Any) -> tuple[Any, ...]:
@@ -247,13 +249,11 @@ class Parsed:
         self.basic: list[Any] = []  # for basic_view
         self.tensors: list[Tensor | None] = []  # per dimension of the view that it makes
         self.title, self.dim = "alias", 0
-        self.given = sum(map(_dimensions, items))
-        if not self.single and self.given > len(shape):
+        self.left = len(shape) - sum(map(_dimensions, items))  # dimensions for an Ellipsis
+        if not self.single and self.left < 0:
             self._too_many()
         for position, item in enumerate(items):
             self._add(item, position)
-        if any(t is not None for t in self.tensors) and self.given > len(shape):
-            self._too_many()
 
     def _too_many(self) -> None:
         raise IndexError(f"too many indices for tensor of dimension {len(self.shape)}")
@@ -262,16 +262,17 @@ class Parsed:
         if i is None:
             self._step("unsqueeze", None)
         elif i is Ellipsis:
-            for _ in range(len(self.shape) - self.given if self.dim + self.given <= len(self.shape) else 0):
+            for _ in range(self.left):
                 self._whole()
+            self.left = 0
         elif isinstance(i, slice):
             self._slice(i)
         elif isinstance(i, bool):
             self._truth(i)
         elif isinstance(i, Tensor) and not i.array.shape:
             self._scalar_tensor(i, position)
-        elif _is_integer(i):
-            self._select(i.__index__(), position)
+        elif (number := _integer(i)) is not None:
+            self._select(number, position)
         else:
             self._positions(_tensor_index(i))
 
@@ -314,7 +315,7 @@ class Parsed:
         if i.array.dtype in (np.bool_, np.uint8):
             self._truth(bool(i))
             return
-        if i.array.dtype.kind != "i" or i.array.dtype.itemsize < 1:
+        if i.array.dtype.kind != "i":
             raise IndexError(BAD_INDEX)
         if self.dim >= len(self.shape):
             self._too_many()
@@ -324,45 +325,20 @@ class Parsed:
         count = t.array.ndim if t.array.dtype == np.bool_ else 1
         if self.dim + count > len(self.shape):
             self._too_many()
-        if t.array.dtype == np.bool_:
-            self._check_mask(t.array.shape)
         self.tensors.append(t)
         for _ in range(count):
             self.basic.append(slice(None))
         self.dim += count
 
-    def _check_mask(self, mask: tuple[int, ...]) -> None:
-        for j, n in enumerate(mask):
-            if n != self.shape[self.dim + j]:
-                sliced = [1 if t is None and b is None else m for t, b, m in []] or self._view_shape()
-                raise IndexError(
-                    f"The shape of the mask {list(mask)} at index {j} does not match the shape of the indexed tensor "
-                    f"{sliced} at index {len(self._view_shape(len(self.basic))) + j}"
-                )
-
-    def _view_shape(self, parts: int | None = None) -> list[int]:
-        shape, dim = [], 0
-        for i in self.basic[:parts]:
-            if i is None:
-                shape.append(1)
-                continue
-            if i.__class__ is slice:
-                shape.append(len(range(*i.indices(self.shape[dim]))))
-            dim += 1
-        return shape if parts is not None else shape + list(self.shape[dim:])
-
-    def view(self, x: Tensor) -> Tensor:
-        """The basic part of the index, applied; x itself where only positions are left to read."""
-        if self.title == "alias" and self.at() is not None:
-            return x
-        return OPS[f"basic_{self.title}"].function(x, (*self.basic, Ellipsis))
-
-    def at(self) -> At | None:
-        """The positions, None if the index is basic."""
+    def applied(self, x: Tensor) -> tuple[Tensor, At | None]:
+        """The view that the basic part makes, and the positions in it; None if the index is basic."""
         tensors = self.tensors
         while tensors and tensors[-1] is None:
-            tensors = tensors[:-1]
-        return At(tensors) if tensors else None
+            tensors.pop()
+        if tensors and self.title == "alias":
+            return x, At(tensors)
+        view = OPS[f"basic_{self.title}"].function(x, (*self.basic, Ellipsis))
+        return view, At(tensors) if tensors else None
 
 
 def _dimensions(i: Any) -> int:
@@ -412,8 +388,7 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
             return OPS["basic_slice"].function(self, (index, Ellipsis))
     if kind is Tensor and index.array.dtype == np.int64 and index.array.shape and self.array.shape:
         return OPS["index"].function(self, At([index]))
-    parsed = Parsed(self.array.shape, index)
-    view, at = parsed.view(self), parsed.at()
+    view, at = Parsed(self.array.shape, index).applied(self)
     return view if at is None else OPS["index"].function(view, at)
 
 
@@ -426,13 +401,12 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     value = _value_for(self, value)
     if index is False:
         return
-    parsed = Parsed(self.array.shape, index if index is not True else None)
-    view, at = parsed.view(self), parsed.at()
+    view, at = Parsed(self.array.shape, index if index is not True else None).applied(self)
     if at is None:
         _write_view(view, value)
         return
     values = _without_leading_ones(value, 0)
-    index_put_(view, tuple(at.tensors), values)
+    _put(view, at, values, False)
 
 
 @public("Tensor")
@@ -484,7 +458,11 @@ def _write_view(view: Tensor, value: Tensor) -> None:
 def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     if not isinstance(indices, (tuple, list)):
         raise TypeError(f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
-    return [None if i is None else _tensor_index(i) for i in indices]
+    for position, i in enumerate(indices):
+        if not isinstance(i, Tensor):
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}")
+    check(indices, f"{name}(): expected at least one index tensor")
+    return [_tensor_index(i) for i in indices]
 
 
 @public("Tensor")
@@ -496,19 +474,21 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     >>> x.index_put_((torch.tensor([1, 1]),), torch.tensor(2.0), accumulate=True)
     tensor([0., 4., 0.])
     """
-    tensors = _index_list("index_put_", indices)
-    check(tensors, "index_put_(): expected at least one index tensor")
-    mine, theirs = self.array.dtype, values.array.dtype
+    return _put(self, At(_index_list("index_put_", indices)), values, bool(accumulate))
+
+
+def _put(x: Tensor, at: At, values: Tensor, accumulate: bool) -> Tensor:
+    mine, theirs = x.array.dtype, values.array.dtype
     if mine is not theirs:
-        masks = all(t is None or t.array.dtype == np.bool_ for t in tensors)
+        masks = all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
         check(
             masks and values.array.size == 1 and not accumulate,
             f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} for the destination and "
             f"{C_NAMES[theirs.name]} for the source.",
         )
         values = cast(values, mine)
-    warn_if_expanded(self, "index_put_", "tensor[indices] = tensor")
-    return FUNCTIONS["index_put_into_"](self, values, At(tensors), bool(accumulate))
+    warn_if_expanded(x, "index_put_", "tensor[indices] = tensor")
+    return FUNCTIONS["index_put_into_"](x, values, at, accumulate)
 
 
 @public("torch Tensor")
@@ -528,7 +508,3 @@ def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
             stacklevel=4,
         )
 
-
-def wrapped_rows(index: Any, n: int) -> Any:
-    """Indices of one dimension, checked and counted from the front."""
-    return in_range(index, n, 0)

@@ -15,6 +15,7 @@ from minitorch.autograd.engine import deliver, heappush
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import Node, next_key
 
+from .nodes import plain_name
 from .op import OPS
 
 ndarray = np.ndarray
@@ -37,7 +38,7 @@ def _refuse_created(x: Tensor, how: str) -> None:
     created = x.created
     if created is None:
         return
-    made = f"Output {x.output_nr} of {x.edge.name()}" if x.edge is not None else "A view"
+    made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
     if created is MULTI:
         raise RuntimeError(
             f"{made} is a view and is being {how}. This view is the output of a function that returns multiple views. "
@@ -78,7 +79,7 @@ def renewed_edge(x: Tensor) -> Any:
         return None
     if x.created is not None and state.mode is None:
         if x.created is MULTI:
-            made = f"Output {x.output_nr} of {x.edge.name()}" if x.edge is not None else "A view"
+            made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
             raise RuntimeError(
                 f"{made} is a view and its base or another view of its base has been modified inplace. This view is the "
                 "output of a function that returns multiple views. Such functions do not allow the output views to be "
@@ -102,10 +103,11 @@ def renewed_edge(x: Tensor) -> Any:
 class _Catcher(Node):
     """Stands for the view's former edge while a CopySlices node runs what wrote to the view."""
 
-    __slots__ = ()
+    __slots__ = ("stands_for",)
 
-    def __init__(self) -> None:
+    def __init__(self, stands_for: Any) -> None:
         self.key, self.grad, self.owned, self.hooks = 0, None, False, None
+        self.stands_for = stands_for
 
 
 class CopySlices(Node):
@@ -120,8 +122,11 @@ class CopySlices(Node):
         a, b = view.array, base.array
         self.geometry = b.shape, b.strides
         self.view = a.shape, a.strides, (view.storage_offset() - base.storage_offset()) * a.dtype.itemsize
-        self.catcher = _Catcher()
+        self.catcher = _Catcher(getattr(writer, first_edge))
         setattr(writer, first_edge, self.catcher)
+
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
 
     @property
     def next_functions(self) -> Any:

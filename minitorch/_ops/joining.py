@@ -135,8 +135,10 @@ class PartsNode(MultiNode):
     edges = ("input_edge",)
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
-        d = np.empty(self.shape, self.dtype)
-        for g, place in zip(grads, self.parts, strict=True):
+        d, i = np.empty(self.shape, self.dtype), 0
+        for place in self.parts:
+            g = grads[i]
+            i += 1
             if g.__class__ is ndarray:
                 d[place] = g
             elif g is None:
@@ -178,7 +180,7 @@ class SplitWithSizesBackward0(PartsNode):
     __slots__ = ()
 
 
-def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Views of x at `places` (indices along dim), with one node for all."""
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
@@ -197,11 +199,17 @@ def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any
     made = []
     view_version = version[0] if base is not None else 0
     created = MULTI if mode is None else NO_GRAD
-    for i, index in enumerate(indices):
+    i = 0
+    for index in indices:
         t = new(Tensor)
         t.array, t.version, t.base, t._grad = a[index], version, base, None
         t.view_version, t.created = view_version, created
-        t.edge = None if node is None else OutputEdge(node, i)
+        if node is None:
+            t.edge = None
+        else:  # OutputEdge(node, i), without its call
+            t.edge = e = new(OutputEdge)
+            e.key, e.grad, e.hooks, e.parent, e.index = next_key(), None, None, node, i
+            i += 1
         made.append(t)
     return tuple(made)
 
@@ -209,9 +217,11 @@ def _parts(x: Tensor, dim: int, places: list[Any], node_type: Any, function: Any
 @public("torch Tensor")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along dim, as views."""
-    check(input.array.ndim, "Dimension specified as 0 but tensor has no dimensions", IndexError)
-    dim = wrap_dim(dim, input.array.ndim)
-    return _parts(input, dim, list(range(input.array.shape[dim])), UnbindBackward0, unbind, (dim,))
+    shape = input.array.shape
+    check(shape, "Dimension specified as 0 but tensor has no dimensions", IndexError)
+    if dim:
+        dim = wrap_dim(dim, len(shape))
+    return _parts(input, dim, range(shape[dim]), UnbindBackward0, unbind, (dim,))
 
 
 @public("torch Tensor")

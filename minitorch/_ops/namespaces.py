@@ -8,7 +8,10 @@ from typing import Any
 from minitorch._tensor import Tensor
 from minitorch.autograd import engine
 
-from . import composite, copies, indexing, joining, linalg, neural, pointwise, reductions, views  # noqa: F401 - they fill the tables
+from . import (  # noqa: F401 - they fill the tables
+    composite, copies, gathering, indexing, joining, linalg, neural, ordering, pointwise, random_creation, rearranging,
+    reductions, sampling, views,
+)  # fmt: skip
 from .array_names import fill
 from .composite import PROPERTIES, PUBLIC
 from .generate import make_functions
@@ -50,6 +53,7 @@ def _fill() -> None:
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
     TORCH["permute"] = composite.torch_permute
+    Tensor.where = rearranging.tensor_where  # type: ignore[attr-defined]
     for name in [n for n in TORCH if n.startswith("__")]:
         del TORCH[name]
     fill()

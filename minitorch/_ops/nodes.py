@@ -1,5 +1,6 @@
 """What all generated nodes share: unpacking what was kept, and the gradient on Tensors."""
 
+import re
 from typing import Any
 
 from minitorch._kernels.strided import element_strides
@@ -61,6 +62,7 @@ class OpNode(Node):
         if value.version[0] != getattr(self, f"{k}_version"):
             stale(self, k)
         edge = getattr(self, f"{k}_edge", None)
+        edge = getattr(edge, "stands_for", edge)
         return value if value.edge is edge else aliased(value.array, value.version, edge)
 
     def __getattr__(self, name: str) -> Any:
@@ -81,9 +83,19 @@ def aliased(array: Any, version: list[int], edge: Any) -> Tensor:
     return t
 
 
+def kept_copy(t: Tensor) -> Tensor:
+    """What an in-place op keeps of the values that it overwrites, in their present place in the graph."""
+    return aliased(t.array.copy(), [0], t.edge)
+
+
 def as_it_was(t: Tensor) -> Tensor:
     """What an in-place op keeps of the tensor that it changes: its present place in the graph."""
     return aliased(t.array, t.version, t.edge)
+
+
+def plain_name(node: Any) -> str:
+    """A node's name as torch's messages show it: MulBackward0 is Mul."""
+    return re.sub(r"Backward\d+$", "", node.name())
 
 
 def stale(node: Any, k: str) -> None:
@@ -99,14 +111,15 @@ def stale(node: Any, k: str) -> None:
     which = ""
     if made_by is not None and not made_by.is_leaf:
         number = made_by.index if made_by.__class__ is OutputEdge else 0
-        which = f", which is output {number} of {made_by.name()},"
+        which = f", which is output {number} of {plain_name(made_by)},"
     writer = cell[1] if len(cell) > 1 else "an in-place write"
     kind = f"torch.{C_NAMES[array.dtype.name]}Tensor {list(array.shape)}"
     name = "its result" if k == "out" else f"'{k}'"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{kind}]{which} is at version {cell[0]}; expected version {then} instead. Hint: enable anomaly detection to "
-        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).\n"
+        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
+        "check_nan=False).\n"
         f"{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
         f"Write to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
     )

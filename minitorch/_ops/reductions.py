@@ -109,7 +109,7 @@ AMIN = Reduction("amin", "first", "x if x < a or x != x else a", numpy=np.minimu
 
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Undo broadcasting: sum over the dimensions that were added or stretched."""
-    if not shape and g.dtype.kind == "f":
+    if not shape:
         o = empty((), g.dtype)
         SUM.of_floats(g, o)
         return o
@@ -275,7 +275,7 @@ class ValuesIndices(NamedTuple):
     indices: Any
 
 
-def _return_type(name: str) -> Any:
+def return_type(name: str) -> Any:
     kind = type(name, (ValuesIndices,), {"__slots__": (), "__repr__": _named_repr})
     kind.__module__ = "torch.return_types"
     return kind
@@ -297,7 +297,7 @@ def _arg_extreme(a: np.ndarray, dim: int, keepdim: bool, largest: bool) -> tuple
 
 
 def _make_extreme_dim(name: str, largest: bool) -> Any:
-    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=_return_type(name), title=name.title())
+    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=return_type(name), title=name.title())
     def op(input, dim, keepdim=False):
         dim = wrap_dim(dim, input.ndim)
         check(not input.shape or input.shape[dim], f"{name}(): Expected reduction dim {dim} to have non-zero size.", IndexError)

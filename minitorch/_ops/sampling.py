@@ -1,18 +1,15 @@
 """Random tensors: torch's own numbers for the same seed (the streams are in `_kernels/cpu/rng.py`)."""
 
-import math
 from typing import Any, NoReturn
 
 import numpy as np
 
-from minitorch import _dtype as dtypes
-from minitorch._creation import _options, _out, _shape, made
-from minitorch._device import backend
+from minitorch._creation import _out
 from minitorch._dtype import FLOATS
 from minitorch._generator import Generator, default_generator
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, c_name, check, not_implemented_for
+from .check import c_name, check
 from .composite import public
 from .copies import check_not_overlapping
 from .op import Op, structured
@@ -67,6 +64,12 @@ def stream_of(name: str, generator: Any) -> Any:
     return generator
 
 
+def float_required(kernel: str, array: Any) -> None:
+    """Refuse integers with the name of torch's kernel."""
+    if array.dtype not in FLOATS:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{c_name(array)}'")
+
+
 # ------------------------------------------------------------------ records
 def _filling(kernel: str, title: str) -> Op:
     """The record of an in-place sampler. Nothing of the old values' gradient flows on."""
@@ -103,8 +106,7 @@ for _kernel, _title in {
 
 @structured(name="fill_bernoulli_p", title="BernoulliBackward1", tensors="input p", inplace=True)
 def fill_bernoulli_p(input, p, generator):
-    if p.dtype not in FLOATS:
-        not_implemented_for("bernoulli_tensor", p, "_p_")
+    float_required("bernoulli_tensor_cpu_p_", p)
     return input.shape, input.dtype
 
 
@@ -135,8 +137,7 @@ def check_probabilities(p: np.ndarray) -> None:
 
 @structured(name="bernoulli_sample", title="Bernoulli", tensors="input")
 def bernoulli_sample(input, generator):
-    if input.dtype not in FLOATS:
-        not_implemented_for("bernoulli_tensor", input, "_p_")
+    float_required("bernoulli_tensor_cpu_p_", input)
     return input.shape, input.dtype
 
 
@@ -193,6 +194,7 @@ def normal_std_grad(g):
 def normal_both(mean, std, generator):
     from .check import broadcast_error
 
+    float_required("normal_kernel_cpu", std)
     try:
         return _normal_shape(mean, np.broadcast_shapes(mean.shape, std.shape))
     except ValueError:
@@ -219,8 +221,7 @@ def normal_both_grad_std(g, std_shape, std_dtype):
 
 
 def _normal_shape(array: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.dtype]:
-    if array.dtype not in FLOATS:
-        not_implemented_for("normal_kernel", array)
+    float_required("normal_kernel_cpu", array)
     return shape, array.dtype
 
 
@@ -236,7 +237,7 @@ def _fill(name: str, self: Tensor, kernel: str, generator: Any, *values: Any) ->
     return FUNCTIONS[f"fill_{kernel}_"](self, generator, values)
 
 
-def _number(name: str, argument: str, position: int, value: Any) -> float:
+def number(name: str, argument: str, position: int, value: Any) -> float:
     if isinstance(value, Tensor) and not value.ndim and not value.requires_grad:
         value = value.item()
     if isinstance(value, (int, float, np.number)):
@@ -247,15 +248,9 @@ def _number(name: str, argument: str, position: int, value: Any) -> float:
     )
 
 
-def _floats(kernel: str, array: Any) -> None:
-    if array.dtype not in FLOATS:
-        not_implemented_for(kernel, array)
-
-
 def uniform_bounds(array: Any, low: float, high: float) -> None:
     """torch's checks of a range for uniform_."""
-    if array.dtype not in FLOATS:
-        not_implemented_for("check_uniform_bounds", array, "")
+    float_required("check_uniform_bounds", array)
     largest = float(np.finfo(array.dtype).max)
     for argument, value in (("from", low), ("to", high)):
         check(
@@ -283,8 +278,8 @@ def uniform_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> 
     tensor([4.9626, 7.6822, 0.8848])
     """
     given = _bind("uniform_", ("from", "to"), args, bounds)
-    low = _number("uniform_", "from", 1, given.get("from", 0.0))
-    high = _number("uniform_", "to", 2, given.get("to", 1.0))
+    low = number("uniform_", "from", 1, given.get("from", 0.0))
+    high = number("uniform_", "to", 2, given.get("to", 1.0))
     uniform_bounds(self.array, low, high)
     return _fill("uniform_", self, "random_uniform", generator, low, high)
 
@@ -306,9 +301,9 @@ def _bind(
 @public("Tensor")
 def normal_(self: Tensor, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
     """Fill with normal values."""
-    mean, std = _number("normal_", "mean", 1, mean), _number("normal_", "std", 2, std)
+    mean, std = number("normal_", "mean", 1, mean), number("normal_", "std", 2, std)
     check_std(std)
-    _floats("normal_kernel", self.array)
+    float_required("normal_kernel_cpu", self.array)
     return _fill("normal_", self, "normal", generator, mean, std)
 
 
@@ -319,9 +314,9 @@ def check_std(std: float) -> None:
 @public("Tensor")
 def log_normal_(self: Tensor, mean: Any = 1, std: Any = 2, *, generator: Any = None) -> Tensor:
     """Fill with exponentials of normal values."""
-    mean, std = _number("log_normal_", "mean", 1, mean), _number("log_normal_", "std", 2, std)
+    mean, std = number("log_normal_", "mean", 1, mean), number("log_normal_", "std", 2, std)
     check(std > 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
-    _floats("log_normal", self.array)
+    float_required("log_normal_cpu", self.array)
     return _fill("log_normal_", self, "log_normal", generator, mean, std)
 
 
@@ -336,7 +331,7 @@ def _continuous(distribution: str, array: Any, type_name: str) -> None:
 @public("Tensor")
 def exponential_(self: Tensor, lambd: Any = 1, *, generator: Any = None) -> Tensor:
     """Fill with values of the exponential distribution of rate lambd."""
-    lambd = _number("exponential_", "lambd", 1, lambd)
+    lambd = number("exponential_", "lambd", 1, lambd)
     check(lambd > 0, f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     _continuous("Exponential", self.array, c_name(self.array))
     return _fill("exponential_", self, "exponential", generator, lambd)
@@ -345,7 +340,7 @@ def exponential_(self: Tensor, lambd: Any = 1, *, generator: Any = None) -> Tens
 @public("Tensor")
 def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = None) -> Tensor:
     """Fill with values of the Cauchy distribution."""
-    median, sigma = _number("cauchy_", "median", 1, median), _number("cauchy_", "sigma", 2, sigma)
+    median, sigma = number("cauchy_", "median", 1, median), number("cauchy_", "sigma", 2, sigma)
     check(sigma > 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
     _continuous("Cauchy", self.array, CPP_NAMES[self.array.dtype.name])
     return _fill("cauchy_", self, "cauchy", generator, median, sigma)
@@ -354,10 +349,10 @@ def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = N
 @public("Tensor")
 def geometric_(self: Tensor, p: Any, *, generator: Any = None) -> Tensor:
     """Fill with the number of trials to the first success of probability p."""
-    p = _number("geometric_", "p", 1, p)
+    p = number("geometric_", "p", 1, p)
     check(0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if self.array.dtype == bool:
-        not_implemented_for("geometric", self.array)
+        raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
     return _fill("geometric_", self, "geometric", generator, p)
 
 
@@ -467,45 +462,3 @@ def invalid(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> NoReturn
     raise TypeError(
         f"{name}() received an invalid combination of arguments - got ({', '.join(got)})"
     )
-
-
-# ------------------------------------------------------------------ out of place
-@public("torch")
-def normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
-    *,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Normal values, of numbers mean and std and a size, or of tensors mean and std.
-
-    >>> import minitorch as torch
-    >>> torch.normal(torch.tensor([1.0, 2.0]), 0.0)
-    tensor([1., 2.])
-    """
-    stream_of("normal", generator)
-    tensors = isinstance(mean, Tensor) or isinstance(std, Tensor)
-    if tensors is (size is not None) or isinstance(size, int):
-        invalid("normal", (mean, std) if size is None else (mean, std, size), {})
-    if not tensors:
-        from .factories import filled
-
-        mean, std = _number("normal", "mean", 1, mean), _number("normal", "std", 2, std)
-        check_std(std)
-        options = dtype, device, layout, pin_memory
-        return filled("normal", (size,), options, "normal", (mean, std), generator, out, requires_grad)
-    if not isinstance(std, Tensor):
-        std = _number("normal", "std", 2, std)
-        check_std(std)
-        return _out(out, FUNCTIONS["normal_mean"](mean, std, generator))
-    if not isinstance(mean, Tensor):
-        mean = _number("normal", "mean", 1, mean)
-        return _out(out, FUNCTIONS["normal_std"](std, mean, generator))
-    return _out(out, FUNCTIONS["normal_both"](mean, std, generator))

@@ -11,15 +11,15 @@ from .grad_mode import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
-
 )
 from . import function
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .node import Node
 
 __all__ = [
-    "Function", "Node", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
-    "function", "no_grad", "set_grad_enabled",
+    "Function", "GradcheckError", "Node", "backward", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck",
+    "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
 ]  # fmt: skip
 
 
@@ -152,13 +152,3 @@ def grad(
             g = wrap(g)
         found.append(zeros_like(t) if g is None and materialize_grads else g)
     return tuple(found)
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
-        from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-
-        return {"gradcheck": gradcheck, "gradgradcheck": gradgradcheck, "GradcheckError": GradcheckError}[name]
-    raise AttributeError(f"module 'torch.autograd' has no attribute {name!r}")
-
-

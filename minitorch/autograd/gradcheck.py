@@ -95,7 +95,7 @@ def gradgradcheck(
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
-    >>> torch.autograd.gradgradcheck(lambda x: x**3, x)
+    >>> torch.autograd.gradgradcheck(lambda x: x.exp(), x)
     True
     """
     from . import grad

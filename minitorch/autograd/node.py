@@ -4,11 +4,14 @@ An edge of the graph is always just a node: the one a gradient goes to next. An 
 `OutputEdge` per output, which files its gradient with the op's node.
 """
 
+from collections import OrderedDict  # unlike dict, it can be referred to weakly, as handles do
 from collections.abc import Callable
 from heapq import heappush
 from itertools import count
 from typing import Any, ClassVar
 from weakref import ref
+
+from .grad_mode import state
 
 # falls, so that the heap's smallest entry is the newest node: creation order is a topological order
 next_key = count(-1, -1).__next__
@@ -25,7 +28,7 @@ MODIFIED = (
     "one of the variables needed for gradient computation has been modified by an inplace operation: "
     "[{type} {shape}]{which} is at version {now}; expected version {then} instead. "
     "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-    "torch.autograd.set_detect_anomaly(True)."
+    "torch.autograd.set_detect_anomaly(True, check_nan=False)."
 )
 
 
@@ -61,11 +64,11 @@ class Node:
         """Call fn(grad_inputs, grad_outputs) after the node has run; what it returns replaces grad_inputs."""
         from minitorch.utils.hooks import RemovableHandle
 
-        hooks = self.__dict__.setdefault("post_hooks", {})
+        hooks = self.__dict__.setdefault("post_hooks", OrderedDict())
         handle = RemovableHandle(hooks)
         hooks[handle.id] = fn
         if self.hooks is None:
-            self.hooks = {}
+            self.hooks = OrderedDict()
         return handle
 
     def register_prehook(self, fn: Callable[..., Any]) -> Any:
@@ -96,7 +99,7 @@ def add_hook(node: Node, fn: Callable[..., Any]) -> Any:
     from minitorch.utils.hooks import RemovableHandle
 
     if node.hooks is None:
-        node.hooks = {}
+        node.hooks = OrderedDict()
     handle = RemovableHandle(node.hooks)
     node.hooks[handle.id] = fn
     return handle
@@ -122,19 +125,30 @@ class AccumulateGrad(Node):
 
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
         t = self.tensor()
-        if t is not None:
-            t._accumulate_array(g, self.owned)
-            if self.post_hooks:
-                for hook in tuple(self.post_hooks.values()):
-                    hook(t)
+        if t is None:
+            return
+        t._accumulate_array(g, self.owned)
+        if self.post_hooks:
+            self._run_post_hooks(t)
 
     def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
         t = self.tensor()
-        if t is not None:
-            t._accumulate_tensor(g)
-            if self.post_hooks:
-                for hook in tuple(self.post_hooks.values()):
-                    hook(t)
+        if t is None:
+            return
+        t._accumulate_tensor(g)
+        if self.post_hooks:
+            self._run_post_hooks(t)
+
+    def _run_post_hooks(self, t: Any) -> None:
+        before = state.grad
+        state.grad = False
+        state.refresh()
+        try:
+            for hook in tuple(self.post_hooks.values()):
+                hook(t)
+        finally:
+            state.grad = before
+            state.refresh()
 
 
 class OutputEdge(Node):

@@ -1,8 +1,61 @@
 """Same as torch.nn: layers, losses, containers, and what they are made of."""
 
 from minitorch.nn import functional, init, modules, parameter
-from minitorch.nn.modules import *  # noqa: F403  (the list of names is modules.__all__)
-from minitorch.nn.modules import __all__ as _module_names
+from minitorch.nn.modules import (
+    Bilinear,
+    Conv2d,
+    CrossEntropyLoss,
+    Flatten,
+    Identity,
+    L1Loss,
+    Linear,
+    LogSoftmax,
+    MaxPool2d,
+    Module,
+    ModuleDict,
+    ModuleList,
+    MSELoss,
+    NLLLoss,
+    ParameterDict,
+    ParameterList,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    Softmax2d,
+    Tanh,
+    Unflatten,
+)
 from minitorch.nn.parameter import Buffer, Parameter
 
-__all__ = ["Buffer", "Parameter", "functional", "init", "modules", "parameter", *_module_names]
+__all__ = [
+    "Bilinear",
+    "Buffer",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Flatten",
+    "Identity",
+    "L1Loss",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Softmax2d",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+    "modules",
+    "parameter",
+]

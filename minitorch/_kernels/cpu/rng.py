@@ -440,8 +440,8 @@ def multinomial(
         total[:, -1] = 1.0
         picks = [np.searchsorted(row, _unit53(stream, num_samples)) for row in total]
         return np.reshape(picks, (*probs.shape[:-1], num_samples)).astype(np.int64)
-    score = np.empty_like(probs, order="C")
-    exponential(stream, score)
+    score = np.empty_like(probs)
+    exponential(stream, score.T if score.flags.f_contiguous else score)  # in the order of memory
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(probs, score, out=score)
     if num_samples == 1:

@@ -1,0 +1,30 @@
+"""The CPU as a backend (see `_kernels/backend.py`). Generated functions call its kernels directly, not through here."""
+
+from typing import Any
+
+import numpy as np
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array."""
+    return np.empty(shape, dtype)
+
+
+def from_host(array: np.ndarray) -> np.ndarray:
+    """The array itself: it is on the CPU already."""
+    return array
+
+
+def write(dest: np.ndarray, source: np.ndarray) -> None:
+    """Copy into dest."""
+    np.copyto(dest, source, casting="unsafe")
+
+
+def run(op: Any, inferred: Any, arrays: list[Any], others: list[Any]) -> Any:
+    """The op's CPU kernel."""
+    if op.kind != "pointwise":
+        return op.forward(*arrays, *others)
+    shape, dtype = inferred
+    with np.errstate(all="ignore"):
+        result = op.formula.function(*arrays, **dict(zip(op.others, others, strict=True)))
+    return np.broadcast_to(np.asarray(result, dtype), shape).copy()

@@ -1,0 +1,377 @@
+"""Functions that make tensors of random numbers: rand, randn, randint, randperm, normal, multinomial."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._creation import _options, _out, _shape, made
+from minitorch._device import backend
+from minitorch._dtype import FLOATS
+from minitorch._generator import default_generator
+from minitorch._tensor import Tensor
+
+from .check import C_NAMES, c_name, check, integer
+from .composite import public
+from .inplace import into
+from .operands import FUNCTIONS
+from .sampling import (
+    check_std,
+    draw,
+    float_required,
+    integer_bounds,
+    invalid,
+    number,
+    stream_of,
+)
+
+
+def filled(
+    name: str,
+    size: Any,
+    options: tuple[Any, ...],
+    kernel: str,
+    values: tuple[Any, ...],
+    generator: Any,
+    out: Any,
+    requires_grad: bool,
+) -> Tensor:
+    """A new tensor, or `out`, filled by a sampler; `options` are dtype, device, layout, pin_memory."""
+    stream_of(name, generator)
+    numpy_type, where = _options(*options)
+    shape = _shape(size, name)
+    if out is not None:
+        numpy_type = _dtype_of_out(out, options[0])
+    _check_values(kernel, numpy_type, values)
+    if where.type != "cpu":
+        return made(backend(where).empty(shape, numpy_type), requires_grad)
+    if out is None:
+        return made(draw(kernel, np.empty(shape, numpy_type), generator, values), requires_grad)
+    # torch fills `out` itself, so in the order of its memory
+    like = out.array if out.array.shape == shape else np.empty(shape, numpy_type)
+    result = made(draw(kernel, np.empty_like(like), generator, values))
+    return into(out, SimpleNamespace(name=f"aten::{name}"), result)
+
+
+def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
+    have = out.array.dtype
+    check(
+        dtype is None or dtype.numpy == have,
+        f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out parameter "
+        f"({C_NAMES[have.name]})",
+    )
+    return have
+
+
+def _check_values(kernel: str, dtype: np.dtype, values: tuple[Any, ...]) -> None:
+    array = np.empty(0, dtype)
+    if kernel == "random_uniform":
+        float_required("check_uniform_bounds", array)
+    elif kernel == "normal":
+        float_required("normal_kernel_cpu", array)
+    else:
+        integer_bounds(array, *values)
+
+
+def _sampler(name: str, kernel: str, values: tuple[Any, ...], what: str) -> Callable[..., Tensor]:
+    def sample(
+        *args: Any,
+        size: Any = None,
+        generator: Any = None,
+        out: Any = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+    ) -> Tensor:
+        if not args and size is None:
+            invalid(name, (), {})
+        if size is not None:
+            args = (size,)
+        options = dtype, device, layout, pin_memory
+        return filled(name, args, options, kernel, values, generator, out, requires_grad)
+
+    sample.__name__ = sample.__qualname__ = name
+    sample.__doc__ = f"A tensor of {what}."
+    return sample
+
+
+rand = _sampler("rand", "random_uniform", (0.0, 1.0), "values from [0, 1)")
+randn = _sampler("randn", "normal", (0.0, 1.0), "standard normal values")
+
+
+def randint(
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """randint(high, size), randint(low, high, size): integers from [low, high), low 0 if not given.
+
+    >>> import minitorch as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint(1, 7, (5,))
+    tensor([3, 4, 6, 1, 2])
+    """
+    given = _integers("randint", args, {"low": low, "high": high, "size": size})
+    if out is None and dtype is None:
+        dtype = dtypes.int64
+    options = dtype, device, layout, pin_memory
+    bounds = given["low"], given["high"]
+    return filled("randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad)
+
+
+def _integers(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """randint's arguments by name: the first positional one is `high` if there is one bound only."""
+    given = {k: v for k, v in named.items() if v is not None}
+    missing = [k for k in named if k not in given]
+    if len(args) == len(missing) - 1 and "low" in missing:
+        missing.remove("low")
+    bound = {"low": 0, **given, **dict(zip(missing, args, strict=False))}
+    bad = len(args) != len(missing) or not isinstance(bound.get("size", ()), (tuple, list))
+    for k in ("low", "high"):
+        value = bound.get(k)
+        bad = bad or isinstance(value, (bool, float)) or not hasattr(value, "__index__")
+    if bad:
+        invalid(name, args, given)
+    return {**bound, "low": bound["low"].__index__(), "high": bound["high"].__index__()}
+
+
+def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]) -> Tensor:
+    """A random tensor of input's shape, with its dimensions in input's order in memory."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    stream_of(name, options["generator"])
+    dtype, device = options["dtype"] or input.dtype, options["device"] or input.device
+    numpy_type, where = _options(dtype, device, options["layout"], options["pin_memory"])
+    _check_values(kernel, numpy_type, values)
+    if where.type != "cpu" or input.array.__class__ is not np.ndarray:
+        empty = np.empty if where.type == "cpu" else backend(where).empty
+        array = empty(input.array.shape, numpy_type)
+    else:
+        array = np.empty_like(input.array, numpy_type)
+    if where.type == "cpu":
+        draw(kernel, array, options["generator"], values)
+    return made(array, options["requires_grad"])
+
+
+def _like_sampler(name: str, kernel: str, like: str) -> Callable[..., Tensor]:
+    def sample(
+        input: Tensor,
+        *,
+        generator: Any = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        options = dict(
+            generator=generator, dtype=dtype, layout=layout, device=device,
+            requires_grad=requires_grad, pin_memory=pin_memory,
+        )  # fmt: skip
+        return _like(name, kernel, (0.0, 1.0), input, options)
+
+    sample.__name__ = sample.__qualname__ = name
+    sample.__doc__ = f"`{like}` of input's shape, dtype and device."
+    return sample
+
+
+rand_like = _like_sampler("rand_like", "random_uniform", "rand")
+randn_like = _like_sampler("randn_like", "normal", "randn")
+
+
+def randint_like(
+    input: Tensor,
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    generator: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """`randint` of input's shape, dtype and device."""
+    plain = tuple([a.item() if isinstance(a, Tensor) else a for a in args])
+    given = _integers("randint_like", plain, {"low": low, "high": high})
+    options = dict(
+        generator=generator, dtype=dtype, layout=layout, device=device,
+        requires_grad=requires_grad, pin_memory=pin_memory,
+    )  # fmt: skip
+    return _like("randint_like", "randint", (given["low"], given["high"]), input, options)
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """The integers below n in random order.
+
+    >>> import minitorch as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randperm(5)
+    tensor([4, 0, 1, 3, 2])
+    """
+    stream_of("randperm", generator)
+    n = integer(n, "n", "randperm")
+    if out is not None:
+        dtype = out.dtype
+    numpy_type, where = _options(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
+    _shape((n,), "randperm")
+    _check_countable(n, numpy_type)
+    if where.type != "cpu":
+        return made(backend(where).empty((n,), numpy_type), requires_grad)
+    from minitorch._kernels.cpu import rng
+
+    source = default_generator if generator is None else generator
+    with source.lock:
+        order = rng.randperm(source.stream, n)
+    return _out(out, made(order.astype(numpy_type), requires_grad))
+
+
+def _check_countable(n: int, dtype: np.dtype) -> None:
+    if dtype == bool:
+        raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
+    if dtype in FLOATS:
+        largest = (1 << np.finfo(dtype).nmant + 1) + 1
+        check(n <= largest, f"n cannot be greater than {largest} for {C_NAMES[dtype.name]} type.")
+        return
+    names = {"int16": "short", "int32": "int"}
+    check(
+        n <= np.iinfo(dtype).max,
+        f"value cannot be converted to type {names.get(dtype.name, dtype.name + '_t')} without overflow",
+    )
+
+
+@public("torch")
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Normal values, of numbers mean and std and a size, or of tensors mean and std.
+
+    >>> import minitorch as torch
+    >>> torch.normal(torch.tensor([1.0, 2.0]), 0.0)
+    tensor([1., 2.])
+    """
+    stream_of("normal", generator)
+    tensors = isinstance(mean, Tensor) or isinstance(std, Tensor)
+    if tensors is (size is not None) or isinstance(size, int):
+        invalid("normal", (mean, std) if size is None else (mean, std, size), {})
+    if not tensors:
+        mean, std = number("normal", "mean", 1, mean), number("normal", "std", 2, std)
+        check_std(std)
+        options = dtype, device, layout, pin_memory
+        return filled("normal", (size,), options, "normal", (mean, std), generator, out, requires_grad)
+    if not isinstance(std, Tensor):
+        std = number("normal", "std", 2, std)
+        check_std(std)
+        return _out(out, FUNCTIONS["normal_mean"](mean, std, generator))
+    if not isinstance(mean, Tensor):
+        mean = number("normal", "mean", 1, mean)
+        return _out(out, FUNCTIONS["normal_std"](std, mean, generator))
+    return _out(out, FUNCTIONS["normal_both"](mean, std, generator))
+
+
+@public("torch Tensor")
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Any = None,
+    out: Any = None,
+) -> Tensor:
+    """Indices drawn from each row of `input`, whose values are weights.
+
+    >>> import minitorch as torch
+    >>> torch.multinomial(torch.tensor([0.0, 1.0, 0.0]), 2, replacement=True)
+    tensor([1, 1])
+    """
+    stream_of("multinomial", generator)
+    num_samples = integer(num_samples, "num_samples", "multinomial")
+    a = input.array
+    check(a.ndim in (1, 2), "prob_dist must be 1 or 2 dim")
+    check(
+        a.dtype in FLOATS,
+        f"multinomial only supports floating-point dtypes for input, got: {c_name(a)}",
+    )
+    check(num_samples > 0, "cannot sample n_sample <= 0 samples")
+    check(
+        replacement or num_samples <= a.shape[-1],
+        "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
+    )
+    if out is not None:
+        check(
+            out.array.dtype == np.int64, f"multinomial expects Long tensor out, got: {c_name(out.array)}"
+        )
+    shape = (*a.shape[:-1], num_samples)
+    if a.__class__ is not np.ndarray:
+        return made(backend(input.device).empty(shape, dtypes.INT64_NUMPY))
+    if not a.size:
+        return _out(out, made(np.empty(shape, np.int64)))
+    _check_weights(a, replacement and num_samples > 1)
+    from minitorch._kernels.cpu import rng
+
+    source = default_generator if generator is None else generator
+    with source.lock:
+        picked = rng.multinomial(source.stream, a, num_samples, replacement)
+    return _out(out, made(picked))
+
+
+def _check_weights(a: np.ndarray, cumulative: bool) -> None:
+    """torch has two ways to draw, and words of their own for each."""
+    invalid_weights = "invalid multinomial distribution"
+    if cumulative:
+        check(bool((a >= 0).all()), f"{invalid_weights} (encountering probability entry < 0)")
+        check(
+            bool(np.isfinite(a).all()),
+            f"{invalid_weights} (encountering probability entry = infinity or NaN)",
+        )
+    else:
+        check(
+            bool(((a >= 0) & (a < np.inf)).all()),
+            "probability tensor contains either `inf`, `nan` or element < 0",
+        )
+    check(bool((a.sum(-1) > 0).all()), f"{invalid_weights} (sum of probabilities <= 0)")
+
+
+@public("torch")
+def poisson(input: Tensor, generator: Any = None) -> Tensor:
+    """Not supported yet: raises NotImplementedError."""
+    raise NotImplementedError("poisson() is not supported by minitorch")
+
+
+FACTORIES = {f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)}
