@@ -19,6 +19,8 @@ def made(array: Any, requires_grad: bool = False) -> Tensor:
     """The tensor that a factory returns."""
     t = wrap(array)
     if requires_grad:
+        if array.dtype not in dtypes.FLOATS:
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         t.requires_grad = True
     if state.mode is INFERENCE:
         INFERENCE.mark(t)

@@ -255,6 +255,8 @@ class Tensor:
         >>> torch.ones(2).requires_grad_()
         tensor([1., 1.], requires_grad=True)
         """
+        if requires_grad and self.array.dtype not in dtypes.FLOATS:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -283,7 +285,8 @@ class Tensor:
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
                 "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
                 "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf "
-                "Tensor by mistake, make sure you access the leaf Tensor instead.",
+                "Tensor by mistake, make sure you access the leaf Tensor instead. See "
+                "github.com/pytorch/pytorch/pull/30531 for more information.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -301,9 +304,9 @@ class Tensor:
             mine, theirs = self.array, value.array
             if mine.dtype != theirs.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{_c_name(value)}' to a tensor with dtype "
-                    f"'{_c_name(self)}'. The gradient must match the tensor's dtype (or the tensor's grad_dtype, "
-                    "if set). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
+                    f"attempting to assign a gradient with dtype '{_c_name(value).lower()}' to a tensor with grad_dtype "
+                    f"'{_c_name(self)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
+                    "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
                     "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
                     "gradient may break downstream systems that assume they match."
                 )
@@ -643,7 +646,7 @@ def _c_name(t: Tensor) -> str:
     """A dtype as torch's C++ messages name it."""
     from ._ops.check import C_NAMES
 
-    return C_NAMES[t.dtype.name].lower()
+    return C_NAMES[t.dtype.name]
 
 
 def current_edge(t: Tensor) -> Any:

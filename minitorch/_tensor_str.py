@@ -142,7 +142,7 @@ def _autograd_note(t: Tensor) -> list[str]:
         # to whoever differentiates it, not to whoever prints it.
         return ["grad_fn=<Invalid>"]
     if grad_fn is not None:
-        return [f"grad_fn=<{grad_fn.name()}>"]
+        return [f"grad_fn=<{type(grad_fn).__name__}>"]
     return ["requires_grad=True"] if t.requires_grad else []
 
 

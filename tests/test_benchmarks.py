@@ -1,7 +1,6 @@
 """The benchmarks run, compare like with like, and their report hides nothing."""
 
 import functools
-import importlib
 import json
 import math
 import subprocess
@@ -11,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import minitorch
 from benchmarks import child, compare, report, run, speed
 from benchmarks.cases import BY_NAME, CASES
 from benchmarks.processes import Plan, environment, python
@@ -34,14 +34,6 @@ ROWS = [
     Row("losses", "softmax 64x10", "s", None, 2e-6, note="TypeError: no dim"),
     Row("memory", "growth", "MiB", 0.25, 0.0, 1.5, "ours"),
 ]
-
-
-@pytest.fixture
-def minitorch():
-    candidate = importlib.import_module("minitorch")
-    if not hasattr(candidate, "nn"):
-        pytest.skip("minitorch has no nn yet")
-    return candidate
 
 
 @pytest.fixture
@@ -72,7 +64,7 @@ def test_case_runs_in_torch(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_minitorch_computes_what_torch_computes(minitorch, case):
+def test_minitorch_computes_what_torch_computes(case):
     expected = first_value(torch, case)
     assert first_value(minitorch, case) == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
@@ -164,7 +156,7 @@ def test_harness_reports_why_a_case_fails(tmp_path):
     assert all(row.holds is False and "manual_seed" in row.note for row in rows)
 
 
-def test_harness_measures_minitorch(minitorch, tmp_path):
+def test_harness_measures_minitorch(tmp_path):
     rows = run_quickly(tmp_path, "--only", "steps")
     assert [row.note for row in rows] == [""] * len(rows)
 
@@ -212,7 +204,8 @@ def test_compiled_kernels_are_counted_without_their_helpers(tmp_path, monkeypatc
 
 def test_growth_of_memory_is_seen():
     leak = (
-        "from benchmarks import child\n"
+        "import minitorch
+from benchmarks import child\n"
         "kept = []\n"
         "fit = child.BY_NAME['linear fit']\n"
         "leak = fit._replace(make=lambda T: lambda: kept.append([0] * 999))\n"

@@ -9,12 +9,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ["linear_fit", "mlp", "mnist_cnn", "cifar_quick", "simple_cnn"]
 
-# PyTorch is slow at convolving float64, where five steps already show what twenty would.
-STEPS = {"float32": 20, "float64": 5}
+STEPS = 20
 
-# Largest difference allowed in a loss (relative to the loss) and in a gradient (relative to its
-# largest entry). float32 sums of thousands of terms differ by their order; twenty steps add up.
-TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+# Largest difference allowed in a loss, relative to the loss: float32 sums of thousands of terms differ by their order,
+# and twenty steps add up.
+LOSS_TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+
+# Largest difference allowed in a gradient, relative to its largest entry. In float32 two elements of a pooling window
+# (or one beside relu's kink) may tie within rounding: the gradient then takes another way, a jump of up to 0.7 % seen at
+# single steps in the CNNs. float64, where no such tie occurs in these runs, shows that nothing else differs.
+GRADIENT_TOLERANCE = {"float32": 2e-2, "float64": 1e-10}
 
 
 def load(folder, name):
@@ -91,13 +95,13 @@ def test_first_parameters_are_torchs(name):
 def test_every_step_gives_torchs_loss_and_gradients(name, dtype):
     ours, theirs = Run("examples", name, dtype), Run("reference", name, dtype)
     losses = []
-    for step in range(STEPS[dtype]):
+    for step in range(STEPS):
         loss, expected_loss = ours.step(), theirs.step()
-        assert loss == pytest.approx(expected_loss, rel=TOLERANCE[dtype]), f"loss of step {step}"
+        assert loss == pytest.approx(expected_loss, rel=LOSS_TOLERANCE[dtype]), f"loss of step {step}"
         losses.append(loss)
         expected = theirs.gradients()
         for key, gradient in ours.gradients().items():
             assert gradient.dtype == np.dtype(dtype)
             difference = largest_difference(gradient, expected[key])
-            assert difference <= TOLERANCE[dtype], f"gradient of {key} at step {step}"
+            assert difference <= GRADIENT_TOLERANCE[dtype], f"gradient of {key} at step {step}"
     assert losses[-1] < losses[0]

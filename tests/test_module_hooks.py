@@ -249,6 +249,17 @@ def test_full_backward_hooks_see_both_sides():
     same(scenario)
 
 
+def test_backward_hooks_see_zeros_for_inputs_and_none_for_outputs_without_gradient():
+    def scenario(lib):
+        net, log = two_way_net(lib), Log()
+        net.register_full_backward_hook(log.hook("seen"))
+        x = lib.ones(2, requires_grad=True)
+        net(x, lib.tensor([1, 2]))[1].sum().backward()
+        return log
+
+    same(scenario)
+
+
 def test_backward_hooks_change_the_gradients():
     def scenario(lib):
         net, log = two_way_net(lib), Log()

@@ -16,8 +16,9 @@ from minitorch.autograd.node import next_key
 
 from .check import broadcast_error
 from .generate import SCOPE, node_class
-from .operands import NUMBERS, constant_like, promote, same_device, to_float
-from .nodes import geometry
+from .inplace import check_inplace, rebase
+from .operands import NUMBERS, constant_like, promote, refuse_cast, same_device, to_float
+from .nodes import aliased, geometry
 from .op import Op
 
 ndarray = np.ndarray
@@ -48,9 +49,23 @@ def apply(op: Op, *args: Any) -> Any:
 
 
 def apply_inplace(op: Op, *args: Any) -> Tensor:
-    """The in-place twin in general form: the op, then a recorded copy of its result into the first tensor."""
+    """The in-place twin in general form: the op's result goes to the first tensor's memory, its node to that tensor."""
     x = args[0]
-    return SCOPE["functions"]["copy_"](x, apply(op, *args))
+    edge = _edge(x)
+    if state.mode is None and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+        check_inplace(x)
+        before = aliased(x.array.copy(), [0], edge)  # what is kept for gradients is about to be overwritten
+        args = tuple([before if a is x else a for a in args])
+    out = apply(op, *args)
+    if out.array.shape != x.array.shape:
+        raise broadcast_error([x.array.shape, out.array.shape])
+    refuse_cast(op, out.array.dtype, x.array.dtype)
+    backend(x.device).write(x.array, out.array)
+    x.version[0] += 1
+    x.version[1:] = (f"{op.name}_",)
+    if out.edge is not None:
+        rebase(x, out.edge, edge)
+    return x
 
 
 def _edge(t: Tensor) -> Any:
@@ -85,7 +100,8 @@ def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any
         assert op.forward is not None
         o = op.forward(*[full[p] for p in op.params])
     else:
-        inferred = op.infer(*[full[p] for p in op.params])
+        named = {p: full[p] for p in op.keyword_only}
+        inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
         o = backend(device).run(op, inferred, [arrays[t] for t in op.tensors], others)
     return o if op.outputs else (o,)
 

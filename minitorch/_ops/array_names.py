@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._creation import zeros_like
 from minitorch._kernels import scalar
 from minitorch._tensor import Tensor
 
@@ -35,6 +36,11 @@ def _array_where(c: Any, x: Any, y: Any) -> Any:
     return np.where(c, x, y)
 
 
+def _tensor_where(c: Any, x: Any, y: Any) -> Any:
+    """`where` on Tensors; a condition on numbers alone (`exponent == 0.0`) is a bool."""
+    return FUNCTIONS["where"](c, x, y) if isinstance(c, Tensor) else x if c else y
+
+
 def fill() -> None:
     """Complete both tables; called once all ops are recorded."""
     either = {
@@ -43,7 +49,7 @@ def fill() -> None:
     arrays: dict[str, Any] = {
         **{name: getattr(scalar, name) for name in vars(scalar) if not name.startswith("_")},
         "reshape": lambda a, shape: a.reshape(shape), "permute_dims": np.transpose,
-        "keep_dims": reductions.keep_dims_array, "mul": np.multiply, "flip": OPS["flip_dims"].forward,
+        "keep_dims": reductions.keep_dims_array, "mul": np.multiply, "zeros_like": np.zeros_like, "flip": OPS["flip_dims"].forward,
         "sum": OPS["sum"].forward,
     }  # fmt: skip
     for name, value in {**either, **arrays}.items():
@@ -53,10 +59,11 @@ def fill() -> None:
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)
     TENSOR_NAMES.update(
+        where=_tensor_where,
         arcsin=OPS["asin"].function, arccos=OPS["acos"].function, arctan=OPS["atan"].function,
         arctan2=OPS["atan2"].function, absolute=OPS["abs"].function, keep_dims=_tensor_keep_dims,
         reshape=lambda t, shape: composite.reshape(t, *shape), clone=OPS["clone"].function,
-        sum_to_size=OPS["sum_to_size"].function, sum=OPS["sum"].function, flip=OPS["flip_dims"].function,
+        sum_to_size=OPS["sum_to_size"].function, zeros_like=zeros_like, sum=OPS["sum"].function, flip=OPS["flip_dims"].function,
     )  # fmt: skip
 
 

@@ -183,6 +183,12 @@ def square(input: Tensor, *, out: Any = None) -> Tensor:
     return pow(input, 2, out=out)
 
 
+@public("Tensor")
+def square_(self: Tensor) -> Tensor:
+    """square, in place."""
+    return pow_(self, 2)
+
+
 @public("torch Tensor")
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Any = None) -> Tensor:
     """Values below min become min, above max become max."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._storage import address
 from minitorch._tensor import Tensor
 
 from .check import check, wrap_dim
@@ -86,7 +87,7 @@ def copy_from(input, src):
 
 @copy_from.grad("input")
 def copy_grad_input(g):
-    return g * 0.0
+    return zeros_like(g)  # noqa: F821
 
 
 @copy_from.grad("src")
@@ -141,7 +142,7 @@ def fill_array(input, value):
 
 @fill_with.grad("input")
 def fill_grad(g):
-    return g * 0.0
+    return zeros_like(g)  # noqa: F821
 
 
 @structured(name="zeroed", title="Zero", tensors="input", inplace=True)
@@ -157,7 +158,7 @@ def zero_array(input):
 
 @zeroed.grad("input")
 def zero_grad_input(g):
-    return g * 0.0
+    return zeros_like(g)  # noqa: F821
 
 
 def check_not_overlapping(t: Tensor) -> None:
@@ -165,10 +166,38 @@ def check_not_overlapping(t: Tensor) -> None:
     a = t.array
     for n, s in zip(a.shape, a.strides, strict=True):
         check(
-            s or n < 2,
+            s or n < 2 or not a.size,
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation.",
         )
+
+
+def check_overlap(t: Tensor, *operands: Tensor) -> None:
+    """Refuse an in-place op on memory that overlaps with itself, or in part with an operand's."""
+    check_not_overlapping(t)
+    a = t.array
+    if a.__class__ is not ndarray:
+        return
+    for other in operands:
+        b = other.array
+        if other is t or other.version is not t.version or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape):
+            continue
+        check(
+            not (_is_dense(a) and _is_dense(b) and np.may_share_memory(a, b)),
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation.",
+        )
+
+
+def _is_dense(a: np.ndarray) -> bool:
+    """Whether the elements fill their stretch of memory. torch looks for overlaps only where that is so."""
+    steps = sorted((s, n) for n, s in zip(a.shape, a.strides, strict=True) if n != 1)
+    size = a.itemsize
+    for step, n in steps:
+        if step != size:
+            return False
+        size *= n
+    return True
 
 
 # ---------------------------------------------------------------------- joining

@@ -310,7 +310,7 @@ def index_select_cpu(input, dim, index):
     dim, n = wrap_dim(dim, input.ndim), input.shape[dim] if input.shape else 1
     bad = first_outside(index, 0, n)
     if bad is not None:
-        if dim:
+        if dim and input.ndim == 2:
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
         raise IndexError("index out of range in self")
     if not input.shape:
@@ -631,6 +631,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at positions in the flat input."""
     i, n = index.array, input.array.size
     check(i.dtype == np.int64, f"take(): Expected a long tensor for index, but got {c_name(i)}")
+    check(n or not i.size, "take(): tried to take from an empty tensor", IndexError)
     bad = first_outside(i, -n, n) if index.is_cpu else None
     if bad is not None:
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")

@@ -295,7 +295,8 @@ class FunctionText:
             first, last = self.record()
             yield f"if mode is None and ({tracked}):"
             yield from _indent([*first, *last, "t.edge = n"])
-            yield "else: t.edge = None"
+            unrecorded = f"None if mode is None or {x}_edge is None else DeadEnd()" if op.kind == "view" else "None"
+            yield f"else: t.edge = {unrecorded}"
         else:
             yield "t.edge = None"
         yield from self._result()
@@ -314,7 +315,12 @@ class FunctionText:
 
     def _inplace_body(self, tracked: str) -> Iterator[str]:
         op, x = self.op, self.first
+        if op.kind == "pointwise":
+            others = "".join(f" or {y}.version is {x}.version" for y in op.tensors[1:])
+            yield f"if {x}.base is not None{others}: check_overlap({', '.join(op.tensors)})"
         if not op.edges:
+            yield f"if mode is None and ({x}.edge is not None or {x}.base is not None and {x}.base.edge is not None):"
+            yield f"    return functions['copy_']({x}, {op.name}_op.function({', '.join(op.params)}))"
             yield from self.compute()
             yield from (*self._written(), f"return {x}")
             return
@@ -331,10 +337,9 @@ class FunctionText:
         yield f"    rebase({x}, n, {x + '_edge' if x in op.edges else 'None'})"
         yield f"return {x}"
 
-
     def _written(self) -> Iterator[str]:
         """Count the write, and leave the writer's name for the error of whoever saved the old value."""
-        SCOPE[f"{self.op.name}_wrote"] = (self.op.name + "_",)
+        SCOPE[f"{self.op.name}_wrote"] = (self.op.public_name + "_",)
         yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.name}_wrote"
 
 

@@ -156,10 +156,12 @@ def index_put_array(input, values, at, accumulate):
             f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape "
             f"{list(result)}"
         ) from None
-    at.plan(input.shape).positions()
+    if 0 in result:
+        return input
+    at.plan(input.shape).positions()  # checks every position before the first write
     if accumulate:
         add_at(input, at, values)
-    elif 0 not in result:
+    else:
         input[at.fancy()] = values
     return input
 
@@ -292,7 +294,7 @@ class Parsed:
         check(self.shape, "slice() cannot be applied to a 0-dim tensor.", IndexError)
         n = self.shape[self.dim]
         start, stop, step = slice_bounds(s, n)
-        if not self.single and (start, stop, step) == (0, n, 1):
+        if not self.single and step == 1 and s.start in (None, 0) and (s.stop is None or s.stop.__index__() >= n):
             self._whole()
             return
         self._step("slice", slice(start, stop, step))
@@ -500,7 +502,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array
-    if 0 in a.strides and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True)):
+    if a.size and 0 in a.strides and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True)):
         warnings.warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
             f"This also applies to advanced indexing e.g. {example}",

@@ -6,6 +6,7 @@ its geometry (`renewed_edge`).
 """
 
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from minitorch.autograd.engine import deliver, heappush
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import Node, next_key
 
-from .nodes import plain_name
+from .nodes import aliased, plain_name
 from .op import OPS
 
 ndarray = np.ndarray
@@ -58,11 +59,22 @@ def rebase(x: Tensor, node: Any, x_edge: Any) -> None:
     base = x.base
     if base is None:
         x.edge = node
+        keep_retaining(x)
         return
     first = f"{node.op.tensors[0]}_edge" if hasattr(node, "op") else node.edges[0]
-    base.edge = CopySlices(base, x, node, first)
+    base.edge = slices = CopySlices(base, x, node, first)
+    node.__dict__["within"] = ref(slices)
     x.edge = as_strided_edge(x, base)
     x.view_version = x.version[0]
+    keep_retaining(x)
+    keep_retaining(base)
+
+
+def keep_retaining(x: Tensor) -> None:
+    """Let `retain_grad` follow the tensor to its new edge."""
+    if x.retains_grad:
+        x.__dict__.pop("_retains").remove()
+        x.retain_grad()
 
 
 def as_strided_edge(x: Tensor, base: Tensor) -> Any:
@@ -85,7 +97,12 @@ def renewed_edge(x: Tensor) -> Any:
                 "output of a function that returns multiple views. Such functions do not allow the output views to be "
                 "modified inplace. You should replace the inplace operation by an out-of-place one."
             )
-        return x.edge
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace with "
+            "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+            "your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the "
+            "inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+        )
     if base.edge is None:
         if x.edge is not None and not x.edge.is_leaf:  # a leaf of its own stays one: its base needs no gradient
             x.edge = None
@@ -114,7 +131,7 @@ class CopySlices(Node):
     """The base's node after a write to one of its views: the writer's gradient for the view's part, the rest as it is."""
 
     __slots__ = ("base_edge", "catcher", "geometry", "view", "writer")
-    edges = ("base_edge", "catcher")
+    edges = ("base_edge",)
 
     def __init__(self, base: Tensor, view: Tensor, writer: Any, first_edge: str):
         self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
@@ -150,6 +167,15 @@ class CopySlices(Node):
         if self.base_edge is not None:
             deliver(self.base_edge, result, True, heap)
 
+    def successors(self) -> list[Any]:
+        return [self.base_edge, self.writer]
+
+    def written_edge(self, array: Any) -> Any:
+        """The edge of the view as it was after the write; `array` is the view's."""
+        shape, strides = self.geometry
+        base = aliased(restrided(array, shape, strides, -self.view[2]), [0], self)
+        return as_strided_edge(wrap(array), base)
+
     def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
         self._run_tensors(g, heap, keep, False)
 
@@ -157,7 +183,7 @@ class CopySlices(Node):
         shape, strides, offset = self.view
         size = g.array.dtype.itemsize
         place = shape, tuple(s // size for s in strides), offset // size
-        dense = OPS["clone"].function(g)
+        dense = _laid_out(g, self.geometry[1])
         part = OPS["as_strided"].function(dense, *place)
         self._through_writer(part.array if as_arrays else part, heap, keep, not as_arrays)
         caught, self.catcher.grad = self.catcher.grad, None
@@ -175,6 +201,14 @@ class CopySlices(Node):
         for entry in scratch:
             if entry[1] is not self.catcher:
                 heappush(heap, entry)
+
+
+def _laid_out(g: Tensor, strides: tuple[int, ...]) -> Tensor:
+    """A copy of g with its dimensions in memory in the order that these strides have."""
+    order = sorted(range(len(strides)), key=lambda i: -strides[i])
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    permute = OPS["permute_dims"].function
+    return permute(OPS["dense"].function(permute(g, tuple(order))), back)
 
 
 def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -8,7 +8,7 @@ from minitorch._device import backend
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, state
-from minitorch.autograd.node import MultiNode, Node, OutputEdge, next_key
+from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
 
 from .check import check, integer, wrap_dim
 from .composite import public
@@ -205,7 +205,7 @@ def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args
         t.array, t.version, t.base, t._grad = a[index], version, base, None
         t.view_version, t.created = view_version, created
         if node is None:
-            t.edge = None
+            t.edge = None if edge is None else DeadEnd()
         else:  # OutputEdge(node, i), without its call
             t.edge = e = new(OutputEdge)
             e.key, e.grad, e.hooks, e.parent, e.index = next_key(), None, None, node, i

@@ -11,7 +11,7 @@ from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import accumulate
 from minitorch.autograd.grad_mode import NO_GRAD, state
-from minitorch.autograd.node import next_key
+from minitorch.autograd.node import DeadEnd, next_key
 
 from .generate import SMALL
 
@@ -29,13 +29,13 @@ def silently(function: Any, *args: Any) -> Any:
 
 def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
-    from . import apply, check, composite, inplace, nodes, operands, reductions
+    from . import apply, check, composite, copies, inplace, nodes, operands, reductions
 
     scope = {
         "BOOL_NUMPY": BOOL_NUMPY, "CONSTANTS": operands.CONSTANTS, "FLOATS": FLOATS, "FREED_VALUE": nodes.FREED_VALUE,
         "Loops": loops.Loops, "NO_GRAD": NO_GRAD, "NUMBERS": operands.NUMBERS, "OpNode": nodes.OpNode, "SMALL": SMALL,
         "Tensor": Tensor, "accumulate": accumulate, "apply": apply.apply, "apply_inplace": apply.apply_inplace,
-        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inplace": inplace.check_inplace,
+        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inplace": inplace.check_inplace, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
         "current_edge": current_edge, "empty": np.empty, "functions": operands.FUNCTIONS, "geometry": nodes.geometry, "heappush": heappush,
         "inplace_number": operands.inplace_number, "inplace_operands": operands.inplace_operands, "into": inplace.into,
         "ndarray": np.ndarray, "new": new, "next_key": next_key,

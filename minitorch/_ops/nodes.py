@@ -58,7 +58,9 @@ class OpNode(Node):
         if k == "out":
             if self.out_cell[0] != self.out_version:
                 stale(self, k)
-            return aliased(value, self.out_cell, self)
+            within = self.__dict__.get("within")
+            edge = self if within is None else within().written_edge(value)
+            return aliased(value, self.out_cell, edge)
         if value.version[0] != getattr(self, f"{k}_version"):
             stale(self, k)
         edge = getattr(self, f"{k}_edge", None)
@@ -109,7 +111,9 @@ def stale(node: Any, k: str) -> None:
     )  # fmt: skip
     made_by = node if k == "out" else getattr(node, f"{k}_edge", value.edge)
     which = ""
-    if made_by is not None and not made_by.is_leaf:
+    if k != "out" and value.base is not None and value.edge is not None:
+        which = ", which is output 0 of AsStrided,"  # as which a view's edge is renewed after the write
+    elif made_by is not None and not made_by.is_leaf:
         number = made_by.index if made_by.__class__ is OutputEdge else 0
         which = f", which is output {number} of {plain_name(made_by)},"
     writer = cell[1] if len(cell) > 1 else "an in-place write"

@@ -90,7 +90,9 @@ class Op:
         self.infer = function  # for a structured op: arrays -> (shape, NumPy dtype), with all checks
         self.forward: Callable[..., Any] | None = function if kind == "view" else None
         self.on = on.split()
-        self.title = options.pop("title", None) or "".join(w.title() for w in self.name.split("_"))
+        title = options.pop("title", None)
+        self.title = title or "".join(w.title() for w in self.name.split("_"))
+        self.public_name = title.lower() if title else self.name  # `copy` of copy_from, `pow` of pow_2
         self.result = options.pop("result", "promote")
         self.inplace = options.pop("inplace", False)
         self.operator = options.pop("operator", "").split()

@@ -44,6 +44,8 @@ def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
         return x, constant_like(x, number)
     dtype = NUMBER_DTYPE[number.__class__, a.dtype]
     check_number(number, dtype)
+    if op.result == "float" and dtype not in FLOATS:
+        dtype = dtypes.get_default_dtype().numpy  # at once: as uint8, -1 would become 255
     return (x if dtype is a.dtype else cast(x, dtype)), constant(number, dtype)
 
 
@@ -63,6 +65,8 @@ def constant_like(x: Tensor, number: Any) -> Tensor:
 
 def cast(t: Tensor, dtype: np.dtype) -> Tensor:
     """The tensor in another dtype, recorded."""
+    if dtype not in FLOATS and t.requires_grad:
+        t = t.detach()  # integers have no gradient
     return OPS["to_copy"].function(t, dtype)
 
 

@@ -1,7 +1,6 @@
 """Functions that make tensors of random numbers: rand, randn, randint, randperm, normal, multinomial."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from minitorch._dtype import FLOATS
 from minitorch._generator import default_generator
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, c_name, check, integer
+from .check import C_NAMES, c_name, check
 from .composite import public
-from .inplace import into
 from .operands import FUNCTIONS
 from .sampling import (
     check_std,
@@ -24,6 +22,7 @@ from .sampling import (
     integer_bounds,
     invalid,
     number,
+    resized,
     stream_of,
 )
 
@@ -49,10 +48,8 @@ def filled(
         return made(backend(where).empty(shape, numpy_type), requires_grad)
     if out is None:
         return made(draw(kernel, np.empty(shape, numpy_type), generator, values), requires_grad)
-    # torch fills `out` itself, so in the order of its memory
-    like = out.array if out.array.shape == shape else np.empty(shape, numpy_type)
-    result = made(draw(kernel, np.empty_like(like), generator, values))
-    return into(out, SimpleNamespace(name=f"aten::{name}"), result)
+    draw(kernel, resized(out, name, shape), generator, values)
+    return out
 
 
 def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
@@ -131,7 +128,9 @@ def randint(
     return filled("randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad)
 
 
-def _integers(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+def _integers(
+    name: str, args: tuple[Any, ...], named: dict[str, Any], before: tuple[Any, ...] = ()
+) -> dict[str, Any]:
     """randint's arguments by name: the first positional one is `high` if there is one bound only."""
     given = {k: v for k, v in named.items() if v is not None}
     missing = [k for k in named if k not in given]
@@ -143,7 +142,7 @@ def _integers(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> dict[s
         value = bound.get(k)
         bad = bad or isinstance(value, (bool, float)) or not hasattr(value, "__index__")
     if bad:
-        invalid(name, args, given)
+        invalid(name, before + args, given)
     return {**bound, "low": bound["low"].__index__(), "high": bound["high"].__index__()}
 
 
@@ -161,7 +160,8 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
         empty = np.empty if where.type == "cpu" else backend(where).empty
         array = empty(input.array.shape, numpy_type)
     else:
-        array = np.empty_like(input.array, numpy_type)
+        expanded = 0 in input.array.strides
+        array = np.empty_like(input.array, numpy_type, order="C" if expanded else "K")
     if where.type == "cpu":
         draw(kernel, array, options["generator"], values)
     return made(array, options["requires_grad"])
@@ -209,7 +209,7 @@ def randint_like(
 ) -> Tensor:
     """`randint` of input's shape, dtype and device."""
     plain = tuple([a.item() if isinstance(a, Tensor) else a for a in args])
-    given = _integers("randint_like", plain, {"low": low, "high": high})
+    given = _integers("randint_like", plain, {"low": low, "high": high}, (input,))
     options = dict(
         generator=generator, dtype=dtype, layout=layout, device=device,
         requires_grad=requires_grad, pin_memory=pin_memory,
@@ -236,7 +236,7 @@ def randperm(
     tensor([4, 0, 1, 3, 2])
     """
     stream_of("randperm", generator)
-    n = integer(n, "n", "randperm")
+    n = integer("randperm", "n", 1, n)
     if out is not None:
         dtype = out.dtype
     numpy_type, where = _options(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
@@ -249,20 +249,39 @@ def randperm(
     source = default_generator if generator is None else generator
     with source.lock:
         order = rng.randperm(source.stream, n)
-    return _out(out, made(order.astype(numpy_type), requires_grad))
+    return _given(out, "randperm", order.astype(numpy_type), requires_grad)
+
+
+def _given(out: Any, name: str, array: np.ndarray, requires_grad: bool = False) -> Tensor:
+    if out is None:
+        return made(array, requires_grad)
+    resized(out, name, array.shape)[...] = array
+    return out
+
+
+def integer(name: str, argument: str, position: int, value: Any) -> int:
+    """An integer argument, with its position in the error."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be int, "
+            f"not {type(value).__name__}"
+        )
+    return value.__index__()
 
 
 def _check_countable(n: int, dtype: np.dtype) -> None:
     if dtype == bool:
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
     if dtype in FLOATS:
-        largest = (1 << np.finfo(dtype).nmant + 1) + 1
-        check(n <= largest, f"n cannot be greater than {largest} for {C_NAMES[dtype.name]} type.")
+        digits = np.finfo(dtype).nmant + 1
+        check(
+            n <= (1 << digits) + 1,
+            f"n cannot be greater than 2^{digits}+1 for {C_NAMES[dtype.name]} type.",
+        )
         return
-    names = {"int16": "short", "int32": "int"}
     check(
         n <= np.iinfo(dtype).max,
-        f"value cannot be converted to type {names.get(dtype.name, dtype.name + '_t')} without overflow",
+        f"value cannot be converted to type {dtype.name}_t without overflow",
     )
 
 
@@ -321,7 +340,7 @@ def multinomial(
     tensor([1, 1])
     """
     stream_of("multinomial", generator)
-    num_samples = integer(num_samples, "num_samples", "multinomial")
+    num_samples = integer("multinomial", "num_samples", 2, num_samples)
     a = input.array
     check(a.ndim in (1, 2), "prob_dist must be 1 or 2 dim")
     check(
@@ -341,14 +360,14 @@ def multinomial(
     if a.__class__ is not np.ndarray:
         return made(backend(input.device).empty(shape, dtypes.INT64_NUMPY))
     if not a.size:
-        return _out(out, made(np.empty(shape, np.int64)))
+        return _given(out, "multinomial", np.empty(shape, np.int64))
     _check_weights(a, replacement and num_samples > 1)
     from minitorch._kernels.cpu import rng
 
     source = default_generator if generator is None else generator
     with source.lock:
         picked = rng.multinomial(source.stream, a, num_samples, replacement)
-    return _out(out, made(picked))
+    return _given(out, "multinomial", np.ascontiguousarray(picked))
 
 
 def _check_weights(a: np.ndarray, cumulative: bool) -> None:

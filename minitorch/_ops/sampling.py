@@ -4,10 +4,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minitorch._creation import _out
 from minitorch._dtype import FLOATS
 from minitorch._generator import Generator, default_generator
-from minitorch._tensor import Tensor
+from minitorch._tensor import Tensor, wrap
+from minitorch.autograd.grad_mode import state
 
 from .check import c_name, check
 from .composite import public
@@ -71,13 +71,13 @@ def float_required(kernel: str, array: Any) -> None:
 
 
 # ------------------------------------------------------------------ records
-def _filling(kernel: str, title: str) -> Op:
+def _filling(name: str, kernel: str, title: str) -> Op:
     """The record of an in-place sampler. Nothing of the old values' gradient flows on."""
 
     def infer(input, generator, values):
         return input.shape, input.dtype
 
-    record = structured(name=f"fill_{kernel}", title=title, tensors="input", inplace=True)(infer)
+    record = structured(name=f"fill_{name}", title=title, tensors="input", inplace=True)(infer)
 
     @record.cpu
     def run(input, generator, values):
@@ -90,18 +90,20 @@ def _filling(kernel: str, title: str) -> Op:
     return record
 
 
-for _kernel, _title in {
-    "random_uniform": "Uniform",
-    "normal": "Normal",
-    "exponential": "Exponential",
-    "cauchy": "Cauchy",
-    "log_normal": "LogNormal",
-    "geometric": "Geometric",
-    "randint": "Random",
-    "random_": "RandomBackward2",
-    "bernoulli": "BernoulliBackward2",
-}.items():
-    _filling(_kernel, _title)
+for _record in [
+    ("uniform", "random_uniform", "Uniform"),
+    ("normal", "normal", "Normal"),
+    ("exponential", "exponential", "Exponential"),
+    ("cauchy", "cauchy", "Cauchy"),
+    ("log_normal", "log_normal", "LogNormal"),
+    ("geometric", "geometric", "Geometric"),
+    ("random_between", "randint", "RandomBackward0"),
+    ("random_from", "random_", "RandomBackward0"),
+    ("random_below", "randint", "RandomBackward1"),
+    ("random", "random_", "RandomBackward2"),
+    ("bernoulli", "bernoulli", "BernoulliBackward2"),
+]:
+    _filling(*_record)
 
 
 @structured(name="fill_bernoulli_p", title="BernoulliBackward1", tensors="input p", inplace=True)
@@ -145,7 +147,7 @@ def bernoulli_sample(input, generator):
 def bernoulli_array(input, generator):
     bernoulli_sample.infer(input, generator)
     check_probabilities(input)
-    return draw("bernoulli", np.empty_like(input), generator, (input,))
+    return draw("bernoulli", np.empty(input.shape, input.dtype), generator, (input,))
 
 
 @bernoulli_sample.grad("input")
@@ -179,8 +181,9 @@ def normal_std(std, mean, generator):
 @normal_std.cpu
 def normal_std_array(std, mean, generator):
     shape, dtype = normal_std.infer(std, mean, generator)
+    check_deviations(std)
     sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
-    sample *= _standard_deviations(std)
+    sample *= std
     sample += dtype.type(mean)
     return sample
 
@@ -204,8 +207,9 @@ def normal_both(mean, std, generator):
 @normal_both.cpu
 def normal_both_array(mean, std, generator):
     shape, dtype = normal_both.infer(mean, std, generator)
+    check_deviations(std)
     sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
-    np.multiply(sample, _standard_deviations(std), sample, casting="same_kind")
+    np.multiply(sample, std, sample, casting="same_kind")
     np.add(sample, mean, sample, casting="same_kind")
     return sample
 
@@ -225,16 +229,15 @@ def _normal_shape(array: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], 
     return shape, array.dtype
 
 
-def _standard_deviations(std: np.ndarray) -> np.ndarray:
+def check_deviations(std: np.ndarray) -> None:
     check(bool((std >= 0).all()), "normal expects all elements of std >= 0.0")
-    return std
 
 
 # ------------------------------------------------------------------ in place
-def _fill(name: str, self: Tensor, kernel: str, generator: Any, *values: Any) -> Tensor:
+def _fill(name: str, self: Tensor, record: str, generator: Any, *values: Any) -> Tensor:
     stream_of(name, generator)
     check_not_overlapping(self)
-    return FUNCTIONS[f"fill_{kernel}_"](self, generator, values)
+    return FUNCTIONS[f"fill_{record}_"](self, generator, values)
 
 
 def number(name: str, argument: str, position: int, value: Any) -> float:
@@ -281,7 +284,7 @@ def uniform_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> 
     low = number("uniform_", "from", 1, given.get("from", 0.0))
     high = number("uniform_", "to", 2, given.get("to", 1.0))
     uniform_bounds(self.array, low, high)
-    return _fill("uniform_", self, "random_uniform", generator, low, high)
+    return _fill("uniform_", self, "uniform", generator, low, high)
 
 
 def _bind(
@@ -381,13 +384,28 @@ def bernoulli(
     tensor([0., 1.])
     """
     stream_of("bernoulli", generator)
-    if p is None:
-        result = FUNCTIONS["bernoulli_sample"](input, generator)
-    elif isinstance(p, Tensor):
+    if isinstance(p, Tensor):
         invalid("bernoulli", (input, p), {})
-    else:
-        result = bernoulli_(input.detach().clone(), p, generator=generator)  # type: ignore[attr-defined]
-    return _out(out, result)
+    if out is not None:
+        array = resized(out, "bernoulli", input.array.shape)
+        bernoulli_(wrap(array), input.detach() if p is None else p, generator=generator)
+        return out
+    if p is None:
+        return FUNCTIONS["bernoulli_sample"](input, generator)
+    return bernoulli_(input.detach().clone(), p, generator=generator)  # type: ignore[attr-defined]
+
+
+def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of an `out=` argument, in the shape that is about to be written."""
+    if state.grad and out.requires_grad:
+        raise RuntimeError(
+            f"aten::{name}(): functions with out=... arguments don't support automatic "
+            "differentiation, but one of the arguments requires grad."
+        )
+    if out.array.shape != shape:
+        out.array = np.empty(shape, out.array.dtype)
+    out.version[0] += 1
+    return out.array
 
 
 @public("Tensor")
@@ -397,7 +415,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
     Without bounds they go from 0 to the last integer that the dtype holds exactly.
     """
     if not args and not bounds:
-        return _fill("random_", self, "random_", generator)
+        return _fill("random_", self, "random", generator)
     names = ("to",) if len(args) == 1 and "to" not in bounds and "from" not in bounds else ("from", "to")
     if any(isinstance(v, float) for v in (*args, *bounds.values())):
         invalid("random_", args, bounds)
@@ -408,7 +426,8 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
         return _random_from(self, low, generator)
     high = high.__index__()
     integer_bounds(self.array, low, high)
-    return _fill("random_", self, "randint", generator, low, high)
+    record = "random_between" if "from" in given else "random_below"
+    return _fill("random_", self, record, generator, low, high)
 
 
 def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
@@ -421,7 +440,7 @@ def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
             "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
             f"dtype, but got from={low} > to_inc={last}",
         )
-    return _fill("random_", self, "random_", generator, low)
+    return _fill("random_", self, "random_from", generator, low)
 
 
 def integer_bounds(array: Any, low: int, high: int) -> None:

@@ -337,7 +337,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 
 @as_strided_scatter.cpu
 def as_strided_scatter_cpu(input, src, size, stride, storage_offset=None):
-    dest = np.ascontiguousarray(input).copy()
+    dest = np.array(input, order="C")
     item = dest.dtype.itemsize
     restrided(dest, tuple(size), tuple(s * item for s in stride), (storage_offset or 0) * item)[...] = src
     return dest

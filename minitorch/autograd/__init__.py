@@ -141,12 +141,12 @@ def grad(
     wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
     engine.backward_many(roots, create_graph if retain_graph is None else retain_graph, create_graph, captured, wanted)
     found = []
-    for t, e in zip(inputs, edges, strict=True):
+    for i, (t, e) in enumerate(zip(inputs, edges, strict=True)):
         g = captured[e]
         if g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this "
-                "is the desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
+                "this is the desired behavior."
             )
         if g is not None and not create_graph:
             g = wrap(g)

@@ -153,6 +153,8 @@ def _run_with_hooks(
         for hook in tuple(node.hooks.values()):
             new = call(hook, given)
             if new is not None:
+                if new.array.shape != given.array.shape:
+                    raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value")
                 given = new
                 node.owned = False
         node.owned = node.owned and not node.hooks  # a hook may have kept what it saw
@@ -177,9 +179,9 @@ def _run_with_post_hooks(
     """Run the node with its edges diverted, show the hooks the gradients it made, deliver what they return."""
     edges = [getattr(node, e) for e in node.edges]
     catchers = [None if e is None else Node() for e in edges]
-    for name, catcher in zip(node.edges, catchers, strict=True):
+    for key, (name, catcher) in enumerate(zip(node.edges, catchers, strict=True)):
         if catcher is not None:
-            catcher.key, catcher.grad, catcher.owned, catcher.hooks = 0, None, False, None
+            catcher.key, catcher.grad, catcher.owned, catcher.hooks = key, None, False, None
         setattr(node, name, catcher)
     try:
         runner(g, [], keep)
@@ -206,8 +208,7 @@ def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> set[Nod
     seen, stack = set(roots), list(roots)
     while stack:
         node = stack.pop()
-        for name in node.edges:
-            edge = getattr(node, name)
+        for edge in node.successors():
             if edge is None:
                 continue
             consumers.setdefault(edge, []).append(node)

@@ -48,12 +48,16 @@ class Node:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{type(self).__name__} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
         """(node, which of its outputs) for each input of the call; (None, 0) where no gradient is wanted."""
         return tuple(described(getattr(self, e)) for e in self.edges)
+
+    def successors(self) -> "list[Node | None]":
+        """The nodes that this one passes gradients to."""
+        return [getattr(self, e) for e in self.edges]
 
     @property
     def metadata(self) -> dict[Any, Any]:
@@ -118,6 +122,9 @@ class AccumulateGrad(Node):
         self.key, self.grad, self.owned, self.hooks = next_leaf_key(), None, False, None
         self.tensor, self.post_hooks = ref(tensor), None
 
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
     @property
     def variable(self) -> Any:
         """The leaf tensor."""
@@ -149,6 +156,24 @@ class AccumulateGrad(Node):
         finally:
             state.grad = before
             state.refresh()
+
+
+class DeadEnd(Node):
+    """The edge of a view made under no_grad of a tensor that requires grad.
+
+    Like torch's, such a view says that it requires grad, but what flows to it is lost.
+    """
+
+    __slots__ = ()
+    is_leaf = True
+
+    def __init__(self) -> None:
+        self.key, self.grad, self.owned, self.hooks = next_leaf_key(), None, False, None
+
+    def run(self, g: Any, heap: list[Any], keep: bool) -> None:
+        pass
+
+    run_tensors = run
 
 
 class OutputEdge(Node):

@@ -145,11 +145,20 @@ class BackwardHook:
         self.grad_outputs: tuple | None = None
         self.n_inputs = -1
         self.input_tensors_index: list[int] | None = None
+        self.without_grad: dict[int, tuple] = {}
         self.n_outputs = -1
         self.output_tensors_index: list[int] | None = None
 
     def setup_input_hook(self, args: tuple) -> tuple:
         """The arguments to call the module with."""
+        from minitorch._tensor import Tensor  # utils sits below the tensor core in import order
+
+        # hooks see zeros for them; a description, so as not to keep the tensors
+        self.without_grad = {
+            i: (tuple(arg.shape), arg.dtype, arg.device)
+            for i, arg in enumerate(args)
+            if isinstance(arg, Tensor) and not arg.requires_grad
+        }
         args, node, self.input_tensors_index = _through_identity_node(args)
         self.n_inputs = len(args)
         if node is not None:
@@ -204,7 +213,12 @@ class BackwardHook:
         if self.grad_outputs is None:
             # the gradient came to the inputs by a way around the outputs, as in a double backward
             return None
-        grads = _spread(grad_inputs, self.input_tensors_index or (), self.n_inputs)
+        from minitorch._creation import zeros  # utils sits below the tensor core in import order
+
+        made = list(_spread(grad_inputs, self.input_tensors_index or (), self.n_inputs))
+        for i, (shape, dtype, device) in self.without_grad.items():
+            made[i] = zeros(shape, dtype=dtype, device=device)
+        grads = tuple(made)
         for hook in self.user_hooks:
             changed = hook(self.module, grads, self.grad_outputs)
             if changed is None:
