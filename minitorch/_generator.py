@@ -1,10 +1,10 @@
 """Generator: a stream of random numbers, torch's own numbers for the same seed."""
 
-import threading
 from functools import cached_property
 from typing import Any
 
 from . import _device
+from ._fork import fork_safe_lock
 
 
 class Generator:
@@ -19,15 +19,18 @@ class Generator:
     def __init__(self, device: Any = "cpu"):
         where = _device.device(device)
         if where.type != "cpu":
-            raise NotImplementedError(f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu")
-        # a sampler takes its numbers in several steps; two threads that share a generator take turns
-        self.lock = threading.RLock()
+            raise NotImplementedError(
+                f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu"
+            )
 
     device = _device.CPU
+    # one for all generators: a sampler takes its numbers in several steps, and threads that
+    # share a generator take turns
+    lock = fork_safe_lock()
 
     @cached_property
     def stream(self) -> Any:
-        """The engine; made at the first use, because NumPy's random module takes 15 ms to import."""
+        """The engine; made at the first use: NumPy's random module takes 15 ms to import."""
         from ._kernels.cpu.rng import TorchStream
 
         return TorchStream()
@@ -56,7 +59,7 @@ class Generator:
         return self.stream.initial_seed
 
     def get_state(self) -> Any:
-        """The state as a byte tensor, in torch's own format: either library continues from the other's."""
+        """The state as bytes in torch's own format: either library continues from the other's."""
         from ._creation import from_numpy
 
         with self.lock:

@@ -6,7 +6,15 @@ from typing import Any
 
 from ._generator import Generator, default_generator
 
-__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+__all__ = [
+    "default_generator",
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
 
 
 def manual_seed(seed: Any) -> Generator:
@@ -63,7 +71,10 @@ def fork_rng(
     tensor([4, 9, 3])
     """
     if devices:
-        raise NotImplementedError(f"{_caller}(): {_devices_kw}={devices!r} is not supported by minitorch; the CPU's generator is")
+        raise NotImplementedError(
+            f"{_caller}(): {_devices_kw}={devices!r} is not supported by minitorch; the CPU's "
+            "generator is"
+        )
     if not enabled:
         yield
         return

@@ -29,7 +29,8 @@ def outcome(function, *args, **kwargs):
 
 
 def first_line(error):
-    return str(error).split("\n")[0]
+    """The first line, without the place in torch's sources that its warnings name."""
+    return str(error).split("\n")[0].split(" (Triggered internally")[0]
 
 
 def resolve(ns, name):

@@ -653,10 +653,10 @@ def test_a_chain_of_100_000_ops_runs_backward_and_is_freed(create_graph):
     del y, g
 
 
-def test_a_chain_of_100_000_views_and_writes_is_freed():
+def test_a_chain_of_10_000_views_and_writes_is_freed():
     x = minitorch.tensor([1.0, 2.0], requires_grad=True)
     y = x * 1
-    for _ in range(30_000):
+    for _ in range(10_000):
         y.select(0, 0).add_(1.0)
     y.sum().backward()
     assert x.grad.tolist() == [1.0, 1.0]

@@ -15,10 +15,8 @@ STEPS = 20
 # and twenty steps add up.
 LOSS_TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 
-# Largest difference allowed in a gradient, relative to its largest entry. In float32 two elements of a pooling window
-# (or one beside relu's kink) may tie within rounding: the gradient then takes another way, a jump of up to 0.7 % seen at
-# single steps in the CNNs. float64, where no such tie occurs in these runs, shows that nothing else differs.
-GRADIENT_TOLERANCE = {"float32": 2e-2, "float64": 1e-10}
+# Largest difference allowed in a float64 gradient, relative to its largest entry.
+GRADIENT_TOLERANCE = 1e-10
 
 
 def load(folder, name):
@@ -59,6 +57,10 @@ class Run:
     def values(self):
         return {name: p.detach().cpu().numpy().copy() for name, p in self.parameters.items()}
 
+    def take_values(self, values):
+        for name, p in self.parameters.items():
+            p.detach().numpy()[...] = values[name]
+
     def gradients(self):
         return {name: p.grad.cpu().numpy() for name, p in self.parameters.items()}
 
@@ -92,16 +94,44 @@ def test_first_parameters_are_torchs(name):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_step_gives_torchs_loss_and_gradients(name, dtype):
+def test_every_step_gives_torchs_loss(name, dtype):
     ours, theirs = Run("examples", name, dtype), Run("reference", name, dtype)
     losses = []
     for step in range(STEPS):
         loss, expected_loss = ours.step(), theirs.step()
         assert loss == pytest.approx(expected_loss, rel=LOSS_TOLERANCE[dtype]), f"loss of step {step}"
         losses.append(loss)
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_step_gives_torchs_gradients_in_float64(name):
+    ours, theirs = Run("examples", name, "float64"), Run("reference", name, "float64")
+    for step in range(STEPS):
+        ours.step(), theirs.step()
         expected = theirs.gradients()
         for key, gradient in ours.gradients().items():
-            assert gradient.dtype == np.dtype(dtype)
+            assert gradient.dtype == np.float64
             difference = largest_difference(gradient, expected[key])
-            assert difference <= GRADIENT_TOLERANCE[dtype], f"gradient of {key} at step {step}"
-    assert losses[-1] < losses[0]
+            assert difference <= GRADIENT_TOLERANCE, f"gradient of {key} at step {step}"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_float32_gradients_are_as_exact_as_torchs(name):
+    """Two elements of a pooling window that tie within rounding send a float32 gradient another way, in torch as here, so
+    both are held against float64 at the same parameters, and ours may err no more than twice what torch's does."""
+    ours, theirs = Run("examples", name, "float32"), Run("reference", name, "float32")
+    exact = Run("reference", name, "float64")
+    errors = {ours: 0.0, theirs: 0.0}
+    for _ in range(STEPS):
+        ours.take_values(theirs.values())
+        exact.take_values(theirs.values())
+        for run in (ours, theirs, exact):
+            run.step()
+        expected = exact.gradients()
+        for run in errors:
+            for key, gradient in run.gradients().items():
+                assert gradient.dtype == np.float32
+                errors[run] = max(errors[run], largest_difference(gradient, expected[key]))
+    print(f"{name}: largest error against float64: ours {errors[ours]:.1e}, torch {errors[theirs]:.1e}")
+    assert errors[ours] <= 2 * errors[theirs] + 1e-5

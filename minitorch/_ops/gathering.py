@@ -8,10 +8,10 @@ import numpy as np
 
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, broadcast_error, c_name, check, wrap_dim
+from .check import broadcast_error, c_name, check, wrap_dim
 from .composite import public
 from .copies import check_not_overlapping
-from .indexing import _value_for, warn_if_expanded
+from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
 from .operands import FUNCTIONS, NUMBERS, cast
 from .positions import At, first_outside, kernels
@@ -19,18 +19,18 @@ from .positions import At, first_outside, kernels
 ndarray = np.ndarray
 
 
-def _int64(index: Any) -> Any:
+def int64(index: Any) -> Any:
     return index if index.dtype == np.int64 else index.astype(np.int64)
 
 
-def _along(a: Any, dim: int) -> Any:
+def along(a: Any, dim: int) -> Any:
     """A contiguous array as (before dim, dim, after)."""
     if not a.ndim:
         return a.reshape(1, 1, 1)
     return a.reshape(prod(a.shape[:dim]), a.shape[dim], prod(a.shape[dim + 1 :]))
 
 
-def _check_along(index: Any, dim: int, n: int) -> None:
+def _checkalong(index: Any, dim: int, n: int) -> None:
     bad = first_outside(index, 0, n)
     if bad is not None:
         raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {n}")
@@ -38,7 +38,9 @@ def _check_along(index: Any, dim: int, n: int) -> None:
 
 def _corner(a: Any, shape: tuple[int, ...], dim: int) -> Any:
     """The part of a that an index of this shape reaches: its sizes, but all of dim."""
-    if not a.ndim or all(n == m for i, (n, m) in enumerate(zip(a.shape, shape, strict=True)) if i != dim):
+    if not a.ndim or all(
+        n == m for i, (n, m) in enumerate(zip(a.shape, shape, strict=True)) if i != dim
+    ):
         return a
     return a[tuple([slice(None) if i == dim else slice(n) for i, n in enumerate(shape)])]
 
@@ -57,7 +59,8 @@ def gather(input, dim, index):
     for i, (n, m) in enumerate(zip(mine, theirs, strict=False)):
         check(
             i == dim or m <= n or not prod(theirs),
-            f"Size does not match at dimension {i} expected index {list(index.shape)} to be no larger than self "
+            f"Size does not match at dimension {i} expected index {list(index.shape)} to be no "
+            "larger than self "
             f"{list(input.shape)} apart from dimension {dim}",
         )
     return index.shape, input.dtype
@@ -70,16 +73,19 @@ def gather_cpu(input, dim, index):
     if not out.size:
         return out
     dim = wrap_dim(dim, input.ndim)
-    input, index = input.reshape(input.shape or (1,)), np.ascontiguousarray(_int64(index).reshape(index.shape or (1,)))
-    _check_along(index, dim, input.shape[dim])
+    input, index = (
+        input.reshape(input.shape or (1,)),
+        np.ascontiguousarray(int64(index).reshape(index.shape or (1,))),
+    )
+    _checkalong(index, dim, input.shape[dim])
     source = np.ascontiguousarray(_corner(input, index.shape, dim))
-    kernels().gather(_along(source, dim), _along(index, dim), _along(out, dim))
+    kernels().gather(along(source, dim), along(index, dim), along(out, dim))
     return out
 
 
 @gather.grad("input")
 def gather_grad(g, input_shape, dim, index):
-    return gather_backward(g, index, input_shape, dim)  # noqa: F821
+    return gather_backward(g, index, input_shape, dim)
 
 
 @structured(tensors="g index")
@@ -99,17 +105,20 @@ def gather_backward_grad(g, index, dim):
 
 
 @public("torch Tensor")
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None
+) -> Tensor:
     """gather with broadcasting; over the flat input without a dim."""
     if dim is None:
         return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)  # type: ignore[attr-defined]
     check(
         input.ndim == indices.ndim,
-        "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+        "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
+        "got "
         f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices",
     )
     dim = wrap_dim(dim, input.ndim)
-    shape = list(np.broadcast_shapes(*[_without(t.shape, dim) for t in (input, indices)]))
+    shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
     wide = [tuple([*shape[:dim], t.shape[dim], *shape[dim + 1 :]]) for t in (input, indices)]
     expand = OPS["expand_to"].function
     index = expand(indices, wide[1])
@@ -118,7 +127,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     return OPS["gather"].function(expand(input, wide[0]), dim, index, out=out)
 
 
-def _without(shape: Any, dim: int) -> tuple[int, ...]:
+def without(shape: Any, dim: int) -> tuple[int, ...]:
     return tuple([1 if i == dim else n for i, n in enumerate(shape)])
 
 
@@ -129,14 +138,16 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
         return input
     whole, dim = input, wrap_dim(dim, input.ndim)
     input = input.reshape(input.shape or (1,))
-    index = np.ascontiguousarray(_int64(index).reshape(index.shape or (1,)))
-    _check_along(index, dim, input.shape[dim])
+    index = np.ascontiguousarray(int64(index).reshape(index.shape or (1,)))
+    _checkalong(index, dim, input.shape[dim])
     src = src.reshape(src.shape or (1,))
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
     part = _corner(input, index.shape, dim)
     dense = np.ascontiguousarray(part)
-    _loop(how, dense.dtype)(_along(dense, dim), _along(index, dim), _along(np.ascontiguousarray(src), dim))
+    _loop(how, dense.dtype)(
+        along(dense, dim), along(index, dim), along(np.ascontiguousarray(src), dim)
+    )
     if dense is not part:
         part[...] = dense
     if not np.may_share_memory(input, whole):
@@ -175,7 +186,7 @@ SCATTER_MULTIPLY = _scatter_op("scatter_multiply_into", "Scatter", "multiply")
 
 @SCATTER.grad("input")
 def scatter_grad_input(g, index, dim):
-    return scatter_cleared(g, index, dim)  # noqa: F821
+    return scatter_cleared(g, index, dim)
 
 
 @SCATTER_ADD.grad("input")
@@ -215,15 +226,27 @@ def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op) -> Ten
     dim = wrap_dim(dim, x.ndim)
     if index.array.dtype not in (np.int64, np.int32) and index.array.size:
         raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
-    check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
+    check(
+        x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype"
+    )
     mine, theirs, given = x.shape or (1,), index.shape or (1,), src.shape or (1,)
     if prod(theirs):
-        check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
-        check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
-        fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
+        check(
+            len(mine) == len(theirs),
+            "Index tensor must have the same number of dimensions as self tensor",
+        )
+        check(
+            len(given) == len(theirs),
+            "Index tensor must have the same number of dimensions as src tensor",
+        )
+        fits = all(
+            (i == dim or m <= n) and m <= k
+            for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True))
+        )
         check(
             fits,
-            f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from dimension {dim} and to be no "
+            f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
+            f"dimension {dim} and to be no "
             f"larger size than src {list(given)}",
         )
     check_not_overlapping(x)
@@ -238,12 +261,16 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
     if isinstance(src, Tensor):
         return src
     if src.__class__ not in NUMBERS:
-        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
-    return OPS["expand_to"].function(_value_for(x, src), tuple(index.shape))
+        raise TypeError(
+            f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
+        )
+    return OPS["expand_to"].function(value_for(x, src), tuple(index.shape))
 
 
 @public("Tensor")
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Tensor:
     """self[index[i][j]][j] = src[i][j] for dim 0, and so on; src may be a number.
 
     >>> import minitorch as torch
@@ -255,7 +282,8 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         raise RuntimeError("reduce argument must be either add or multiply.")
     if reduce is not None and isinstance(src, Tensor):
         warnings.warn(
-            "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch "
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
+            "removed in a future PyTorch "
             "release. Use torch.scatter_reduce instead for more reduction options.",
             UserWarning,
             stacklevel=2,
@@ -265,7 +293,15 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 
 
 @public("torch Tensor")
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """scatter_ on a copy."""
     return scatter_(OPS["dense"].function(input), dim, index, src, value=value, reduce=reduce)
 
@@ -274,7 +310,9 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """scatter_ that adds; repeated indices add up."""
     if not isinstance(src, Tensor):
-        raise TypeError(f"scatter_add_(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
+        raise TypeError(
+            f"scatter_add_(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
+        )
     return _scatter(self, dim, index, src, SCATTER_ADD)
 
 
@@ -282,246 +320,17 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """scatter_add_ on a copy."""
     if not isinstance(src, Tensor):
-        raise TypeError(f"scatter_add(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
+        raise TypeError(
+            f"scatter_add(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
+        )
     return scatter_add_(OPS["dense"].function(input), dim, index, src)
 
 
-# ---------------------------------------------------------------------- whole rows along a dimension
-def _row_index(index: Any) -> Any:
-    """The index of a row op, for NumPy: one dimension."""
-    return index.reshape(1) if not index.ndim else index
-
-
-@structured(tensors="input index", on="torch Tensor")
-def index_select(input, dim, index):
-    dim = wrap_dim(dim, input.ndim)
-    check(index.ndim <= 1, "index_select(): Index is supposed to be a vector", IndexError)
-    if index.dtype not in (np.int64, np.int32):
-        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    if not input.shape:
-        check(index.size == 1, f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
-        return (), input.dtype
-    return (*input.shape[:dim], index.size, *input.shape[dim + 1 :]), input.dtype
-
-
-@index_select.cpu
-def index_select_cpu(input, dim, index):
-    shape, _ = index_select.infer(input, dim, index)
-    dim, n = wrap_dim(dim, input.ndim), input.shape[dim] if input.shape else 1
-    bad = first_outside(index, 0, n)
-    if bad is not None:
-        if dim and input.ndim == 2:
-            raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
-        raise IndexError("index out of range in self")
-    if not input.shape:
-        return input.copy()
-    return np.take(input, _row_index(index), dim).reshape(shape)
-
-
-@index_select.grad("input")
-def index_select_grad(g, input_shape, dim, index):
-    return index_select_backward(g, index, input_shape, dim)  # noqa: F821
-
-
-@structured(tensors="g index")
-def index_select_backward(g, index, input_shape, dim):
-    return input_shape, g.dtype
-
-
-@index_select_backward.cpu
-def index_select_backward_cpu(g, index, input_shape, dim):
-    return rows_added(np.zeros(input_shape, g.dtype), g, index, dim)
-
-
-@index_select_backward.grad("g")
-def index_select_backward_grad(g, index, dim):
-    return index_select(g, dim, index)
-
-
-def rows_added(input: Any, source: Any, index: Any, dim: int) -> Any:
-    """Add the rows of source to those of input, in place."""
-    dim = wrap_dim(dim, input.ndim)
-    index = _int64(_row_index(index))
-    if not source.size:
-        return input
-    if input.dtype == np.bool_:
-        np.add.at(input, (slice(None),) * dim + (index,) if input.ndim else (), source)
-        return input
-    dense = np.ascontiguousarray(input) if input.ndim else input
-    kernels().add_rows(_along(dense, dim), index, _along(np.ascontiguousarray(source.reshape(source.shape or (1,))), dim))
-    if dense is not input:
-        input[...] = dense
-    return input
-
-
-def rows_set(input: Any, source: Any, index: Any, dim: int) -> Any:
-    """Overwrite rows of input with those of source, in place."""
-    if not input.ndim:
-        input[...] = source.reshape(())
-    elif source.size:
-        input[(slice(None),) * wrap_dim(dim, input.ndim) + (_row_index(index),)] = source
-    return input
-
-
-def _rows_op(name: str, title: str, kernel: Any) -> Op:
-    @structured(name=name, title=title, tensors="input source index", inplace=True)
-    def op(input, source, index, dim):
-        return input.shape, input.dtype
-
-    op.cpu(kernel)
-
-    @op.grad("source")
-    def grad(g, index, dim):
-        return index_select(g, dim, index)
-
-    return op
-
-
-INDEX_ADD = _rows_op("index_add_into", "IndexAdd", rows_added)
-INDEX_COPY = _rows_op("index_copy_into", "IndexCopy", rows_set)
-INDEX_FILL = _rows_op("index_fill_into", "IndexFill", rows_set)
-
-
-@INDEX_ADD.grad("input")
-def index_add_grad_input(g):
-    return g
-
-
-@INDEX_COPY.grad("input")
-@INDEX_FILL.grad("input")
-def index_copy_grad_input(g, index, dim):
-    return rows_cleared(g, index, dim)  # noqa: F821
-
-
-@structured(tensors="g index")
-def rows_cleared(g, index, dim):
-    return g.shape, g.dtype
-
-
-@rows_cleared.cpu
-def rows_cleared_cpu(g, index, dim):
-    """A copy with rows of zeros."""
-    d = g.copy()
-    if g.ndim:
-        d[(slice(None),) * dim + (_row_index(index),)] = 0
-    else:
-        d[...] = 0
-    return d
-
-
-@rows_cleared.grad("g")
-def rows_cleared_grad(g, index, dim):
-    return rows_cleared(g, index, dim)
-
-
-def _check_rows(name: str, x: Tensor, dim: int, index: Tensor, error: type[Exception], prefix: str, low: int = 0) -> int:
-    """The number of rows of x, after torch's checks of the index."""
-    n = x.shape[dim] if x.ndim else 1
-    bad = first_outside(index.array, low * n, n) if index.is_cpu else None
-    if bad is not None:
-        raise error(f"{prefix}index {bad} is out of bounds for dimension 0 with size {n}")
-    return n
-
-
-@public("Tensor")
-def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """self[index[i]] += alpha * source[i] along dim; repeated indices add up."""
-    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
-    kind, size = C_NAMES[i.dtype.name], list(i.shape)
-    check(
-        i.ndim < 2,
-        f"index_add_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {kind} and size: {size}",
-        IndexError,
-    )
-    check(i.dtype in (np.int64, np.int32), f"index_add_(): Expected dtype int32/int64 for index but got: {kind}")
-    check(
-        s.dtype is self.array.dtype,
-        f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same scalar type",
-    )
-    count = s.shape[dim] if s.shape else 1
-    check(
-        i.size == count,
-        f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
-    )
-    check(
-        not self.ndim or _without(self.shape, dim) == _without(s.shape, dim),
-        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
-        f"{list(self.shape)} source.shape = {list(s.shape)}",
-    )
-    _check_rows("index_add_", self, dim, index, RuntimeError, "")
-    check_not_overlapping(self)
-    return FUNCTIONS["index_add_into_"](self, source if alpha == 1 else source * alpha, index, dim)
-
-
-@public("torch Tensor")
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """index_add_ on a copy."""
-    return index_add_(OPS["dense"].function(input), dim, index, source, alpha=alpha)
-
-
-@public("Tensor")
-def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """self[index[i]] = source[i] along dim."""
-    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
-    check(
-        s.dtype is self.array.dtype,
-        f"index_copy_(): self and source expected to have the same dtype, but got (self) {c_name(self.array)} and (source) "
-        f"{c_name(s)}",
-    )
-    check(i.dtype == np.int64, f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}")
-    check(i.ndim < 2, f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})", IndexError)
-    mine, theirs = ([n for k, n in enumerate(t.shape) if k != dim] for t in (self, source))
-    check(
-        mine == theirs or not s.shape,
-        "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
-        f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: {' '.join(map(str, theirs))} at dimension 0.",
-    )
-    count = s.shape[dim] if s.shape else 1
-    check(
-        i.size == count,
-        f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) ({count})",
-        IndexError,
-    )
-    _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
-    check_not_overlapping(self)
-    return FUNCTIONS["index_copy_into_"](self, source, index, dim)
-
-
-@public("torch Tensor")
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """index_copy_ on a copy."""
-    return index_copy_(OPS["dense"].function(input), dim, index, source)
-
-
-@public("Tensor")
-def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """self[index[i]] = value along dim."""
-    dim, i = wrap_dim(dim, self.ndim), index.array
-    if isinstance(value, Tensor):
-        check(
-            value.ndim == 0,
-            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
-        )
-    check(i.dtype == np.int64, "index_fill_(): Expected dtype int64 for index.", IndexError)
-    check(i.ndim < 2, "Index has to be a vector/scalar")
-    _check_rows("index_fill_", self, dim, index, IndexError, "", -1)
-    value = _in_dtype_of(self, _value_for(self, value))
-    warn_if_expanded(self, "index_fill_", "tensor[mask] = scalar")
-    rows = (*self.shape[:dim], i.size, *self.shape[dim + 1 :]) if self.ndim else ()
-    return FUNCTIONS["index_fill_into_"](self, OPS["expand_to"].function(value, rows), index, dim)
-
-
-@public("torch Tensor")
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """index_fill_ on a copy."""
-    return index_fill_(OPS["clone"].function(input), dim, index, value)
-
-
-def _in_dtype_of(x: Tensor, value: Tensor) -> Tensor:
+# ---------------------------------------------------------------------- masks
+def in_dtype_of(x: Tensor, value: Tensor) -> Tensor:
     return value if value.array.dtype is x.array.dtype else cast(value, x.array.dtype)
 
 
-# ---------------------------------------------------------------------- masks
 @structured(name="masked_fill_into", title="MaskedFill", tensors="input value mask", inplace=True)
 def masked_fill_into(input, value, mask):
     return input.shape, input.dtype
@@ -535,7 +344,7 @@ def masked_fill_array(input, value, mask):
 
 @masked_fill_into.grad("input")
 def masked_fill_grad_input(g, mask):
-    return masked_zero(g, mask)  # noqa: F821
+    return masked_zero(g, mask)
 
 
 @masked_fill_into.grad("value")
@@ -573,20 +382,24 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     _check_fill("masked_fill_", mask, value)
     shape = _broadcast(self.array.shape, mask.array.shape)
     if shape != self.array.shape:
-        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}")
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
     warn_if_expanded(self, "masked_fill_", "tensor[mask] = scalar")
-    return FUNCTIONS["masked_fill_into_"](self, _in_dtype_of(self, _value_for(self, value)), mask)
+    return FUNCTIONS["masked_fill_into_"](self, in_dtype_of(self, value_for(self, value)), mask)
 
 
 def _check_fill(name: str, mask: Tensor, value: Any) -> None:
     if isinstance(value, Tensor):
         check(
             value.ndim == 0,
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s).",
         )
     elif value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(
-            f"{name}() received an invalid combination of arguments - got (Tensor, {type(value).__name__}), but "
+            f"{name}() received an invalid combination of arguments - got (Tensor, "
+            f"{type(value).__name__}), but "
             "expected one of:"
         )
     names = {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",

@@ -315,6 +315,7 @@ class FunctionText:
 
     def _inplace_body(self, tracked: str) -> Iterator[str]:
         op, x = self.op, self.first
+        yield f"if {x}.version.__class__ is not list: check_inference()"
         if op.kind == "pointwise":
             others = "".join(f" or {y}.version is {x}.version" for y in op.tensors[1:])
             yield f"if {x}.base is not None{others}: check_overlap({', '.join(op.tensors)})"

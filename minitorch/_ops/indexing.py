@@ -16,6 +16,7 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, c_name, check
 from .composite import public
+from .copies import check_not_overlapping
 from .op import OPS, Op, structured, view
 from .operands import FUNCTIONS, NUMBERS, cast, constant_like
 from .positions import At, add_at, read, spread_back
@@ -23,10 +24,14 @@ from .positions import At, add_at, read, spread_back
 ndarray = np.ndarray
 NoneType = type(None)
 
-UINT8_WARNING = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
+UINT8_WARNING = (
+    "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
+)
 SEQUENCE_WARNING = (
-    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; use "
-    "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
+    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in "
+    "pytorch 2.9; use "
+    "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, "
+    "x[torch.tensor(seq)], "
     "which will result either in an error or a different result"
 )
 BAD_INDEX = "tensors used as indices must be long, int, byte or bool tensors"
@@ -77,7 +82,7 @@ def _basic(title: str) -> Op:
 
     @op.grad("input")
     def basic_grad(g, input_shape, index):
-        return basic_backward(g, input_shape, index)  # noqa: F821
+        return basic_backward(g, input_shape, index)
 
     return op
 
@@ -115,13 +120,14 @@ def _reader(name: str, title: str) -> Op:
 
     @op.grad("input")
     def index_grad(g, input_shape, at):
-        return index_backward(g, input_shape, at)  # noqa: F821
+        return index_backward(g, input_shape, at)
 
     return op
 
 
 INDEX, MASKED_SELECT, TAKE = (
-    _reader(*names) for names in (("index", "Index"), ("masked_read", "MaskedSelect"), ("take_flat", "Take"))
+    _reader(*names)
+    for names in (("index", "Index"), ("masked_read", "MaskedSelect"), ("take_flat", "Take"))
 )
 
 
@@ -153,7 +159,8 @@ def index_put_array(input, values, at, accumulate):
         np.broadcast_to(values, result)
     except ValueError:
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape "
+            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to "
+            "indexing result of shape "
             f"{list(result)}"
         ) from None
     if 0 in result:
@@ -210,7 +217,11 @@ def _items(index: Any) -> tuple[Any, ...]:
     """The index as a tuple; a list that holds more than numbers counts as one, with torch's warning."""
     if isinstance(index, tuple):
         return index
-    if isinstance(index, (Tensor, ndarray)) or not hasattr(index, "__getitem__") or not hasattr(index, "__len__"):
+    if (
+        isinstance(index, (Tensor, ndarray))
+        or not hasattr(index, "__getitem__")
+        or not hasattr(index, "__len__")
+    ):
         return (index,)
     if isinstance(index, (str, bytes)):
         raise TypeError(f"new(): invalid data type '{type(index).__name__}'")
@@ -228,11 +239,16 @@ def _tensor_index(i: Any) -> Tensor:
     if not isinstance(i, Tensor):
         if not isinstance(i, (list, tuple, range, ndarray)):
             raise IndexError(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
+                "are valid indices (got "
                 f"{'numpy.bool' if isinstance(i, np.bool_) else type(i).__name__})"
             )
         a = np.asarray(i)
-        i = wrap(a if a.dtype in (np.bool_, np.uint8) and not (a.size == 0 and isinstance(i, list)) else a.astype(np.int64))
+        i = wrap(
+            a
+            if a.dtype in (np.bool_, np.uint8) and not (a.size == 0 and isinstance(i, list))
+            else a.astype(np.int64)
+        )
     dtype = i.array.dtype
     if dtype == np.uint8:
         warnings.warn(UINT8_WARNING, UserWarning, stacklevel=5)
@@ -294,7 +310,12 @@ class Parsed:
         check(self.shape, "slice() cannot be applied to a 0-dim tensor.", IndexError)
         n = self.shape[self.dim]
         start, stop, step = slice_bounds(s, n)
-        if not self.single and step == 1 and s.start in (None, 0) and (s.stop is None or s.stop.__index__() >= n):
+        if (
+            not self.single
+            and step == 1
+            and s.start in (None, 0)
+            and (s.stop is None or s.stop.__index__() >= n)
+        ):
             self._whole()
             return
         self._step("slice", slice(start, stop, step))
@@ -360,7 +381,8 @@ def slice_bounds(s: slice, n: int) -> tuple[int, int, int]:
 
 def zero_dim_error() -> IndexError:
     return IndexError(
-        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in "
+        "C++ to convert a 0-dim "
         "tensor to a number"
     )
 
@@ -377,38 +399,77 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
             [5, 3]]))
     """
     kind = index.__class__
-    if kind is int:
-        try:
-            return OPS["basic_select"].function(self, (index, Ellipsis))
-        except IndexError:
-            shape = self.array.shape
-            if not shape:
-                raise zero_dim_error() from None
-            raise IndexError(f"index {index} is out of bounds for dimension 0 with size {shape[0]}") from None
-    if kind is slice and index.step is None and index.start.__class__ in _BOUNDS and index.stop.__class__ in _BOUNDS:
-        if self.array.shape:
-            return OPS["basic_slice"].function(self, (index, Ellipsis))
     if kind is Tensor and index.array.dtype == np.int64 and index.array.shape and self.array.shape:
         return OPS["index"].function(self, At([index]))
-    view, at = Parsed(self.array.shape, index).applied(self)
+    view, at = _view_and_positions(self, index)
     return view if at is None else OPS["index"].function(view, at)
 
 
 _BOUNDS = (int, NoneType)
 
 
+def _view_and_positions(x: Tensor, index: Any) -> tuple[Tensor, At | None]:
+    """The basic part of the index applied, and the positions in that view, if there are any."""
+    kind = index.__class__
+    if kind is int:
+        try:
+            return OPS["basic_select"].function(x, (index, Ellipsis)), None
+        except IndexError:
+            pass
+    elif kind is slice:
+        if _is_plain(index) and x.array.shape:
+            return OPS["basic_slice"].function(x, (index, Ellipsis)), None
+    elif kind is tuple:
+        title = _plain_title(x.array.shape, index)
+        if title is not None:
+            return OPS[title].function(x, (*index, Ellipsis)), None
+    return Parsed(x.array.shape, index).applied(x)
+
+
+def _is_plain(s: slice) -> bool:
+    return s.step is None and s.start.__class__ in _BOUNDS and s.stop.__class__ in _BOUNDS
+
+
+def _plain_title(shape: tuple[int, ...], index: tuple[Any, ...]) -> str | None:
+    """The record for an index of integers, slices and None alone, None if `Parsed` has to look at it."""
+    title, dim = None, 0
+    for i in index:
+        kind = i.__class__
+        if kind is NoneType:
+            title = "basic_unsqueeze"
+            continue
+        if dim >= len(shape):
+            return None
+        if kind is int:
+            if not -shape[dim] <= i < shape[dim]:
+                return None
+            title = "basic_select"
+        elif kind is not slice or not _is_plain(i):
+            return None
+        elif i.start or i.stop is not None:
+            if not i.start and i.stop >= shape[dim]:
+                return None
+            title = "basic_slice"
+        dim += 1
+    return title
+
+
 @public("Tensor")
 def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     """Write a number or a tensor, broadcast, to the elements that the index names."""
-    value = _value_for(self, value)
+    if not isinstance(value, Tensor):
+        value = _number(self, value)
     if index is False:
         return
-    view, at = Parsed(self.array.shape, index if index is not True else None).applied(self)
-    if at is None:
+    view, at = _view_and_positions(self, None if index is True else index)
+    if at is not None:
+        values = value if isinstance(value, Tensor) else value_for(self, value)
+        _put(view, at, _without_leading_ones(values, 0), False)
+    elif isinstance(value, Tensor):
         _write_view(view, value)
-        return
-    values = _without_leading_ones(value, 0)
-    _put(view, at, values, False)
+    else:
+        check_not_overlapping(view)
+        FUNCTIONS["fill_with_"](view, value)
 
 
 @public("Tensor")
@@ -416,24 +477,32 @@ def __delitem__(self: Tensor, index: Any) -> None:
     raise TypeError("Tensor does not support deleting items")
 
 
-def _value_for(x: Tensor, value: Any) -> Tensor:
-    """What is assigned, as a tensor."""
-    if isinstance(value, Tensor):
-        return value
+def _number(x: Tensor, value: Any) -> Any:
+    """What is assigned, as a number that x can hold."""
     if isinstance(value, np.generic):
         value = value.item()
     if value.__class__ not in NUMBERS:
         raise TypeError(f"can't assign a {_described(value)} to a torch.{c_name(x.array)}Tensor")
     dtype = x.array.dtype
     if dtype.kind in "iu":
-        if isinstance(value, float):
+        if value.__class__ is float:
             check(isfinite(value), f"value cannot be converted to type {dtype}_t without overflow")
             value = int(value)
         check(-(2**63) <= value < 2**63, "Overflow when unpacking long long", ValueError)
-        array = np.array(value, np.int64).astype(dtype)
-    else:
-        array = np.array(value, dtype)
-    return wrap(array) if x.is_cpu else constant_like(x, value)
+    return value
+
+
+def value_for(x: Tensor, value: Any) -> Tensor:
+    """What is assigned to x, as a tensor."""
+    if isinstance(value, Tensor):
+        return value
+    value = _number(x, value)
+    if not x.is_cpu:
+        return constant_like(x, value)
+    dtype = x.array.dtype
+    return wrap(
+        np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else np.array(value, dtype)
+    )
 
 
 def _described(value: Any) -> str:
@@ -459,10 +528,15 @@ def _write_view(view: Tensor, value: Tensor) -> None:
 # ---------------------------------------------------------------------- the same, as functions
 def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     if not isinstance(indices, (tuple, list)):
-        raise TypeError(f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not "
+            f"{type(indices).__name__}"
+        )
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
-            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}")
+            raise TypeError(
+                f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}"
+            )
     check(indices, f"{name}(): expected at least one index tensor")
     return [_tensor_index(i) for i in indices]
 
@@ -485,7 +559,8 @@ def _put(x: Tensor, at: At, values: Tensor, accumulate: bool) -> Tensor:
         masks = all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
         check(
             masks and values.array.size == 1 and not accumulate,
-            f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} for the destination and "
+            f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} "
+            "for the destination and "
             f"{C_NAMES[theirs.name]} for the source.",
         )
         values = cast(values, mine)
@@ -502,11 +577,15 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array
-    if a.size and 0 in a.strides and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True)):
+    if (
+        a.size
+        and 0 in a.strides
+        and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True))
+    ):
         warnings.warn(
-            f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. "
+            f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
+            "performing this operation. "
             f"This also applies to advanced indexing e.g. {example}",
             UserWarning,
             stacklevel=4,
         )
-

@@ -139,8 +139,10 @@ class CopySlices(Node):
         a, b = view.array, base.array
         self.geometry = b.shape, b.strides
         self.view = a.shape, a.strides, (view.storage_offset() - base.storage_offset()) * a.dtype.itemsize
-        self.catcher = _Catcher(getattr(writer, first_edge))
-        setattr(writer, first_edge, self.catcher)
+        former = getattr(writer, first_edge, None)
+        self.catcher = _Catcher(former)
+        if former is not None:  # else the writer kept nothing for this gradient
+            setattr(writer, first_edge, self.catcher)
 
     def name(self) -> str:
         return "torch::autograd::CopySlices"

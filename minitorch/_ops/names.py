@@ -10,7 +10,7 @@ from minitorch._dtype import BOOL_NUMPY, FLOATS
 from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import accumulate
-from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.grad_mode import NO_GRAD, check_inference, state
 from minitorch.autograd.node import DeadEnd, next_key
 
 from .generate import SMALL
@@ -35,7 +35,7 @@ def for_generated_code() -> dict[str, Any]:
         "BOOL_NUMPY": BOOL_NUMPY, "CONSTANTS": operands.CONSTANTS, "FLOATS": FLOATS, "FREED_VALUE": nodes.FREED_VALUE,
         "Loops": loops.Loops, "NO_GRAD": NO_GRAD, "NUMBERS": operands.NUMBERS, "OpNode": nodes.OpNode, "SMALL": SMALL,
         "Tensor": Tensor, "accumulate": accumulate, "apply": apply.apply, "apply_inplace": apply.apply_inplace,
-        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inplace": inplace.check_inplace, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
+        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inference": check_inference, "check_inplace": inplace.check_inplace, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
         "current_edge": current_edge, "empty": np.empty, "functions": operands.FUNCTIONS, "geometry": nodes.geometry, "heappush": heappush,
         "inplace_number": operands.inplace_number, "inplace_operands": operands.inplace_operands, "into": inplace.into,
         "ndarray": np.ndarray, "new": new, "next_key": next_key,

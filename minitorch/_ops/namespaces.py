@@ -10,7 +10,7 @@ from minitorch.autograd import engine
 
 from . import (  # noqa: F401 - they fill the tables
     composite, copies, gathering, indexing, joining, linalg, neural, ordering, pointwise, random_creation, rearranging,
-    reductions, sampling, views,
+    reductions, rows, sampling, views,
 )  # fmt: skip
 from .array_names import fill
 from .composite import PROPERTIES, PUBLIC

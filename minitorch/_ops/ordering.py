@@ -50,7 +50,13 @@ def stable_order(a: Any, dim: int, descending: bool) -> Any:
     return np.argsort(_keys(a, descending), axis=dim, kind="stable")
 
 
-@structured(name="sort_dim", title="Sort", tensors="input", outputs=("indices",), returns=return_type("sort"))
+@structured(
+    name="sort_dim",
+    title="Sort",
+    tensors="input",
+    outputs=("indices",),
+    returns=return_type("sort"),
+)
 def sort_dim(input, dim, descending):
     wrap_dim(dim, input.ndim)
     return [(input.shape, input.dtype), (input.shape, dtypes.INT64_NUMPY)]
@@ -71,7 +77,9 @@ def sort_grad(g, indices, input_shape, dim):
 
 
 @public("torch Tensor")
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None
+) -> Any:
     """(values, indices) in order along dim, always stable; nan counts as the largest.
 
     >>> import minitorch as torch
@@ -98,7 +106,13 @@ def msort(input: Tensor) -> Tensor:
     return sort(input, 0).values
 
 
-@structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))
+@structured(
+    name="topk_dim",
+    title="Topk",
+    tensors="input",
+    outputs=("indices",),
+    returns=return_type("topk"),
+)
 def topk_dim(input, k, dim, largest):
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim] if input.shape else 1
@@ -114,16 +128,17 @@ def topk_cpu(input, k, dim, largest):
     dim = wrap_dim(dim, input.ndim)
     if not input.ndim:
         return input.copy(), np.zeros((), np.int64)
-    keys, n = _keys(input, largest), input.shape[dim]
-    first = slice(k)
+    n = input.shape[dim]
     lead = (slice(None),) * dim
     if 0 < k < n // 8:  # below that, sorting everything costs more than finding the k first
-        chosen = np.argpartition(keys, k - 1, axis=dim)[(*lead, first)]
+        # NumPy, too, counts nan as the largest
+        part = slice(n - k, n) if largest else slice(k)
+        chosen = np.argpartition(input, n - k if largest else k - 1, axis=dim)[lead + (part,)]
         chosen.sort(axis=dim)
-        order = np.argsort(np.take_along_axis(keys, chosen, dim), axis=dim, kind="stable")
+        order = stable_order(np.take_along_axis(input, chosen, dim), dim, largest)
         indices = np.take_along_axis(chosen, order, dim)
     else:
-        indices = np.ascontiguousarray(stable_order(input, dim, largest)[(*lead, first)])
+        indices = np.ascontiguousarray(stable_order(input, dim, largest)[lead + (slice(k),)])
     return np.take_along_axis(input, indices, dim), indices
 
 
@@ -133,9 +148,19 @@ def topk_grad(g, indices, input_shape, dim):
 
 
 @public("torch Tensor")
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+def topk(
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    out: Any = None,
+) -> Any:
     """(values, indices) of the k largest along dim, always sorted."""
-    result = OPS["topk_dim"].function(input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest))
+    result = OPS["topk_dim"].function(
+        input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest)
+    )
     if out is None:
         return result
     from .inplace import into
@@ -145,11 +170,17 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 @public("torch Tensor")
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The different values, always sorted, and on request where each element went and how often each occurs."""
     axis = None if dim is None else wrap_dim(dim, input.ndim)
-    values, inverse, counts = np.unique(input.array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    values, inverse, counts = np.unique(
+        input.array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+    )
     inverse = inverse.reshape(input.shape if dim is None else -1)
     results = [wrap(values), wrap(inverse.astype(np.int64)), wrap(counts.astype(np.int64))]
     wanted = [r for r, w in zip(results, (True, return_inverse, return_counts), strict=True) if w]

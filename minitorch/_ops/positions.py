@@ -41,7 +41,9 @@ class At:
             if t is not None and t.version[0] != then:
                 kind = f"torch.{C_NAMES[t.array.dtype.name]}Tensor"
                 raise RuntimeError(
-                    MODIFIED.format(type=kind, shape=list(t.shape), which="", now=t.version[0], then=then)
+                    MODIFIED.format(
+                        type=kind, shape=list(t.shape), which="", now=t.version[0], then=then
+                    )
                 )
         return [None if t is None else t.array for t in self.tensors]
 
@@ -55,7 +57,9 @@ class At:
     def fancy(self) -> tuple[Any, ...]:
         """The index in NumPy's form."""
         # NumPy would take a 0-dim array for a number, and return a view
-        return tuple([slice(None) if a is None else a if a.ndim else a.reshape(1) for a in self.arrays()])
+        return tuple(
+            [slice(None) if a is None else a if a.ndim else a.reshape(1) for a in self.arrays()]
+        )
 
 
 class Group:
@@ -85,7 +89,8 @@ class Plan:
         except ValueError:
             shapes = ", ".join(str(list(g.shape)) for g in self.groups for _ in range(g.count))
             raise IndexError(
-                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                f"{shapes}"
             ) from None
         first, last = self.dims[0], self.dims[-1]
         self.adjacent = last - first + 1 == len(self.dims)
@@ -150,30 +155,35 @@ def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
 
 def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
     if mask.__class__ is not ndarray:
-        raise NotImplementedError("indexing with a mask on the meta device: the shape of the result depends on data")
+        raise NotImplementedError(
+            "indexing with a mask on the meta device: the shape of the result depends on data"
+        )
     for j, n in enumerate(mask.shape):
         if n != shape[dim + j]:
             raise IndexError(
-                f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape of the indexed tensor "
+                f"The shape of the mask {list(mask.shape)} at index {j} does not match the shape "
+                "of the indexed tensor "
                 f"{list(shape)} at index {dim + j}"
             )
 
 
 def first_outside(index: Any, low: int, high: int) -> int | None:
     """The first value that is not in range(low, high), None if all are."""
-    if not index.size or (index.min() >= low and index.max() < high):
+    flat = np.ascontiguousarray(index, np.int64).reshape(-1)
+    if kernels().within(flat, low, high):
         return None
-    return int(index[(index < low) | (index >= high)].flat[0])
+    return int(flat[(flat < low) | (flat >= high)][0])
 
 
 def in_range(index: Any, n: int, ordinal: int) -> Any:
     """Indices of a dimension of size n as int64, counted from the front."""
+    index = index if index.dtype == np.int64 else index.astype(np.int64)
+    if first_outside(index, 0, n) is None:
+        return index
     bad = first_outside(index, -n, n)
     if bad is not None:
         raise IndexError(f"index {bad} is out of bounds for dimension {ordinal} with size {n}")
-    if index.size and index.min() < 0:
-        index = np.where(index < 0, index + n, index)
-    return index if index.dtype == np.int64 else index.astype(np.int64)
+    return np.where(index < 0, index + n, index)
 
 
 # ---------------------------------------------------------------------- on arrays

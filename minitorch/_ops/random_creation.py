@@ -1,4 +1,4 @@
-"""Functions that make tensors of random numbers: rand, randn, randint, randperm, normal, multinomial."""
+"""Functions that make random tensors: rand, randn, randint, randperm, normal, multinomial."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ def filled(
     out: Any,
     requires_grad: bool,
 ) -> Tensor:
-    """A new tensor, or `out`, filled by a sampler; `options` are dtype, device, layout, pin_memory."""
+    """A new tensor, or `out`, from a sampler; `options`: dtype, device, layout, pin_memory."""
     stream_of(name, generator)
     numpy_type, where = _options(*options)
     shape = _shape(size, name)
@@ -56,7 +56,8 @@ def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
     have = out.array.dtype
     check(
         dtype is None or dtype.numpy == have,
-        f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out parameter "
+        f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out "
+        "parameter "
         f"({C_NAMES[have.name]})",
     )
     return have
@@ -125,13 +126,15 @@ def randint(
         dtype = dtypes.int64
     options = dtype, device, layout, pin_memory
     bounds = given["low"], given["high"]
-    return filled("randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad)
+    return filled(
+        "randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad
+    )
 
 
 def _integers(
     name: str, args: tuple[Any, ...], named: dict[str, Any], before: tuple[Any, ...] = ()
 ) -> dict[str, Any]:
-    """randint's arguments by name: the first positional one is `high` if there is one bound only."""
+    """randint's arguments by name: a single bound is `high`."""
     given = {k: v for k, v in named.items() if v is not None}
     missing = [k for k in named if k not in given]
     if len(args) == len(missing) - 1 and "low" in missing:
@@ -146,7 +149,9 @@ def _integers(
     return {**bound, "low": bound["low"].__index__(), "high": bound["high"].__index__()}
 
 
-def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]) -> Tensor:
+def _like(
+    name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]
+) -> Tensor:
     """A random tensor of input's shape, with its dimensions in input's order in memory."""
     if not isinstance(input, Tensor):
         raise TypeError(
@@ -239,7 +244,9 @@ def randperm(
     n = integer("randperm", "n", 1, n)
     if out is not None:
         dtype = out.dtype
-    numpy_type, where = _options(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
+    numpy_type, where = _options(
+        dtypes.int64 if dtype is None else dtype, device, layout, pin_memory
+    )
     _shape((n,), "randperm")
     _check_countable(n, numpy_type)
     if where.type != "cpu":
@@ -270,7 +277,7 @@ def integer(name: str, argument: str, position: int, value: Any) -> int:
 
 
 def _check_countable(n: int, dtype: np.dtype) -> None:
-    if dtype == bool:
+    if dtype == np.bool_:
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
     if dtype in FLOATS:
         digits = np.finfo(dtype).nmant + 1
@@ -313,7 +320,9 @@ def normal(
         mean, std = number("normal", "mean", 1, mean), number("normal", "std", 2, std)
         check_std(std)
         options = dtype, device, layout, pin_memory
-        return filled("normal", (size,), options, "normal", (mean, std), generator, out, requires_grad)
+        return filled(
+            "normal", (size,), options, "normal", (mean, std), generator, out, requires_grad
+        )
     if not isinstance(std, Tensor):
         std = number("normal", "std", 2, std)
         check_std(std)
@@ -354,7 +363,8 @@ def multinomial(
     )
     if out is not None:
         check(
-            out.array.dtype == np.int64, f"multinomial expects Long tensor out, got: {c_name(out.array)}"
+            out.array.dtype == np.int64,
+            f"multinomial expects Long tensor out, got: {c_name(out.array)}",
         )
     shape = (*a.shape[:-1], num_samples)
     if a.__class__ is not np.ndarray:
@@ -393,4 +403,6 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     raise NotImplementedError("poisson() is not supported by minitorch")
 
 
-FACTORIES = {f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)}
+FACTORIES = {
+    f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)
+}

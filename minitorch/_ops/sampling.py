@@ -1,4 +1,4 @@
-"""Random tensors: torch's own numbers for the same seed (the streams are in `_kernels/cpu/rng.py`)."""
+"""Random tensors: torch's own numbers for the same seed, drawn by `_kernels/cpu/rng.py`."""
 
 from typing import Any, NoReturn
 
@@ -39,7 +39,10 @@ def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]
     if kernel == "normal":
         values = (*values, array.flags.c_contiguous)
     values = tuple(
-        [np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v for v in values]
+        [
+            np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v
+            for v in values
+        ]
     )
     source = default_generator if generator is None else generator
     with source.lock:
@@ -59,7 +62,8 @@ def stream_of(name: str, generator: Any) -> Any:
     """The `generator` argument, checked."""
     if generator is not None and not isinstance(generator, Generator):
         raise TypeError(
-            f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}"
+            f"{name}(): argument 'generator' must be torch.Generator, not "
+            f"{type(generator).__name__}"
         )
     return generator
 
@@ -354,7 +358,7 @@ def geometric_(self: Tensor, p: Any, *, generator: Any = None) -> Tensor:
     """Fill with the number of trials to the first success of probability p."""
     p = number("geometric_", "p", 1, p)
     check(0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-    if self.array.dtype == bool:
+    if self.array.dtype == np.bool_:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
     return _fill("geometric_", self, "geometric", generator, p)
 
@@ -365,7 +369,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     if isinstance(p, Tensor):
         stream_of("bernoulli_", generator)
         check_not_overlapping(self)
-        p.expand(self.shape)  # type: ignore[attr-defined]  # torch's error for a shape that does not fit
+        p.detach().expand(self.shape)  # torch's error for a shape that does not fit
         return FUNCTIONS["fill_bernoulli_p_"](self, p, generator)
     if not isinstance(p, (int, float, np.number)):
         invalid("bernoulli_", (p,), {})
@@ -416,7 +420,11 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
     """
     if not args and not bounds:
         return _fill("random_", self, "random", generator)
-    names = ("to",) if len(args) == 1 and "to" not in bounds and "from" not in bounds else ("from", "to")
+    names = (
+        ("to",)
+        if len(args) == 1 and "to" not in bounds and "from" not in bounds
+        else ("from", "to")
+    )
     if any(isinstance(v, float) for v in (*args, *bounds.values())):
         invalid("random_", args, bounds)
     given = _bind("random_", names, args, bounds)
@@ -432,7 +440,13 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
 
 def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
     dtype = self.array.dtype
-    last = 1 << np.finfo(dtype).nmant + 1 if dtype in FLOATS else 1 if dtype == bool else int(np.iinfo(dtype).max)
+    last = (
+        1 << np.finfo(dtype).nmant + 1
+        if dtype in FLOATS
+        else 1
+        if dtype == np.bool_
+        else int(np.iinfo(dtype).max)
+    )
     if low != -(1 << 63):
         _in_range(dtype, ("from", low))
         check(
@@ -459,7 +473,7 @@ def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
             if abs(value) > 1 << digits:
                 _warn_of_precision(argument, digits, CPP_NAMES[dtype.name])
             continue
-        first, last = (0, 1) if dtype == bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        first, last = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
         check(first <= value <= last, f"{argument} is out of bounds for {CPP_NAMES[dtype.name]}")
 
 

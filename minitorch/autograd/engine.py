@@ -7,12 +7,13 @@ A pass works on bare arrays. Only `create_graph=True` works on Tensors, through 
 have a graph of their own.
 """
 
-import threading
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
+
+from minitorch._fork import fork_safe_lock
 
 from .grad_mode import NO_GRAD, state
 from .node import MultiNode, Node
@@ -21,7 +22,7 @@ Heap = list[tuple[int, Node]]
 
 _add = np.add
 _ndarray = np.ndarray
-_lock = threading.RLock()  # nodes carry their gradient during a pass, so passes take turns
+_lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes take turns
 _running: list[Heap] = []  # heaps of the passes in progress, outermost first
 
 # given by _tensor.py, which imports this module: array -> Tensor, and Tensor + Tensor

@@ -73,13 +73,18 @@ class InferenceVersion(list):  # type: ignore[type-arg]
         return list.__getitem__(self, i)
 
     def __setitem__(self, i: Any, value: Any) -> None:
-        if not state.inference:
-            raise RuntimeError(
-                "Inplace update to inference tensor outside InferenceMode is not allowed."
-                "You can make a clone to get a normal tensor before doing inplace update."
-                "See https://github.com/pytorch/rfcs/pull/17 for more details."
-            )
+        check_inference()
         list.__setitem__(self, i, value)
+
+
+def check_inference() -> None:
+    """Refuse a write to an inference tensor outside inference mode."""
+    if not state.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed."
+            "You can make a clone to get a normal tensor before doing inplace update."
+            "See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
 
 
 def is_grad_enabled() -> bool:

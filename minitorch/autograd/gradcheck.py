@@ -1,9 +1,9 @@
 """Gradients against finite differences.
 
-The full check compares the Jacobian of each output with respect to each input, entry by entry: a column of the numerical
-one is a central difference, a column of the analytical one is a backward pass from one element of the output. The fast
-check compares a single number instead, v' J u for random directions u and v, and finds the full Jacobians only if that
-one is wrong, for the message.
+The full check compares the Jacobian of each output with respect to each input, entry by entry: a
+column of the numerical one is a central difference, a column of the analytical one is a backward
+pass from one element of the output. The fast check compares a single number instead, v' J u for
+random directions u and v, and finds the full Jacobians only if that one is wrong, for the message.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-Jacobians = list[np.ndarray]  # of one output: one per differentiable input, (input's elements, output's elements)
+Jacobians = list[
+    np.ndarray
+]  # of one output: one per differentiable input, (input's elements, output's elements)
 
 
 class GradcheckError(RuntimeError):
@@ -36,10 +38,11 @@ def gradcheck(
     fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
-    """Whether func's gradients for `inputs` equal finite differences: GradcheckError, or False, if not.
+    """Whether func's gradients equal finite differences: GradcheckError, or False, if not.
 
-    Each output is sent back alone, so `check_undefined_grad` has nothing more to check here; `masked` matters to sparse
-    tensors only, which minitorch lacks. Forward mode and batched gradients raise NotImplementedError.
+    Each output is sent back alone, so `check_undefined_grad` has nothing more to check here;
+    `masked` matters to sparse tensors only, which minitorch lacks. Forward mode and batched
+    gradients raise NotImplementedError.
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -47,13 +50,13 @@ def gradcheck(
     True
     """
     if not (check_forward_ad or check_backward_ad):
-        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
     _refuse(
-        "gradcheck",
-        check_forward_ad=check_forward_ad,
-        check_batched_grad=check_batched_grad,
+        "gradcheck", check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad,
         check_batched_forward_grad=check_batched_forward_grad,
-    )
+    )  # fmt: skip
     values = _tupled(inputs)
     try:
         wanted = _differentiable_inputs(values)
@@ -91,7 +94,7 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """`gradcheck` of func's gradients, as functions of `inputs` and of `grad_outputs` (random if not given).
+    """`gradcheck` of func's gradients: functions of `inputs` and (by default random) `grad_outputs`.
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -101,8 +104,14 @@ def gradgradcheck(
     from . import grad
 
     if not (check_fwd_over_rev or check_rev_over_rev):
-        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    _refuse("gradgradcheck", check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
+        raise AssertionError(
+            "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
+        )
+    _refuse(
+        "gradgradcheck",
+        check_fwd_over_rev=check_fwd_over_rev,
+        check_batched_grad=check_batched_grad,
+    )
     values = _tupled(inputs)
     if grad_outputs is None:
         outputs = _differentiable(func(*values))
@@ -113,22 +122,15 @@ def gradgradcheck(
     def gradients(*args: Any) -> tuple[Any, ...]:
         given, weights = args[: len(values)], args[len(values) :]
         inner = [a for a in given if _needs_grad(a)]
-        found = grad(_differentiable(func(*given)), inner, weights, create_graph=True, allow_unused=True)
+        found = grad(
+            _differentiable(func(*given)), inner, weights, create_graph=True, allow_unused=True
+        )
         return tuple([g for g in found if g is not None])
 
     return gradcheck(
-        gradients,
-        values + directions,
-        eps=eps,
-        atol=atol,
-        rtol=rtol,
-        raise_exception=raise_exception,
-        nondet_tol=nondet_tol,
-        check_undefined_grad=check_undefined_grad,
-        check_grad_dtypes=check_grad_dtypes,
-        fast_mode=fast_mode,
-        masked=masked,
-    )
+        gradients, values + directions, eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol,
+        raise_exception=raise_exception, check_grad_dtypes=check_grad_dtypes, fast_mode=fast_mode,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------- arguments
@@ -151,7 +153,7 @@ def _differentiable(result: Any) -> list[Any]:
 
 
 def _differentiable_inputs(values: tuple[Any, ...]) -> list[Any]:
-    """The inputs that require grad, with torch's complaints about those that finite differences cannot serve."""
+    """The inputs that require grad; torch's complaints if finite differences cannot serve them."""
     import warnings
 
     from minitorch._dtype import float64
@@ -159,21 +161,24 @@ def _differentiable_inputs(values: tuple[Any, ...]) -> list[Any]:
     wanted = [v for v in values if _needs_grad(v)]
     if not wanted:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have requires_grad=True."
         )
     for i, v in enumerate(values):
         if not _needs_grad(v):
             continue
         if v.dtype is not float64:
             warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will "
-                "likely fail if all the inputs are not of double precision floating point or complex. ",
+                f"Input #{i} requires gradient and is not a double precision floating point or "
+                "complex. This check will likely fail if all the inputs are not of double "
+                "precision floating point or complex. ",
                 stacklevel=3,
             )
         if any(s == 0 and n > 1 for n, s in zip(v.shape, v.stride(), strict=True)):
             raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to "
-                "be able to compute the numerical gradients correctly. You should call .contiguous on the input before "
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that are non-overlapping to be able to compute the numerical gradients "
+                "correctly. You should call .contiguous on the input before "
                 "passing it to gradcheck."
             )
     return wanted
@@ -190,15 +195,20 @@ def _random_like(output: Any, strided: bool) -> Any:
 
 # ---------------------------------------------------------------------- derivatives
 def _values(outputs: Any) -> list[np.ndarray]:
-    """Copies: a function may return its input, which is about to change. Integers and bools as float64."""
+    """Copies, since a function may return the input that is to change; integers as float64."""
     arrays = [o.detach().numpy() for o in outputs]
     return [a.astype(a.dtype if a.dtype.kind == "f" else np.float64) for a in arrays]
 
 
 def _difference(
-    func: Callable[..., Any], values: tuple[Any, ...], array: np.ndarray, step: Any, eps: float, pick: Any
+    func: Callable[..., Any],
+    values: tuple[Any, ...],
+    array: np.ndarray,
+    step: Any,
+    eps: float,
+    pick: Any,
 ) -> list[np.ndarray]:
-    """(f(x + eps step) - f(x - eps step)) / (2 eps) of each output that `pick` takes, where x's memory is `array`."""
+    """(f(x + eps step) - f(x - eps step)) / (2 eps) of each output; `array` is x's memory."""
     before = array.copy()
     try:
         array[...] = before + eps * step
@@ -210,7 +220,9 @@ def _difference(
     return [(h - b) / (2 * eps) for h, b in zip(high, low, strict=True)]
 
 
-def _numerical(func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any], eps: float, pick: Any) -> list[Jacobians]:
+def _numerical(
+    func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any], eps: float, pick: Any
+) -> list[Jacobians]:
     """Jacobians by finite differences: [output][input]."""
     columns = []
     for t in wanted:
@@ -224,12 +236,17 @@ def _numerical(func: Callable[..., Any], values: tuple[Any, ...], wanted: list[A
         columns.append(rows)
     outputs = _values(pick(func(*values)))
     return [
-        [np.array([row[k].reshape(-1) for row in rows], o.dtype).reshape(len(rows), o.size) for rows in columns]
+        [
+            np.array([row[k].reshape(-1) for row in rows], o.dtype).reshape(len(rows), o.size)
+            for rows in columns
+        ]
         for k, o in enumerate(outputs)
     ]
 
 
-def _pulled_back(output: Any, wanted: list[Any], direction: np.ndarray, check_dtypes: bool) -> list[np.ndarray]:
+def _pulled_back(
+    output: Any, wanted: list[Any], direction: np.ndarray, check_dtypes: bool
+) -> list[np.ndarray]:
     """The gradient of `direction . output` for each input, zeros where there is none."""
     from minitorch._creation import from_numpy
 
@@ -247,15 +264,18 @@ def _pulled_back(output: Any, wanted: list[Any], direction: np.ndarray, check_dt
     ]
 
 
-def _reproducible(output: Any, wanted: list[Any], direction: np.ndarray, nondet_tol: float, dtypes: bool) -> list[np.ndarray]:
+def _reproducible(
+    output: Any, wanted: list[Any], direction: np.ndarray, nondet_tol: float, dtypes: bool
+) -> list[np.ndarray]:
     """`_pulled_back`, twice: both times the same up to nondet_tol."""
     first = _pulled_back(output, wanted, direction, dtypes)
     second = _pulled_back(output, wanted, direction, dtypes)
     for a, b in zip(first, second, strict=True):
         if np.abs(a - b).max(initial=0.0) > nondet_tol:
             raise GradcheckError(
-                "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
-                "different values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism "
+                "Backward is not reentrant, i.e., running backward with same input and "
+                "grad_output multiple times gives different values, although analytical gradient "
+                "matches numerical gradient.The tolerance for nondeterminism "
                 f"was {nondet_tol}.\nPass nondet_tol=<tolerance> if the difference is expected."
             )
     return first
@@ -268,7 +288,9 @@ def _analytical(output: Any, wanted: list[Any], nondet_tol: float, dtypes: bool)
     for k in range(size):
         direction = np.zeros(tuple(output.shape), output.detach().numpy().dtype)
         direction.reshape(-1)[k] = 1
-        for jacobian, g in zip(jacobians, _reproducible(output, wanted, direction, nondet_tol, dtypes), strict=True):
+        for jacobian, g in zip(
+            jacobians, _reproducible(output, wanted, direction, nondet_tol, dtypes), strict=True
+        ):
             jacobian[:, k] = g.reshape(-1)
     return jacobians
 
@@ -326,16 +348,19 @@ def _check_directions(
     steps = [_direction(draw, t) for t in wanted]
     weights = [_direction(draw, o) for o in outputs]
     pushed = [
-        _difference(func, values, t.detach().numpy(), u, eps, _differentiable) for t, u in zip(wanted, steps, strict=True)
+        _difference(func, values, t.detach().numpy(), u, eps, _differentiable)
+        for t, u in zip(wanted, steps, strict=True)
     ]
     for i, (output, v) in enumerate(zip(outputs, weights, strict=True)):
         found = _reproducible(output, wanted, v, nondet_tol, dtypes)
         for j, (g, u) in enumerate(zip(found, steps, strict=True)):
             n, a = float((pushed[j][i] * v).sum()), float((g * u).sum())
-            # the directions have no negative entries, so the sums bound how entries' errors of atol add up
+            # the directions have no negative entries, so the sums bound how entries'
+            # errors of atol add up
             if not _close(a, n, rtol, atol * float(u.sum() * v.sum())):
                 raise GradcheckError(
-                    _mismatch(i, j, n, a) + _full_jacobians(func, values, wanted, output, (i, j), eps, nondet_tol, dtypes)
+                    _mismatch(i, j, n, a)
+                    + _full_jacobians(func, values, wanted, output, (i, j), eps, nondet_tol, dtypes)
                 )
 
 
@@ -359,13 +384,16 @@ def _full_jacobians(
     n = _numerical(func, values, wanted, eps, _differentiable)[i][j]
     a = _analytical(output, wanted, nondet_tol, dtypes)[j]
     return (
-        "\nThese two numbers are one random projection of the Jacobians (fast mode). The Jacobians themselves:\n\n"
+        "\nThese two numbers are one random projection of the Jacobians (fast mode). The "
+        "Jacobians themselves:\n\n"
         f"Numerical:\n {_shown(n)}\nAnalytical:\n{_shown(a)}\n\n"
         f"The max per-element difference (slow mode) is: {np.abs(a - n).max(initial=0.0)}.\n"
     )
 
 
-def _check_constant(func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any], result: Any, eps: float) -> None:
+def _check_constant(
+    func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any], result: Any, eps: float
+) -> None:
     """Outputs without a graph must not depend on the inputs."""
     from minitorch._tensor import Tensor
 

@@ -1,52 +1,76 @@
 """Reading and writing at positions that an integer array holds.
 
-Nothing here checks a range: the callers have done so (`_ops/positions.py`, `_ops/gathering.py`).
+Only `within` looks at ranges: the others write wherever the index says, so their callers ask it
+first (`_ops/positions.py`).
 """
 
 from numba import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_rows(dest, positions, src):
-    """dest[l, positions[m], t] += src[l, m, t], in the order of m, so that sums round as torch's do."""
-    for l in range(src.shape[0]):  # noqa: E741
-        for m in range(positions.size):
-            p = positions[m]
-            for t in range(src.shape[2]):
-                dest[l, p, t] += src[l, m, t]
+def within(index, low, high):
+    """Whether low <= index[i] < high for every i; without a branch, so that LLVM makes vector code."""
+    outside = False
+    for i in range(index.size):
+        outside |= (index[i] < low) | (index[i] >= high)
+    return not outside
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def add_rows(dest, positions, src):
+    """dest[n, positions[m], t] += src[n, m, t], in the order of m, so that sums round as torch's."""
+    for n in range(src.shape[0]):
+        for m in range(positions.size):
+            p = positions[m]
+            for t in range(src.shape[2]):
+                dest[n, p, t] += src[n, m, t]
+
+
+# The last dimension is often the one that the index is for; then there is nothing after it, and the
+# innermost loop must not be the one of length 1 (twice the time).
+@njit(cache=True, nogil=True, error_model="numpy")
 def gather(x, index, out):
-    """out[o, j, i] = x[o, index[o, j, i], i]"""
-    for o in range(index.shape[0]):
-        for j in range(index.shape[1]):
-            for i in range(index.shape[2]):
-                out[o, j, i] = x[o, index[o, j, i], i]
+    """out[n, m, t] = x[n, index[n, m, t], t]"""
+    for n in range(index.shape[0]):
+        if index.shape[2] == 1:
+            for m in range(index.shape[1]):
+                out[n, m, 0] = x[n, index[n, m, 0], 0]
+            continue
+        for m in range(index.shape[1]):
+            for t in range(index.shape[2]):
+                out[n, m, t] = x[n, index[n, m, t], t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter(dest, index, src):
-    """dest[o, index[o, j, i], i] = src[o, j, i]; of several the last wins."""
-    for o in range(index.shape[0]):
-        for j in range(index.shape[1]):
-            for i in range(index.shape[2]):
-                dest[o, index[o, j, i], i] = src[o, j, i]
+    """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins."""
+    for n in range(index.shape[0]):
+        if index.shape[2] == 1:
+            for m in range(index.shape[1]):
+                dest[n, index[n, m, 0], 0] = src[n, m, 0]
+            continue
+        for m in range(index.shape[1]):
+            for t in range(index.shape[2]):
+                dest[n, index[n, m, t], t] = src[n, m, t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter_add(dest, index, src):
-    """dest[o, index[o, j, i], i] += src[o, j, i]"""
-    for o in range(index.shape[0]):
-        for j in range(index.shape[1]):
-            for i in range(index.shape[2]):
-                dest[o, index[o, j, i], i] += src[o, j, i]
+    """dest[n, index[n, m, t], t] += src[n, m, t]"""
+    for n in range(index.shape[0]):
+        if index.shape[2] == 1:
+            for m in range(index.shape[1]):
+                dest[n, index[n, m, 0], 0] += src[n, m, 0]
+            continue
+        for m in range(index.shape[1]):
+            for t in range(index.shape[2]):
+                dest[n, index[n, m, t], t] += src[n, m, t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter_multiply(dest, index, src):
-    """dest[o, index[o, j, i], i] *= src[o, j, i]"""
-    for o in range(index.shape[0]):
-        for j in range(index.shape[1]):
-            for i in range(index.shape[2]):
-                dest[o, index[o, j, i], i] *= src[o, j, i]
+    """dest[n, index[n, m, t], t] *= src[n, m, t]"""
+    for n in range(index.shape[0]):
+        for m in range(index.shape[1]):
+            for t in range(index.shape[2]):
+                dest[n, index[n, m, t], t] *= src[n, m, t]

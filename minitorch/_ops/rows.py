@@ -1,0 +1,273 @@
+"""Ops on whole rows along a dimension: index_select, index_add, index_copy, index_fill."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._tensor import Tensor
+
+from .check import C_NAMES, c_name, check, wrap_dim
+from .composite import public
+from .copies import check_not_overlapping
+from .gathering import along, in_dtype_of, int64, without
+from .indexing import value_for, warn_if_expanded
+from .op import OPS, Op, structured
+from .operands import FUNCTIONS
+from .positions import first_outside, kernels
+
+ndarray = np.ndarray
+
+
+def _row_index(index: Any) -> Any:
+    """The index of a row op, for NumPy: one dimension."""
+    return index.reshape(1) if not index.ndim else index
+
+
+@structured(tensors="input index", on="torch Tensor")
+def index_select(input, dim, index):
+    dim = wrap_dim(dim, input.ndim)
+    check(index.ndim <= 1, "index_select(): Index is supposed to be a vector", IndexError)
+    if index.dtype not in (np.int64, np.int32):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+    if not input.shape:
+        check(
+            index.size == 1,
+            f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)",
+        )
+        return (), input.dtype
+    return (*input.shape[:dim], index.size, *input.shape[dim + 1 :]), input.dtype
+
+
+@index_select.cpu
+def index_select_cpu(input, dim, index):
+    shape, _ = index_select.infer(input, dim, index)
+    dim, n = wrap_dim(dim, input.ndim), input.shape[dim] if input.shape else 1
+    bad = first_outside(index, 0, n)
+    if bad is not None:
+        if dim and input.ndim == 2:
+            raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
+        raise IndexError("index out of range in self")
+    if not input.shape:
+        return input.copy()
+    return np.take(input, _row_index(index), dim).reshape(shape)
+
+
+@index_select.grad("input")
+def index_select_grad(g, input_shape, dim, index):
+    return index_select_backward(g, index, input_shape, dim)
+
+
+@structured(tensors="g index")
+def index_select_backward(g, index, input_shape, dim):
+    return input_shape, g.dtype
+
+
+@index_select_backward.cpu
+def index_select_backward_cpu(g, index, input_shape, dim):
+    return rows_added(np.zeros(input_shape, g.dtype), g, index, dim)
+
+
+@index_select_backward.grad("g")
+def index_select_backward_grad(g, index, dim):
+    return index_select(g, dim, index)
+
+
+def rows_added(input: Any, source: Any, index: Any, dim: int) -> Any:
+    """Add the rows of source to those of input, in place."""
+    dim = wrap_dim(dim, input.ndim)
+    index = int64(_row_index(index))
+    if not source.size:
+        return input
+    if input.dtype == np.bool_:
+        np.add.at(input, (slice(None),) * dim + (index,) if input.ndim else (), source)
+        return input
+    dense = np.ascontiguousarray(input) if input.ndim else input
+    kernels().add_rows(
+        along(dense, dim),
+        index,
+        along(np.ascontiguousarray(source.reshape(source.shape or (1,))), dim),
+    )
+    if dense is not input:
+        input[...] = dense
+    return input
+
+
+def rows_set(input: Any, source: Any, index: Any, dim: int) -> Any:
+    """Overwrite rows of input with those of source, in place."""
+    if not input.ndim:
+        input[...] = source.reshape(())
+    elif source.size:
+        input[(slice(None),) * wrap_dim(dim, input.ndim) + (_row_index(index),)] = source
+    return input
+
+
+def _rows_op(name: str, title: str, kernel: Any) -> Op:
+    @structured(name=name, title=title, tensors="input source index", inplace=True)
+    def op(input, source, index, dim):
+        return input.shape, input.dtype
+
+    op.cpu(kernel)
+
+    @op.grad("source")
+    def grad(g, index, dim):
+        return index_select(g, dim, index)
+
+    return op
+
+
+INDEX_ADD = _rows_op("index_add_into", "IndexAdd", rows_added)
+INDEX_COPY = _rows_op("index_copy_into", "IndexCopy", rows_set)
+INDEX_FILL = _rows_op("index_fill_into", "IndexFill", rows_set)
+
+
+@INDEX_ADD.grad("input")
+def index_add_grad_input(g):
+    return g
+
+
+@INDEX_COPY.grad("input")
+@INDEX_FILL.grad("input")
+def index_copy_grad_input(g, index, dim):
+    return rows_cleared(g, index, dim)
+
+
+@structured(tensors="g index")
+def rows_cleared(g, index, dim):
+    return g.shape, g.dtype
+
+
+@rows_cleared.cpu
+def rows_cleared_cpu(g, index, dim):
+    """A copy with rows of zeros."""
+    d = g.copy()
+    if g.ndim:
+        d[(slice(None),) * dim + (_row_index(index),)] = 0
+    else:
+        d[...] = 0
+    return d
+
+
+@rows_cleared.grad("g")
+def rows_cleared_grad(g, index, dim):
+    return rows_cleared(g, index, dim)
+
+
+def _check_rows(
+    name: str, x: Tensor, dim: int, index: Tensor, error: type[Exception], prefix: str, low: int = 0
+) -> int:
+    """The number of rows of x, after torch's checks of the index."""
+    n = x.shape[dim] if x.ndim else 1
+    bad = first_outside(index.array, low * n, n) if index.is_cpu else None
+    if bad is not None:
+        raise error(f"{prefix}index {bad} is out of bounds for dimension 0 with size {n}")
+    return n
+
+
+@public("Tensor")
+def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """self[index[i]] += alpha * source[i] along dim; repeated indices add up."""
+    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
+    kind, size = C_NAMES[i.dtype.name], list(i.shape)
+    check(
+        i.ndim < 2,
+        f"index_add_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {kind} "
+        f"and size: {size}",
+        IndexError,
+    )
+    check(
+        i.dtype in (np.int64, np.int32),
+        f"index_add_(): Expected dtype int32/int64 for index but got: {kind}",
+    )
+    check(
+        s.dtype is self.array.dtype,
+        f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same "
+        "scalar type",
+    )
+    count = s.shape[dim] if s.shape else 1
+    check(
+        i.size == count,
+        f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): "
+        f"({count}), for dim: {dim}",
+    )
+    check(
+        not self.ndim or without(self.shape, dim) == without(s.shape, dim),
+        "source tensor shape must match self tensor shape, excluding the specified dimension. Got "
+        "self.shape = "
+        f"{list(self.shape)} source.shape = {list(s.shape)}",
+    )
+    _check_rows("index_add_", self, dim, index, RuntimeError, "")
+    check_not_overlapping(self)
+    return FUNCTIONS["index_add_into_"](self, source if alpha == 1 else source * alpha, index, dim)
+
+
+@public("torch Tensor")
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """index_add_ on a copy."""
+    return index_add_(OPS["dense"].function(input), dim, index, source, alpha=alpha)
+
+
+@public("Tensor")
+def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """self[index[i]] = source[i] along dim."""
+    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
+    check(
+        s.dtype is self.array.dtype,
+        "index_copy_(): self and source expected to have the same dtype, but got (self) "
+        f"{c_name(self.array)} and (source) "
+        f"{c_name(s)}",
+    )
+    check(
+        i.dtype == np.int64, f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}"
+    )
+    check(
+        i.ndim < 2, f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})", IndexError
+    )
+    mine, theirs = ([n for k, n in enumerate(t.shape) if k != dim] for t in (self, source))
+    check(
+        mine == theirs or not s.shape,
+        "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice "
+        "shape: "
+        f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: "
+        f"{' '.join(map(str, theirs))} at dimension 0.",
+    )
+    count = s.shape[dim] if s.shape else 1
+    check(
+        i.size == count,
+        f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) "
+        f"({count})",
+        IndexError,
+    )
+    _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
+    check_not_overlapping(self)
+    return FUNCTIONS["index_copy_into_"](self, source, index, dim)
+
+
+@public("torch Tensor")
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """index_copy_ on a copy."""
+    return index_copy_(OPS["dense"].function(input), dim, index, source)
+
+
+@public("Tensor")
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """self[index[i]] = value along dim."""
+    dim, i = wrap_dim(dim, self.ndim), index.array
+    if isinstance(value, Tensor):
+        check(
+            value.ndim == 0,
+            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s).",
+        )
+    check(i.dtype == np.int64, "index_fill_(): Expected dtype int64 for index.", IndexError)
+    check(i.ndim < 2, "Index has to be a vector/scalar")
+    _check_rows("index_fill_", self, dim, index, IndexError, "", -1)
+    value = in_dtype_of(self, value_for(self, value))
+    warn_if_expanded(self, "index_fill_", "tensor[mask] = scalar")
+    rows = (*self.shape[:dim], i.size, *self.shape[dim + 1 :]) if self.ndim else ()
+    return FUNCTIONS["index_fill_into_"](self, OPS["expand_to"].function(value, rows), index, dim)
+
+
+@public("torch Tensor")
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """index_fill_ on a copy."""
+    return index_fill_(OPS["clone"].function(input), dim, index, value)
