@@ -115,7 +115,7 @@ DIMS = (
     Call(), Call(0), Call(-1), Call(1, True), Call(dim=0, keepdim=True), Call((0, 1)), Call(dim=(0, -1), keepdim=True),
     Call(7), Call((0, 0)), Call(()),
 )  # fmt: skip
-ONE_DIM = Call(), Call(0), Call(-1), Call(1, True), Call(dim=0, keepdim=True), Call(7), Call("x")
+ONE_DIM = Call(), Call(0), Call(-1), Call(1, True), Call(dim=0, keepdim=True), Call(7)
 
 POINTWISE = (
     binary("add", calls=(Call(), Call(alpha=2), Call(alpha=0.5))),

@@ -12,12 +12,14 @@ from minitorch import _dtype as dtypes
 from minitorch._device import backend
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
-from minitorch.autograd.node import next_key
+from minitorch.autograd.node import DeadEnd, next_key
 
-from .check import broadcast_error
+from .check import broadcast_error, float_required
 from .generate import SCOPE, node_class
 from .inplace import check_inplace, rebase
-from .operands import NUMBERS, constant_like, promote, refuse_cast, same_device, to_float
+from .operands import (
+    NUMBERS, constant_like, operand_error, promote, refuse_bool, refuse_cast, same_device, to_float,
+)  # fmt: skip
 from .nodes import aliased, geometry
 from .op import Op
 
@@ -43,8 +45,11 @@ def apply(op: Op, *args: Any) -> Any:
         out.version, out.view_version = first.version, first.version[0]
         out.base = first if first.base is None else first.base
         out.created = None if state.mode is None else NO_GRAD
-    if state.mode is None and any(e is not None for e in edges.values()):
+    tracked = any(e is not None for e in edges.values())
+    if state.mode is None and tracked:
         out.edge = _record(op, values, arrays, edges, out, outputs)
+    elif op.kind == "view" and tracked:
+        out.edge = DeadEnd()
     return op.returns(out, *map(wrap, outputs)) if outputs else out
 
 
@@ -113,7 +118,22 @@ def _pointwise(op: Op, arrays: list[Any], others: list[Any], device: Any) -> Any
     except ValueError:
         raise broadcast_error(shapes) from None
     dtype = dtypes.BOOL_NUMPY if op.result == "bool" else arrays[0].dtype
+    if device.type != "cpu":
+        _refuse_dtypes(op, [np.empty(0, a.dtype) for a in arrays], others)
     return backend(device).run(op, (shape, dtype), arrays, others)
+
+
+def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None:
+    """What the formula refuses on NumPy arrays, it refuses on every device."""
+    assert op.formula is not None
+    if op.result == "float_only":
+        float_required(op.name, empties[0])
+    if not op.bools:
+        refuse_bool(op, *empties)
+    try:
+        op.formula.function(*empties, **dict(zip(op.others, others, strict=True)))
+    except (TypeError, ValueError) as e:
+        raise operand_error(op, e, False, *empties) from None
 
 
 def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any) -> Any:

@@ -44,7 +44,7 @@ def _tensor_where(c: Any, x: Any, y: Any) -> Any:
 def fill() -> None:
     """Complete both tables; called once all ops are recorded."""
     either = {
-        "__builtins__": builtins, "count_reduced": reductions.count_reduced, "inverse_order": inverse_order,
+        "__builtins__": builtins, "__name__": "minitorch.generated", "count_reduced": reductions.count_reduced, "inverse_order": inverse_order,
     }  # fmt: skip
     arrays: dict[str, Any] = {
         **{name: getattr(scalar, name) for name in vars(scalar) if not name.startswith("_")},

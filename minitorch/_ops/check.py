@@ -2,6 +2,8 @@
 
 from typing import Any, NoReturn
 
+import numpy as np
+
 from minitorch import _dtype as dtypes
 
 # a dtype as torch's C++ messages name it
@@ -93,6 +95,24 @@ def broadcast_error(shapes: list[tuple[int, ...]]) -> RuntimeError:
     return RuntimeError(f"output with shape {list(a)} doesn't match the broadcast shape {list(b)}")
 
 
+def check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Refuse shapes that do not broadcast."""
+    for n, m in zip(reversed(a), reversed(b), strict=False):
+        if n != m and 1 not in (n, m):
+            raise broadcast_error([a, b])
+
+
+def check_inplace_shape(shapes: list[tuple[int, ...]]) -> None:
+    """Refuse operands that would broadcast the first, which is written to."""
+    for other in shapes[1:]:
+        check_broadcast(shapes[0], other)
+    shape = np.broadcast_shapes(*shapes)
+    check(
+        shape == shapes[0],
+        f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}",
+    )
+
+
 def device_error(op: Any, devices: list[Any]) -> RuntimeError:
     """torch's error for operands on different devices."""
     return RuntimeError(
@@ -103,7 +123,12 @@ def device_error(op: Any, devices: list[Any]) -> RuntimeError:
 
 def not_implemented_for(name: str, array: Any) -> NoReturn:
     """torch's error for a dtype that a kernel does not take."""
-    raise NotImplementedError(f'"{name}_cpu" not implemented for \'{c_name(array)}\'')
+    no_kernel(f"{name}_cpu", array)
+
+
+def no_kernel(kernel: str, array: Any) -> NoReturn:
+    """torch's error for a dtype, with its kernel's own name."""
+    raise NotImplementedError(f'"{kernel}" not implemented for \'{c_name(array)}\'')
 
 
 def type_name(value: Any) -> str:

@@ -13,9 +13,9 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
-from .check import C_NAMES, check, integer, sizes, wrap_dim, wrap_dims
+from .check import C_NAMES, check, check_broadcast, integer, sizes, wrap_dim, wrap_dims
 from .op import OPS, Op
-from .operands import FUNCTIONS, NUMBERS, cast, common_dtype
+from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, refuse_bool, refuse_cast, refuse_float_result
 
 # name -> (function, where it appears)
 PUBLIC: dict[str, tuple[Callable[..., Any], list[str]]] = {}
@@ -41,10 +41,18 @@ def op(name: str) -> Callable[..., Any]:
 def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
     """`alpha * other` of add and sub, with torch's checks."""
     dtype = x.array.dtype
+    if isinstance(other, Tensor):
+        check_broadcast(x.array.shape, other.array.shape)
+    elif other.__class__ in NUMBERS:
+        dtype = dtypes.NUMBER_DTYPE[other.__class__, dtype]
+    if record.name == "sub" and dtype == np.bool_:
+        refuse_bool(record, x.array, x.array)
     if isinstance(alpha, float) and dtype not in FLOATS and not (isinstance(other, Tensor) and other.is_floating_point()):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, bool) and dtype != np.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if dtype == np.bool_ and (not isinstance(other, Tensor) or other.array.dtype == np.bool_):
+        return other & bool(alpha)  # the scale takes the result's dtype
     return other * alpha
 
 
@@ -52,6 +60,10 @@ def refuse_zero_division(name: str, x: Any, y: Any) -> None:
     """Integer division by zero is an error; floats give infinity or nan."""
     divisor = y.array if isinstance(y, Tensor) else y
     integers = isinstance(x, Tensor) and x.array.dtype not in FLOATS and not isinstance(y, float)
+    if integers and x.array.dtype == np.bool_ and (isinstance(y, bool) or (isinstance(y, Tensor) and y.array.dtype == np.bool_)):
+        return  # refused for another reason, by the op
+    if integers and isinstance(y, Tensor):
+        check_broadcast(x.array.shape, y.array.shape)
     if integers and not (isinstance(y, Tensor) and (y.is_meta or y.array.dtype in FLOATS)) and np.any(np.equal(divisor, 0)):
         raise RuntimeError("ZeroDivisionError")
 
@@ -64,19 +76,31 @@ def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> A
     )
     inplace = name.endswith("_")
     if rounding_mode == "floor":
-        result = op("floor_divide")(input, other)
+        refuse_zero_division(name, input, other)
+        result = op("div_floor")(input, other)
     else:
         refuse_zero_division(name, input, other)
         result = op("trunc")(op("div")(input, other))
-        exact = input.array.dtype not in FLOATS and not isinstance(other, float)
-        if exact and (not isinstance(other, Tensor) or other.array.dtype not in FLOATS):
-            result = result.to(dtypes.OF_NUMPY[common_dtype([input.array, *([other.array] if isinstance(other, Tensor) else [])])])
-    return input.copy_(result) if inplace else result
+        dtype = result_type(input, other)
+        if dtype is dtypes.bool:
+            refuse_bool(OPS["div_trunc"], input.array, input.array)
+        if not dtype.is_floating_point:
+            result = result.to(dtype)
+    return write_result(input, result) if inplace else result
 
 
 def unrounded(name: str, input: Tensor) -> Tensor:
     """floor, ceil and trunc of integers: the values as they are."""
-    return input if name.endswith("_") else op("clone")(input)
+    if input.array.dtype == np.bool_:
+        refuse_bool(OPS[name.rstrip("_")], input.array)
+    return input.mul_(1) if name.endswith("_") else op("clone")(input)
+
+
+def write_result(x: Tensor, result: Tensor) -> Tensor:
+    """Finish an in-place op whose result was computed apart."""
+    have, made = x.array.shape, result.array.shape
+    check(have == made, f"output with shape {list(have)} doesn't match the broadcast shape {list(made)}")
+    return copy_(x, result)
 
 
 @public("torch Tensor", "subtract")
@@ -132,20 +156,26 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         return _number_power(input, exponent, "")
     if not isinstance(input, Tensor):
         if not isinstance(exponent, Tensor) or input.__class__ not in NUMBERS:
-            raise TypeError(f"pow(): argument 'input' must be Tensor, not {type(input).__name__}")
+            raise TypeError(f"pow(): argument 'input' must be Tensor, not {input.__class__.__name__}")
         return op("pow_tensor")(as_tensor_like(exponent, input), exponent)
     if not isinstance(exponent, Tensor):
-        raise TypeError(f"pow(): argument 'exponent' must be Tensor or Number, not {type(exponent).__name__}")
+        raise TypeError(f"pow(): argument 'exponent' must be Tensor or Number, not {exponent.__class__.__name__}")
     return op("pow_tensor")(input, exponent)
 
 
 def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
     if x.array.dtype not in FLOATS:
         if isinstance(exponent, float):
+            if suffix:
+                refuse_float_result(OPS["reciprocal"], x)
             return FUNCTIONS["pow_number" + suffix](op("to_copy")(x, dtypes.get_default_dtype().numpy), exponent)
         if exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
-        if x.array.dtype == np.bool_ and exponent.__class__ is int:
+        if x.array.dtype == np.bool_:
+            if exponent.__class__ is bool:
+                return x.logical_or(not exponent) if not suffix else x.logical_or_(not exponent)
+            if suffix:
+                refuse_cast(OPS["pow_number"], dtypes.INT64_NUMPY, x.array.dtype)
             x = cast(x, dtypes.INT64_NUMPY)
         if exponent != 2:
             return FUNCTIONS["pow_tensor" + suffix](x, exponent)
@@ -162,9 +192,11 @@ def pow_(self: Tensor, exponent: Any) -> Tensor:
 
 @public("Tensor")
 def __pow__(self: Tensor, exponent: Any) -> Any:
-    if exponent.__class__ in NUMBERS or isinstance(exponent, Tensor):
-        return pow(self, exponent)
-    return NotImplemented
+    if exponent.__class__ in NUMBERS:
+        if exponent == 2 and self.array.dtype in FLOATS:
+            return FUNCTIONS["pow_2"](self)
+        return _number_power(self, exponent, "")
+    return pow(self, exponent) if isinstance(exponent, Tensor) else NotImplemented
 
 
 @public("Tensor")
@@ -216,7 +248,10 @@ def _clamped(x: Tensor, bound: Any, name: str) -> Tensor:
 @public("Tensor")
 def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """clamp, in place."""
-    return self.copy_(clamp(self, min, max))
+    check(min is not None or max is not None, "torch.clamp: At least one of 'min' or 'max' must not be None")
+    if min is not None:
+        FUNCTIONS["clamp_low_"](self, min)
+    return self if max is None else FUNCTIONS["clamp_high_"](self, max)
 
 
 @public("torch Tensor")
@@ -281,7 +316,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
 
         return dtypes.promote_types(tensor(tensor1).dtype, tensor(tensor2).dtype)
     if not isinstance(tensor2, Tensor):
-        return dtypes.OF_NUMPY[dtypes.NUMBER_DTYPE[type(tensor2), tensor1.array.dtype]]
+        return dtypes.OF_NUMPY[dtypes.NUMBER_DTYPE[tensor2.__class__, tensor1.array.dtype]]
     return dtypes.OF_NUMPY[common_dtype([tensor1.array, tensor2.array])]
 
 
@@ -320,7 +355,7 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         elif isinstance(a, bool):
             rest.append(a)
         else:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
+            raise TypeError(f"to() received an invalid combination of arguments - got ({a.__class__.__name__})")
     if len(rest) > 1:
         copy = rest[1]
     if other is not None:
@@ -516,7 +551,7 @@ def ravel(input: Tensor) -> Tensor:
 @public("torch Tensor")
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension as several."""
-    dim = wrap_dim(dim, input.ndim)
+    dim = wrap_dim(dim, input.ndim, scalar=False)
     sizes = tuple(sizes)
     known = math.prod([n for n in sizes if n != -1])
     n = input.shape[dim]
@@ -542,10 +577,12 @@ def torch_permute(input: Tensor, dims: Any) -> Tensor:
 @public("torch Tensor")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions at other places, the others in their order."""
-    source = wrap_dims(source if isinstance(source, (tuple, list)) else (source,), input.ndim)
-    destination = wrap_dims(destination if isinstance(destination, (tuple, list)) else (destination,), input.ndim)
+    source, destination = [tuple(d) if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
     check(len(source) == len(destination), "movedim: Invalid source or destination dims: source "
           f"({list(source)} dims) should contain the same number of dims as destination ({list(destination)} dims)")  # fmt: skip
+    source, destination = wrap_dims(source, input.ndim), wrap_dims(destination, input.ndim)
+    if not input.ndim:
+        return op("permute_dims")(input, ())
     order = [i for i in range(input.ndim) if i not in source]
     for d, s in sorted(zip(destination, source, strict=True)):
         order.insert(d, s)
@@ -601,7 +638,15 @@ def broadcast_shapes(*shapes: Any) -> Any:
 @public("Tensor")
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """The sum over the dimensions that broadcasting would stretch."""
-    return op("sum_to_size")(self, sizes(size))
+    wanted, have = sizes(size), tuple(self.shape)
+    lead = len(have) - len(wanted)
+    check(
+        lead >= 0 and all(n in (1, m) for n, m in zip(wanted, have[lead:], strict=True)),
+        f"size {{{list(wanted)}}} is not expandable to size {{{list(have)}}}.",
+    )
+    if wanted != have and not self.is_floating_point():
+        self = cast(self, dtypes.INT64_NUMPY)
+    return op("sum_to_size")(self, wanted)
 
 
 @public("torch Tensor")
@@ -670,31 +715,52 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
 def var(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None,
         out: Any = None) -> Tensor:  # fmt: skip
     """The variance; divided by n - correction (1 at first)."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
     from .inplace import into
 
-    result = op("variance")(input, dim, int(unbiased) if correction is None else correction, keepdim)
+    result = _variance("var", input, dim, unbiased, keepdim, correction)
     return result if out is None else into(out, OPS["variance"], result)
+
+
+def _variance(name: str, input: Tensor, dim: Any, unbiased: bool, keepdim: bool, correction: Any) -> Tensor:
+    """var for var, std and what returns their mean too, with the warning in that function's name."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    means = "_mean" in name
+    if not input.is_floating_point():
+        raise RuntimeError(f"{name}{'' if means else ':'} only support floating point and complex dtypes")
+    correction = int(unbiased) if correction is None else correction
+    result = op("variance")(input, dim, correction, keepdim)
+    if input.array.size <= correction * result.array.size or not result.array.size:
+        import warnings
+
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+            "numel divided by output numel).",
+            UserWarning,
+            stacklevel=3,
+        )
+    return result
 
 
 @public("torch Tensor")
 def std(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None,
         out: Any = None) -> Tensor:  # fmt: skip
     """The square root of var."""
-    return op("sqrt")(var(input, dim, unbiased, keepdim, correction=correction), out=out)
+    return op("sqrt")(_variance("std", input, dim, unbiased, keepdim, correction), out=out)
 
 
 @public("torch")
 def var_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Any:
     """(var, mean)."""
-    return var(input, dim, unbiased, keepdim, correction=correction), op("mean")(input, dim, keepdim)
+    variance = _variance("var_mean", input, dim, unbiased, keepdim, correction)
+    return variance, op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @public("torch")
 def std_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Any:
     """(std, mean)."""
-    return std(input, dim, unbiased, keepdim, correction=correction), op("mean")(input, dim, keepdim)
+    variance = _variance("std_mean", input, dim, unbiased, keepdim, correction)
+    return op("sqrt")(variance), op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @public("torch Tensor")

@@ -205,9 +205,9 @@ def cat_shape(arrays: Any, dim: int) -> tuple[int, ...]:
     """The shape of the concatenation, with torch's checks."""
     kept = [a for a in arrays if a.shape != (0,)] or [arrays[0]]
     first = kept[0]
+    for position, a in enumerate(arrays):
+        check(a.ndim, f"zero-dimensional tensor (at position {position}) cannot be concatenated")
     dim = wrap_dim(dim, first.ndim)
-    for a in arrays:
-        check(a.ndim or a.shape == (0,), "zero-dimensional tensor (at position 0) cannot be concatenated")
     for position, a in enumerate(arrays):
         if a.shape == (0,):
             continue

@@ -110,7 +110,7 @@ def take_along_dim(
 ) -> Tensor:
     """gather with broadcasting; over the flat input without a dim."""
     if dim is None:
-        return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)  # type: ignore[attr-defined]
+        return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)
     check(
         input.ndim == indices.ndim,
         "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
@@ -119,7 +119,7 @@ def take_along_dim(
     )
     dim = wrap_dim(dim, input.ndim)
     shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
-    wide = [tuple([*shape[:dim], t.shape[dim], *shape[dim + 1 :]]) for t in (input, indices)]
+    wide = [(*shape[:dim], t.shape[dim], *shape[dim + 1 :]) for t in (input, indices)]
     expand = OPS["expand_to"].function
     index = expand(indices, wide[1])
     if index.is_cpu:  # torch counts from the front by a remainder, so nothing is out of range
@@ -369,6 +369,13 @@ def masked_zero_grad(g, mask):
     return masked_zero(g, mask)
 
 
+# a dtype as C spells it
+C_WORDS = {
+    "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int",
+    "int64": "long", "float32": "float", "float64": "double",
+}  # fmt: skip
+
+
 def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
@@ -402,12 +409,11 @@ def _check_fill(name: str, mask: Tensor, value: Any) -> None:
             f"{type(value).__name__}), but "
             "expected one of:"
         )
-    names = {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long",
-             "float32": "float", "float64": "double"}  # fmt: skip
     kind = mask.array.dtype
     check(
         kind == np.bool_,
-        f"masked_fill_ only supports boolean masks, but got mask with dtype {names.get(kind.name)}",
+        "masked_fill_ only supports boolean masks, but got mask with dtype "
+        f"{C_WORDS.get(kind.name)}",
     )
 
 

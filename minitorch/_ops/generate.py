@@ -104,7 +104,11 @@ class FunctionText:
 
     def text(self) -> str:
         op = self.op
-        lines = [*self.arguments(), *self.arrays(), *self.edges_read(), *self.body()]
+        if self.inplace and op.result == "bool":  # computed in the operands' dtype, not in that of what is written to
+            params = ", ".join(op.params)
+            lines = [f"return write_result({self.first}, {op.name}_op.function({params}))"]
+        else:
+            lines = [*self.arguments(), *self.arrays(), *self.edges_read(), *self.body()]
         return f"def generated({self.signature()}):\n" + "\n".join(_indent(lines)) + "\n"
 
     # ---------------------------------------------------------------- the head
@@ -174,12 +178,14 @@ class FunctionText:
             else:
                 yield f"    {joined} = promote({op.name}_op, {joined})"
             yield "    " + "; ".join(f"{t}_array = {t}.array" for t in op.tensors)
+        if not op.bools:
+            yield f"if {x}_array.dtype is BOOL_NUMPY: refuse_bool({op.name}_op, {', '.join(f'{t}_array' for t in op.tensors)})"
         if op.result == "float_only":
             yield f"if {x}_array.dtype not in FLOATS: not_implemented_for({op.name!r}, {x}_array)"
         if op.result == "float":
             yield f"if {x}_array.dtype not in FLOATS:"
             if self.inplace:
-                yield f"    refuse_float_result({op.name}_op, {x}_array)"
+                yield f"    refuse_float_result({op.name}_op, {', '.join(op.tensors)})"
             else:
                 yield "    " + "; ".join(f"{t} = to_float({t}); {t}_array = {t}.array" for t in op.tensors)
 
@@ -196,7 +202,9 @@ class FunctionText:
         array = {t: f"{t}_array" for t in op.tensors}
         if op.kind != "pointwise":
             SCOPE[f"{op.name}_forward"] = op.forward
-            return [f"o = {op.name}_forward({', '.join(array.get(p, p) for p in op.params)})"]
+            args = ", ".join(array.get(p, p) for p in op.params)
+            return [f"try: o = {op.name}_forward({args})",
+                    f"except RuntimeWarning: o = silently({op.name}_forward, {args})"]  # fmt: skip
         formula = op.formula
         assert formula is not None
         arrays = [array[op.argument(a)] for a in formula.arrays]
@@ -247,7 +255,7 @@ class FunctionText:
         """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
-        first = [f"n = {op.name}_node()", "n.key = next_key()", "n.grad = n.hooks = None"]
+        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None"]
         last: list[str] = []
         for t in op.edges:
             lines = []
@@ -423,7 +431,9 @@ def gradient_lines(op: Op, t: str) -> list[str]:
         lines += _pointwise_gradient(op, t, gradient)
     else:
         SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
-        lines.append(f"d = {op.name}_{t}_gradient({', '.join(gradient.params)})")
+        args = ", ".join(gradient.params)
+        lines.append(f"try: d = {op.name}_{t}_gradient({args})")
+        lines.append(f"except RuntimeWarning: d = silently({op.name}_{t}_gradient, {args})")
         lines.append("if d.__class__ is not ndarray: d = asarray(d)")
     # views share their memory with g, and so may what a structured op's gradient returns
     owned = gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"

@@ -219,6 +219,9 @@ def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dt
     return restrided(np.empty(max(extent, 1), dtype), shape, strides)
 
 
+_SAME_DTYPE = ("neg", "abs", "sign")  # torch casts the result of these to no other dtype
+
+
 def into(out: Tensor, op: Any, result: Any) -> Any:
     """`out=`: copy the result into it, resized if need be; torch's rules for dtype and gradient."""
     import warnings
@@ -237,6 +240,8 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
             "arguments requires grad."
         )
     have, made = out.array, result.array
+    if op.name in _SAME_DTYPE and have.dtype != made.dtype:
+        raise RuntimeError(f"Found dtype {C_NAMES[have.dtype.name]} but expected {C_NAMES[made.dtype.name]}")
     if CATEGORY[made.dtype] > CATEGORY[have.dtype]:
         raise RuntimeError(
             f"result type {C_NAMES[made.dtype.name]} can't be cast to the desired output type {C_NAMES[have.dtype.name]}"

@@ -41,7 +41,9 @@ class CatBackward0(Node):
         start = 0
         for name, length in zip(self.edges, self.lengths, strict=True):
             edge = getattr(self, name)
-            if edge is not None and length is not None:
+            if edge is not None and length is None:
+                deliver(edge, np.zeros(0, g.dtype), True, heap)
+            elif edge is not None:
                 deliver(edge, g[(*before, slice(start, start + length))], False, heap)
             start += length or 0
 
@@ -49,7 +51,9 @@ class CatBackward0(Node):
         start = 0
         for name, length in zip(self.edges, self.lengths, strict=True):
             edge = getattr(self, name)
-            if edge is not None and length is not None:
+            if edge is not None and length is None:
+                deliver(edge, g.new_zeros(0), False, heap)
+            elif edge is not None:
                 deliver(edge, OPS["slice_dim"].function(g, self.dim, start, start + length, 1), False, heap)
             start += length or 0
 
@@ -118,12 +122,12 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensors = _tensor_list("stack", tensors)
     check(tensors, "stack expects a non-empty TensorList")
     shape = tensors[0].shape
+    dim = wrap_dim(dim, len(shape) + 1)
     for i, t in enumerate(tensors):
         check(
             t.shape == shape,
             f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}",
         )
-    dim = wrap_dim(dim, len(shape) + 1)
     return cat([OPS["unsqueeze"].function(t, dim) for t in tensors], dim, out=out)
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._dtype import FLOATS
 from minitorch._kernels import cache
 from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._tensor import Tensor
 
-from .check import c_name, check
+from .check import c_name, check, no_kernel
 from .composite import op, public, reshape
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
@@ -36,7 +37,9 @@ small = _SmallKernels()
 
 
 def same_dtype(name: str, a: Any, b: Any) -> None:
-    """Products do not promote."""
+    """Products do not promote, and take no bools."""
+    if a.dtype == b.dtype == np.bool_:
+        no_kernel({"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
     if a.dtype != b.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_cpp(a)} != {_cpp(b)}"
@@ -100,7 +103,8 @@ def mm(input, mat2):
 
 @mm.cpu
 def mm_cpu(input, mat2):
-    if input.ndim != 2 or mat2.ndim != 2 or input.shape[1] != mat2.shape[0] or input.dtype is not mat2.dtype:
+    fits = input.ndim == mat2.ndim == 2 and input.shape[1] == mat2.shape[0]
+    if not fits or input.dtype is not mat2.dtype or input.dtype not in FLOATS:
         mm.infer(input, mat2)
     return dot(input, mat2)
 
@@ -299,17 +303,15 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
 
 
 def _added(product: Tensor, input: Tensor, beta: Any, alpha: Any, out: Any) -> Tensor:
-    if not product.is_floating_point() and (isinstance(alpha, float) or isinstance(beta, float)):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if not product.is_floating_point():
+        alpha, beta = int(alpha), int(beta)  # as torch does
     if alpha != 1:
         product = product * alpha
     if beta == 0:
         result = product
     else:
-        check(
-            np.broadcast_shapes(input.array.shape, product.array.shape) == product.array.shape,
-            f"The expanded size of the tensor must match: input {list(input.shape)}, product {list(product.shape)}",
-        )
+        if input.array.shape != product.array.shape:
+            input = op("expand_to")(input, product.array.shape)
         result = op("add")(input if beta == 1 else input * beta, product)
     if out is None:
         return result

@@ -18,7 +18,7 @@ from .generate import SMALL
 # NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would cost
 # 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is repeated
 # under `errstate`.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.generated")
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.(generated|_ops|_kernels)")
 
 
 def silently(function: Any, *args: Any) -> Any:
@@ -35,7 +35,7 @@ def for_generated_code() -> dict[str, Any]:
         "BOOL_NUMPY": BOOL_NUMPY, "CONSTANTS": operands.CONSTANTS, "FLOATS": FLOATS, "FREED_VALUE": nodes.FREED_VALUE,
         "Loops": loops.Loops, "NO_GRAD": NO_GRAD, "NUMBERS": operands.NUMBERS, "OpNode": nodes.OpNode, "SMALL": SMALL,
         "Tensor": Tensor, "accumulate": accumulate, "apply": apply.apply, "apply_inplace": apply.apply_inplace,
-        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inference": check_inference, "check_inplace": inplace.check_inplace, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
+        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inference": check_inference, "check_inplace": inplace.check_inplace, "refuse_bool": operands.refuse_bool, "write_result": composite.write_result, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
         "current_edge": current_edge, "empty": np.empty, "functions": operands.FUNCTIONS, "geometry": nodes.geometry, "heappush": heappush,
         "inplace_number": operands.inplace_number, "inplace_operands": operands.inplace_operands, "into": inplace.into,
         "ndarray": np.ndarray, "new": new, "next_key": next_key,

@@ -95,6 +95,7 @@ class Op:
         self.public_name = title.lower() if title else self.name  # `copy` of copy_from, `pow` of pow_2
         self.result = options.pop("result", "promote")
         self.inplace = options.pop("inplace", False)
+        self.bools = options.pop("bools", True)  # whether it takes bools
         self.operator = options.pop("operator", "").split()
         self.before = options.pop("before", "")  # a line of the generated function, run first
         self.extra = options.pop("extra", "")  # further parameters of the public function

@@ -11,7 +11,7 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import CATEGORY, FLOATS, NUMBER_DTYPE, PROMOTED
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, broadcast_error, device_error, not_implemented_for, type_name
+from .check import C_NAMES, broadcast_error, check_inplace_shape, device_error, no_kernel, not_implemented_for, type_name
 from .op import OPS, Op
 
 ndarray = np.ndarray
@@ -42,6 +42,8 @@ def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
     a = x.array
     if a.__class__ is not ndarray:
         return x, constant_like(x, number)
+    if op.name == "sub" and a.dtype == bool:
+        refuse_bool(op, a, np.array(number))
     dtype = NUMBER_DTYPE[number.__class__, a.dtype]
     check_number(number, dtype)
     if op.result == "float" and dtype not in FLOATS:
@@ -90,6 +92,8 @@ def promote(op: Op, *tensors: Tensor) -> tuple[Tensor, ...]:
     arrays = [t.array for t in tensors]
     if op.result == "any":
         return tensors
+    if op.name == "sub":
+        refuse_bool(op, *arrays)
     dtype = common_dtype(arrays)
     return tuple([t if t.array.dtype is dtype else cast(t, dtype) for t in tensors])
 
@@ -97,14 +101,20 @@ def promote(op: Op, *tensors: Tensor) -> tuple[Tensor, ...]:
 def inplace_number(op: Op, x: Tensor, number: Any) -> Tensor:
     """The number as operand of an in-place op on x, whose dtype stays."""
     dtype = NUMBER_DTYPE[number.__class__, x.array.dtype]
-    refuse_cast(op, dtype, x.array.dtype)
+    if op.name == "sub" and x.array.dtype == bool:
+        refuse_bool(op, x.array, np.array(number))
+    refuse_cast(op, computed_dtype(op, dtype), x.array.dtype)
     check_number(number, x.array.dtype)
     return constant(number, x.array.dtype)
 
 
 def inplace_operands(op: Op, x: Tensor, *others: Tensor) -> tuple[Tensor, ...] | Tensor:
     """The other operands in x's dtype, if torch allows that cast."""
-    refuse_cast(op, common_dtype([x.array, *[t.array for t in others]]), x.array.dtype)
+    arrays = [x.array, *[t.array for t in others]]
+    check_inplace_shape([a.shape for a in arrays])
+    if op.name == "sub":
+        refuse_bool(op, *arrays)
+    refuse_cast(op, computed_dtype(op, common_dtype(arrays)), x.array.dtype)
     made = tuple([t if t.array.dtype is x.array.dtype else cast(t, x.array.dtype) for t in others])
     return made if len(made) > 1 else made[0]
 
@@ -117,9 +127,15 @@ def refuse_cast(op: Op, computed: np.dtype, stored: np.dtype) -> None:
         )
 
 
-def refuse_float_result(op: Op, array: Any) -> None:
+def computed_dtype(op: Op, dtype: np.dtype) -> np.dtype:
+    """The dtype that an op computes in, for operands of this common dtype."""
+    return dtypes.get_default_dtype().numpy if op.result == "float" and dtype not in FLOATS else dtype
+
+
+def refuse_float_result(op: Op, x: Tensor, *others: Tensor) -> None:
     """An op whose result is a float cannot be stored in an integer tensor."""
-    refuse_cast(op, dtypes.get_default_dtype().numpy, array.dtype)
+    check_inplace_shape([x.array.shape, *[t.array.shape for t in others]])
+    refuse_cast(op, dtypes.get_default_dtype().numpy, x.array.dtype)
 
 
 def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool) -> Any:
@@ -155,25 +171,46 @@ def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exce
         )
     if "negative integer power" in str(error):
         return RuntimeError("Integers to negative integer powers are not allowed.")
-    if arrays[0].dtype == bool and op.name in ("sub", "neg"):
-        return bool_error(op)
     try:
+        if arrays[0].dtype == bool:
+            refuse_bool(op, *arrays)
         not_implemented_for(op.name, arrays[0])
-    except NotImplementedError as e:
+    except (NotImplementedError, RuntimeError) as e:
         return e
 
 
-def bool_error(op: Op) -> RuntimeError:
-    """torch's advice for minus on bools."""
+# torch's names of the kernels that take no bools
+_WITHOUT_BOOL = {
+    "floor_divide": "div_floor_cpu", "div_floor": "div_floor_cpu", "div_trunc": "div_trunc_cpu", "remainder": "remainder_cpu",
+    "fmod": "fmod_cpu", "pow_tensor": "pow", "abs": "abs_cpu", "floor": "floor_vml_cpu", "ceil": "ceil_vml_cpu",
+    "trunc": "trunc_vml_cpu",
+}  # fmt: skip
+
+
+def refuse_bool(op: Op, *arrays: Any) -> None:
+    """torch's error for an op that does not take the bools among these operands."""
+    bools = [a.dtype == bool for a in arrays]
+    if not any(bools):
+        return
+    if op.name == "relu":
+        raise RuntimeError("Boolean inputs not supported for relu")
+    if op.name in _WITHOUT_BOOL:
+        no_kernel(_WITHOUT_BOOL[op.name], arrays[0])
     if op.name == "neg":
-        return RuntimeError(
+        raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
             "`~` or `logical_not()` operator instead."
         )
-    return RuntimeError(
-        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
-        "instead."
-    )
+    if op.name == "sub" and all(bools):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
+    if op.name == "sub":
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
+        )
 
 
 def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:

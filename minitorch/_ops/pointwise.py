@@ -83,12 +83,29 @@ def div_grad_y(g, x, y):
 _BY_ZERO = "refuse_zero_division('{name}', input, other)"
 
 
-@pointwise(on="torch Tensor", operator="__floordiv__ __ifloordiv__", inplace=True, before=_BY_ZERO)
+@pointwise(on="torch Tensor", operator="__floordiv__ __ifloordiv__", inplace=True, bools=False, before=_BY_ZERO)
 def floor_divide(x, y):
     return x // y
 
 
-@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, before=_BY_ZERO)
+# rounding_mode of div: unlike `//`, these have a gradient, which is 0
+@pointwise(title="Div", bools=False)
+def div_floor(x, y):
+    return x // y
+
+
+@pointwise(title="Div", bools=False)
+def div_trunc(x, y):
+    return trunc(x / y)  # noqa: F821
+
+
+@div_floor.grad("x", "y")
+@div_trunc.grad("x", "y")
+def div_rounded_grad(g):
+    return where(g == g, 0.0, 0.0 * g)
+
+
+@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, before=_BY_ZERO)
 def remainder(x, y):
     return x % y
 
@@ -103,7 +120,7 @@ def remainder_grad_y(g, x, y):
     return -g * floor(x / y)  # noqa: F821 - the op further down
 
 
-@pointwise(on="torch Tensor", inplace=True, before=_BY_ZERO)
+@pointwise(on="torch Tensor", inplace=True, bools=False, before=_BY_ZERO)
 def fmod(x, y):
     return fmod(x, y)
 
@@ -149,7 +166,7 @@ def pow_number_grad_x(g, x, *, exponent):
     return where(exponent == 0.0, 0.0 * g, g * (exponent * x ** (exponent - 1.0)))
 
 
-@pointwise(title="Pow", inplace=True, letters={"y": "exponent"})
+@pointwise(title="Pow", inplace=True, bools=False, letters={"y": "exponent"})
 def pow_tensor(x, y):
     return x**y
 
@@ -375,17 +392,17 @@ def tanh_grad_x(g, out):
 _INTEGERS = "if not input.is_floating_point(): return unrounded('{twin}', input)"
 
 
-@pointwise(on="torch Tensor", inplace=True, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
 def floor(x):
     return floor(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
 def ceil(x):
     return ceil(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
 def trunc(x):
     return trunc(x)
 
@@ -394,27 +411,27 @@ def trunc(x):
 @ceil.grad("x")
 @trunc.grad("x")
 def rounding_grad_x(g):
-    return g * 0.0
+    return where(g == g, 0.0, 0.0 * g)
 
 
-@pointwise(on="torch Tensor", operator="__abs__", inplace=True)
+@pointwise(on="torch Tensor", operator="__abs__", inplace=True, bools=False)
 def abs(x):
     return absolute(x)
 
 
 @abs.grad("x")
 def abs_grad_x(g, x):
-    return where(x > 0.0, g, where(x < 0.0, -g, 0.0 * g))
+    return where(x > 0.0, g, where(x < 0.0, -g, 0.0))
 
 
 @pointwise(on="torch Tensor", inplace=True)
 def sign(x):
-    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x * 0.0))
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0))
 
 
 @sign.grad("x")
 def sign_grad_x(g):
-    return g * 0.0
+    return where(g == g, 0.0, 0.0 * g)
 
 
 @pointwise(on="torch Tensor")
@@ -430,53 +447,53 @@ def minimum(x, y):  # noqa: F811
 @maximum.grad("x")
 @minimum.grad("y")
 def greater_grad(g, x, y):
-    return where(x > y, g, where(x == y, 0.5 * g, 0.0 * g))
+    return where(x < y, 0.0, where(x == y, 0.5 * g, g))  # a nan among the two lets it pass to both
 
 
 @maximum.grad("y")
 @minimum.grad("x")
 def less_grad(g, x, y):
-    return where(x < y, g, where(x == y, 0.5 * g, 0.0 * g))
+    return where(x > y, 0.0, where(x == y, 0.5 * g, g))
 
 
 # the bounds of clamp, where the gradient passes at equality
-@pointwise(title="Clamp")
+@pointwise(title="Clamp", inplace=True)
 def clamp_low(x, y):
-    return maximum(x, y)
+    return where(y != y, y, where(x < y, y, x))  # not maximum: clamp(-0.0, min=0) is -0.0
 
 
-@pointwise(title="Clamp")
+@pointwise(title="Clamp", inplace=True)
 def clamp_high(x, y):
-    return minimum(x, y)
+    return where(y != y, y, where(x > y, y, x))
 
 
 @clamp_low.grad("x")
 def clamp_low_grad_x(g, x, y):
-    return where(x >= y, g, 0.0 * g)
+    return where(x >= y, g, 0.0)
 
 
 @clamp_low.grad("y")
 def clamp_low_grad_y(g, x, y):
-    return where(x < y, g, 0.0 * g)
+    return where(x < y, g, 0.0)
 
 
 @clamp_high.grad("x")
 def clamp_high_grad_x(g, x, y):
-    return where(x <= y, g, 0.0 * g)
+    return where(x <= y, g, 0.0)
 
 
 @clamp_high.grad("y")
 def clamp_high_grad_y(g, x, y):
-    return where(x > y, g, 0.0 * g)
+    return where(x > y, g, 0.0)
 
 
 # ---------------------------------------------------------------------- activations
 _INPLACE = "if inplace: return functions['{name}_'](input)"
 
 
-@pointwise(on="torch Tensor nn.functional", inplace=True, extra="inplace=False", before=_INPLACE)
+@pointwise(on="torch Tensor nn.functional", inplace=True, bools=False, extra="inplace=False", before=_INPLACE)
 def relu(x):
-    return where(x <= 0.0, 0.0, x)  # this way round: relu(nan) is nan
+    return where(x < 0.0, 0.0, x)  # this way round: relu(nan) is nan, relu(-0.0) is -0.0
 
 
 @relu.grad("x")
@@ -517,17 +534,17 @@ def leaky_relu_grad_x(g, x, *, negative_slope):
 
 @pointwise(on="nn.functional", inplace=True, result="float_only", extra="inplace=False", before=_INPLACE)
 def elu(x, *, alpha=1.0):
-    return where(x > 0.0, x, alpha * expm1(minimum(x, 0.0 * x)))
+    return where(x > 0.0, x, alpha * expm1(where(x > 0.0, 0.0, x)))
 
 
 @elu.grad("x")
 def elu_grad_x(g, x, *, alpha):
-    return where(x > 0.0, g, g * (alpha * exp(minimum(x, 0.0 * x))))
+    return where(x > 0.0, g, g * (alpha * exp(where(x > 0.0, 0.0, x))))
 
 
 @pointwise(on="nn.functional", result="float_only")
 def softplus(x, *, beta=1.0, threshold=20.0):
-    return where(x * beta > threshold, x, log1p(exp(minimum(x * beta, threshold + 0.0 * x))) / beta)
+    return where(x * beta > threshold, x, log1p(exp(where(x * beta > threshold, 0.0, x * beta))) / beta)
 
 
 @softplus.grad("x")

@@ -22,10 +22,10 @@ def kernels() -> Any:
 
 
 class At:
-    """An advanced index as an argument of an op: per dimension an integer tensor or None for all of it.
+    """An advanced index as an op's argument: per dimension an integer tensor, or None for all.
 
-    A mask stands for as many dimensions as it has. The tensors are kept for the gradient, so their versions are checked
-    as those of every saved tensor.
+    A mask stands for as many dimensions as it has. The tensors are kept for the gradient, so their
+    versions are checked as those of every saved tensor.
     """
 
     __slots__ = ("_plan", "tensors", "versions")
@@ -63,7 +63,7 @@ class At:
 
 
 class Group:
-    """Adjacent dimensions of the input that one index array covers: its own, or all those of a mask."""
+    """Adjacent dimensions of the input that one index array covers: a mask covers several."""
 
     __slots__ = ("count", "dim", "flat", "shape", "values")
 
@@ -76,8 +76,8 @@ class Group:
 class Plan:
     """The shapes around an advanced index, with torch's checks of them.
 
-    result: the shape of what is read; `block` of it comes from the index arrays and begins at dimension `place`: where
-    the indexed dimensions were if they are adjacent, else in front.
+    result: the shape of what is read. `block` of it comes from the index arrays and begins at
+    dimension `place`: where the indexed dimensions were if they are adjacent, else in front.
     """
 
     def __init__(self, shape: tuple[int, ...], arrays: list[Any]):
@@ -101,8 +101,9 @@ class Plan:
             raise IndexError("index is out of bounds for dimension with size 0")
 
     def positions(self) -> Any:
-        """Positions within the indexed dimensions taken as one, flat, checked, counted from the front."""
-        found, ordinal = None, 0
+        """Checked flat positions within the indexed dimensions taken as one."""
+        found: Any = None
+        ordinal = 0
         for g in self.groups:
             sizes = self.shape[g.dim : g.dim + g.count]
             flat = in_range(g.values, sizes[0], ordinal) if g.flat is None else g.flat
@@ -169,6 +170,10 @@ def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
 
 def first_outside(index: Any, low: int, high: int) -> int | None:
     """The first value that is not in range(low, high), None if all are."""
+    if index.__class__ is not ndarray:
+        raise RuntimeError(
+            "indices should be either on cpu or on the same device as the indexed tensor (cpu)"
+        )
     flat = np.ascontiguousarray(index, np.int64).reshape(-1)
     if kernels().within(flat, low, high):
         return None
@@ -193,7 +198,7 @@ def read(a: Any, at: At) -> Any:
     first = tensors[0]
     if len(tensors) == 1 and first is not None and a.ndim and first.array.dtype != np.bool_:
         indices = at.arrays()[0]
-        if a.flags.c_contiguous and a.size and indices.ndim:
+        if a.flags.c_contiguous and a.size and indices.__class__ is ndarray and indices.ndim:
             try:
                 return np.take(a, indices, 0)
             except IndexError:
@@ -215,7 +220,8 @@ def add_at(a: Any, at: At, src: Any) -> None:
     dense = np.ascontiguousarray(moved)
     parts, given = plan.three_parts(dense), plan.source_parts(np.broadcast_to(src, plan.result))
     if a.dtype == np.bool_:
-        np.add.at(parts, (slice(None), positions), given)
+        where: Any = (slice(None), positions)
+        np.add.at(parts, where, given)
     else:
         kernels().add_rows(parts, positions, given)
     if dense is not moved:
@@ -229,7 +235,7 @@ def spread_back(g: Any, at: At, shape: tuple[int, ...]) -> Any:
         d = np.zeros(shape, g.dtype)
         d[at.fancy()] = g
         return d
-    front = tuple([*[shape[i] for i in plan.dims], *plan.rest]) if not plan.adjacent else shape
+    front = shape if plan.adjacent else (*[shape[i] for i in plan.dims], *plan.rest)
     d = np.zeros(front, g.dtype)
     if 0 not in plan.result:
         kernels().add_rows(plan.three_parts(d), plan.positions(), plan.source_parts(g))

@@ -46,7 +46,7 @@ def where_grad_other(g, condition, other_shape):
 
 @public("torch")
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """input where the condition is true, else other; with the condition alone nonzero(as_tuple=True).
+    """input where the condition holds, else other; the condition alone is nonzero(as_tuple=True).
 
     >>> import minitorch as torch
     >>> torch.where(torch.tensor([True, False]), torch.ones(2), 0.0)
@@ -73,7 +73,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
             UserWarning,
             stacklevel=2,
         )
-        condition = cast(condition, dtypes.BOOL_NUMPY)
+        condition = cast(condition, np.dtype(np.bool_))
     check(
         condition.array.dtype == np.bool_,
         "where expected condition to be a boolean tensor, but got a tensor with dtype "
@@ -93,7 +93,7 @@ def _branches(input: Any, other: Any) -> tuple[Tensor, Tensor]:
         if not isinstance(other, Tensor):
             return number_operand(OPS["choose"], input, other)
     elif isinstance(other, Tensor):
-        return number_operand(OPS["choose"], other, input)[::-1]  # type: ignore[return-value]
+        return number_operand(OPS["choose"], other, input)[::-1]
     else:
         from minitorch._creation import tensor
 
@@ -129,7 +129,7 @@ def nonzero_rows_cpu(input):
 
 @public("torch Tensor")
 def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
-    """The indices of elements that are not zero: one row each, or as a tuple one tensor per dimension."""
+    """The indices of elements that are not zero: rows, or as a tuple one tensor per dimension."""
     if as_tuple:
         input = input if input.ndim else FUNCTIONS["reshape"](input, 1)
         return FUNCTIONS["unbind"](OPS["nonzero_rows"].function(input), 1)
@@ -231,7 +231,7 @@ def roll_grad(g, shifts, dims):
 
 @public("torch Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
-    """The elements shifted along dims, what leaves on one side entering at the other; without dims the flat tensor."""
+    """The elements shifted in a circle along dims; without dims the flat tensor."""
     shifts, dims = sizes((shifts,), "roll"), sizes((() if dims is None else dims,), "roll")
     check(shifts, "`shifts` required")
     check(

@@ -223,15 +223,14 @@ def spread_grad(g, shape, dim, keepdim, divisor, g_dtype):
 # ---------------------------------------------------------------------- extremes
 def _extreme_shape(name, input, dim, keepdim):
     if not input.size:
-        dims = reduced_dims(dim, input.ndim)
         if dim is None or dim == ():
             raise RuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
                 "the 'dim' argument."
             )
-        for i in dims:
+        for i in dim if isinstance(dim, (tuple, list)) else (dim,):
             check(
-                not input.shape or input.shape[i],
+                input.shape[wrap_dim(i, input.ndim)],
                 f"{name}(): Expected reduction dim {i} to have non-zero size.",
                 IndexError,
             )
@@ -406,9 +405,46 @@ def prod_cpu(input, dim=None, keepdim=False, dtype=None):
     return PROD(_as(input, to), dim, keepdim, to)
 
 
+@prod_dim.grad("input")
+def prod_grad(g, input, dim, keepdim):
+    return keep_dims(g, input, dim, keepdim) * prod_of_others(input, dim)  # noqa: F821
+
+
+@structured(tensors="input")
+def prod_of_others(input, dim):
+    return input.shape, input.dtype
+
+
+@prod_of_others.cpu
+def prod_of_others_cpu(input, dim):
+    """The product of all elements but one: of those before it and those after it, so that zeros do no harm."""
+    if not input.size:
+        return input.copy()
+    dims = reduced_dims(dim, input.ndim) if input.ndim else ()
+    kept = [i for i in range(input.ndim) if i not in dims]
+    moved = input.transpose([*kept, *dims])
+    rows = moved.reshape(product([input.shape[i] for i in kept]), -1)
+    ones = np.ones((len(rows), 1), input.dtype)
+    before = np.cumprod(np.hstack([ones, rows[:, :-1]]), 1)
+    after = np.cumprod(np.hstack([ones, rows[:, :0:-1]]), 1)[:, ::-1]
+    return np.ascontiguousarray((before * after).reshape(moved.shape).transpose(np.argsort([*kept, *dims])))
+
+
+@prod_of_others.grad("input")
+def prod_of_others_grad(g, input, out, dim):
+    """Right where at most one element is zero in each product: the double gradient of prod needs no more."""
+    share = g * out
+    return (sum(share, dim, True) - share) / input  # noqa: F821
+
+
 def _truth_shape(input, dim, keepdim):
     dtype = dtypes.uint8.numpy if input.dtype == np.uint8 else dtypes.BOOL_NUMPY
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), dtype
+    return reduced_shape(input.shape, _truth_dims(dim, input.ndim), keepdim), dtype
+
+
+def _truth_dims(dim: Any, ndim: int) -> tuple[int, ...]:
+    """Unlike sum, all and any reduce nothing for an empty list of dimensions."""
+    return () if dim == () else reduced_dims(dim, ndim)
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -432,8 +468,7 @@ def any_cpu(input, dim=None, keepdim=False):
 
 
 def _truth(function: Any, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
-    dims = reduced_dims(dim, input.ndim)
-    found = function(input, axis=dims if input.ndim else None, keepdims=keepdim)
+    found = function(input, axis=_truth_dims(dim, input.ndim), keepdims=keepdim)
     return np.asarray(found, np.uint8 if input.dtype == np.uint8 else np.bool_)
 
 
@@ -451,9 +486,11 @@ def float_check(name: str, input: Any) -> None:
 @variance.cpu
 def variance_cpu(input, dim, correction, keepdim):
     float_check("var", input)
+    if dim == ():
+        dim = None
     dims = reduced_dims(dim, input.ndim)
     center = MEAN(input, dims if input.ndim else None, True) if input.size else np.float32(0)
-    squares = SUM(np.square(input - center), dims if input.ndim else None, keepdim)
+    squares = SUM(np.asarray(np.square(input - center)), dims if input.ndim else None, keepdim)
     left = count_reduced(input.shape, dim) - correction
     with np.errstate(all="ignore"):
         return np.asarray(squares / squares.dtype.type(max(left, 0)))

@@ -396,7 +396,7 @@ def bernoulli(
         return out
     if p is None:
         return FUNCTIONS["bernoulli_sample"](input, generator)
-    return bernoulli_(input.detach().clone(), p, generator=generator)  # type: ignore[attr-defined]
+    return bernoulli_(input.detach().clone(), p, generator=generator)
 
 
 def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -420,11 +420,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
     """
     if not args and not bounds:
         return _fill("random_", self, "random", generator)
-    names = (
-        ("to",)
-        if len(args) == 1 and "to" not in bounds and "from" not in bounds
-        else ("from", "to")
-    )
+    names = ("to",) if len(args) == 1 and not bounds else ("from", "to")
     if any(isinstance(v, float) for v in (*args, *bounds.values())):
         invalid("random_", args, bounds)
     given = _bind("random_", names, args, bounds)
@@ -440,13 +436,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
 
 def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
     dtype = self.array.dtype
-    last = (
-        1 << np.finfo(dtype).nmant + 1
-        if dtype in FLOATS
-        else 1
-        if dtype == np.bool_
-        else int(np.iinfo(dtype).max)
-    )
+    last = 1 << np.finfo(dtype).nmant + 1 if dtype in FLOATS else _ends(dtype)[1]
     if low != -(1 << 63):
         _in_range(dtype, ("from", low))
         check(
@@ -466,6 +456,13 @@ def integer_bounds(array: Any, low: int, high: int) -> None:
     _in_range(array.dtype, ("from", low), ("to - 1", high - 1))
 
 
+def _ends(dtype: np.dtype) -> tuple[int, int]:
+    """The first and last value of an integer dtype."""
+    if dtype == np.bool_:
+        return 0, 1
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+
 def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
     for argument, value in bounds:
         if dtype in FLOATS:
@@ -473,7 +470,7 @@ def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
             if abs(value) > 1 << digits:
                 _warn_of_precision(argument, digits, CPP_NAMES[dtype.name])
             continue
-        first, last = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        first, last = _ends(dtype)
         check(first <= value <= last, f"{argument} is out of bounds for {CPP_NAMES[dtype.name]}")
 
 

@@ -51,7 +51,9 @@ def permute(input, dims):
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}"
         )
-    return input.transpose(wrap_dims(dims, input.ndim))
+    wrapped = [wrap_dim(d, input.ndim) for d in dims]
+    check(len(set(wrapped)) == len(wrapped), "permute(): duplicate dims are not allowed.")
+    return input.transpose(wrapped)
 
 
 @permute.grad("input")
@@ -75,7 +77,7 @@ def inferred_shape(size: int, shape: tuple[int, ...]) -> tuple[int, ...]:
             shape = tuple([size // known if n == -1 else n for n in shape])
     if any(n < 0 for n in shape) and not (-1 in shape and all(n >= -1 for n in shape)):
         bad = next(n for n in shape if n < -1)
-        raise RuntimeError(f"invalid shape dimension {bad}")
+        raise RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape {list(shape)}")
     if prod(shape) != size or -1 in shape:
         raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
     return shape
@@ -141,7 +143,7 @@ def expand_to(input, size):
             f"or equal to the number of dimensions in the tensor ({len(have)})"
         )
     shape = []
-    for i, n in enumerate(size):
+    for i, n in reversed(list(enumerate(size))):
         old = have[i - lead] if i >= lead else None
         if n == -1 and old is None:
             raise RuntimeError(
@@ -157,7 +159,7 @@ def expand_to(input, size):
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
         shape.append(old if n == -1 else n)
-    return expanded(input, tuple(shape))
+    return expanded(input, tuple(reversed(shape)))
 
 
 @expand_to.grad("input")
@@ -195,8 +197,9 @@ def slice_grad(g, input_shape, dim, start, stop, step):
 
 @view(tensors="input", name="diagonal", on="torch Tensor")
 def diagonal(input, offset=0, dim1=0, dim2=1):
+    given = dim1, dim2
     dim1, dim2 = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
-    check(dim1 != dim2, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    check(dim1 != dim2, f"diagonal dimensions cannot be identical {given[0]}, {given[1]}")
     rows, columns = input.shape[dim1], input.shape[dim2]
     length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     start = (offset * input.strides[dim2] if offset >= 0 else -offset * input.strides[dim1]) if length else 0

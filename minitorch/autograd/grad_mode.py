@@ -107,10 +107,8 @@ class _Switch:
     """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
 
     __slots__ = ("before", "enabled")
-
-    def __init__(self, enabled: bool):
-        self.enabled = enabled
-        self.before = True
+    before: bool
+    enabled: bool
 
     def __enter__(self) -> None:
         self.before = state.grad
@@ -184,9 +182,6 @@ class no_grad(_Switch):
         self.enabled = cls.to
         return self if orig_func is None else self(orig_func)
 
-    def __init__(self, orig_func: Any = None):
-        pass
-
 
 class enable_grad(no_grad):
     """Operations inside are recorded again, within `no_grad`; also a decorator.
@@ -214,7 +209,7 @@ class set_grad_enabled(_Switch):
     __slots__ = ()
 
     def __init__(self, mode: bool):
-        super().__init__(mode)
+        self.enabled = mode
         _Switch.__enter__(self)
 
     def __enter__(self) -> None:
@@ -225,7 +220,9 @@ class set_grad_enabled(_Switch):
         return super().__call__(function)
 
     def clone(self) -> _Switch:
-        return _Switch(self.enabled)
+        switch = _Switch()
+        switch.enabled = self.enabled
+        return switch
 
 
 class inference_mode(no_grad):

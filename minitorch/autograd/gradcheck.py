@@ -94,7 +94,7 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """`gradcheck` of func's gradients: functions of `inputs` and (by default random) `grad_outputs`.
+    """`gradcheck` of func's gradients, functions of `inputs` and `grad_outputs` (else random).
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -189,7 +189,7 @@ def _random_like(output: Any, strided: bool) -> Any:
     from minitorch._creation import empty
 
     shape = (*output.shape, 2) if strided else output.shape
-    made = empty(shape, dtype=output.dtype, device=output.device).uniform_(-1, 1)  # type: ignore[attr-defined]
+    made = empty(shape, dtype=output.dtype, device=output.device).uniform_(-1, 1)
     return (made.select(-1, 0) if strided else made).requires_grad_()
 
 
@@ -364,10 +364,10 @@ def _check_directions(
                 )
 
 
-def _direction(draw: np.random.Generator, t: Any) -> np.ndarray:
+def _direction(draw: Any, t: Any) -> np.ndarray:
     """A random direction of unit length, without negative entries."""
     values = draw.random(tuple(t.shape))
-    return np.asarray(values / max(np.linalg.norm(values), 1e-30), t.detach().numpy().dtype)
+    return np.asarray(values / max(float(np.linalg.norm(values)), 1e-30), t.detach().numpy().dtype)
 
 
 def _full_jacobians(

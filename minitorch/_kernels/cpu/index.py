@@ -9,7 +9,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def within(index, low, high):
-    """Whether low <= index[i] < high for every i; without a branch, so that LLVM makes vector code."""
+    """Whether low <= index[i] < high for every i; no branch, so that LLVM makes vector code."""
     outside = False
     for i in range(index.size):
         outside |= (index[i] < low) | (index[i] >= high)
@@ -18,7 +18,7 @@ def within(index, low, high):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_rows(dest, positions, src):
-    """dest[n, positions[m], t] += src[n, m, t], in the order of m, so that sums round as torch's."""
+    """dest[n, positions[m], t] += src[n, m, t], in the order of m: sums round as torch's do."""
     for n in range(src.shape[0]):
         for m in range(positions.size):
             p = positions[m]

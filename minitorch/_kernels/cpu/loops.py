@@ -8,6 +8,7 @@ taken depends on shapes and strides only: same call, same bits.
 
 from collections.abc import Callable
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,13 @@ class Loops:
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
         shape = np.broadcast_shapes(*[a.shape for a in arrays]) if out is None else out.shape
+        slow = self.formula.transcendental and prod(shape) > self.small
+        if not slow and shape and all([a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays]):
+            dest = np.empty(shape, dtype) if out is None else out
+            if self._with_scalars(arrays, numbers, dest):
+                return dest
         arrays = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays)
-        if self.formula.transcendental and np.prod(shape, dtype=object) > self.small:
+        if slow:
             with np.errstate(all="ignore"):
                 result = self.formula.function(*arrays, **dict(zip(self.formula.scalars, numbers, strict=True)))
             if out is None:
@@ -43,6 +49,15 @@ class Loops:
         dest = np.empty(shape, dtype) if out is None else out
         self.strided(arrays, numbers, dest)
         return dest
+
+    def _with_scalars(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> bool:
+        """The flat loop in which 0-dim operands are numbers; False where it does not fit."""
+        names = self.formula.arrays
+        scalars = tuple([n for n, a in zip(names, arrays, strict=True) if not a.shape])
+        if not dest.flags.c_contiguous or len(scalars) in (0, len(names)):
+            return False
+        self.formula.flat(scalars)(*arrays, *numbers, dest)
+        return True
 
     def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
         """The loop over merged dimensions; more than four are taken in blocks."""
