@@ -329,7 +329,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, ndarray) and data.dtype in dtypes.OF_NUMPY:
         data = from_numpy(data)
     if isinstance(data, Tensor):
-        return data.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
+        return data.to(dtype=dtype, device=device)
     return tensor(data, dtype=dtype, device=device)
 
 

@@ -35,7 +35,10 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: "str | int | device", index: int | None = None):
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: int | None = None):
         if isinstance(type, device):
             type, index = type.type, type.index
         elif isinstance(type, int):
@@ -101,7 +104,7 @@ def set_default_device(d: "device | str | None") -> None:
 
 def resolve(d: "device | str | int | None") -> device:
     """The device object for a `device=` argument."""
-    return get_default_device() if d is None else d if d.__class__ is device else device(d)  # type: ignore[arg-type, return-value]
+    return get_default_device() if d is None else d if d.__class__ is device else device(d)
 
 
 def backend(d: device) -> ModuleType:

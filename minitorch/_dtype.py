@@ -5,9 +5,14 @@ an operand of a higher category (bool < integer < float < complex) decides; with
 dimensions outranks a 0-dim tensor, which outranks a Python number.
 """
 
+import builtins
 from itertools import product
+from typing import Any
 
 import numpy as np
+
+
+BOOL, INTEGER, FLOAT, COMPLEX = 0, 1, 2, 3
 
 
 class dtype:
@@ -18,12 +23,14 @@ class dtype:
     (torch.float32, 4, True)
     """
 
-    __slots__ = ("category", "is_signed", "itemsize", "name", "numpy", "width")
+    __slots__ = ("category", "is_signed", "itemsize", "name", "numpy")
 
-    def __init__(self, name: str, category: int, itemsize: int, numpy: str | None, width: int = 0):
+    category: "builtins.int"
+    numpy: Any
+
+    def __init__(self, name: str, category: "builtins.int", itemsize: "builtins.int", numpy: str | None):
         self.name, self.category, self.itemsize = name, category, itemsize
         self.numpy = None if numpy is None else np.dtype(numpy)
-        self.width = width or itemsize
         self.is_signed = category > BOOL and not name.startswith(("uint", "quint"))
 
     is_floating_point = property(lambda self: self.category == FLOAT)
@@ -35,8 +42,6 @@ class dtype:
     def __reduce__(self) -> str:
         return self.name
 
-
-BOOL, INTEGER, FLOAT, COMPLEX = range(4)
 
 bool = dtype("bool", BOOL, 1, "bool")
 uint8 = dtype("uint8", INTEGER, 1, "uint8")
@@ -94,7 +99,7 @@ def of_numpy(d: np.dtype) -> dtype:
 def _promote(a: dtype, b: dtype) -> dtype:
     if a is b:
         return a
-    low, high = sorted((a, b), key=lambda d: (d.category, d.width))
+    low, high = sorted((a, b), key=lambda d: (d.category, d.itemsize))
     if low.category < high.category:
         return high
     if high.category == INTEGER and uint8 in (a, b) and high.is_signed:
@@ -127,7 +132,7 @@ for _a, _b in product(SUPPORTED, SUPPORTED):
     PROMOTED[_pair[0], True, _pair[1], False] = _combine(_b, _a).numpy
 
 # what a Python number does to a tensor of some dtype: (class of the number, NumPy dtype) -> NumPy dtype
-NUMBER_DTYPE = {}
+NUMBER_DTYPE: dict[Any, np.dtype] = {}
 _default = float32
 
 
@@ -168,7 +173,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     return PROMOTE_TYPES[type1, type2]
 
 
-def can_cast(from_: dtype, to: dtype) -> "bool":  # noqa: F821 - the builtin's name is a dtype here
+def can_cast(from_: dtype, to: dtype) -> "builtins.bool":
     """Whether torch lets a value of one dtype be written to another without being asked.
 
     >>> import minitorch as torch

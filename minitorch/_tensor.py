@@ -22,7 +22,7 @@ new = object.__new__
 _add = np.add
 
 
-class Size(tuple):  # type: ignore[type-arg]
+class Size(tuple):
     """A tensor's shape: a tuple that prints as torch's.
 
     >>> import minitorch as torch
@@ -42,7 +42,7 @@ class Size(tuple):  # type: ignore[type-arg]
             n *= d
         return n
 
-    def __add__(self, other: Any) -> "Size":  # type: ignore[override]
+    def __add__(self, other: Any) -> "Size":
         return Size(tuple.__add__(self, tuple(other)))
 
     def __getitem__(self, i: Any) -> Any:
@@ -96,11 +96,24 @@ class Tensor:
     if TYPE_CHECKING:  # the methods that namespaces.py places here
 
         def __getattr__(self, name: str) -> Any: ...
+        def _operator(self, other: Any) -> Any: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
+        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __mod__ = __floordiv__ = __getitem__ = _operator
+        __and__ = __or__ = __xor__ = __lt__ = __le__ = __gt__ = __ge__ = _operator
+
+        def __eq__(self, other: object) -> Any: ...
+        def __ne__(self, other: object) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __invert__(self) -> Any: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
 
     array: Any
     version: list[int]
     edge: Any
     base: "Tensor | None"
+    created: Any
+    view_version: int
     _grad: "Tensor | None"
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -117,7 +130,7 @@ class Tensor:
 
     @staticmethod
     def _make_subclass(cls: type, data: "Tensor", require_grad: bool = False) -> Any:
-        t = new(cls)
+        t: Any = new(cls)
         t.array, t.version, t.edge, t._grad, t.base = data.array, data.version, None, None, None
         if require_grad:
             t.requires_grad = True
@@ -502,7 +515,7 @@ class Tensor:
         array([0, 1, 2])
         """
         if force:
-            return self.detach().cpu().numpy()  # type: ignore[attr-defined]
+            return self.detach().cpu().numpy()
         if self.array.__class__ is not ndarray:
             raise TypeError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
@@ -531,7 +544,7 @@ class Tensor:
     def __iter__(self) -> Iterator["Tensor"]:
         if not self.array.shape:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
         a = self.array
@@ -569,7 +582,7 @@ class Tensor:
     def __hash__(self) -> int:
         return id(self)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         from ._tensor_str import tensor_repr
 
         return tensor_repr(self)

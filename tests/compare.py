@@ -39,7 +39,7 @@ def resolve(ns, name):
 
 
 def array_of(t):
-    return t.detach().numpy()
+    return t.detach().numpy(force=True)
 
 
 def strides(t):
@@ -47,8 +47,8 @@ def strides(t):
     return [s for n, s in zip(t.shape, t.stride()) if n > 1] if t.numel() else None
 
 
-def assert_same(ours, theirs, tolerance=None, *, check_strides=False):
-    """Equal values, dtypes and shapes, through tuples and lists; `tolerance` is relative to the largest value."""
+def assert_same(ours, theirs, tolerance=None, *, check_strides=False, zeros=False):
+    """Equal values, dtypes and shapes, through tuples and lists; with `zeros` the signs of zeros too."""
     if isinstance(theirs, torch.Tensor):
         assert isinstance(ours, minitorch.Tensor), f"{type(ours)} instead of a Tensor"
         assert str(ours.dtype) == str(theirs.dtype)
@@ -57,12 +57,12 @@ def assert_same(ours, theirs, tolerance=None, *, check_strides=False):
         if check_strides:
             assert strides(ours) == strides(theirs)
         if not theirs.is_meta:
-            assert_close(array_of(ours), array_of(theirs), tolerance)
+            assert_close(array_of(ours), array_of(theirs), tolerance, zeros)
     elif isinstance(theirs, (tuple, list)):
         assert len(ours) == len(theirs)
         assert type(ours).__name__ == type(theirs).__name__
         for a, b in zip(ours, theirs):
-            assert_same(a, b, tolerance, check_strides=check_strides)
+            assert_same(a, b, tolerance, check_strides=check_strides, zeros=zeros)
     elif isinstance(theirs, (torch.dtype, torch.device)):
         assert str(ours) == str(theirs)
     else:
@@ -70,13 +70,13 @@ def assert_same(ours, theirs, tolerance=None, *, check_strides=False):
         assert ours == theirs or (ours != ours and theirs != theirs)
 
 
-def assert_close(ours, theirs, tolerance=None):
+def assert_close(ours, theirs, tolerance=None, zeros=False):
     if theirs.dtype.kind != "f":
         np.testing.assert_array_equal(ours, theirs)
         return
     tolerance = TOLERANCE[theirs.dtype.name] if tolerance is None else tolerance
     np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
-    zero = (theirs == 0) & (ours == 0)
+    zero = (theirs == 0) & (ours == 0) & zeros
     np.testing.assert_array_equal(np.signbit(ours[zero]), np.signbit(theirs[zero]), "sign of zero")
 
 
@@ -90,11 +90,11 @@ def assert_same_error(ours, theirs):
         assert first_line(ours) == first_line(theirs)
 
 
-def assert_same_outcome(ours, theirs, tolerance=None, *, check_strides=False):
+def assert_same_outcome(ours, theirs, tolerance=None, **options):
     if ours.error is not None or theirs.error is not None:
         assert_same_error(ours.error, theirs.error)
     else:
-        assert_same(ours.value, theirs.value, tolerance, check_strides=check_strides)
+        assert_same(ours.value, theirs.value, tolerance, **options)
 
 
 def both(function, *args):

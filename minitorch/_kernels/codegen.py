@@ -17,8 +17,8 @@ from . import cache, scalar
 PRELUDE = '''import math
 import numpy as np
 from numba import njit
-from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, floor, ceil, trunc,
-                  isnan)
+from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, isnan)
+floor, ceil, trunc = np.floor, np.ceil, np.trunc  # those of math give integers: wrong from 2**63 on
 absolute = abs
 arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
 @njit
@@ -58,15 +58,15 @@ def kernel({params}, dest):
 # four merged dimensions, strides counted in elements (0 where an operand is broadcast), each array as the 1-D window of
 # memory that it spans: rank and layout cost no further compilation
 STRIDED = '''@njit({options})
-def kernel({params}, dest, n, s):
+def kernel({params}, dest, sizes_, steps_):
     {setup}
-    for i0 in range(n[0]):
-        for i1 in range(n[1]):
-            for i2 in range(n[2]):
-                for i3 in range(n[3]):
+    for i0 in range(sizes_[0]):
+        for i1 in range(sizes_[1]):
+            for i2 in range(sizes_[2]):
+                for i3 in range(sizes_[3]):
                     {loads}
                     {body}
-                    dest[i0 * s[{last}, 0] + i1 * s[{last}, 1] + i2 * s[{last}, 2] + i3 * s[{last}, 3]] = {result}
+                    dest[i0 * steps_[{last}, 0] + i1 * steps_[{last}, 1] + i2 * steps_[{last}, 2] + i3 * steps_[{last}, 3]] = {result}
 '''
 
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
@@ -226,7 +226,7 @@ class Formula:
         loads = []
         for position, a in enumerate(self.arrays):
             if variant == "strided":
-                offset = " + ".join(f"i{d} * s[{position}, {d}]" for d in range(4))
+                offset = " + ".join(f"i{d} * steps_[{position}, {d}]" for d in range(4))
                 loads.append(f"{a} = {a}_[{offset}]")
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")

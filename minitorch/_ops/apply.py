@@ -137,7 +137,7 @@ def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None
 
 
 def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any) -> Any:
-    n = node_class(op)()
+    n: Any = node_class(op)()
     SCOPE[f"{op.name}_node"] = type(n)
     n.key, n.grad, n.hooks = next_key(), None, None
     for t in op.edges:

@@ -41,6 +41,11 @@ def _tensor_where(c: Any, x: Any, y: Any) -> Any:
     return FUNCTIONS["where"](c, x, y) if isinstance(c, Tensor) else x if c else y
 
 
+def _tensor_to_copy(t: Tensor, dtype: Any) -> Tensor:
+    """`to_copy(x, g.dtype)`, where a Tensor's dtype is not NumPy's."""
+    return OPS["to_copy"].function(t, getattr(dtype, "numpy", dtype))
+
+
 def fill() -> None:
     """Complete both tables; called once all ops are recorded."""
     either = {
@@ -59,7 +64,7 @@ def fill() -> None:
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)
     TENSOR_NAMES.update(
-        where=_tensor_where,
+        where=_tensor_where, to_copy=_tensor_to_copy,
         arcsin=OPS["asin"].function, arccos=OPS["acos"].function, arctan=OPS["atan"].function,
         arctan2=OPS["atan2"].function, absolute=OPS["abs"].function, keep_dims=_tensor_keep_dims,
         reshape=lambda t, shape: composite.reshape(t, *shape), clone=OPS["clone"].function,

@@ -80,12 +80,11 @@ def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> A
         result = op("div_floor")(input, other)
     else:
         refuse_zero_division(name, input, other)
-        result = op("trunc")(op("div")(input, other))
         dtype = result_type(input, other)
-        if dtype is dtypes.bool:
-            refuse_bool(OPS["div_trunc"], input.array, input.array)
-        if not dtype.is_floating_point:
-            result = result.to(dtype)
+        if dtype.is_floating_point or dtype is dtypes.bool:
+            result = op("div_trunc")(input, other)
+        else:
+            result = op("trunc")(op("div")(input, other)).to(dtype)
     return write_result(input, result) if inplace else result
 
 
@@ -120,7 +119,7 @@ def as_tensor_like(x: Tensor, value: Any) -> Tensor:
         return value
     from .operands import number_operand
 
-    return number_operand(OPS["sub"], x, value)[1]
+    return number_operand(OPS["add"], x, value)[1]
 
 
 @public("Tensor")
@@ -257,7 +256,7 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
 @public("torch Tensor")
 def isinf(input: Tensor) -> Tensor:
     """Where the value is an infinity."""
-    return op("abs")(input) == math.inf
+    return (input == math.inf) | (input == -math.inf)
 
 
 @public("torch Tensor")
@@ -342,7 +341,7 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
     other = kwargs.pop("other", None)
     if kwargs:
         raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(kwargs)}")
-    rest = []
+    rest: list[bool] = []
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a
@@ -544,8 +543,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @public("torch Tensor")
 def ravel(input: Tensor) -> Tensor:
-    """One dimension."""
-    return reshape(input, -1)
+    """One dimension, contiguous."""
+    return view(contiguous(input), -1)
 
 
 @public("torch Tensor")
@@ -616,7 +615,7 @@ def broadcast_to(input: Tensor, size: Any) -> Tensor:
 @public("torch")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Views of all tensors in their common shape."""
-    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     shape = broadcast_shapes(*[t.shape for t in tensors])
     return tuple([op("expand_to")(t, tuple(shape)) for t in tensors])
 
@@ -657,7 +656,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     dim = wrap_dim(dim, input.ndim)
     n, start = input.shape[dim], integer(start, "start", "narrow")
     if not -n <= start <= n:
-        raise IndexError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start = start + n if start < 0 else start
     check(start + length <= n, f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return op("slice_dim")(input, dim, start, start + length, 1)
@@ -727,7 +726,7 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: bool, keepdim: bool,
         dim, unbiased = None, dim
     means = "_mean" in name
     if not input.is_floating_point():
-        raise RuntimeError(f"{name}{'' if means else ':'} only support floating point and complex dtypes")
+        raise RuntimeError(f"{name if means else 'std and var'} only support floating point and complex dtypes")
     correction = int(unbiased) if correction is None else correction
     result = op("variance")(input, dim, correction, keepdim)
     if input.array.size <= correction * result.array.size or not result.array.size:
@@ -746,7 +745,10 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: bool, keepdim: bool,
 def std(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None,
         out: Any = None) -> Tensor:  # fmt: skip
     """The square root of var."""
-    return op("sqrt")(_variance("std", input, dim, unbiased, keepdim, correction), out=out)
+    from .inplace import into
+
+    result = op("std_of_var")(_variance("std", input, dim, unbiased, keepdim, correction))
+    return result if out is None else into(out, OPS["std_of_var"], result)
 
 
 @public("torch")
@@ -760,7 +762,7 @@ def var_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: boo
 def std_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Any:
     """(std, mean)."""
     variance = _variance("std_mean", input, dim, unbiased, keepdim, correction)
-    return op("sqrt")(variance), op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
+    return op("std_of_var")(variance), op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @public("torch Tensor")

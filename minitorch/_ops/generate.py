@@ -128,17 +128,21 @@ class FunctionText:
     def arguments(self) -> Iterator[str]:
         op = self.op
         call = ", ".join(op.params)
+        named = ", ".join(f"{p}={p}" if p in op.keyword_only else p for p in op.params)
         if "out=None" in self.signature():
             extras = "".join(
                 f", {w}={w}" for w in (p.split("=")[0].strip() for p in op.extra.split(",")) if w and w != "*"
             )
-            yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({call}{extras}))"
+            yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({named}{extras}))"
         if op.before and not self.is_operator:
             yield from op.before.format(name=op.name, twin=op.name + "_" * self.inplace).split("\n")
         yield "mode = state.mode"
         target = f"{op.name}_inplace" if self.inplace else f"{op.name}_op"
         if self.inplace:
             SCOPE[f"{op.name}_inplace"] = InPlace(op)
+        elif op.keyword_only:
+            target = f"{op.name}_positional"
+            SCOPE[target] = Positional(op)
         yield f"if mode is not None and mode is not NO_GRAD: return mode.call({target}, ({call},))"
 
     def arrays(self) -> Iterator[str]:
@@ -367,6 +371,17 @@ class InPlace:
 
     def function(self, *args: Any) -> Any:
         return SCOPE["functions"][self.name](*args)
+
+
+class Positional:
+    """An op with keyword-only arguments in the form an interceptor calls."""
+
+    def __init__(self, op: Op):
+        self.op, self.name = op, op.name
+
+    def function(self, *args: Any) -> Any:
+        first = len(args) - len(self.op.keyword_only)
+        return self.op.function(*args[:first], **dict(zip(self.op.keyword_only, args[first:], strict=True)))
 
 
 # -------------------------------------------------------------------- nodes

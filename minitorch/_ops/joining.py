@@ -44,7 +44,8 @@ class CatBackward0(Node):
             if edge is not None and length is None:
                 deliver(edge, np.zeros(0, g.dtype), True, heap)
             elif edge is not None:
-                deliver(edge, g[(*before, slice(start, start + length))], False, heap)
+                place = (*before, slice(start, start + length))
+                deliver(edge, g[place], False, heap)
             start += length or 0
 
     def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
@@ -137,6 +138,11 @@ class PartsNode(MultiNode):
 
     __slots__ = ("dim", "dtype", "input_edge", "parts", "shape")
     edges = ("input_edge",)
+    input_edge: Any
+    shape: Any
+    dtype: Any
+    dim: int
+    parts: Any
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
         d, i = np.empty(self.shape, self.dtype), 0

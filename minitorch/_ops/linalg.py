@@ -38,7 +38,7 @@ small = _SmallKernels()
 
 def same_dtype(name: str, a: Any, b: Any) -> None:
     """Products do not promote, and take no bools."""
-    if a.dtype == b.dtype == np.bool_:
+    if a.dtype == b.dtype == np.bool_ and a.size and b.size:
         no_kernel({"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
     if a.dtype != b.dtype:
         raise RuntimeError(
@@ -186,6 +186,8 @@ def dot_product(input, tensor):
         f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the same number of "
         f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
     )
+    if input.dtype == np.bool_:
+        no_kernel("dot", input)
     check(
         input.dtype == tensor.dtype,
         f"dot : expected both vectors to have same dtype, but found {c_name(input)} and {c_name(tensor)}",

@@ -74,7 +74,7 @@ def log_softmax_grad(g, out, dim):
 
 
 def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None else input.to(dtype)  # type: ignore[attr-defined]
+    return input if dtype is None else input.to(dtype)
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:
@@ -201,7 +201,7 @@ def _same_shape(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         "incorrect results due to broadcasting. Please ensure they have the same size.",
         stacklevel=3,
     )
-    return broadcast_tensors(input, target)  # type: ignore[return-value]
+    return broadcast_tensors(input, target)
 
 
 @public("nn.functional")
@@ -216,7 +216,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: An
         if weight.shape != input.shape:
             raise ValueError("Weights and input must have the same size.")
         error = op("pow_2")(input - target) * weight
-        return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()  # type: ignore[attr-defined]
+        return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()
     if code == 0:
         return op("pow_2")(input - target)
     if input.array.dtype is not target.array.dtype:
@@ -239,7 +239,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
     if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
     code, error = _reduction.get_enum(reduction), error * weight
-    return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()  # type: ignore[attr-defined]
+    return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()
 
 
 # ---------------------------------------------------------------------- cross-entropy over class indices
@@ -453,8 +453,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
         raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
     kept = op("ne")(target, ignore_index)
     safe = target * kept
-    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))  # type: ignore[attr-defined]
-    weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)  # type: ignore[attr-defined]
+    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
+    weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)
     losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
     if code == 0:
         return losses

@@ -20,6 +20,9 @@ class OpNode(Node):
 
     __slots__ = ("out", "out_cell", "out_version")
     op: Op
+    out: Any
+    out_cell: Any
+    out_version: int
 
     def run_general(self, g: Any, heap: Any, keep: bool) -> None:
         """`run` for arrays that are not NumPy's: the gradient formulas on Tensors, without recording."""

@@ -11,7 +11,7 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import CATEGORY, FLOATS, NUMBER_DTYPE, PROMOTED
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, broadcast_error, check_inplace_shape, device_error, no_kernel, not_implemented_for, type_name
+from .check import C_NAMES, broadcast_error, check_broadcast, check_inplace_shape, device_error, no_kernel, not_implemented_for, type_name
 from .op import OPS, Op
 
 ndarray = np.ndarray
@@ -195,6 +195,8 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
     if op.name == "relu":
         raise RuntimeError("Boolean inputs not supported for relu")
     if op.name in _WITHOUT_BOOL:
+        for a in arrays[1:]:
+            check_broadcast(arrays[0].shape, a.shape)
         no_kernel(_WITHOUT_BOOL[op.name], arrays[0])
     if op.name == "neg":
         raise RuntimeError(

@@ -272,6 +272,17 @@ def sqrt_grad_x(g, out):
     return g / (2.0 * out)
 
 
+# the square root in std, whose gradient torch takes to be 0 where all values are equal
+@pointwise(title="Std")
+def std_of_var(x):
+    return sqrt(x)  # noqa: F821
+
+
+@std_of_var.grad("x")
+def std_of_var_grad_x(g, out):
+    return where(out == 0.0, 0.0, g / (2.0 * out))
+
+
 @pointwise(on="torch Tensor", inplace=True, result="float")
 def rsqrt(x):
     return 1.0 / sqrt(x)
@@ -350,12 +361,12 @@ def atan2(x, y):
 
 @atan2.grad("x")
 def atan2_grad_x(g, x, y):
-    return g * (y / (x * x + y * y))
+    return where(x * x + y * y == 0.0, 0.0 * g, g * (y / (x * x + y * y)))
 
 
 @atan2.grad("y")
 def atan2_grad_y(g, x, y):
-    return -g * (x / (x * x + y * y))
+    return where(x * x + y * y == 0.0, 0.0 * g, -g * (x / (x * x + y * y)))
 
 
 @pointwise(on="torch Tensor", inplace=True, result="float")
@@ -539,7 +550,7 @@ def elu(x, *, alpha=1.0):
 
 @elu.grad("x")
 def elu_grad_x(g, x, *, alpha):
-    return where(x > 0.0, g, g * (alpha * exp(where(x > 0.0, 0.0, x))))
+    return where(x <= 0.0, g * (alpha * exp(where(x > 0.0, 0.0, x))), g)
 
 
 @pointwise(on="nn.functional", result="float_only")

@@ -173,8 +173,8 @@ C_DTYPES = {"Long": dtypes.INT64_NUMPY, "Bool": dtypes.BOOL_NUMPY} | {
 
 @structured(tensors="input", on="torch Tensor")
 def mean(input, dim=None, keepdim=False, *, dtype=None):
-    dims = reduced_dims(dim, input.ndim)
-    return reduced_shape(input.shape, dims, keepdim), mean_dtype("mean", input, dtype)
+    to = mean_dtype("mean", input, dtype)
+    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), to
 
 
 @mean.cpu
@@ -207,7 +207,7 @@ def spread_cpu(g, shape, dim, keepdim, divisor, dtype):
     """g / divisor for every element that went into a sum: what flows back through sum and mean."""
     o = empty(shape, dtype)
     if not g.ndim:
-        o.fill(g.item() / divisor)
+        o.fill(g.item() / divisor if divisor else np.nan)  # nothing to fill then
         return o
     if not keepdim:
         g = g.reshape(reduced_shape(shape, reduced_dims(dim, len(shape)), True))
@@ -217,7 +217,7 @@ def spread_cpu(g, shape, dim, keepdim, divisor, dtype):
 
 @spread.grad("g")
 def spread_grad(g, shape, dim, keepdim, divisor, g_dtype):
-    return to_copy(sum(g, dim if len(shape) else None, keepdim), g_dtype) / divisor  # noqa: F821
+    return to_copy(sum(g, dim if len(shape) else None, keepdim), g_dtype) / (divisor or 1)  # noqa: F821
 
 
 # ---------------------------------------------------------------------- extremes
@@ -363,6 +363,7 @@ def take_one_grad(g, indices, input_shape, dim, keepdim):
 
 
 def _arg_shape(name, input, dim, keepdim):
+    check(input.dtype != np.bool_, f"{name}(): does not support bool input")
     if dim is None:
         check(input.size, f"{name}(): Expected reduction dim to be specified for input.numel() == 0.", IndexError)
         return (1,) * input.ndim if keepdim else ()
@@ -427,7 +428,8 @@ def prod_of_others_cpu(input, dim):
     ones = np.ones((len(rows), 1), input.dtype)
     before = np.cumprod(np.hstack([ones, rows[:, :-1]]), 1)
     after = np.cumprod(np.hstack([ones, rows[:, :0:-1]]), 1)[:, ::-1]
-    return np.ascontiguousarray((before * after).reshape(moved.shape).transpose(np.argsort([*kept, *dims])))
+    others = (before * after).reshape(moved.shape).transpose(np.argsort([*kept, *dims]))
+    return np.ascontiguousarray(others).reshape(input.shape)
 
 
 @prod_of_others.grad("input")
@@ -444,7 +446,8 @@ def _truth_shape(input, dim, keepdim):
 
 def _truth_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Unlike sum, all and any reduce nothing for an empty list of dimensions."""
-    return () if dim == () else reduced_dims(dim, ndim)
+    dims = () if dim == () else reduced_dims(dim, ndim)
+    return dims if ndim else ()
 
 
 @structured(tensors="input", on="torch Tensor")

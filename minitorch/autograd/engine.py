@@ -63,7 +63,7 @@ def without_recording(function: Callable[..., Any], *args: Any) -> Any:
         state.mode, state.grad = before, grad
 
 
-def backward_one(node: Node, g: Any, keep: bool | None) -> None:
+def backward_one(node: Node, g: Any, keep: Any) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
     with _lock:
         aside = _set_aside() if _running else ()
@@ -139,7 +139,7 @@ def _put_back(heap: Heap, aside: Any) -> None:
 
 
 def _run_with_hooks(
-    node: Node, g: Any, heap: Heap, keep: bool, tensors: bool, run: bool = True
+    node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, run: bool = True
 ) -> Any:
     """Hooks on the gradient, the node, hooks on what it made; returns the gradient as the hooks left it."""
     call = _call if tensors else without_recording

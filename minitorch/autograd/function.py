@@ -84,6 +84,7 @@ class BackwardFunction(MultiNode, FunctionCtx):
         self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
         self.outputs = 0
         self.shapes: list[Any] = []
+        self.input_shapes: list[Any] = []
         self.output_edges: dict[int, Any] = {}
 
     @property

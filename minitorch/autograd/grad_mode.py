@@ -59,7 +59,7 @@ class InferenceMode:
 INFERENCE = InferenceMode()
 
 
-class InferenceVersion(list):  # type: ignore[type-arg]
+class InferenceVersion(list):
     """The version cell of an inference tensor: saving it for backward is torch's error, and so is writing to it."""
 
     def __getitem__(self, i: Any) -> Any:

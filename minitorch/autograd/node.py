@@ -40,8 +40,12 @@ class Node:
     """
 
     __slots__ = ("__dict__", "__weakref__", "grad", "hooks", "key", "owned")
-    is_leaf = False
-    edges: ClassVar[tuple[str, ...]] = ()
+    is_leaf: ClassVar[bool] = False
+    edges: tuple[str, ...] = ()
+    grad: Any
+    hooks: Any
+    key: int
+    owned: bool
 
     def name(self) -> str:
         """The node's class as torch names it, such as MulBackward0."""
@@ -95,7 +99,7 @@ def only(result: Any) -> Any:
 
 def described(edge: Node | None) -> tuple[Node | None, int]:
     """(node, output number) as torch's next_functions shows an edge."""
-    return (edge.parent, edge.index) if edge.__class__ is OutputEdge else (edge, 0)  # type: ignore[union-attr]
+    return (edge.parent, edge.index) if edge.__class__ is OutputEdge else (edge, 0)
 
 
 def add_hook(node: Node, fn: Callable[..., Any]) -> Any:
@@ -117,6 +121,7 @@ class AccumulateGrad(Node):
 
     __slots__ = ("post_hooks", "tensor")
     is_leaf = True
+    post_hooks: Any
 
     def __init__(self, tensor: Any):
         self.key, self.grad, self.owned, self.hooks = next_leaf_key(), None, False, None
@@ -203,3 +208,4 @@ class MultiNode(Node):
     """A node of an op with several outputs: its `grad` is a list, one entry per output, None where none arrived."""
 
     __slots__ = ("outputs",)
+    outputs: int
