@@ -7,15 +7,21 @@ made here, and both processes release them.
 
 import os
 import threading
+from typing import Any
 
-_locks: list["threading.RLock"] = []
+_locks: list[Any] = []
 
 
-def fork_safe_lock() -> "threading.RLock":
+def fork_safe_lock() -> Any:
     """A reentrant lock. Code that holds one may take those made after it, not those made before."""
     lock = threading.RLock()
     _locks.append(lock)
     return lock
+
+
+def hold_over_fork(lock: Any) -> None:
+    """Let forks wait for a reentrant lock that another library made."""
+    _locks.append(lock)
 
 
 def _acquire() -> None:

@@ -72,8 +72,7 @@ def fork_rng(
     """
     if devices:
         raise NotImplementedError(
-            f"{_caller}(): {_devices_kw}={devices!r} is not supported by minitorch; the CPU's "
-            "generator is"
+            f"{_caller}(): {_devices_kw}={devices!r} is not supported by minitorch; the CPU's generator is"
         )
     if not enabled:
         yield

@@ -46,9 +46,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_gradient_is_found(t, name, fast_mode):
     square = with_gradient(WRONG[name])
-    with pytest.raises(
-        t.autograd.gradcheck.__globals__["GradcheckError"], match="Jacobian mismatch"
-    ):
+    with pytest.raises(t.autograd.gradcheck.__globals__["GradcheckError"], match="Jacobian mismatch"):
         t.autograd.gradcheck(square, leaf(t), fast_mode=fast_mode)
     assert not t.autograd.gradcheck(square, leaf(t), fast_mode=fast_mode, raise_exception=False)
 
@@ -114,9 +112,7 @@ def detached_derivative(t):
 def test_wrong_second_derivative_is_found(t, fast_mode):
     cube = detached_derivative(t)
     assert t.autograd.gradcheck(lambda x: x**3, leaf(t), fast_mode=fast_mode)
-    with pytest.raises(
-        RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"
-    ):
+    with pytest.raises(RuntimeError, match="Jacobian mismatch for output 0 with respect to input 0"):
         t.autograd.gradgradcheck(cube, leaf(t), fast_mode=fast_mode)
     assert not t.autograd.gradgradcheck(cube, leaf(t), fast_mode=fast_mode, raise_exception=False)
 
@@ -149,9 +145,7 @@ def test_right_gradient_passes(t, name, fast_mode):
 
 @BOTH
 @MODES
-@pytest.mark.parametrize(
-    "name", ["exp", "product", "two outputs", "reduction", "broadcast", "view", "in place"]
-)
+@pytest.mark.parametrize("name", ["exp", "product", "two outputs", "reduction", "broadcast", "view", "in place"])
 def test_right_second_derivative_passes(t, name, fast_mode):
     inputs = leaf(t), leaf(t, 1.0, -2.0, 0.7)
     assert t.autograd.gradgradcheck(RIGHT[name], inputs, fast_mode=fast_mode) is True
@@ -186,9 +180,7 @@ def both_errors(function, **options):
 
 
 def test_message_of_a_mismatch_is_torchs():
-    (ours, text), (theirs, expected) = both_errors(
-        lambda t, check: check(with_gradient(lambda g: g * 2), leaf(t))
-    )
+    (ours, text), (theirs, expected) = both_errors(lambda t, check: check(with_gradient(lambda g: g * 2), leaf(t)))
     assert text == expected
     assert (ours.__name__, ours.__base__) == (theirs.__name__, theirs.__base__)
 
@@ -210,9 +202,7 @@ def test_fast_message_shows_the_full_jacobians():
     )
     assert text.split("\n")[0] == expected.split("\n")[0]
     tail = expected.index("Numerical:")
-    assert (
-        text[text.index("Numerical:") :].split("The max")[0] == expected[tail:].split("The max")[0]
-    )
+    assert text[text.index("Numerical:") :].split("The max")[0] == expected[tail:].split("The max")[0]
 
 
 def unreproducible():
@@ -226,9 +216,7 @@ ERRORS = {
     "constant added": lambda t, check: check(with_gradient(lambda g: g + 1e-7), leaf(t)),
     "detached": lambda t, check: check(lambda x: (x * x).detach(), leaf(t)),
     "no input requires grad": lambda t, check: check(lambda x: x, leaf(t).detach()),
-    "expanded input": lambda t, check: check(
-        lambda x: x, t.ones(1, dtype=t.float64).expand(3).requires_grad_()
-    ),
+    "expanded input": lambda t, check: check(lambda x: x, t.ones(1, dtype=t.float64).expand(3).requires_grad_()),
     "input written to": lambda t, check: check(lambda x: x.mul_(2), leaf(t)),
     "neither direction": lambda t, check: check(lambda x: x, leaf(t), check_backward_ad=False),
     "random function": lambda t, check: check(lambda x: x * t.rand(3, dtype=t.float64), leaf(t)),
@@ -290,9 +278,7 @@ def test_signature_is_torchs(function):
     ]
 
 
-@pytest.mark.parametrize(
-    "option", ["check_forward_ad", "check_batched_grad", "check_batched_forward_grad"]
-)
+@pytest.mark.parametrize("option", ["check_forward_ad", "check_batched_grad", "check_batched_forward_grad"])
 def test_unsupported_check_is_named(option):
     with pytest.raises(NotImplementedError, match=option):
         gradcheck(lambda x: x, leaf(minitorch), **{option: True})

@@ -233,7 +233,7 @@ def test_operators_take_tensors_and_numbers_on_either_side(name, rng):
             array = as_dtype(rng.uniform(0.6, 3, (2, 2)), dtype)
             for other in (2, 3, 0.5, True, -1, "tensor", None, "x", [1, 2]):
                 for function in (apply_operator, lambda a, b: apply_operator(b, a), inplace):
-                    if function is None:
+                    if function is None or (name == "sub" and other is True):  # see the table's row of sub
                         continue
 
                     def compute(ns, function=function, other=other):
@@ -325,6 +325,8 @@ def test_meta_tensors_have_the_shape_and_dtype_of_the_cpus(case, rng):
 
                 meta = outcome(on_meta)
                 with sample(case, dtype, shapes, call):
+                    if any(word in str(cpu.error) for word in ("ZeroDivision", "setStorage")):
+                        continue  # what only values and memory can show
                     assert (cpu.error is None) == (meta.error is None), (cpu.error, meta.error)
                     if cpu.error is None:
                         same_geometry(cpu.value[0], meta.value)

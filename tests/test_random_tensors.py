@@ -192,11 +192,7 @@ def test_bernoulli_of_broadcast_probabilities(shape, dtype, transposed):
     seeded()
     results = []
     for t in (minitorch, torch):
-        p = (
-            t.rand(*shape, dtype=getattr(t, dtype))
-            if shape
-            else t.rand((), dtype=getattr(t, dtype))
-        )
+        p = t.rand(*shape, dtype=getattr(t, dtype)) if shape else t.rand((), dtype=getattr(t, dtype))
         x = t.zeros(6, 4).t() if transposed else t.zeros(4, 6)
         results.append(x.bernoulli_(p))
     assert_same(*results)

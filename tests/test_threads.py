@@ -114,9 +114,7 @@ def test_grad_mode_is_per_thread():
 
 def test_inference_mode_is_per_thread():
     with torch.inference_mode():
-        (seen,) = in_threads(
-            lambda i: (torch.is_inference_mode_enabled(), torch.ones(2).is_inference()), 1
-        )
+        (seen,) = in_threads(lambda i: (torch.is_inference_mode_enabled(), torch.ones(2).is_inference()), 1)
     assert seen == (False, False)
 
 
@@ -276,6 +274,40 @@ def forks_beside(work):
     thread.join()
     """
     )
+
+
+@needs_fork
+def test_child_compiles_though_a_thread_was_compiling_at_the_fork(tmp_path):
+    out = run_script(
+        FORK
+        + f"""
+    import signal, time
+    os.environ["MINITORCH_CACHE"] = {str(tmp_path)!r}
+    x = torch.ones(4)
+    F = torch.nn.functional
+    F.elu(x)  # all is imported: a fork in the middle of an import is beyond any library's help
+    busy = threading.Event()
+
+    def compile_all():
+        busy.set()
+        for function in (F.silu, F.softplus, torch.sigmoid, torch.rsqrt):
+            function(x)
+
+    thread = threading.Thread(target=compile_all)
+    thread.start()
+    busy.wait()
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)
+            os._exit(0 if F.leaky_relu(x).tolist() == [1.0] * 4 else 3)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        if not thread.is_alive():
+            break
+        time.sleep(0.03)
+    """
+    )
+    assert set(out.split()) == {"0"}
 
 
 @needs_fork

@@ -24,9 +24,10 @@ import pickle
 import stat
 import sys
 import tempfile
-import threading
 import types
 import warnings
+
+from minitorch._fork import fork_safe_lock, hold_over_fork
 
 # For small kernels. _nrt=False leaves out Numba's reference counting of the arrays, which takes a
 # call with three arrays from 246 to 142 ns; the kernel must not allocate. It is internal to Numba:
@@ -37,7 +38,7 @@ BIG_OPTIONS = "cache=True, error_model='numpy', nogil=True"
 
 _PACKAGE = __name__.rpartition(".")[0]
 _HERE = pathlib.Path(__file__).parent
-_lock = threading.RLock()  # re-entrant: a kernel module may load another one
+_lock = fork_safe_lock()  # re-entrant: a kernel module may load another one
 _loaded: dict[tuple[str, str], types.ModuleType] = {}
 _warned = False
 
@@ -258,6 +259,7 @@ def _execute(tree: ast.Module, name: str, path: str, title: str, digest: str) ->
     module.__file__ = path
     module.__package__ = name.rpartition(".")[0]
     kept = _prepare(tree)
+    _hold_compiler_over_fork()
     sys.modules[name] = module  # before execution: compiled code looks its module up by name
     try:
         exec(compile(tree, path, "exec"), vars(module))
@@ -386,6 +388,14 @@ def _rebuild(target_context, symbols, payload):
     if symbols is not None and missing():
         return None
     return CompileResult._rebuild(target_context, *payload)
+
+
+@functools.cache
+def _hold_compiler_over_fork():
+    """A process that is forked while a thread compiles would wait for Numba's lock for ever."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    hold_over_fork(global_compiler_lock)
 
 
 @functools.cache

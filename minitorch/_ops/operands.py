@@ -62,7 +62,7 @@ def constant_like(x: Tensor, number: Any) -> Tensor:
     from minitorch._device import backend
 
     dtype = NUMBER_DTYPE[number.__class__, x.array.dtype]
-    return wrap(backend(x.device).from_host(np.array(number, dtype)))
+    return wrap(backend(x.device).from_host(constant(number, dtype).array))
 
 
 def cast(t: Tensor, dtype: np.dtype) -> Tensor:

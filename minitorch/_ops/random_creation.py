@@ -126,14 +126,10 @@ def randint(
         dtype = dtypes.int64
     options = dtype, device, layout, pin_memory
     bounds = given["low"], given["high"]
-    return filled(
-        "randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad
-    )
+    return filled("randint", (given["size"],), options, "randint", bounds, generator, out, requires_grad)
 
 
-def _integers(
-    name: str, args: tuple[Any, ...], named: dict[str, Any], before: tuple[Any, ...] = ()
-) -> dict[str, Any]:
+def _integers(name: str, args: tuple[Any, ...], named: dict[str, Any], before: tuple[Any, ...] = ()) -> dict[str, Any]:
     """randint's arguments by name: a single bound is `high`."""
     given = {k: v for k, v in named.items() if v is not None}
     missing = [k for k in named if k not in given]
@@ -149,14 +145,10 @@ def _integers(
     return {**bound, "low": bound["low"].__index__(), "high": bound["high"].__index__()}
 
 
-def _like(
-    name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]
-) -> Tensor:
+def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]) -> Tensor:
     """A random tensor of input's shape, with its dimensions in input's order in memory."""
     if not isinstance(input, Tensor):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     stream_of(name, options["generator"])
     dtype, device = options["dtype"] or input.dtype, options["device"] or input.device
     numpy_type, where = _options(dtype, device, options["layout"], options["pin_memory"])
@@ -244,9 +236,7 @@ def randperm(
     n = integer("randperm", "n", 1, n)
     if out is not None:
         dtype = out.dtype
-    numpy_type, where = _options(
-        dtypes.int64 if dtype is None else dtype, device, layout, pin_memory
-    )
+    numpy_type, where = _options(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
     _shape((n,), "randperm")
     _check_countable(n, numpy_type)
     if where.type != "cpu":
@@ -270,8 +260,7 @@ def integer(name: str, argument: str, position: int, value: Any) -> int:
     """An integer argument, with its position in the error."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, "
-            f"not {type(value).__name__}"
+            f"{name}(): argument '{argument}' (position {position}) must be int, not {type(value).__name__}"
         )
     return value.__index__()
 
@@ -320,9 +309,7 @@ def normal(
         mean, std = number("normal", "mean", 1, mean), number("normal", "std", 2, std)
         check_std(std)
         options = dtype, device, layout, pin_memory
-        return filled(
-            "normal", (size,), options, "normal", (mean, std), generator, out, requires_grad
-        )
+        return filled("normal", (size,), options, "normal", (mean, std), generator, out, requires_grad)
     if not isinstance(std, Tensor):
         std = number("normal", "std", 2, std)
         check_std(std)
@@ -403,6 +390,4 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     raise NotImplementedError("poisson() is not supported by minitorch")
 
 
-FACTORIES = {
-    f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)
-}
+FACTORIES = {f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)}

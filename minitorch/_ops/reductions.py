@@ -492,8 +492,11 @@ def variance_cpu(input, dim, correction, keepdim):
     if dim == ():
         dim = None
     dims = reduced_dims(dim, input.ndim)
-    center = MEAN(input, dims if input.ndim else None, True) if input.size else np.float32(0)
-    squares = SUM(np.asarray(np.square(input - center)), dims if input.ndim else None, keepdim)
+    if input.size:
+        # from the first element: rounding must not give equal values a variance
+        input = np.asarray(input - input[tuple([slice(0, 1) if i in dims else slice(None) for i in range(input.ndim)])])
+        input = np.asarray(input - MEAN(input, dims if input.ndim else None, True))
+    squares = SUM(np.asarray(np.square(input)), dims if input.ndim else None, keepdim)
     left = count_reduced(input.shape, dim) - correction
     with np.errstate(all="ignore"):
         return np.asarray(squares / squares.dtype.type(max(left, 0)))

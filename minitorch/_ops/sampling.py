@@ -38,12 +38,7 @@ def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]
     scratch = target if target.flags.c_contiguous else np.empty(target.shape, array.dtype)
     if kernel == "normal":
         values = (*values, array.flags.c_contiguous)
-    values = tuple(
-        [
-            np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v
-            for v in values
-        ]
-    )
+    values = tuple([np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v for v in values])
     source = default_generator if generator is None else generator
     with source.lock:
         getattr(rng, kernel)(source.stream, scratch, *values)
@@ -61,10 +56,7 @@ def memory_order(array: np.ndarray) -> tuple[int, ...]:
 def stream_of(name: str, generator: Any) -> Any:
     """The `generator` argument, checked."""
     if generator is not None and not isinstance(generator, Generator):
-        raise TypeError(
-            f"{name}(): argument 'generator' must be torch.Generator, not "
-            f"{type(generator).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
     return generator
 
 
@@ -249,10 +241,7 @@ def number(name: str, argument: str, position: int, value: Any) -> float:
         value = value.item()
     if isinstance(value, (int, float, np.number)):
         return float(value)
-    raise TypeError(
-        f"{name}(): argument '{argument}' (position {position}) must be float, "
-        f"not {type(value).__name__}"
-    )
+    raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be float, not {type(value).__name__}")
 
 
 def uniform_bounds(array: Any, low: float, high: float) -> None:
@@ -291,14 +280,10 @@ def uniform_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> 
     return _fill("uniform_", self, "uniform", generator, low, high)
 
 
-def _bind(
-    name: str, names: tuple[str, ...], args: tuple[Any, ...], named: dict[str, Any]
-) -> dict[str, Any]:
+def _bind(name: str, names: tuple[str, ...], args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
     """Arguments by name, where one of the names is a Python keyword."""
     if len(args) > len(names):
-        raise TypeError(
-            f"{name}() takes from 0 to {len(names)} positional arguments but {len(args)} were given"
-        )
+        raise TypeError(f"{name}() takes from 0 to {len(names)} positional arguments but {len(args)} were given")
     for key in named:
         if key not in names[len(args) :]:
             raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
@@ -378,9 +363,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
 
 
 @public("torch Tensor")
-def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None
-) -> Tensor:
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None) -> Tensor:
     """1 with probability `input` (or p, then input gives shape and dtype only), else 0.
 
     >>> import minitorch as torch
@@ -489,6 +472,4 @@ def _warn_of_precision(argument: str, digits: int, type_name: str) -> None:
 def invalid(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> NoReturn:
     """torch's error for arguments that fit no form of the function."""
     got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in named.items()]
-    raise TypeError(
-        f"{name}() received an invalid combination of arguments - got ({', '.join(got)})"
-    )
+    raise TypeError(f"{name}() received an invalid combination of arguments - got ({', '.join(got)})")

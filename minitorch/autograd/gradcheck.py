@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-Jacobians = list[
-    np.ndarray
-]  # of one output: one per differentiable input, (input's elements, output's elements)
+Jacobians = list[np.ndarray]  # of one output: one per differentiable input, (input's elements, output's elements)
 
 
 class GradcheckError(RuntimeError):
@@ -50,9 +48,7 @@ def gradcheck(
     True
     """
     if not (check_forward_ad or check_backward_ad):
-        raise AssertionError(
-            "Expected at least one of check_forward_ad or check_backward_ad to be True"
-        )
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     _refuse(
         "gradcheck", check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad,
         check_batched_forward_grad=check_batched_forward_grad,
@@ -104,9 +100,7 @@ def gradgradcheck(
     from . import grad
 
     if not (check_fwd_over_rev or check_rev_over_rev):
-        raise AssertionError(
-            "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
-        )
+        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
     _refuse(
         "gradgradcheck",
         check_fwd_over_rev=check_fwd_over_rev,
@@ -122,9 +116,7 @@ def gradgradcheck(
     def gradients(*args: Any) -> tuple[Any, ...]:
         given, weights = args[: len(values)], args[len(values) :]
         inner = [a for a in given if _needs_grad(a)]
-        found = grad(
-            _differentiable(func(*given)), inner, weights, create_graph=True, allow_unused=True
-        )
+        found = grad(_differentiable(func(*given)), inner, weights, create_graph=True, allow_unused=True)
         return tuple([g for g in found if g is not None])
 
     return gradcheck(
@@ -161,8 +153,7 @@ def _differentiable_inputs(values: tuple[Any, ...]) -> list[Any]:
     wanted = [v for v in values if _needs_grad(v)]
     if not wanted:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
     for i, v in enumerate(values):
         if not _needs_grad(v):
@@ -236,17 +227,12 @@ def _numerical(
         columns.append(rows)
     outputs = _values(pick(func(*values)))
     return [
-        [
-            np.array([row[k].reshape(-1) for row in rows], o.dtype).reshape(len(rows), o.size)
-            for rows in columns
-        ]
+        [np.array([row[k].reshape(-1) for row in rows], o.dtype).reshape(len(rows), o.size) for rows in columns]
         for k, o in enumerate(outputs)
     ]
 
 
-def _pulled_back(
-    output: Any, wanted: list[Any], direction: np.ndarray, check_dtypes: bool
-) -> list[np.ndarray]:
+def _pulled_back(output: Any, wanted: list[Any], direction: np.ndarray, check_dtypes: bool) -> list[np.ndarray]:
     """The gradient of `direction . output` for each input, zeros where there is none."""
     from minitorch._creation import from_numpy
 
@@ -288,9 +274,7 @@ def _analytical(output: Any, wanted: list[Any], nondet_tol: float, dtypes: bool)
     for k in range(size):
         direction = np.zeros(tuple(output.shape), output.detach().numpy().dtype)
         direction.reshape(-1)[k] = 1
-        for jacobian, g in zip(
-            jacobians, _reproducible(output, wanted, direction, nondet_tol, dtypes), strict=True
-        ):
+        for jacobian, g in zip(jacobians, _reproducible(output, wanted, direction, nondet_tol, dtypes), strict=True):
             jacobian[:, k] = g.reshape(-1)
     return jacobians
 

@@ -1,0 +1,99 @@
+"""What a small call costs, counted in Python frames, and what compiled kernels compute in."""
+
+import re
+import sys
+
+import minitorch
+import numpy as np
+import pytest
+from minitorch._ops.op import OPS
+
+
+def frames(function):
+    """The Python functions entered by a call, the second time it is made."""
+    function()
+    entered = []
+
+    def profile(frame, event, _):
+        if event == "call":
+            entered.append(frame.f_code.co_name)
+
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return entered[1:]  # the first is `function`
+
+
+def test_an_op_that_records_enters_one_frame():
+    a, b = minitorch.ones(3, requires_grad=True), minitorch.ones(3, requires_grad=True)
+    assert len(frames(lambda: a * b)) == 1
+    assert len(frames(lambda: a + 1.5)) == 1
+    assert len(frames(lambda: minitorch.relu(a))) == 1
+    assert len(frames(lambda: a.sum())) <= 4
+
+
+def test_an_op_without_recording_enters_one_frame():
+    a = minitorch.ones(3)
+    assert len(frames(lambda: a * a)) == 1
+    assert len(frames(lambda: a.exp())) == 1
+
+
+def test_backward_enters_one_frame_per_node_and_few_more():
+    x = minitorch.tensor(2.0, requires_grad=True)
+
+    def step():
+        loss = x * x * x
+        x.grad = None
+        return loss
+
+    def run():
+        loss = step()
+        loss.backward()
+
+    more = len(frames(run)) - len(frames(step))
+    # Tensor.backward, engine.backward_one, two nodes, AccumulateGrad and what it calls
+    assert more <= 10
+
+
+def kernels():
+    """A compiled loop of every formula that has one in the main job."""
+    names = "relu sigmoid silu elu leaky_relu softplus clamp_low sign rsqrt".split()
+    for name in names:
+        op = OPS[name]
+        yield name, op.formula
+        for argument, gradient in op.gradients.items():
+            yield f"{name}_grad_{argument}", gradient.formula
+
+
+@pytest.mark.parametrize(("name", "formula"), list(kernels()), ids=lambda v: v if isinstance(v, str) else "")
+def test_float32_kernels_compute_nothing_in_double(name, formula):
+    kernel = formula.flat()
+    arrays = [np.ones(4, np.float32) for _ in formula.arrays]
+    numbers = [0.5 for _ in formula.scalars]
+    kernel(*arrays, *numbers, np.empty(4, np.float32))
+    found = 0
+    for signature in kernel.signatures:
+        if "float64, " in re.sub(r"float64\)?$", "", str(signature)) and "Array(float64" in str(signature):
+            continue
+        text = kernel.inspect_llvm(signature)
+        body = "\n".join(line for line in text.splitlines() if re.search(r"\b(fadd|fsub|fmul|fdiv|fcmp)\b", line))
+        assert not re.search(r"\bdouble\b", body), body
+        found += 1
+    if not kernel.signatures:
+        pytest.skip("loaded from the cache, without its text")
+    assert found
+
+
+def test_the_check_for_doubles_sees_a_planted_one():
+    from numba import njit
+
+    @njit
+    def kernel(x, dest):
+        for i in range(dest.size):
+            dest[i] = 1.0 / (1.0 + x[i])
+
+    kernel(np.ones(3, np.float32), np.empty(3, np.float32))
+    text = kernel.inspect_llvm(kernel.signatures[0])
+    assert re.search(r"f(add|div).*\bdouble\b", text)
