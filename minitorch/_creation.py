@@ -99,6 +99,8 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     >>> torch.full((2,), 7)
     tensor([7, 7])
     """
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
     if dtype is None:
@@ -149,7 +151,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
     """An uninitialised tensor with these strides."""
     numpy_type, where = _options(dtype, device, layout, pin_memory)
     shape, strides = _shape((size,), "empty_strided"), sizes((stride,), "empty_strided")
-    check(len(shape) == len(strides), f"mismatch in length of strides and shape: {list(shape)} and {list(strides)}")
+    check(len(shape) == len(strides), f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})")
     extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else 0
     flat = _empty((extent,), numpy_type, where)
     return made(restrided(flat, shape, tuple(s * numpy_type.itemsize for s in strides)), requires_grad)
@@ -173,6 +175,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype
     check(all(np.isfinite(v) for v in (start, end)), f"unsupported range: {start} -> {end}")
     check((end - start) * step >= 0, "upper bound and lower bound inconsistent with step sign")
     if numpy_type.kind in "iu":
+        check(int(step), "step must be nonzero", ValueError)
         start, end, step = int(start), int(end) if not isinstance(end, float) else int(np.ceil(end)), int(step)
     count = int(np.ceil((end - start) / step)) if not isinstance(start, int) or not isinstance(step, int) or isinstance(
         end, float) else max(0, -((start - end) // step))  # fmt: skip
@@ -291,7 +294,7 @@ def _infer(data: Any) -> dtypes.dtype:
     if isinstance(data, (int, np.integer)):
         return dtypes.int64
     if isinstance(data, (float, np.floating)):
-        return dtypes.get_default_dtype() if isinstance(data, float) else dtypes.of_numpy(data.dtype)
+        return dtypes.of_numpy(data.dtype) if isinstance(data, np.floating) else dtypes.get_default_dtype()
     if isinstance(data, Tensor):
         return data.dtype
     if isinstance(data, ndarray):

@@ -45,6 +45,9 @@ class Size(tuple):
     def __add__(self, other: Any) -> "Size":
         return Size(tuple.__add__(self, tuple(other)))
 
+    def __radd__(self, other: Any) -> "Size":
+        return Size(tuple.__add__(tuple(other), self))
+
     def __getitem__(self, i: Any) -> Any:
         item = tuple.__getitem__(self, i)
         return Size(item) if isinstance(i, slice) else item
@@ -229,6 +232,15 @@ class Tensor:
     def is_signed(self) -> bool:
         """Whether the dtype can hold negative values."""
         return self.dtype.is_signed
+
+    def get_device(self) -> int:
+        """The device's index; -1 for the CPU."""
+        index = self.device.index
+        return -1 if index is None else index
+
+    def is_pinned(self) -> bool:
+        """Whether the memory is page-locked; never, on a CPU."""
+        return False
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -504,7 +516,7 @@ class Tensor:
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
         if self.array.__class__ is not ndarray:
-            raise RuntimeError("Cannot copy out of meta tensor; no data!")
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         return self.array.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
@@ -529,6 +541,8 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         a = self.numpy()
+        if copy:
+            return np.array(a, dtype)
         return a if dtype is None else a.astype(dtype, copy=False)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
@@ -555,14 +569,19 @@ class Tensor:
             )  # fmt: skip
         return bool(self.item())
 
+    def _only(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._only())
 
     def __index__(self) -> int:
         if self.array.size != 1 or self.array.dtype in dtypes.FLOATS:

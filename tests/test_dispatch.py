@@ -15,7 +15,7 @@ def frames(function):
     entered = []
 
     def profile(frame, event, _):
-        if event == "call":
+        if event == "call" and frame.f_code.co_name != "kernel":  # machine code, which Numba shows to profilers
             entered.append(frame.f_code.co_name)
 
     sys.setprofile(profile)
@@ -69,21 +69,20 @@ def kernels():
 
 @pytest.mark.parametrize(("name", "formula"), list(kernels()), ids=lambda v: v if isinstance(v, str) else "")
 def test_float32_kernels_compute_nothing_in_double(name, formula):
-    kernel = formula.flat()
+    # compiled anew: Numba shows no code of what it loads from its cache
+    scope = {}
+    exec(formula.source("flat").replace("cache=True", "cache=False"), scope)
+    numbers = [0.5] * len(formula.scalars)
+    kernel = scope["kernel"]
     arrays = [np.ones(4, np.float32) for _ in formula.arrays]
-    numbers = [0.5 for _ in formula.scalars]
     kernel(*arrays, *numbers, np.empty(4, np.float32))
-    found = 0
-    for signature in kernel.signatures:
-        if "float64, " in re.sub(r"float64\)?$", "", str(signature)) and "Array(float64" in str(signature):
-            continue
-        text = kernel.inspect_llvm(signature)
-        body = "\n".join(line for line in text.splitlines() if re.search(r"\b(fadd|fsub|fmul|fdiv|fcmp)\b", line))
-        assert not re.search(r"\bdouble\b", body), body
-        found += 1
-    if not kernel.signatures:
-        pytest.skip("loaded from the cache, without its text")
-    assert found
+    (signature,) = kernel.signatures
+    assert not doubles(kernel.inspect_llvm(signature))
+
+
+def doubles(text):
+    """The lines of LLVM's text that compute in double."""
+    return [line for line in text.splitlines() if re.search(r"= f(add|sub|mul|div|cmp)\b.*\bdouble\b", line)]
 
 
 def test_the_check_for_doubles_sees_a_planted_one():
@@ -95,5 +94,4 @@ def test_the_check_for_doubles_sees_a_planted_one():
             dest[i] = 1.0 / (1.0 + x[i])
 
     kernel(np.ones(3, np.float32), np.empty(3, np.float32))
-    text = kernel.inspect_llvm(kernel.signatures[0])
-    assert re.search(r"f(add|div).*\bdouble\b", text)
+    assert doubles(kernel.inspect_llvm(kernel.signatures[0]))

@@ -245,6 +245,7 @@ def forks_beside(work):
         + f"""
     sys.setswitchinterval(1e-5)
     shared = torch.ones(3, requires_grad=True)
+    {work}
     expected, stop = step(), threading.Event()
 
     def repeat():

@@ -13,7 +13,7 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
-from .check import C_NAMES, check, check_broadcast, integer, sizes, wrap_dim, wrap_dims
+from .check import C_NAMES, check, check_broadcast, check_inplace_shape, integer, sizes, wrap_dim, wrap_dims
 from .op import OPS, Op
 from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, refuse_bool, refuse_cast, refuse_float_result
 
@@ -58,6 +58,8 @@ def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
 
 def refuse_zero_division(name: str, x: Any, y: Any) -> None:
     """Integer division by zero is an error; floats give infinity or nan."""
+    if not isinstance(y, Tensor) and y.__class__ not in NUMBERS:
+        return  # refused for another reason
     divisor = y.array if isinstance(y, Tensor) else y
     integers = isinstance(x, Tensor) and x.array.dtype not in FLOATS and not isinstance(y, float)
     if integers and x.array.dtype == np.bool_ and (isinstance(y, bool) or (isinstance(y, Tensor) and y.array.dtype == np.bool_)):
@@ -120,6 +122,13 @@ def as_tensor_like(x: Tensor, value: Any) -> Tensor:
     from .operands import number_operand
 
     return number_operand(OPS["add"], x, value)[1]
+
+
+@public("Tensor")
+def __invert__(self: Tensor) -> Tensor:
+    if self.is_floating_point():
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return op("bitwise_not")(self)
 
 
 @public("Tensor")
@@ -372,8 +381,7 @@ def _moved(t: Tensor, device: Any) -> Tensor:
 
     if t.is_meta:
         raise NotImplementedError(
-            "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
-            "torch.nn.Module.to() when moving module from meta to a different device."
+            "Cannot copy out of meta tensor; no data!"
         )
     if device.type == "cpu":
         return t if t.is_cpu else wrap(t.array.to_host())
@@ -453,6 +461,8 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
     check_not_overlapping(self)
+    if self.array.shape != src.array.shape:
+        check_inplace_shape([self.array.shape, src.array.shape])
     if self.device != src.device:
         src = _moved(src, self.device)
     return FUNCTIONS["copy_from_"](self, src)

@@ -135,7 +135,9 @@ class FunctionText:
             )
             yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({named}{extras}))"
         if op.before and not self.is_operator:
-            yield from op.before.format(name=op.name, twin=op.name + "_" * self.inplace).split("\n")
+            yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace)
+        if op.guard:
+            yield op.guard.format(name=op.name)
         yield "mode = state.mode"
         target = f"{op.name}_inplace" if self.inplace else f"{op.name}_op"
         if self.inplace:

@@ -98,6 +98,7 @@ class Op:
         self.bools = options.pop("bools", True)  # whether it takes bools
         self.operator = options.pop("operator", "").split()
         self.before = options.pop("before", "")  # a line of the generated function, run first
+        self.guard = options.pop("guard", "")  # likewise, and in operators too
         self.extra = options.pop("extra", "")  # further parameters of the public function
         self.outputs = options.pop("outputs", ())  # names of further, non-differentiable outputs
         self.returns = options.pop("returns", None)  # the named tuple of several outputs

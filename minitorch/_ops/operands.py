@@ -54,7 +54,7 @@ def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
 def check_number(number: Any, dtype: np.dtype) -> None:
     """torch refuses an integer that its 64 bits cannot hold."""
     if number.__class__ is int and not -(2**63) <= number < 2**63:
-        raise RuntimeError("value cannot be converted to type int64_t without overflow")
+        raise OverflowError("int too big to convert")
 
 
 def constant_like(x: Tensor, number: Any) -> Tensor:

@@ -83,7 +83,7 @@ def div_grad_y(g, x, y):
 _BY_ZERO = "refuse_zero_division('{name}', input, other)"
 
 
-@pointwise(on="torch Tensor", operator="__floordiv__ __ifloordiv__", inplace=True, bools=False, before=_BY_ZERO)
+@pointwise(on="torch Tensor", operator="__floordiv__ __ifloordiv__", inplace=True, bools=False, guard=_BY_ZERO)
 def floor_divide(x, y):
     return x // y
 
@@ -105,7 +105,7 @@ def div_rounded_grad(g):
     return where(g == g, 0.0, 0.0 * g)
 
 
-@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, before=_BY_ZERO)
+@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, guard=_BY_ZERO)
 def remainder(x, y):
     return x % y
 
@@ -120,7 +120,7 @@ def remainder_grad_y(g, x, y):
     return -g * floor(x / y)  # noqa: F821 - the op further down
 
 
-@pointwise(on="torch Tensor", inplace=True, bools=False, before=_BY_ZERO)
+@pointwise(on="torch Tensor", inplace=True, bools=False, guard=_BY_ZERO)
 def fmod(x, y):
     return fmod(x, y)
 
@@ -634,6 +634,6 @@ def bitwise_xor(x, y):
     return x ^ y
 
 
-@pointwise(on="torch Tensor", operator="__invert__", inplace=True)
+@pointwise(on="torch Tensor", inplace=True)
 def bitwise_not(x):
     return ~x

@@ -149,11 +149,11 @@ def expand_to(input, size):
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
             )
-        if n < -1:
+        if n < -1 and old is None:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
             )
-        if n != -1 and old is not None and old not in (1, n):
+        if n != -1 and old is not None and (n < 0 or old not in (1, n)):
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"

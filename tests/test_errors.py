@@ -1,0 +1,237 @@
+"""The bad-input table: a call, torch's error, ours. `pytest -s -k table tests/test_errors.py` prints it."""
+
+import minitorch
+import pytest
+import torch
+from compare import assert_same_error, first_line, outcome
+
+
+def f(ns):
+    return ns.nn.functional
+
+
+def leaf(ns, *shape):
+    return ns.ones(*shape, requires_grad=True)
+
+
+def second_backward(ns):
+    y = (leaf(ns, 2) ** 2).sum()
+    y.backward()
+    y.backward()
+
+
+def modified(ns):
+    x = leaf(ns, 3)
+    y = x.exp()
+    z = y * 2 + y.sigmoid()
+    y.add_(1)
+    z.sum().backward()
+
+
+# what is tried -> the call
+TABLE = {
+    # shapes
+    "add shapes": lambda ns: ns.ones(2, 3) + ns.ones(2, 4),
+    "mul shapes": lambda ns: ns.ones(2, 3) * ns.ones(3, 2),
+    "add shapes, ranks": lambda ns: ns.ones(4, 2, 3) + ns.ones(4, 3),
+    "add_ wider": lambda ns: ns.ones(3, 1).add_(ns.ones(1, 4)),
+    "copy_ shapes": lambda ns: ns.ones(3).copy_(ns.ones(4)),
+    "mm shapes": lambda ns: ns.mm(ns.ones(2, 3), ns.ones(2, 3)),
+    "mm vector": lambda ns: ns.mm(ns.ones(2), ns.ones(2, 3)),
+    "matmul shapes": lambda ns: ns.ones(2, 3) @ ns.ones(2, 3),
+    "matmul batches": lambda ns: ns.ones(2, 2, 3) @ ns.ones(3, 3, 2),
+    "matmul of numbers": lambda ns: ns.tensor(1.0) @ ns.ones(3),
+    "mv shapes": lambda ns: ns.mv(ns.ones(2, 3), ns.ones(2)),
+    "dot shapes": lambda ns: ns.dot(ns.ones(2), ns.ones(3)),
+    "bmm shapes": lambda ns: ns.bmm(ns.ones(2, 3, 4), ns.ones(2, 3, 4)),
+    "linear shapes": lambda ns: f(ns).linear(ns.ones(2, 3), ns.ones(4, 5)),
+    "view size": lambda ns: ns.ones(6).view(4, 2),
+    "view strides": lambda ns: ns.ones(2, 3).t().view(6),
+    "view two inferred": lambda ns: ns.ones(6).view(-1, -1),
+    "view of nothing inferred": lambda ns: ns.ones(0).view(0, -1),
+    "reshape size": lambda ns: ns.ones(6).reshape(5),
+    "expand shorter": lambda ns: ns.ones(2, 3).expand(3),
+    "expand size": lambda ns: ns.ones(2, 3).expand(4, 3),
+    "cat shapes": lambda ns: ns.cat([ns.ones(2, 3), ns.ones(2, 4)]),
+    "cat ranks": lambda ns: ns.cat([ns.ones(2), ns.ones(2, 4)]),
+    "cat of nothing": lambda ns: ns.cat([]),
+    "stack shapes": lambda ns: ns.stack([ns.ones(2), ns.ones(3)]),
+    "stack of nothing": lambda ns: ns.stack([]),
+    "permute count": lambda ns: ns.ones(2, 3).permute(0),
+    "permute twice": lambda ns: ns.ones(2, 3).permute(0, 0),
+    "t of 3 dims": lambda ns: ns.ones(2, 3, 4).t(),
+    "split sizes": lambda ns: ns.ones(5).split([2, 2]),
+    "negative size": lambda ns: ns.ones(2).expand(-2),
+    "where shapes": lambda ns: ns.where(ns.ones(2, dtype=ns.bool), ns.ones(3), ns.ones(3)),
+    "conv2d channels": lambda ns: f(ns).conv2d(ns.ones(1, 3, 5, 5), ns.ones(2, 4, 3, 3)),
+    "conv2d kernel too large": lambda ns: f(ns).conv2d(ns.ones(1, 3, 2, 2), ns.ones(2, 3, 3, 3)),
+    "conv2d rank": lambda ns: f(ns).conv2d(ns.ones(3, 3), ns.ones(2, 3, 3, 3)),
+    "max_pool2d rank": lambda ns: f(ns).max_pool2d(ns.ones(3), 2),
+    "max_pool2d padding": lambda ns: f(ns).max_pool2d(ns.ones(1, 1, 4, 4), 2, padding=2),
+    "cross_entropy batch": lambda ns: f(ns).cross_entropy(ns.ones(3, 4), ns.zeros(2, dtype=ns.int64)),
+    "cross_entropy class": lambda ns: f(ns).cross_entropy(ns.ones(3, 4), ns.full((3,), 4)),
+    # dims
+    "sum dim": lambda ns: ns.ones(2, 3).sum(2),
+    "sum dim twice": lambda ns: ns.ones(2, 3).sum((0, 0)),
+    "mean dim": lambda ns: ns.ones(2).mean(-2),
+    "max dim": lambda ns: ns.ones(2).max(1),
+    "softmax dim": lambda ns: ns.ones(2).softmax(1),
+    "transpose dim": lambda ns: ns.ones(2).transpose(0, 1),
+    "unsqueeze dim": lambda ns: ns.ones(2).unsqueeze(3),
+    "squeeze dim": lambda ns: ns.ones(2).squeeze(1),
+    "cat dim": lambda ns: ns.cat([ns.ones(2), ns.ones(2)], 1),
+    "flatten order": lambda ns: ns.ones(2, 3).flatten(1, 0),
+    "size dim": lambda ns: ns.ones(2).size(1),
+    "unbind of a number": lambda ns: ns.tensor(1.0).unbind(),
+    # indices
+    "index out of range": lambda ns: ns.ones(2, 3)[2],
+    "index negative": lambda ns: ns.ones(2, 3)[-3],
+    "index dims": lambda ns: ns.ones(2, 3)[0, 0, 0],
+    "index of a number": lambda ns: ns.tensor(1.0)[0],
+    "index step": lambda ns: ns.ones(3)[::-1],
+    "index float": lambda ns: ns.ones(3)[1.5],
+    "index tensor out of range": lambda ns: ns.ones(3)[ns.tensor([0, 5])],
+    "index mask shape": lambda ns: ns.ones(3)[ns.ones(4, dtype=ns.bool)],
+    "index assign shape": lambda ns: ns.ones(3).__setitem__(slice(0, 2), ns.ones(3)),
+    "select index": lambda ns: ns.ones(3).select(0, 3),
+    "narrow": lambda ns: ns.ones(3).narrow(0, 2, 2),
+    # empty inputs
+    "max of nothing": lambda ns: ns.ones(0).max(),
+    "argmax of nothing": lambda ns: ns.ones(0).argmax(),
+    "amax of nothing": lambda ns: ns.ones(0, 2).amax(0),
+    "item of nothing": lambda ns: ns.ones(0).item(),
+    "item of many": lambda ns: ns.ones(2).item(),
+    "bool of many": lambda ns: bool(ns.ones(2)),
+    "bool of nothing": lambda ns: bool(ns.ones(0)),
+    "len of a number": lambda ns: len(ns.tensor(1.0)),
+    "iterate a number": lambda ns: list(ns.tensor(1.0)),
+    # dtypes
+    "mean of integers": lambda ns: ns.ones(2, dtype=ns.int64).mean(),
+    "var of integers": lambda ns: ns.ones(2, dtype=ns.int64).var(),
+    "exp_ of integers": lambda ns: ns.ones(2, dtype=ns.int64).exp_(),
+    "add_ a float to integers": lambda ns: ns.ones(2, dtype=ns.int64).add_(1.5),
+    "div_ of integers": lambda ns: ns.ones(2, dtype=ns.int64).div_(2),
+    "minus a mask": lambda ns: -ns.ones(2, dtype=ns.bool),
+    "sub of masks": lambda ns: ns.ones(2, dtype=ns.bool) - ns.ones(2, dtype=ns.bool),
+    "sub of mask": lambda ns: ns.ones(2) - ns.ones(2, dtype=ns.bool),
+    "sub of mask in place": lambda ns: ns.ones(2).sub_(ns.ones(2, dtype=ns.bool)),
+    "not of floats": lambda ns: ~ns.ones(2),
+    "and of floats": lambda ns: ns.ones(2) & ns.ones(2),
+    "integer division by zero": lambda ns: ns.ones(2, dtype=ns.int64) // 0,
+    "integer remainder by zero": lambda ns: ns.ones(2, dtype=ns.int64) % ns.zeros(2, dtype=ns.int64),
+    "negative integer power": lambda ns: ns.ones(2, dtype=ns.int64) ** -1,
+    "mm dtypes": lambda ns: ns.mm(ns.ones(2, 2), ns.ones(2, 2, dtype=ns.float64)),
+    "mm of masks": lambda ns: ns.mm(ns.ones(2, 2, dtype=ns.bool), ns.ones(2, 2, dtype=ns.bool)),
+    "relu of a mask": lambda ns: ns.relu(ns.ones(2, dtype=ns.bool)),
+    "abs of a mask": lambda ns: ns.ones(2, dtype=ns.bool).abs(),
+    "floor of a mask": lambda ns: ns.ones(2, dtype=ns.bool).floor(),
+    "argmax of a mask": lambda ns: ns.ones(2, dtype=ns.bool).argmax(),
+    "out dtype": lambda ns: ns.add(ns.ones(2), ns.ones(2), out=ns.ones(2, dtype=ns.int64)),
+    "alpha": lambda ns: ns.add(ns.ones(2, dtype=ns.int64), ns.ones(2, dtype=ns.int64), alpha=0.5),
+    "rounding_mode": lambda ns: ns.div(ns.ones(2), ns.ones(2), rounding_mode="up"),
+    "where condition": lambda ns: ns.where(ns.ones(2), ns.ones(2), ns.ones(2)),
+    "integer overflow": lambda ns: ns.ones(2, dtype=ns.int64) + 2**70,
+    # devices
+    "device name": lambda ns: ns.ones(2, device="gpu"),
+    "device index": lambda ns: ns.device("cuda:x"),
+    "mixed devices": lambda ns: ns.ones(2) + ns.ones(2, device="meta"),
+    "item of meta": lambda ns: ns.ones((), device="meta").item(),
+    "numpy of meta": lambda ns: ns.ones(2, device="meta").numpy(),
+    "meta to cpu": lambda ns: ns.ones(2, device="meta").cpu(),
+    # gradients
+    "integers that require grad": lambda ns: ns.ones(2, dtype=ns.int64).requires_grad_(),
+    "factory of integers that require grad": lambda ns: ns.ones(2, dtype=ns.int64, requires_grad=True),
+    "backward twice": second_backward,
+    "backward of many": lambda ns: (leaf(ns, 2) * 2).backward(),
+    "backward of a constant": lambda ns: ns.ones(()).backward(),
+    "backward gradient shape": lambda ns: (leaf(ns, 2) * 2).backward(ns.ones(3)),
+    "write to a leaf": lambda ns: leaf(ns, 2).add_(1),
+    "write to a view of a leaf": lambda ns: leaf(ns, 2)[0].mul_(2),
+    "assign to a leaf": lambda ns: leaf(ns, 2).__setitem__(0, 5.0),
+    "write to what was saved": modified,
+    "numpy of a leaf": lambda ns: leaf(ns, 2).numpy(),
+    "requires_grad of a result": lambda ns: (leaf(ns, 2) * 2).requires_grad_(False),
+    "hook on a constant": lambda ns: ns.ones(2).register_hook(print),
+    "retain_grad of a constant": lambda ns: ns.ones(2).retain_grad(),
+    "grad of the wrong shape": lambda ns: setattr(leaf(ns, 2), "grad", ns.ones(3)),
+    "out that requires grad": lambda ns: ns.add(leaf(ns, 2), 1, out=ns.ones(2)),
+    "unused input": lambda ns: ns.autograd.grad(leaf(ns, 2).sum(), leaf(ns, 2)),
+    "deepcopy of a result": lambda ns: __import__("copy").deepcopy(leaf(ns, 2) * 2),
+    # types and keywords
+    "add text": lambda ns: ns.add(ns.ones(2), "a"),
+    "add None": lambda ns: ns.ones(2) + None,
+    "cat a tensor": lambda ns: ns.cat(ns.ones(2)),
+    "cat numbers": lambda ns: ns.cat([1, 2]),
+    "exp of a number": lambda ns: ns.exp(1.0),
+    "unknown keyword": lambda ns: ns.add(ns.ones(2), ns.ones(2), foo=1),
+    "unknown keyword of a method": lambda ns: ns.ones(2).sum(axes=0),
+    "unknown keyword of a factory": lambda ns: ns.zeros(2, foo=1),
+    "too many arguments": lambda ns: ns.exp(ns.ones(2), ns.ones(2), ns.ones(2)),
+    "no argument": lambda ns: ns.exp(),
+    "unknown attribute": lambda ns: ns.ones(2).foo,
+    "unknown function": lambda ns: ns.foo,
+    "clamp of nothing": lambda ns: ns.clamp(ns.ones(2)),
+    "dtype of text": lambda ns: ns.zeros(2, dtype="float32"),
+    "tensor of text": lambda ns: ns.tensor("a"),
+    "tensor ragged": lambda ns: ns.tensor([[1, 2], [3]]),
+    "tensor of None": lambda ns: ns.tensor(None),
+    "negative size of a factory": lambda ns: ns.empty(-1),
+    "from_numpy of a list": lambda ns: ns.from_numpy([1]),
+    "manual_seed of text": lambda ns: ns.manual_seed("a"),
+    "Linear of text": lambda ns: ns.nn.Linear(2, 3)("a"),
+    "SGD without parameters": lambda ns: ns.optim.SGD([], lr=0.1),
+    "SGD learning rate": lambda ns: ns.optim.SGD([leaf(ns, 1)], lr=-1.0),
+}
+
+# where torch's first line is its own argument parser's, or names its C++ types: only the class is compared
+CLASS_ONLY = {
+    "unknown keyword", "unknown keyword of a method", "unknown keyword of a factory", "too many arguments", "no argument",
+    "unknown attribute", "unknown function", "add text", "add None", "cat a tensor", "cat numbers", "dtype of text", "exp of a number",
+    "manual_seed of text", "Linear of text", "mixed devices", "item of meta", "negative size of a factory",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_bad_input_is_torchs_error(name):
+    ours, theirs = outcome(TABLE[name], minitorch), outcome(TABLE[name], torch)
+    assert theirs.error is not None, "the table holds what torch refuses"
+    if name in CLASS_ONLY:
+        assert type(ours.error).__name__ == type(theirs.error).__name__, (ours, theirs)
+    else:
+        assert_same_error(ours.error, theirs.error)
+
+
+def test_table_is_printed():
+    for name, call in TABLE.items():
+        ours, theirs = outcome(call, minitorch).error, outcome(call, torch).error
+        print(f"{name:38} | {type(theirs).__name__}: {first_line(theirs)[:110]}")
+        print(f"{'':38} | {type(ours).__name__}: {first_line(ours)[:110]}")
+
+
+def test_a_refused_write_leaves_the_tensor_as_it_was():
+    for write in (
+        lambda x: x.add_(minitorch.ones(4)),
+        lambda x: x.copy_(minitorch.ones(4)),
+        lambda x: x.exp_() if x.dtype == minitorch.int64 else x.add_(minitorch.ones(3, 3)),
+    ):
+        for dtype in (minitorch.float32, minitorch.int64):
+            x = minitorch.tensor([1, 2, 3], dtype=dtype)
+            with pytest.raises(RuntimeError):
+                write(x)
+            assert x.tolist() == [1, 2, 3]
+            assert x._version == 0
+
+
+def test_a_refused_write_to_a_leaf_leaves_it_as_it_was():
+    x = minitorch.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        x.mul_(2)
+    assert x.tolist() == [1.0, 2.0]
+    assert x.is_leaf
+
+
+def test_nan_losses_train_on_as_in_torch():
+    for ns in (minitorch, torch):
+        x = ns.tensor([0.0, 1.0], requires_grad=True)
+        (x.log() * 0).sum().backward()
+        assert x.grad[0].item() != x.grad[0].item()
