@@ -303,7 +303,10 @@ class Tensor:
 
     @property
     def grad(self) -> "Tensor | None":
-        if self._grad is None and not self.is_leaf and "_retains" not in self.__dict__:
+        grad = self._grad
+        if grad is not None or self.is_leaf:
+            return grad
+        if not self.retains_grad:
             import warnings
 
             warnings.warn(

@@ -3,9 +3,10 @@
 from functools import reduce
 from typing import Any, NamedTuple
 
-import minitorch
 import numpy as np
 import torch
+
+import minitorch
 
 PAIR = minitorch, torch
 FLOATS = "float64", "float32"

@@ -1,37 +1,94 @@
 """Tensors from nothing, from data, from NumPy: values, dtypes, memory."""
 
-import minitorch
 import numpy as np
 import pytest
 import torch
 from compare import ALL, EverySample, assert_same_outcome, both
 
+import minitorch
+
 FACTORIES = {
-    "zeros": [lambda ns: ns.zeros(2, 3), lambda ns: ns.zeros((2, 3)), lambda ns: ns.zeros([2]), lambda ns: ns.zeros(()),
-              lambda ns: ns.zeros(0, 2), lambda ns: ns.zeros(2, dtype=ns.int8),
-              lambda ns: ns.zeros(2, device="cpu"), lambda ns: ns.zeros(2, device="nowhere"),
-              lambda ns: ns.zeros(ns.Size([2, 2])), lambda ns: ns.zeros(2, requires_grad=True).requires_grad],
-    "ones": [lambda ns: ns.ones(2, 3), lambda ns: ns.ones(2, dtype=ns.bool), lambda ns: ns.ones(2, requires_grad=True, dtype=ns.int64)],
-    "full": [lambda ns: ns.full((2,), 7), lambda ns: ns.full((2,), 7.5), lambda ns: ns.full((2,), True), lambda ns: ns.full((), 1),
-             lambda ns: ns.full((2,), 7, dtype=ns.float64), lambda ns: ns.full((2,), 1.9, dtype=ns.int32),
-             lambda ns: ns.full((2,), float("nan")), lambda ns: ns.full(2, 1)],
-    "arange": [lambda ns: ns.arange(5), lambda ns: ns.arange(1, 5), lambda ns: ns.arange(1, 10, 3), lambda ns: ns.arange(5.0),
-               lambda ns: ns.arange(0, 1, 0.1), lambda ns: ns.arange(5, 0, -2), lambda ns: ns.arange(0), lambda ns: ns.arange(5, dtype=ns.float32),
-               lambda ns: ns.arange(1, 0), lambda ns: ns.arange(0, 5, 0), lambda ns: ns.arange(0, 2.5, 0.5, dtype=ns.int64),
-               lambda ns: ns.arange(float("inf")), lambda ns: ns.arange(start=1, end=4), lambda ns: ns.arange(1, 4, step=2)],
-    "linspace": [lambda ns: ns.linspace(0, 1, 5), lambda ns: ns.linspace(3, -1, 7, dtype=ns.float64), lambda ns: ns.linspace(0, 1, 1),
-                 lambda ns: ns.linspace(0, 1, 0), lambda ns: ns.linspace(0, 10, 4, dtype=ns.int64), lambda ns: ns.linspace(0, 1, -1)],
+    "zeros": [
+        lambda ns: ns.zeros(2, 3),
+        lambda ns: ns.zeros((2, 3)),
+        lambda ns: ns.zeros([2]),
+        lambda ns: ns.zeros(()),
+        lambda ns: ns.zeros(0, 2),
+        lambda ns: ns.zeros(2, dtype=ns.int8),
+        lambda ns: ns.zeros(2, device="cpu"),
+        lambda ns: ns.zeros(2, device="nowhere"),
+        lambda ns: ns.zeros(ns.Size([2, 2])),
+        lambda ns: ns.zeros(2, requires_grad=True).requires_grad,
+    ],
+    "ones": [
+        lambda ns: ns.ones(2, 3),
+        lambda ns: ns.ones(2, dtype=ns.bool),
+        lambda ns: ns.ones(2, requires_grad=True, dtype=ns.int64),
+    ],
+    "full": [
+        lambda ns: ns.full((2,), 7),
+        lambda ns: ns.full((2,), 7.5),
+        lambda ns: ns.full((2,), True),
+        lambda ns: ns.full((), 1),
+        lambda ns: ns.full((2,), 7, dtype=ns.float64),
+        lambda ns: ns.full((2,), 1.9, dtype=ns.int32),
+        lambda ns: ns.full((2,), float("nan")),
+        lambda ns: ns.full(2, 1),
+    ],
+    "arange": [
+        lambda ns: ns.arange(5),
+        lambda ns: ns.arange(1, 5),
+        lambda ns: ns.arange(1, 10, 3),
+        lambda ns: ns.arange(5.0),
+        lambda ns: ns.arange(0, 1, 0.1),
+        lambda ns: ns.arange(5, 0, -2),
+        lambda ns: ns.arange(0),
+        lambda ns: ns.arange(5, dtype=ns.float32),
+        lambda ns: ns.arange(1, 0),
+        lambda ns: ns.arange(0, 5, 0),
+        lambda ns: ns.arange(0, 2.5, 0.5, dtype=ns.int64),
+        lambda ns: ns.arange(float("inf")),
+        lambda ns: ns.arange(start=1, end=4),
+        lambda ns: ns.arange(1, 4, step=2),
+    ],
+    "linspace": [
+        lambda ns: ns.linspace(0, 1, 5),
+        lambda ns: ns.linspace(3, -1, 7, dtype=ns.float64),
+        lambda ns: ns.linspace(0, 1, 1),
+        lambda ns: ns.linspace(0, 1, 0),
+        lambda ns: ns.linspace(0, 10, 4, dtype=ns.int64),
+        lambda ns: ns.linspace(0, 1, -1),
+    ],
     "logspace": [lambda ns: ns.logspace(0, 2, 3), lambda ns: ns.logspace(0, 3, 4, base=2.0)],
-    "eye": [lambda ns: ns.eye(3), lambda ns: ns.eye(2, 3), lambda ns: ns.eye(0), lambda ns: ns.eye(-1), lambda ns: ns.eye(2, dtype=ns.int64)],
-    "empty": [lambda ns: tuple(ns.empty(2, 3).shape), lambda ns: ns.empty(0, 3), lambda ns: ns.empty((2,), dtype=ns.uint8).dtype],
-    "like": [lambda ns: ns.zeros_like(ns.ones(2, 3)), lambda ns: ns.ones_like(ns.zeros(2, dtype=ns.int16)),
-             lambda ns: ns.full_like(ns.zeros(2), 3), lambda ns: ns.zeros_like(ns.zeros(2), dtype=ns.int64),
-             lambda ns: ns.zeros_like(ns.zeros(2, 3).t()).stride(), lambda ns: ns.empty_like(ns.zeros(2, 3, 4).permute(2, 0, 1)).stride()],
-    "new": [lambda ns: ns.ones(2, dtype=ns.float64).new_zeros(3), lambda ns: ns.ones(2, dtype=ns.int64).new_ones((2, 2)),
-            lambda ns: ns.ones(2).new_full((2,), 3), lambda ns: ns.ones(2, dtype=ns.float64).new_tensor([1, 2])],
+    "eye": [
+        lambda ns: ns.eye(3),
+        lambda ns: ns.eye(2, 3),
+        lambda ns: ns.eye(0),
+        lambda ns: ns.eye(-1),
+        lambda ns: ns.eye(2, dtype=ns.int64),
+    ],
+    "empty": [
+        lambda ns: tuple(ns.empty(2, 3).shape),
+        lambda ns: ns.empty(0, 3),
+        lambda ns: ns.empty((2,), dtype=ns.uint8).dtype,
+    ],
+    "like": [
+        lambda ns: ns.zeros_like(ns.ones(2, 3)),
+        lambda ns: ns.ones_like(ns.zeros(2, dtype=ns.int16)),
+        lambda ns: ns.full_like(ns.zeros(2), 3),
+        lambda ns: ns.zeros_like(ns.zeros(2), dtype=ns.int64),
+        lambda ns: ns.zeros_like(ns.zeros(2, 3).t()).stride(),
+        lambda ns: ns.empty_like(ns.zeros(2, 3, 4).permute(2, 0, 1)).stride(),
+    ],
+    "new": [
+        lambda ns: ns.ones(2, dtype=ns.float64).new_zeros(3),
+        lambda ns: ns.ones(2, dtype=ns.int64).new_ones((2, 2)),
+        lambda ns: ns.ones(2).new_full((2,), 3),
+        lambda ns: ns.ones(2, dtype=ns.float64).new_tensor([1, 2]),
+    ],
     "empty_strided": [lambda ns: ns.empty_strided((2, 3), (1, 2)).stride(), lambda ns: ns.empty_strided((2,), (1, 2))],
     "legacy": [lambda ns: ns.Tensor([1, 2]), lambda ns: tuple(ns.Tensor(2, 3).shape), lambda ns: ns.Tensor([[1.5]])],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FACTORIES)
@@ -44,11 +101,42 @@ def test_factory_makes_what_torchs_makes(name):
 
 
 DATA = [
-    1, 1.5, True, [], [[]], [1, 2], [1, 2.5], [True, 2], [True, False], [[1, 2], [3, 4]], ((1.0,), (2.0,)), (1, 2), [[1, 2], [3]],
-    "text", None, [None], 2**63 - 1, -(2**63), 1e400, [np.float64(1.5)], np.float32(2), np.int16(3),
-    np.array([1, 2], np.int8), np.array(1.5), np.array([True]), np.array(["a"]), np.array([1 + 2j]), np.array([object()]),
-    range(3), {1}, np.zeros((0, 3)), [np.array([1, 2]), np.array([3, 4])], np.zeros(2, ">f4"), float("nan"), [[[1]], [[2]]],
-]  # fmt: skip
+    1,
+    1.5,
+    True,
+    [],
+    [[]],
+    [1, 2],
+    [1, 2.5],
+    [True, 2],
+    [True, False],
+    [[1, 2], [3, 4]],
+    ((1.0,), (2.0,)),
+    (1, 2),
+    [[1, 2], [3]],
+    "text",
+    None,
+    [None],
+    2**63 - 1,
+    -(2**63),
+    1e400,
+    [np.float64(1.5)],
+    np.float32(2),
+    np.int16(3),
+    np.array([1, 2], np.int8),
+    np.array(1.5),
+    np.array([True]),
+    np.array(["a"]),
+    np.array([1 + 2j]),
+    np.array([object()]),
+    range(3),
+    {1},
+    np.zeros((0, 3)),
+    [np.array([1, 2]), np.array([3, 4])],
+    np.zeros(2, ">f4"),
+    float("nan"),
+    [[[1]], [[2]]],
+]
 
 
 @pytest.mark.filterwarnings("ignore:Creating a tensor from a list of numpy")
@@ -109,7 +197,15 @@ def test_from_numpy_errors_are_torchs():
     readonly = np.zeros(2)
     readonly.flags.writeable = False
     with EverySample() as sample:
-        for data in ([1], np.zeros(2, "U1"), np.zeros(3)[::-1], np.zeros(2, ">f8"), readonly, np.zeros(2, np.uint16), None):
+        for data in (
+            [1],
+            np.zeros(2, "U1"),
+            np.zeros(3)[::-1],
+            np.zeros(2, ">f8"),
+            readonly,
+            np.zeros(2, np.uint16),
+            None,
+        ):
             with sample(repr(data)):
                 ours, theirs = both(lambda ns: ns.from_numpy(data))
                 if theirs.error is None and "uint16" in str(theirs.value.dtype):
@@ -127,10 +223,19 @@ def test_from_numpy_keeps_the_array_alive():
 def test_views_share_storage_with_offsets_and_strides_like_torchs():
     def describe(ns):
         x = ns.arange(24.0).reshape(2, 3, 4)
-        views = [x, x[1], x[:, 1:], x.t() if x.ndim < 3 else x.transpose(0, 2), x[..., ::2], x.view(6, 4)[2], x.diagonal(0, 1, 2)]
-        return [(v.storage_offset(), v.stride(), tuple(v.shape), v.untyped_storage().nbytes(), v.is_contiguous()) for v in views] + [
-            all(v.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() for v in views)
+        views = [
+            x,
+            x[1],
+            x[:, 1:],
+            x.t() if x.ndim < 3 else x.transpose(0, 2),
+            x[..., ::2],
+            x.view(6, 4)[2],
+            x.diagonal(0, 1, 2),
         ]
+        return [
+            (v.storage_offset(), v.stride(), tuple(v.shape), v.untyped_storage().nbytes(), v.is_contiguous())
+            for v in views
+        ] + [all(v.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() for v in views)]
 
     assert_same_outcome(*both(describe))
 
@@ -138,12 +243,50 @@ def test_views_share_storage_with_offsets_and_strides_like_torchs():
 def test_attributes_are_torchs():
     with EverySample() as sample:
         for question in (
-            "ndim", "dim()", "numel()", "nelement()", "element_size()", "itemsize", "nbytes", "size()", "size(0)", "size(-1)", "size(5)",
-            "stride()", "stride(1)", "stride(4)", "storage_offset()", "is_contiguous()", "is_floating_point()", "is_signed()", "is_leaf",
-            "requires_grad", "is_cuda", "is_sparse", "is_meta", "layout.__class__.__name__", "type()", "tolist()", "item()", "device",
-            "dtype", "T.shape", "mT.shape", "data.requires_grad", "_version", "is_complex()", "__len__()", "element_size()", "get_device()",
-            "output_nr", "grad", "names_", "shape.numel()", "__contains__(3)", "is_pinned()",
-        ):  # fmt: skip
+            "ndim",
+            "dim()",
+            "numel()",
+            "nelement()",
+            "element_size()",
+            "itemsize",
+            "nbytes",
+            "size()",
+            "size(0)",
+            "size(-1)",
+            "size(5)",
+            "stride()",
+            "stride(1)",
+            "stride(4)",
+            "storage_offset()",
+            "is_contiguous()",
+            "is_floating_point()",
+            "is_signed()",
+            "is_leaf",
+            "requires_grad",
+            "is_cuda",
+            "is_sparse",
+            "is_meta",
+            "layout.__class__.__name__",
+            "type()",
+            "tolist()",
+            "item()",
+            "device",
+            "dtype",
+            "T.shape",
+            "mT.shape",
+            "data.requires_grad",
+            "_version",
+            "is_complex()",
+            "__len__()",
+            "element_size()",
+            "get_device()",
+            "output_nr",
+            "grad",
+            "names_",
+            "shape.numel()",
+            "__contains__(3)",
+            "is_pinned()",
+        ):
             with sample(question):
                 ours, theirs = both(lambda ns: eval(f"x.{question}", {"x": ns.arange(6.0).reshape(2, 3)}))
                 if theirs.error is None and isinstance(theirs.value, torch.Size):
@@ -154,7 +297,18 @@ def test_attributes_are_torchs():
 
 def test_size_is_torchs():
     with EverySample() as sample:
-        for expression in ("s", "s[1:]", "s + (1,)", "s * 2", "s.numel()", "s == (2, 3)", "len(s)", "s[0]", "type(s[1:]).__name__", "(1,) + s"):
+        for expression in (
+            "s",
+            "s[1:]",
+            "s + (1,)",
+            "s * 2",
+            "s.numel()",
+            "s == (2, 3)",
+            "len(s)",
+            "s[0]",
+            "type(s[1:]).__name__",
+            "(1,) + s",
+        ):
             with sample(expression):
                 ours, theirs = both(lambda ns: repr(eval(expression, {"s": ns.zeros(2, 3).shape})))
                 assert_same_outcome(ours, theirs)
@@ -162,8 +316,29 @@ def test_size_is_torchs():
 
 def test_python_conversions_are_torchs():
     with EverySample() as sample:
-        for make in ("tensor(2.7)", "tensor([3])", "tensor([1, 2])", "tensor([])", "tensor(True)", "tensor(5)", "tensor([[1.5]])", "tensor(float('nan'))"):
-            for convert in ("float", "int", "bool", "len", "list", "iter", "hash", "complex", "__import__('operator').index", "[10, 20, 30, 40, 50, 60].__getitem__", "range"):
+        for make in (
+            "tensor(2.7)",
+            "tensor([3])",
+            "tensor([1, 2])",
+            "tensor([])",
+            "tensor(True)",
+            "tensor(5)",
+            "tensor([[1.5]])",
+            "tensor(float('nan'))",
+        ):
+            for convert in (
+                "float",
+                "int",
+                "bool",
+                "len",
+                "list",
+                "iter",
+                "hash",
+                "complex",
+                "__import__('operator').index",
+                "[10, 20, 30, 40, 50, 60].__getitem__",
+                "range",
+            ):
                 with sample(convert, make):
                     ours, theirs = both(lambda ns: eval(f"{convert}(ns.{make})", {"ns": ns}))
                     if convert in ("hash", "iter", "list") and theirs.error is None:
@@ -187,10 +362,25 @@ def test_device_context_and_default_device():
 def test_device_objects_are_torchs():
     with EverySample() as sample:
         for expression in (
-            "device('cpu')", "device('cpu', 0)", "device('cpu:1')", "device('cuda:0')", "device('cuda')", "device('meta')", "device('x')",
-            "device('cuda:-1')", "device('cuda:a')", "device('')", "device(device('cpu'))", "device('cpu') == device('cpu:0')", "str(device('cuda:3'))",
-            "device('cpu:0').index", "device('cpu').type", "device(type='cuda', index=1)", "device('cpu:0', 1)", "device(1.5)",
-        ):  # fmt: skip
+            "device('cpu')",
+            "device('cpu', 0)",
+            "device('cpu:1')",
+            "device('cuda:0')",
+            "device('cuda')",
+            "device('meta')",
+            "device('x')",
+            "device('cuda:-1')",
+            "device('cuda:a')",
+            "device('')",
+            "device(device('cpu'))",
+            "device('cpu') == device('cpu:0')",
+            "str(device('cuda:3'))",
+            "device('cpu:0').index",
+            "device('cpu').type",
+            "device(type='cuda', index=1)",
+            "device('cpu:0', 1)",
+            "device(1.5)",
+        ):
             with sample(expression):
                 assert_same_outcome(*both(lambda ns: repr(eval(expression, {"device": ns.device}))))
 
@@ -207,11 +397,24 @@ def test_conversions_keep_or_copy_as_torch_does():
     def identities(ns):
         x = ns.ones(2, 3)
         return [
-            x.to(ns.float32) is x, x.to("cpu") is x, x.to(x) is x, x.float() is x, x.double() is x, x.contiguous() is x,
-            x.t().contiguous().is_contiguous(), x.to(ns.float32, copy=True) is x, x.type(ns.float32) is x, x.cpu() is x,
-            x.clone().data_ptr() == x.data_ptr(), x.detach().data_ptr() == x.data_ptr(), x.data.data_ptr() == x.data_ptr(),
-            x.t().clone().stride(), x.view(6).data_ptr() == x.data_ptr(), x.expand(4, 2, 3).stride(), x.t().reshape(6).data_ptr() == x.data_ptr(),
-        ]  # fmt: skip
+            x.to(ns.float32) is x,
+            x.to("cpu") is x,
+            x.to(x) is x,
+            x.float() is x,
+            x.double() is x,
+            x.contiguous() is x,
+            x.t().contiguous().is_contiguous(),
+            x.to(ns.float32, copy=True) is x,
+            x.type(ns.float32) is x,
+            x.cpu() is x,
+            x.clone().data_ptr() == x.data_ptr(),
+            x.detach().data_ptr() == x.data_ptr(),
+            x.data.data_ptr() == x.data_ptr(),
+            x.t().clone().stride(),
+            x.view(6).data_ptr() == x.data_ptr(),
+            x.expand(4, 2, 3).stride(),
+            x.t().reshape(6).data_ptr() == x.data_ptr(),
+        ]
 
     assert_same_outcome(*both(identities))
 
@@ -226,4 +429,6 @@ def test_casts_between_all_dtypes_give_torchs_values():
                         data = [abs(v) for v in values]
                     else:
                         data = values
-                    assert_same_outcome(*both(lambda ns: ns.tensor(data, dtype=ns.float64).to(getattr(ns, a)).to(getattr(ns, b))))
+                    assert_same_outcome(
+                        *both(lambda ns: ns.tensor(data, dtype=ns.float64).to(getattr(ns, a)).to(getattr(ns, b)))
+                    )

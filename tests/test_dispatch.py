@@ -3,9 +3,10 @@
 import re
 import sys
 
-import minitorch
 import numpy as np
 import pytest
+
+import minitorch
 from minitorch._ops.op import OPS
 
 

@@ -19,7 +19,9 @@ def test_two_tensors_give_torchs_dtype(operation):
     with EverySample() as sample:
         for a, b in product(ALL, ALL):
             for kinds in product(KINDS, KINDS):
-                ours, theirs = both(lambda ns: getattr(ns, operation)(operand(ns, a, kinds[0]), operand(ns, b, kinds[1])))
+                ours, theirs = both(
+                    lambda ns: getattr(ns, operation)(operand(ns, a, kinds[0]), operand(ns, b, kinds[1]))
+                )
                 with sample(a, b, kinds):
                     assert_same_outcome(ours, theirs)
 
@@ -52,7 +54,9 @@ def test_default_dtype_decides_for_integers_and_floats(default):
                 with sample(data):
                     assert_same_outcome(*both(lambda ns: ns.tensor(data)))
             with sample("factories"):
-                assert_same_outcome(*both(lambda ns: [ns.ones(2), ns.full((2,), 1.5), ns.arange(0, 1, 0.5), ns.get_default_dtype()]))
+                assert_same_outcome(
+                    *both(lambda ns: [ns.ones(2), ns.full((2,), 1.5), ns.arange(0, 1, 0.5), ns.get_default_dtype()])
+                )
         finally:
             for ns in PAIR:
                 ns.set_default_dtype(ns.float32)
@@ -69,7 +73,9 @@ def test_in_place_results_must_fit_the_tensor():
 
 def test_promote_types_and_can_cast_are_torchs():
     for a, b in product(ALL, ALL):
-        ours, theirs = both(lambda ns: (ns.promote_types(getattr(ns, a), getattr(ns, b)), ns.can_cast(getattr(ns, a), getattr(ns, b))))
+        ours, theirs = both(
+            lambda ns: (ns.promote_types(getattr(ns, a), getattr(ns, b)), ns.can_cast(getattr(ns, a), getattr(ns, b)))
+        )
         assert_same_outcome(ours, theirs)
 
 
@@ -78,7 +84,9 @@ def test_result_type_is_torchs():
         for a, b in product(ALL, ALL):
             for kinds in product(KINDS, KINDS):
                 with sample(a, b, kinds):
-                    assert_same_outcome(*both(lambda ns: ns.result_type(operand(ns, a, kinds[0]), operand(ns, b, kinds[1]))))
+                    assert_same_outcome(
+                        *both(lambda ns: ns.result_type(operand(ns, a, kinds[0]), operand(ns, b, kinds[1])))
+                    )
         for a, number, kind in product(ALL, NUMBERS, KINDS):
             with sample(a, number, kind):
                 assert_same_outcome(*both(lambda ns: ns.result_type(operand(ns, a, kind), number)))

@@ -80,8 +80,13 @@ def test_the_import_checker_sees_a_planted_import(tmp_path, monkeypatch):
         test_kernels_know_no_tensor_and_no_autograd()
 
 
-@pytest.mark.parametrize("statement", ["import minitorch", "import minitorch.nn, minitorch.optim", "import minitorch; minitorch.zeros(3).shape"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import minitorch", "import minitorch.nn, minitorch.optim", "import minitorch; minitorch.zeros(3).shape"],
+)
 def test_importing_loads_neither_torch_nor_numba(statement):
     code = f"import sys; {statement}; print([m for m in ('torch', 'numba', 'matplotlib') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr

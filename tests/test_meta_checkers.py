@@ -1,12 +1,13 @@
 """The checkers of test_ops.py must fail on planted bugs: each test plants one and expects the failure."""
 
-import minitorch
 import numpy as np
 import pytest
 import test_ops
 from compare import assert_close, assert_same
-from minitorch._ops.op import OPS
 from optable import Case, signed
+
+import minitorch
+from minitorch._ops.op import OPS
 
 RELU = Case("relu", edges=(-1.0, 0.0, 1.0))
 MUL = Case("mul", inputs=(((3, 4), (3, 4)), ((3, 1), (4,))))
@@ -19,7 +20,11 @@ def rng():
 
 def replace_run(monkeypatch, name, run):
     """The op's nodes run this instead of what their record says."""
-    node = type(getattr(minitorch.ones(2, requires_grad=True), name)(*([minitorch.ones(2)] * (len(OPS[name].tensors) - 1))).grad_fn)
+    node = type(
+        getattr(minitorch.ones(2, requires_grad=True), name)(
+            *([minitorch.ones(2)] * (len(OPS[name].tensors) - 1))
+        ).grad_fn
+    )
     minitorch.ones(2, requires_grad=True).mul(1).sum().backward()
     monkeypatch.setattr(node, "run", run(node.run))
 
@@ -32,7 +37,11 @@ def deliver(edge, d, heap):
 
 
 def test_a_relu_gradient_of_1_at_0_is_caught(monkeypatch):
-    replace_run(monkeypatch, "relu", lambda old: lambda n, g, heap, keep: deliver(n.input_edge, np.where(n.out >= 0, g, 0), heap))
+    replace_run(
+        monkeypatch,
+        "relu",
+        lambda old: lambda n, g, heap, keep: deliver(n.input_edge, np.where(n.out >= 0, g, 0), heap),
+    )
     with pytest.raises(AssertionError, match="relu"):
         test_ops.test_gradients_at_the_edges_are_torchs(RELU)
 
@@ -59,7 +68,9 @@ def test_a_saved_tensor_of_the_wrong_operand_is_caught(monkeypatch, rng):
 
 def test_a_result_in_double_for_float32_inputs_is_caught(monkeypatch, rng):
     real = minitorch.Tensor.exp
-    monkeypatch.setattr(minitorch, "exp", lambda x: real(x.to(minitorch.float64)) if x.dtype == minitorch.float32 else real(x))
+    monkeypatch.setattr(
+        minitorch, "exp", lambda x: real(x.to(minitorch.float64)) if x.dtype == minitorch.float32 else real(x)
+    )
     with pytest.raises(AssertionError, match="float32"):
         test_ops.test_values_dtypes_shapes_and_errors_are_torchs(Case("exp"), rng)
 

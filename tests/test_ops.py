@@ -2,14 +2,27 @@
 
 import warnings
 
-import minitorch
 import numpy as np
 import pytest
 import torch
-from compare import LAYOUTS, PAIR, EverySample, array_of, assert_close, assert_same, assert_same_outcome, both, outcome, strides, tensor
+from compare import (
+    LAYOUTS,
+    PAIR,
+    EverySample,
+    array_of,
+    assert_close,
+    assert_same,
+    assert_same_outcome,
+    both,
+    outcome,
+    strides,
+    tensor,
+)
+from optable import CASES, POINTWISE, Call, as_dtype
+
+import minitorch
 from minitorch._ops.apply import apply
 from minitorch._ops.op import OPS
-from optable import CASES, POINTWISE, Call, as_dtype
 
 
 def parametrize(cases, **conditions):
@@ -43,7 +56,9 @@ def gradients(ns, case, arrays, call, seed, create_graph=False, requires_grad=Tr
     if not outputs:
         return "no output requires grad"
     rng = np.random.default_rng(seed)
-    weights = [tensor(ns, np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(arrays[0].dtype), create_graph) for o in outputs]
+    weights = [
+        tensor(ns, np.asarray(rng.uniform(0.5, 1.5, o.shape)).astype(arrays[0].dtype), create_graph) for o in outputs
+    ]
     first = ns.autograd.grad(outputs, tensors, weights, create_graph=create_graph, allow_unused=True)
     if not create_graph:
         return first
@@ -159,9 +174,11 @@ def test_layout_of_the_inputs_changes_nothing(case, rng):
 
 
 # computed by loops, which write contiguous results: torch keeps the order of the dimensions
-CONTIGUOUS_RESULTS = set("""logical_and logical_or logical_xor sign rsqrt reciprocal sigmoid relu logical_not clamp
+CONTIGUOUS_RESULTS = set(
+    """logical_and logical_or logical_xor sign rsqrt reciprocal sigmoid relu logical_not clamp
     nn.functional.silu nn.functional.leaky_relu nn.functional.elu nn.functional.softplus nn.functional.relu
-    nn.functional.sigmoid""".split())
+    nn.functional.sigmoid""".split()
+)
 
 
 @parametrize([c for c in POINTWISE if c.name not in CONTIGUOUS_RESULTS])

@@ -1,12 +1,13 @@
 """Views share memory and versions, and writes keep gradients right: small programs run in both frameworks."""
 
 import hypothesis.strategies as st
-import minitorch
 import numpy as np
 import pytest
 import torch
 from compare import assert_same, assert_same_error, both
 from hypothesis import HealthCheck, given, settings
+
+import minitorch
 
 
 def leaf(ns, *shape, dtype="float64"):
@@ -410,7 +411,11 @@ def cat_of_written_views(ns):
     return x.grad
 
 
-PROGRAMS = [f for f in list(globals().values()) if getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("ns",) and f.__code__.co_argcount == 1]
+PROGRAMS = [
+    f
+    for f in list(globals().values())
+    if getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("ns",) and f.__code__.co_argcount == 1
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)

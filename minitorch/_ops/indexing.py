@@ -292,8 +292,8 @@ def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
 
 def _write_view(view: Tensor, value: Tensor) -> None:
     value = _without_leading_ones(value, view.array.ndim)
-    if value.array.ndim > view.array.ndim:
-        OPS["expand_to"].function(value, view.array.shape)  # its error is torch's
+    if value.array.shape != view.array.shape:
+        value = OPS["expand_to"].function(value, view.array.shape)  # its error is torch's
     FUNCTIONS["copy_"](view, value)
 
 

@@ -228,7 +228,8 @@ def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along dim, as views."""
     shape = input.array.shape
-    check(shape, "Dimension specified as 0 but tensor has no dimensions", IndexError)
+    if not shape:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if dim:
         dim = wrap_dim(dim, len(shape))
     return _parts(input, dim, range(shape[dim]), UnbindBackward0, unbind, (dim,))
