@@ -232,10 +232,7 @@ CASES: tuple[Case, ...] = (
         for part in ("forward", "backward")
     ),
     *(Case("losses", f"softmax {times(shape)}", softmax(*shape)) for shape in SCORES),
-    *(
-        Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape))
-        for shape in SCORES
-    ),
+    *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape)) for shape in SCORES),
 )
 BY_NAME = {case.name: case for case in CASES}
 SECTIONS = tuple(dict.fromkeys(case.section for case in CASES))

@@ -44,8 +44,7 @@ def first_step(plan: Plan, threads: int, case: str) -> Iterator[Row]:
         torch, ours = measure("torch"), measure(plan.candidate)
         answers = medians(plan.rounds, {"torch": torch, "empty": ours, "cached": ours})
         compiled, again = (
-            ask("compiled", plan.candidate, case, threads=threads, cache=f"{box}/compiled")
-            for _ in range(2)
+            ask("compiled", plan.candidate, case, threads=threads, cache=f"{box}/compiled") for _ in range(2)
         )
     theirs, empty, cached = (answers[name] for name in ("torch", "empty", "cached"))
 

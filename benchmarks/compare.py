@@ -27,9 +27,7 @@ def regressions(old: list[Row], new: list[Row]) -> list[str]:
             lines.append(f"{label}: {row.ratio:.3f} of torch before, no result now")
         elif after.ratio > TOLERATED * row.ratio:
             growth = 100 * (after.ratio / row.ratio - 1)
-            lines.append(
-                f"{label}: {row.ratio:.3f} -> {after.ratio:.3f} of torch (+{growth:.0f} %)"
-            )
+            lines.append(f"{label}: {row.ratio:.3f} -> {after.ratio:.3f} of torch (+{growth:.0f} %)")
     return lines
 
 

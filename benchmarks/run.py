@@ -34,20 +34,12 @@ def measured(plan: Plan, part: str) -> list[Row]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--candidate", default="minitorch", help="torch checks the harness: ratio 1"
-    )
+    parser.add_argument("--candidate", default="minitorch", help="torch checks the harness: ratio 1")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, with commas")
     parser.add_argument("--rounds", type=int, default=3, help="processes per figure; medians count")
-    parser.add_argument(
-        "--only", default=",".join(PARTS), help="parts, with commas; all: %(default)s"
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="one short round, not figures to quote"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="the JSON file; the report is written beside it"
-    )
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas; all: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="one short round, not figures to quote")
+    parser.add_argument("--output", type=Path, help="the JSON file; the report is written beside it")
     given = parser.parse_args(arguments)
     parts = given.only.split(",")
     if unknown := set(parts) - set(PARTS):

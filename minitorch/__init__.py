@@ -7,6 +7,7 @@ Importing it loads NumPy and nothing heavier; Numba comes with the first compile
 
 from typing import Any
 
+from . import autograd
 from ._creation import FACTORIES
 from ._device import device, get_default_device, set_default_device
 from ._dtype import (
@@ -50,7 +51,6 @@ from ._tensor import (
     strided,
 )
 from ._tensor_str import set_printoptions
-from . import autograd
 from .autograd import (
     enable_grad,
     inference_mode,

@@ -51,14 +51,29 @@ def _shape(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
 
 
 # ---------------------------------------------------------------------- from nothing
-def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-          requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+def empty(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """A tensor whose elements are whatever the memory holds."""
     return _factory("empty", size, None, out, dtype, layout, device, requires_grad, pin_memory)
 
 
-def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-          requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def zeros(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of zeros.
 
     >>> import minitorch as torch
@@ -68,14 +83,30 @@ def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, de
     return _factory("zeros", size, 0, out, dtype, layout, device, requires_grad, pin_memory)
 
 
-def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def ones(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of ones."""
     return _factory("ones", size, 1, out, dtype, layout, device, requires_grad, pin_memory)
 
 
-def _factory(name: str, size: Any, value: Any, out: Any, dtype: Any, layout: Any, device: Any, requires_grad: bool,
-             pin_memory: bool) -> Tensor:  # fmt: skip
+def _factory(
+    name: str,
+    size: Any,
+    value: Any,
+    out: Any,
+    dtype: Any,
+    layout: Any,
+    device: Any,
+    requires_grad: bool,
+    pin_memory: bool,
+) -> Tensor:
     numpy_type, where = _options(dtype, device, layout, pin_memory)
     shape = _shape(size, name)
     array = _empty(shape, numpy_type, where) if value is None else _filled(shape, value, numpy_type, where)
@@ -91,8 +122,17 @@ def _out(out: Any, result: Tensor) -> Tensor:
     return into(out, OPS["fill_with"], result)
 
 
-def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor full of one value, in the value's own dtype unless one is given.
 
     >>> import minitorch as torch
@@ -112,10 +152,23 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
 
 
 def _like(name: str, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-             pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
-        result = make(*input.shape, dtype=input.dtype if dtype is None else dtype, layout=layout,
-                      device=input.device if device is None else device, pin_memory=pin_memory)  # fmt: skip
+    def like(
+        input: Tensor,
+        *,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        result = make(
+            *input.shape,
+            dtype=input.dtype if dtype is None else dtype,
+            layout=layout,
+            device=input.device if device is None else device,
+            pin_memory=pin_memory,
+        )
         return _laid_out_as(input, result, requires_grad)
 
     like.__name__ = like.__qualname__ = name
@@ -138,27 +191,63 @@ def _laid_out_as(input: Tensor, result: Tensor, requires_grad: bool) -> Tensor:
 empty_like, zeros_like, ones_like = _like("empty_like", empty), _like("zeros_like", zeros), _like("ones_like", ones)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-              requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """`full` of input's shape, dtype and device."""
-    result = full(input.shape, fill_value, dtype=input.dtype if dtype is None else dtype, layout=layout,
-                  device=input.device if device is None else device, pin_memory=pin_memory)  # fmt: skip
+    result = full(
+        input.shape,
+        fill_value,
+        dtype=input.dtype if dtype is None else dtype,
+        layout=layout,
+        device=input.device if device is None else device,
+        pin_memory=pin_memory,
+    )
     return _laid_out_as(input, result, requires_grad)
 
 
-def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-                  requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """An uninitialised tensor with these strides."""
     numpy_type, where = _options(dtype, device, layout, pin_memory)
     shape, strides = _shape((size,), "empty_strided"), sizes((stride,), "empty_strided")
-    check(len(shape) == len(strides), f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})")
+    check(
+        len(shape) == len(strides),
+        f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})",
+    )
     extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else 0
     flat = _empty((extent,), numpy_type, where)
     return made(restrided(flat, shape, tuple(s * numpy_type.itemsize for s in strides)), requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None,
-           device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """start, start + step, ... up to but without end.
 
     >>> import minitorch as torch
@@ -177,8 +266,11 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, out: Any = None, dtype
     if numpy_type.kind in "iu":
         check(int(step), "step must be nonzero", ValueError)
         start, end, step = int(start), int(end) if not isinstance(end, float) else int(np.ceil(end)), int(step)
-    count = int(np.ceil((end - start) / step)) if not isinstance(start, int) or not isinstance(step, int) or isinstance(
-        end, float) else max(0, -((start - end) // step))  # fmt: skip
+    count = (
+        int(np.ceil((end - start) / step))
+        if not isinstance(start, int) or not isinstance(step, int) or isinstance(end, float)
+        else max(0, -((start - end) // step))
+    )
     values = np.arange(count) * np.float64(step) + start if numpy_type.kind == "f" else start + step * np.arange(count)
     return _out(out, made(_to_device(values.astype(numpy_type), where), requires_grad))
 
@@ -187,8 +279,18 @@ def _to_device(array: np.ndarray, device: Any) -> Any:
     return array if device.type == "cpu" else backend(device).from_host(array)
 
 
-def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
-             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """`steps` values from start to end, both included."""
     numpy_type, where = _options(dtype, device, layout, pin_memory)
     steps = integer(steps, "steps", "linspace")
@@ -205,16 +307,33 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     return _out(out, made(_to_device(values.astype(numpy_type), where), requires_grad))
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False) -> Tensor:  # fmt: skip
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """base raised to `steps` values from start to end."""
     numpy_type, where = _options(dtype, device)
     exponents = np.linspace(float(start), float(end), steps)
     return made(_to_device(np.power(float(base), exponents).astype(numpy_type), where), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-        requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     numpy_type, where = _options(dtype, device, layout, pin_memory)
     n = integer(n, "n", "eye")
@@ -225,8 +344,9 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
 
 
 # ---------------------------------------------------------------------- from data
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:  # fmt: skip
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A tensor with a copy of the data: numbers, nested sequences, NumPy arrays, tensors.
 
     >>> import minitorch as torch
@@ -339,7 +459,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 asarray = as_tensor
 
 
-def from_numpy(ndarray: np.ndarray) -> Tensor:  # noqa: A002 - torch's name
+def from_numpy(ndarray: np.ndarray) -> Tensor:
     """A tensor that shares the array's memory.
 
     >>> import minitorch as torch, numpy as np
@@ -354,20 +474,25 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:  # noqa: A002 - torch's name
     found = dtypes.of_numpy(a.dtype)
     if any(s < 0 for s in a.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently "
             "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
         )
     if any(s % a.itemsize for s in a.strides):
         raise ValueError(
-            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to "
+            "reallocate the memory."
         )
     if not a.flags.writeable:
         import warnings
 
         warnings.warn(
-            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing to "
-            "this tensor will result in undefined behavior. You may want to copy the array to protect its data or make it "
-            "writable before converting it to a tensor. This type of warning will be suppressed for the rest of this program.",
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This "
+            "means writing to "
+            "this tensor will result in undefined behavior. You may want to copy the array to protect its data "
+            "or make it "
+            "writable before converting it to a tensor. This type of warning will be suppressed for the rest of "
+            "this program.",
             UserWarning,
             stacklevel=2,
         )
@@ -379,7 +504,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:  # noqa: A002 - torch's name
 
 
 class _Foreign(_Window):
-    """Memory of an array that is not ours: where a storage begins. Unlike `_Window`, `_storage.root` does not look behind it."""
+    """Memory of an array that is not ours, where a storage begins: `_storage.root` does not look behind it."""
 
 
 def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Any:
@@ -388,7 +513,7 @@ def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"Tensor(): unexpected arguments {sorted(kwargs)}")
     if len(args) == 1 and isinstance(args[0], Tensor):
         return Tensor._make_subclass(cls, args[0].detach())
-    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and not type(args[0]).__name__ == "Size":
+    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and type(args[0]).__name__ != "Size":
         return Tensor._make_subclass(cls, tensor(args[0], dtype=dtypes.get_default_dtype()))
     return Tensor._make_subclass(cls, empty(*args))
 
@@ -396,8 +521,12 @@ def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Any:
 # ---------------------------------------------------------------------- methods
 def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
-        return make(*args, dtype=self.dtype if dtype is None else dtype,
-                    device=self.device if device is None else device, **kwargs)  # fmt: skip
+        return make(
+            *args,
+            dtype=self.dtype if dtype is None else dtype,
+            device=self.device if device is None else device,
+            **kwargs,
+        )
 
     method.__name__ = method.__qualname__ = f"new_{make.__name__}"
     method.__doc__ = f"`{make.__name__}` with this tensor's dtype and device."
@@ -410,8 +539,23 @@ for _name, _method in METHODS.items():
 
 FACTORIES = {
     f.__name__: f
-    for f in (arange, as_tensor, empty, empty_like, empty_strided, eye, from_numpy, full, full_like, linspace, logspace, ones,
-              ones_like, tensor, zeros, zeros_like)
-}  # fmt: skip
+    for f in (
+        arange,
+        as_tensor,
+        empty,
+        empty_like,
+        empty_strided,
+        eye,
+        from_numpy,
+        full,
+        full_like,
+        linspace,
+        logspace,
+        ones,
+        ones_like,
+        tensor,
+        zeros,
+        zeros_like,
+    )
+}
 FACTORIES["asarray"] = as_tensor
-

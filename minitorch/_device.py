@@ -44,9 +44,7 @@ class device:
         elif isinstance(type, int):
             type, index = "cuda", type
         if not isinstance(type, str):
-            raise TypeError(
-                f"device(): argument 'type' (position 1) must be str, not {type.__class__.__name__}"
-            )
+            raise TypeError(f"device(): argument 'type' (position 1) must be str, not {type.__class__.__name__}")
         if ":" in type:
             if index is not None:
                 raise RuntimeError(
@@ -59,9 +57,7 @@ class device:
         if not type:
             raise RuntimeError("Device string must not be empty")
         if type not in _KNOWN_TO_TORCH.split(", "):
-            raise RuntimeError(
-                f"Expected one of {_KNOWN_TO_TORCH} device type at start of device string: {type}"
-            )
+            raise RuntimeError(f"Expected one of {_KNOWN_TO_TORCH} device type at start of device string: {type}")
         self.type, self.index = type, index
 
     def __repr__(self) -> str:
@@ -112,7 +108,6 @@ def backend(d: device) -> ModuleType:
     path = BACKENDS.get(d.type)
     if path is None:
         raise NotImplementedError(
-            f"minitorch has no backend for device '{d}'; available: "
-            + ", ".join(k for k, v in BACKENDS.items() if v)
+            f"minitorch has no backend for device '{d}'; available: " + ", ".join(k for k, v in BACKENDS.items() if v)
         )
     return importlib.import_module(path)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-
 BOOL, INTEGER, FLOAT, COMPLEX = 0, 1, 2, 3
 
 
@@ -153,7 +152,7 @@ def set_default_dtype(d: dtype) -> None:
         raise TypeError(f"only floating-point types are supported as the default type: {d!r}")
     numpy_dtype(d)
     _default = d
-    number = {True.__class__: bool, (0).__class__: int64, 0.0.__class__: d}
+    number = {True.__class__: bool, (0).__class__: int64, (0.0).__class__: d}
     for (kind, of), have in product(number.items(), SUPPORTED):
         NUMBER_DTYPE[kind, have.numpy] = _combine(have, of).numpy
 

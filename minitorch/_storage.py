@@ -1,7 +1,7 @@
 """Storage: the untyped bytes under a tensor and all its views.
 
-An array's owner is found by following NumPy's `base` chain to the array (or foreign memory: mmap, shared memory, a capsule,
-another library's array) that holds the bytes, so sharing needs no bookkeeping on the path of an operation.
+An array's owner is found by following NumPy's `base` chain to the array (or foreign memory: mmap, shared memory, a
+capsule, another library's array) that holds the bytes, so sharing needs no bookkeeping on the path of an operation.
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Tensor: an array with its place in the graph.
 
-`array` holds geometry and memory (a NumPy array on the CPU, see `_kernels/strided.py` for other devices); all that makes it a
-torch tensor stands beside it. Operations are not here: each is a record in `_ops/`, whose function `_ops/namespaces.py`
-puts into this class under the names in the record's `on=`.
+`array` holds geometry and memory (a NumPy array on the CPU, see `_kernels/strided.py` for other devices); all that
+makes it a torch tensor stands beside it. Operations are not here: each is a record in `_ops/`, whose function
+`_ops/namespaces.py` puts into this class under the names in the record's `on=`.
 """
 
 from collections import OrderedDict
@@ -84,10 +84,11 @@ channels_last = memory_format("channels_last")
 class Tensor:
     """A multi-dimensional array that can record what is done to it.
 
-    `version` is a list of one integer, shared by every view of the memory and by `detach()`. `edge` is the node that this
-    tensor's gradient goes to, None if it needs none; for a leaf that is its AccumulateGrad node, so `requires_grad` needs
-    no slot. `base` is the tensor this one is a view of, None for others; for views, `view_version` is the version at which
-    `edge` was right and `created` says how the view came about, which decides whether it may be written to.
+    `version` is a list of one integer, shared by every view of the memory and by `detach()`. `edge` is the node that
+    this tensor's gradient goes to, None if it needs none; for a leaf that is its AccumulateGrad node, so
+    `requires_grad` needs no slot. `base` is the tensor this one is a view of, None for others; for views,
+    `view_version` is the version at which `edge` was right and `created` says how the view came about, which decides
+    whether it may be written to.
     """
 
     __slots__ = (
@@ -127,9 +128,7 @@ class Tensor:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("__torch_function__") is not None:
-            raise NotImplementedError(
-                f"class {cls.__name__}: minitorch does not support __torch_function__ yet"
-            )
+            raise NotImplementedError(f"class {cls.__name__}: minitorch does not support __torch_function__ yet")
 
     @staticmethod
     def _make_subclass(cls: type, data: "Tensor", require_grad: bool = False) -> Any:
@@ -268,9 +267,7 @@ class Tensor:
         if flag and self.array.dtype not in dtypes.FLOATS:
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         if flag and isinstance(self.version, InferenceVersion) and not state.inference:
-            raise RuntimeError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
-            )
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self.edge = (self.edge or AccumulateGrad(self)) if flag else None
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
@@ -332,7 +329,8 @@ class Tensor:
             mine, theirs = self.array, value.array
             if mine.dtype != theirs.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{_c_name(value).lower()}' to a tensor with grad_dtype "
+                    f"attempting to assign a gradient with dtype '{_c_name(value).lower()}' to a tensor with "
+                    "grad_dtype "
                     f"'{_c_name(self)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
                     "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
                     "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
@@ -537,9 +535,7 @@ class Tensor:
                 "memory first."
             )
         if self.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self.array.view()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -593,13 +589,13 @@ class Tensor:
 
     def __contains__(self, element: Any) -> bool:
         if isinstance(element, (Tensor, int, float, bool)):
-            return bool((self == element).any())  # type: ignore[attr-defined]
-        raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-        )
+            return bool((self == element).any())
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __format__(self, spec: str) -> str:
-        return self.item().__format__(spec) if not self.array.shape and not self.is_meta else object.__format__(self, spec)
+        return (
+            self.item().__format__(spec) if not self.array.shape and not self.is_meta else object.__format__(self, spec)
+        )
 
     def __hash__(self) -> int:
         return id(self)
@@ -616,7 +612,8 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a "
+                "torch.nn.utils.weight_norm "
                 "usage, see https://github.com/pytorch/pytorch/pull/103001"
             )
         if id(self) in memo:
@@ -633,9 +630,7 @@ class Tensor:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not self.is_leaf:
-            raise RuntimeError(
-                "Cannot pickle a tensor that is not a leaf of the graph; call detach() first"
-            )
+            raise RuntimeError("Cannot pickle a tensor that is not a leaf of the graph; call detach() first")
         return _rebuild, (type(self), self.array, self.requires_grad, self.__dict__)
 
 

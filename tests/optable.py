@@ -1,8 +1,9 @@
 """One row per op: what the tests call it with.
 
-A row is a name, the shapes of its tensors (several samples), the other arguments (several calls), the range its values are
-drawn from, and the values at which it, and its gradient, must agree with torch exactly: kinks, ties, zeros of both signs,
-infinities and nan. Where torch raises, minitorch must raise the same: rows hold wrong calls too.
+A row is a name, the shapes of its tensors (several samples), the other arguments (several calls), the
+range its values are drawn from, and the values at which it, and its gradient, must agree with torch
+exactly: kinks, ties, zeros of both signs, infinities and nan. Where torch raises, minitorch must raise
+the same: rows hold wrong calls too.
 """
 
 from dataclasses import dataclass, field

@@ -216,8 +216,6 @@ def test_growth_of_memory_is_seen():
 
 def test_benchmarks_run_from_any_folder(tmp_path):
     command = [sys.executable, "-m", "benchmarks.child", "imported", "json"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment(1), capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environment(1), capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["heavy"] == 0
     assert (ROOT / "benchmarks" / "child.py").exists()

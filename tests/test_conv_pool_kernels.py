@@ -56,10 +56,7 @@ def arrays(case, dtype):
     def draw(*shape):
         return rng.integers(-4, 5, shape).astype(dtype)
 
-    outputs = (
-        (n + 2 * p - d * (t - 1) - 1) // s + 1
-        for n, p, d, t, s in zip(size, padding, dilation, taps, stride)
-    )
+    outputs = ((n + 2 * p - d * (t - 1) - 1) // s + 1 for n, p, d, t, s in zip(size, padding, dilation, taps, stride))
     x, w = draw(batch, channels, *size), draw(filters, channels // groups, *taps)
     return x, w, draw(filters), draw(batch, filters, *outputs), case[5:]
 

@@ -45,8 +45,11 @@ def test_default_dtype_decides_for_integers_and_floats(default):
                 ns.set_default_dtype(getattr(ns, default))
             for a, kind in product(ALL, KINDS):
                 for name, compute in {
-                    "div": lambda x: x / 2, "exp": lambda x: x.exp(), "add": lambda x: x + 1.5, "sqrt": lambda x: x.sqrt(),
-                }.items():  # fmt: skip
+                    "div": lambda x: x / 2,
+                    "exp": lambda x: x.exp(),
+                    "add": lambda x: x + 1.5,
+                    "sqrt": lambda x: x.sqrt(),
+                }.items():
                     ours, theirs = both(lambda ns: compute(operand(ns, a, kind)))
                     with sample(a, kind, name):
                         assert_same_outcome(ours, theirs)

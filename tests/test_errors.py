@@ -186,9 +186,11 @@ TABLE = {
 
 # where torch's first line is its own argument parser's, or names its C++ types: only the class is compared
 CLASS_ONLY = {
-    "unknown keyword", "unknown keyword of a method", "unknown keyword of a factory", "too many arguments", "no argument",
-    "unknown attribute", "unknown function", "add text", "add None", "cat a tensor", "cat numbers", "dtype of text", "exp of a number",
-    "manual_seed of text", "Linear of text", "mixed devices", "item of meta", "negative size of a factory", "max_pool2d rank",
+    "unknown keyword", "unknown keyword of a method", "unknown keyword of a factory",
+    "too many arguments", "no argument", "unknown attribute", "unknown function", "add text",
+    "add None", "cat a tensor", "cat numbers", "dtype of text", "exp of a number",
+    "manual_seed of text", "Linear of text", "mixed devices", "item of meta",
+    "negative size of a factory", "max_pool2d rank",
 }  # fmt: skip
 
 

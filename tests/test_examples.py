@@ -152,9 +152,7 @@ def test_digits_cnn_holds_out_the_same_digits_as_torch():
 
 
 def read_correctly(done):
-    right, total = re.fullmatch(
-        r"(\d+) of (\d+) held-out digits read correctly: [\d.]+%", last_line(done)
-    ).groups()
+    right, total = re.fullmatch(r"(\d+) of (\d+) held-out digits read correctly: [\d.]+%", last_line(done)).groups()
     return int(right), int(total)
 
 

@@ -326,9 +326,7 @@ def test_a_terminal_sees_one_line_that_is_erased_and_only_while_compiling(copied
 def on_terminal(folder):
     """What a process whose stderr is a terminal shows there."""
     reader, terminal = os.openpty()
-    subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment(folder), stderr=terminal, check=True
-    )
+    subprocess.run([sys.executable, "-c", SCRIPT], env=environment(folder), stderr=terminal, check=True)
     os.close(terminal)
     shown = b""
     try:

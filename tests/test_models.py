@@ -118,8 +118,9 @@ def test_every_step_gives_torchs_gradients_in_float64(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_float32_gradients_are_as_exact_as_torchs(name):
-    """Two elements of a pooling window that tie within rounding send a float32 gradient another way, in torch as here, so
-    both are held against float64 at the same parameters, and ours may err no more than twice what torch's does."""
+    """Two elements of a pooling window that tie within rounding send a float32 gradient another way, in torch as
+    here, so both are held against float64 at the same parameters, and ours may err no more than twice what torch's
+    does."""
     ours, theirs = Run("examples", name, "float32"), Run("reference", name, "float32")
     exact = Run("reference", name, "float64")
     errors = {ours: 0.0, theirs: 0.0}

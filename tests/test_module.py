@@ -218,15 +218,11 @@ ERRORS = {
     "parameter before init": lambda lib, net: setattr(
         lib.nn.Module.__new__(lib.nn.Module), "w", lib.nn.Parameter(lib.ones(1))
     ),
-    "module before init": lambda lib, net: setattr(
-        lib.nn.Module.__new__(lib.nn.Module), "w", lib.nn.Tanh()
-    ),
+    "module before init": lambda lib, net: setattr(lib.nn.Module.__new__(lib.nn.Module), "w", lib.nn.Tanh()),
     "buffer before init": lambda lib, net: setattr(
         lib.nn.Module.__new__(lib.nn.Module), "w", lib.nn.Buffer(lib.ones(1))
     ),
-    "register before init": lambda lib, net: lib.nn.Module.__new__(
-        lib.nn.Module
-    ).register_parameter("w", None),
+    "register before init": lambda lib, net: lib.nn.Module.__new__(lib.nn.Module).register_parameter("w", None),
     "missing attribute": lambda lib, net: net.absentee,
     "delete missing": lambda lib, net: delattr(net, "absentee"),
     "unknown keyword": lambda lib, net: lib.nn.Module(a=1),
@@ -635,9 +631,7 @@ def test_state_dict_hooks_run_in_order():
         log = []
         net = lib.nn.Sequential(lib.nn.Linear(1, 1))
         inner = net[0]
-        inner.register_state_dict_pre_hook(
-            lambda m, prefix, keep: log.append(("pre", prefix, keep))
-        )
+        inner.register_state_dict_pre_hook(lambda m, prefix, keep: log.append(("pre", prefix, keep)))
         inner.register_state_dict_post_hook(
             lambda m, state, prefix, meta: log.append(("post", list(state), prefix, dict(meta)))
         )
@@ -645,9 +639,7 @@ def test_state_dict_hooks_run_in_order():
         inner._register_load_state_dict_pre_hook(
             lambda state, prefix, *rest: log.append(("load", list(state), prefix, len(rest)))
         )
-        inner.register_load_state_dict_pre_hook(
-            lambda m, state, prefix, *rest: log.append((m is inner, prefix))
-        )
+        inner.register_load_state_dict_pre_hook(lambda m, state, prefix, *rest: log.append((m is inner, prefix)))
         net.register_load_state_dict_post_hook(
             lambda m, keys: (keys.missing_keys.clear(), keys.unexpected_keys.clear())[0]
         )
@@ -685,9 +677,7 @@ def test_state_dict_is_exchanged_with_torch():
         p.data.add_(1)
     back = {k: minitorch.from_numpy(v.numpy()) for k, v in theirs.state_dict().items()}
     ours.load_state_dict(back)
-    for (name, p), (other, q) in zip(
-        ours.named_parameters(), theirs.named_parameters(), strict=True
-    ):
+    for (name, p), (other, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
         assert name == other
         assert p.tolist() == q.tolist()
 

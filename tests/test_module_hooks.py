@@ -64,9 +64,7 @@ def test_hooks_change_arguments_and_result():
         net, log = scale_net(lib), Log()
         net.register_forward_pre_hook(lambda m, args: args[0] + 1)
         net.register_forward_pre_hook(lambda m, args: (args[0], 5.0))
-        net.register_forward_pre_hook(
-            lambda m, args, kwargs: (args[:1], {"factor": 10.0}), with_kwargs=True
-        )
+        net.register_forward_pre_hook(lambda m, args, kwargs: (args[:1], {"factor": 10.0}), with_kwargs=True)
         net.register_forward_hook(lambda m, args, out: out + 0.5)
         net.register_forward_hook(log.hook("last"), with_kwargs=True)
         return values(net(lib.ones(2))), log

@@ -34,9 +34,7 @@ LAYERS = {
     "conv same": lambda nn, f: nn.Conv2d(4, 6, (3, 2), padding="same", dilation=(1, 3), **f),
     "conv valid": lambda nn, f: nn.Conv2d(4, 6, 3, padding="valid", stride=2, **f),
     "conv reflect": lambda nn, f: nn.Conv2d(4, 6, 3, padding=(2, 1), padding_mode="reflect", **f),
-    "conv circular": lambda nn, f: nn.Conv2d(
-        4, 6, (2, 3), padding="same", padding_mode="circular", **f
-    ),
+    "conv circular": lambda nn, f: nn.Conv2d(4, 6, (2, 3), padding="same", padding_mode="circular", **f),
 }
 PLAIN = {
     "identity": lambda nn: nn.Identity(54, unused=True),
@@ -231,16 +229,12 @@ def test_losses_compute_torchs_values(name, options):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize(
-    ("size_average", "reduce"), list(itertools.product([None, True, False], repeat=2))
-)
+@pytest.mark.parametrize(("size_average", "reduce"), list(itertools.product([None, True, False], repeat=2)))
 def test_deprecated_loss_arguments_warn_and_mean_what_they_meant(name, size_average, reduce):
     def scenario(lib):
         made = []
         raised = outcome(
-            lambda: made.append(
-                getattr(lib.nn, name)(size_average=size_average, reduce=reduce, reduction="sum")
-            )
+            lambda: made.append(getattr(lib.nn, name)(size_average=size_average, reduce=reduce, reduction="sum"))
         )
         (loss,) = made
         return raised, own_attributes(loss), repr(loss), list(loss._buffers)
@@ -532,9 +526,7 @@ def test_initialisers_give_torchs_numbers(name, options, shape):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    ("shape", "groups"), [((4, 3, 3), 1), ((4, 2, 3, 4), 2), ((2, 2, 1, 2, 3), 1)]
-)
+@pytest.mark.parametrize(("shape", "groups"), [((4, 3, 3), 1), ((4, 2, 3, 4), 2), ((2, 2, 1, 2, 3), 1)])
 def test_dirac_keeps_channels(shape, groups):
     same(lambda lib: lib.nn.init.dirac_(lib.empty(shape), groups).tolist())
 

@@ -50,7 +50,7 @@ def differentiable(value):
 
 
 def gradients(ns, case, arrays, call, seed, create_graph=False, requires_grad=True):
-    """The gradients of a random weighting of the outputs; with create_graph also the gradients of a weighting of those."""
+    """The gradients of a random weighting of the outputs; with create_graph also those of a weighting of them."""
     value, tensors = run(ns, case, arrays, call, requires_grad)
     outputs = differentiable(value)
     if not outputs:

@@ -24,9 +24,7 @@ GRID = {
 }
 OPTIONS = [
     options
-    for options in (
-        dict(zip(GRID, choice, strict=True)) for choice in itertools.product(*GRID.values())
-    )
+    for options in (dict(zip(GRID, choice, strict=True)) for choice in itertools.product(*GRID.values()))
     if not (options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0))
 ]
 
@@ -45,9 +43,7 @@ def as_tensor(lib, array):
 
 
 def make_params(lib, dtype, shapes=SHAPES):
-    return [
-        lib.nn.Parameter(as_tensor(lib, numbers(shape, dtype, i))) for i, shape in enumerate(shapes)
-    ]
+    return [lib.nn.Parameter(as_tensor(lib, numbers(shape, dtype, i))) for i, shape in enumerate(shapes)]
 
 
 def train(lib, params, optimizer, steps, late=1):
@@ -222,9 +218,7 @@ def test_functional_sgd_fills_the_buffers():
         p, buffers = lib.tensor([1.0]), [None]
         options = {"momentum": 0.5, "dampening": 0, "nesterov": False, "maximize": False}
         for _ in range(2):
-            submodule(lib, "optim.sgd").sgd(
-                [p], [lib.tensor([1.0])], buffers, weight_decay=0.5, lr=0.25, **options
-            )
+            submodule(lib, "optim.sgd").sgd([p], [lib.tensor([1.0])], buffers, weight_decay=0.5, lr=0.25, **options)
         return p.tolist(), buffers[0].tolist()
 
     same(scenario)
@@ -253,13 +247,9 @@ ERRORS = {
         [{"params": [("p", p)]}, {"params": [lib.nn.Parameter(lib.ones(1))]}]
     ),
     "group no dict": lambda lib, p: lib.optim.SGD([p]).add_param_group([p]),
-    "required": lambda lib, p: lib.optim.Optimizer(
-        [p], {"x": submodule(lib, "optim.optimizer").required}
-    ),
+    "required": lambda lib, p: lib.optim.Optimizer([p], {"x": submodule(lib, "optim.optimizer").required}),
     "no step": lambda lib, p: lib.optim.Optimizer([p], {}).step(),
-    "other groups": lambda lib, p: lib.optim.SGD([p]).load_state_dict(
-        {"state": {}, "param_groups": []}
-    ),
+    "other groups": lambda lib, p: lib.optim.SGD([p]).load_state_dict({"state": {}, "param_groups": []}),
     "other sizes": lambda lib, p: lib.optim.SGD([p]).load_state_dict(
         {"state": {}, "param_groups": [{"params": [0, 1]}]}
     ),
@@ -379,9 +369,7 @@ def test_optimizer_is_pickled_and_deep_copied_with_its_parameters():
     for make in (copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))):
         other = make(optimizer)
         (group,) = other.param_groups
-        assert list(other.state) == [] or all(
-            any(key is p for p in group["params"]) for key in other.state
-        )
+        assert list(other.state) == [] or all(any(key is p for p in group["params"]) for key in other.state)
         assert len(other.state) == 2
         before = [p.tolist() for p in params]
         train(minitorch, group["params"], other, 1)
@@ -448,9 +436,7 @@ def test_state_dict_hooks_run_in_order():
         optimizer.register_state_dict_pre_hook(lambda o: log.append("pre 0"), prepend=True)
         optimizer.register_state_dict_post_hook(lambda o, state: dict(state, added=1))
         optimizer.register_state_dict_post_hook(lambda o, state: log.append(sorted(state)))
-        optimizer.register_load_state_dict_pre_hook(
-            lambda o, state: log.append(("load", state.pop("added")))
-        )
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: log.append(("load", state.pop("added"))))
         optimizer.register_load_state_dict_post_hook(lambda o: log.append("loaded"))
         state = optimizer.state_dict()
         optimizer.load_state_dict(state)

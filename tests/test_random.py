@@ -305,9 +305,7 @@ def test_multinomial_equals_torch(dtype, shape, replacement):
     most = shape[-1] if dtype == "float64" or shape[-1] < 10 else 3
     for count in {1, min(2, most), 300 if replacement else most}:
         stream, generator = pair(7)
-        expected = torch.multinomial(
-            torch.from_numpy(p), count, replacement, generator=generator
-        ).numpy()
+        expected = torch.multinomial(torch.from_numpy(p), count, replacement, generator=generator).numpy()
         drawn = rng.multinomial(stream, p, count, replacement)
         np.testing.assert_array_equal(drawn, expected, strict=True)
         assert_same_state(stream, generator)
@@ -335,9 +333,7 @@ def test_a_mixed_program_stays_in_step_with_torch():
         np.testing.assert_array_equal(rng.randperm(stream, size), expected)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, 1, 2**31, 2**32 - 1, 2**32, 2**32 + 5, 2**63, 2**64 - 1, -1, -5, -(2**63)]
-)
+@pytest.mark.parametrize("seed", [0, 1, 2**31, 2**32 - 1, 2**32, 2**32 + 5, 2**63, 2**64 - 1, -1, -5, -(2**63)])
 def test_seed_uses_the_low_32_bits_as_torch_does(seed):
     stream, generator = pair(seed)
     assert stream.initial_seed == generator.initial_seed()
@@ -377,9 +373,7 @@ def test_state_keeps_the_cached_float_normal():
     assert other.next_double is None
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("left", 0), ("left", 700), ("seeded", 0), ("next", 700)]
-)
+@pytest.mark.parametrize(("field", "value"), [("left", 0), ("left", 700), ("seeded", 0), ("next", 700)])
 def test_an_invalid_state_is_refused_and_changes_nothing(field, value):
     stream = rng.TorchStream(5)
     before = stream.state_bytes()

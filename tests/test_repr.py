@@ -244,9 +244,7 @@ def test_a_device_other_than_cpu_is_named():
 def test_an_array_of_negative_strides_prints_like_its_copy():
     fake = Tensor(torch.arange(6.0).reshape(2, 3))
     values = fake.array[::-1, ::-1]
-    fake._theirs = types.SimpleNamespace(
-        detach=lambda: types.SimpleNamespace(numpy=lambda: values), grad_fn=None
-    )
+    fake._theirs = types.SimpleNamespace(detach=lambda: types.SimpleNamespace(numpy=lambda: values), grad_fn=None)
     assert ours.tensor_repr(fake) == repr(torch.tensor(values.copy()))
 
 

@@ -1,9 +1,9 @@
 """What a device must supply: the protocol of the modules named in `_device.BACKENDS`.
 
 An op infers shape and dtype before its kernel runs, and view ops need geometry alone, so a device is an array class (a
-`StridedArray`, or NumPy's own) and the four functions below. `run` is where its kernels are: `op.formula` is the scalar formula
-of a pointwise op, from which a device generates a loop of its own; other ops are looked up by `op.name`, and one that
-is missing raises NotImplementedError with the op's and the device's name.
+`StridedArray`, or NumPy's own) and the four functions below. `run` is where its kernels are: `op.formula` is the
+scalar formula of a pointwise op, from which a device generates a loop of its own; other ops are looked up by
+`op.name`, and one that is missing raises NotImplementedError with the op's and the device's name.
 """
 
 from typing import Any, Protocol

@@ -360,9 +360,7 @@ def _undefined_symbols(result):
         return None
     module = result.library._final_module
     parts = [*module.functions, *module.global_variables]
-    return [
-        part.name for part in parts if part.is_declaration and not part.name.startswith("llvm.")
-    ]
+    return [part.name for part in parts if part.is_declaration and not part.name.startswith("llvm.")]
 
 
 def _rebuild(target_context, symbols, payload):
@@ -410,9 +408,7 @@ def _show_progress():
         def on_start(self, compilation):
             cache = getattr(compilation.data["dispatcher"], "_cache", None)
             if isinstance(cache, _KernelCache):  # not the helpers that a kernel calls
-                self._line(
-                    f"minitorch: compiling kernels (first use) ... {self.done} done, {cache.title}"
-                )
+                self._line(f"minitorch: compiling kernels (first use) ... {self.done} done, {cache.title}")
 
         def on_end(self, compilation):
             if isinstance(getattr(compilation.data["dispatcher"], "_cache", None), _KernelCache):

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import cache, scalar
 
-PRELUDE = '''import math
+PRELUDE = """import math
 import numpy as np
 from numba import njit
 from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, isnan)
@@ -30,10 +30,10 @@ def maximum(a, b):
 @njit
 def minimum(a, b):
     return a if a < b or a != a else b
-'''
+"""
 
 # one flat loop: every array contiguous and of one shape, but those in `scalars`, which hold one element
-FLAT = '''@njit({options})
+FLAT = """@njit({options})
 def kernel({params}, dest):
     {setup}
     flat_dest = dest.reshape(-1)
@@ -41,10 +41,10 @@ def kernel({params}, dest):
         {loads}
         {body}
         flat_dest[i] = {result}
-'''
+"""
 
 # the same formula, summed into a 0-dim dest: the gradient of a number-like operand in one loop
-TOTAL = '''@njit({options})
+TOTAL = """@njit({options})
 def kernel({params}, dest):
     {setup}
     total = T(0)
@@ -53,11 +53,11 @@ def kernel({params}, dest):
         {body}
         total += {result}
     dest[()] = total
-'''
+"""
 
 # four merged dimensions, strides counted in elements (0 where an operand is broadcast), each array as the 1-D window of
 # memory that it spans: rank and layout cost no further compilation
-STRIDED = '''@njit({options})
+STRIDED = """@njit({options})
 def kernel({params}, dest, sizes_, steps_):
     {setup}
     for i0 in range(sizes_[0]):
@@ -66,11 +66,12 @@ def kernel({params}, dest, sizes_, steps_):
                 for i3 in range(sizes_[3]):
                     {loads}
                     {body}
-                    dest[i0 * steps_[{last}, 0] + i1 * steps_[{last}, 1] + i2 * steps_[{last}, 2] + i3 * steps_[{last}, 3]] = {result}
-'''
+                    place = i0 * steps_[{last}, 0] + i1 * steps_[{last}, 1] + i2 * steps_[{last}, 2]
+                    dest[place + i3 * steps_[{last}, 3]] = {result}
+"""
 
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
-WHOLE = '''@njit({options})
+WHOLE = """@njit({options})
 def kernel(x_, dest):
     T = dest.dtype.type
     A = {accumulator}
@@ -81,10 +82,11 @@ def kernel(x_, dest):
         x = A(flat_x[i])
         a = {step}
     dest[()] = {finish}
-'''
+"""
 
-# the middle of (outer, n, inner) into (outer, inner); with an inner dimension whole rows are taken at a time, in `scratch`
-PARTS = '''@njit({options})
+# the middle of (outer, n, inner) into (outer, inner); with an inner dimension whole rows are taken at a time, in
+# `scratch`
+PARTS = """@njit({options})
 def kernel(x_, dest, scratch):
     T = dest.dtype.type
     A = {accumulator}
@@ -108,7 +110,7 @@ def kernel(x_, dest, scratch):
             for k in range(inner):
                 a = scratch[k]
                 dest[o, k] = {finish}
-'''
+"""
 
 
 class _TypeLiterals(ast.NodeTransformer):
@@ -123,8 +125,8 @@ class _TypeLiterals(ast.NodeTransformer):
 class Formula:
     """One scalar formula and the loops made of it, each built when first asked for.
 
-    `arrays` are its positional parameters, one element of each per call; `scalars` its keyword-only ones, numbers that are
-    the same for every element and take the computation's dtype.
+    `arrays` are its positional parameters, one element of each per call; `scalars` its keyword-only ones, numbers
+    that are the same for every element and take the computation's dtype.
     """
 
     def __init__(self, function: Callable[..., Any]):
@@ -185,9 +187,7 @@ class Formula:
             operands, name = e.args, e.func.id
         else:
             return None
-        if name not in _NUMPY_NAMES or not all(
-            isinstance(a, ast.Name) and a.id in self.arrays for a in operands
-        ):
+        if name not in _NUMPY_NAMES or not all(isinstance(a, ast.Name) and a.id in self.arrays for a in operands):
             return None
         return name, tuple(a.id for a in operands)  # type: ignore[attr-defined]
 
@@ -262,9 +262,10 @@ def reduction(
 ) -> Callable[..., None]:
     """The loop of a reduction: kernel(x, dest), or kernel(x, dest, scratch) for a part of the dimensions.
 
-    `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an `init` of
-    "first" is the first element. `accumulator` is the type that `a` has, by default the result's. Sums of floats take
-    float64: right to the last bit of a float32 in any order, so LLVM may reorder them, at the speed of memory.
+    `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
+    `init` of "first" is the first element. `accumulator` is the type that `a` has, by default the result's. Sums of
+    floats take float64: right to the last bit of a float32 in any order, so LLVM may reorder them, at the speed of
+    memory.
     """
     start = ("A(flat_x[0])" if whole else "A(x_[o, 0, k])") if init == "first" else f"A({init})"
     text = PRELUDE + (WHOLE if whole else PARTS).format(

@@ -1,8 +1,8 @@
 """The vocabulary of formulas: the functions a scalar formula may call, here with their NumPy meaning.
 
-One formula has several meanings, which come from running the same code, or its text, with other names: on NumPy arrays and
-scalars (the names below), in a compiled loop (`codegen.PRELUDE`), and on Tensors, where a gradient formula gets a gradient
-of its own (`_ops/array_names.py`).
+One formula has several meanings, which come from running the same code, or its text, with other names: on NumPy
+arrays and scalars (the names below), in a compiled loop (`codegen.PRELUDE`), and on Tensors, where a gradient
+formula gets a gradient of its own (`_ops/array_names.py`).
 """
 
 from math import erf as _erf

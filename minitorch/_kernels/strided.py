@@ -1,7 +1,7 @@
 """Geometry of strided memory: the part of NumPy's array that a device's own array class must offer.
 
-View ops are written against `shape`, `strides` (bytes), `dtype`, `transpose`, basic indexing and `restrided`, so they serve
-NumPy arrays and the arrays of every other device alike.
+View ops are written against `shape`, `strides` (bytes), `dtype`, `transpose`, basic indexing and `restrided`, so
+they serve NumPy arrays and the arrays of every other device alike.
 """
 
 from math import prod
@@ -79,8 +79,7 @@ def expanded(a: Any, shape: tuple[int, ...]) -> Any:
     """A view with stretched (stride 0) and new leading dimensions."""
     lead = len(shape) - len(a.shape)
     strides = tuple(
-        0 if i < lead or (a.shape[i - lead] == 1 and n != 1) else a.strides[i - lead]
-        for i, n in enumerate(shape)
+        0 if i < lead or (a.shape[i - lead] == 1 and n != 1) else a.strides[i - lead] for i, n in enumerate(shape)
     )
     return restrided(a, shape, strides)
 
@@ -156,8 +155,6 @@ class _Flags:
     def c_contiguous(self) -> bool:
         a = self.array
         wanted = contiguous_strides(a.shape, a.dtype.itemsize)
-        return 0 in a.shape or all(
-            n == 1 or s == w for n, s, w in zip(a.shape, a.strides, wanted, strict=True)
-        )
+        return 0 in a.shape or all(n == 1 or s == w for n, s, w in zip(a.shape, a.strides, wanted, strict=True))
 
     writeable = True

@@ -1,7 +1,7 @@
 """`apply(op, *args)`: what calling an op means, in general form.
 
-The functions that `generate.py` writes do the same for NumPy arrays, faster; this one serves every other device and is what
-the tests compare the generated functions with.
+The functions that `generate.py` writes do the same for NumPy arrays, faster; this one serves every other device and
+is what the tests compare the generated functions with.
 """
 
 from typing import Any
@@ -17,11 +17,18 @@ from minitorch.autograd.node import DeadEnd, next_key
 from .check import broadcast_error, float_required
 from .generate import SCOPE, node_class
 from .inplace import check_inplace, rebase
-from .operands import (
-    NUMBERS, constant_like, operand_error, promote, refuse_bool, refuse_cast, same_device, to_float,
-)  # fmt: skip
 from .nodes import aliased, geometry
 from .op import Op
+from .operands import (
+    NUMBERS,
+    constant_like,
+    operand_error,
+    promote,
+    refuse_bool,
+    refuse_cast,
+    same_device,
+    to_float,
+)  # fmt: skip
 
 ndarray = np.ndarray
 
@@ -155,7 +162,6 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
                 setattr(n, k, values[k])
                 setattr(n, f"{k}_version", None if values[k] is None else values[k].version[0])
     return n
-
 
 
 def _plain_value(arrays: dict[str, Any], k: str) -> Any:

@@ -1,8 +1,8 @@
 """What the names inside gradient functions stand for: kernels on arrays, or ops on Tensors.
 
-A structured or view op's gradient is written once with op names. In an ordinary pass these are the CPU kernels (the first
-table); under `create_graph` and on other devices they are the ops themselves (the second), so that the gradient has a
-gradient.
+A structured or view op's gradient is written once with op names. In an ordinary pass these are the CPU kernels (the
+first table); under `create_graph` and on other devices they are the ops themselves (the second), so that the
+gradient has a gradient.
 """
 
 import builtins
@@ -49,14 +49,21 @@ def _tensor_to_copy(t: Tensor, dtype: Any) -> Tensor:
 def fill() -> None:
     """Complete both tables; called once all ops are recorded."""
     either = {
-        "__builtins__": builtins, "__name__": "minitorch.generated", "count_reduced": reductions.count_reduced, "inverse_order": inverse_order,
-    }  # fmt: skip
+        "__builtins__": builtins,
+        "__name__": "minitorch.generated",
+        "count_reduced": reductions.count_reduced,
+        "inverse_order": inverse_order,
+    }
     arrays: dict[str, Any] = {
         **{name: getattr(scalar, name) for name in vars(scalar) if not name.startswith("_")},
-        "reshape": lambda a, shape: a.reshape(shape), "permute_dims": np.transpose,
-        "keep_dims": reductions.keep_dims_array, "mul": np.multiply, "zeros_like": np.zeros_like, "flip": OPS["flip_dims"].forward,
+        "reshape": lambda a, shape: a.reshape(shape),
+        "permute_dims": np.transpose,
+        "keep_dims": reductions.keep_dims_array,
+        "mul": np.multiply,
+        "zeros_like": np.zeros_like,
+        "flip": OPS["flip_dims"].forward,
         "sum": OPS["sum"].forward,
-    }  # fmt: skip
+    }
     for name, value in {**either, **arrays}.items():
         ARRAY_NAMES.setdefault(name, value)
     ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array)
@@ -64,12 +71,21 @@ def fill() -> None:
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)
     TENSOR_NAMES.update(
-        where=_tensor_where, to_copy=_tensor_to_copy,
-        arcsin=OPS["asin"].function, arccos=OPS["acos"].function, arctan=OPS["atan"].function,
-        arctan2=OPS["atan2"].function, absolute=OPS["abs"].function, keep_dims=_tensor_keep_dims,
-        reshape=lambda t, shape: composite.reshape(t, *shape), clone=OPS["clone"].function,
-        sum_to_size=OPS["sum_to_size"].function, zeros_like=zeros_like, sum=OPS["sum"].function, flip=OPS["flip_dims"].function,
-    )  # fmt: skip
+        where=_tensor_where,
+        to_copy=_tensor_to_copy,
+        arcsin=OPS["asin"].function,
+        arccos=OPS["acos"].function,
+        arctan=OPS["atan"].function,
+        arctan2=OPS["atan2"].function,
+        absolute=OPS["abs"].function,
+        keep_dims=_tensor_keep_dims,
+        reshape=lambda t, shape: composite.reshape(t, *shape),
+        clone=OPS["clone"].function,
+        sum_to_size=OPS["sum_to_size"].function,
+        zeros_like=zeros_like,
+        sum=OPS["sum"].function,
+        flip=OPS["flip_dims"].function,
+    )
 
 
 def expanded_array(a: np.ndarray, shape: Any) -> np.ndarray:
@@ -77,4 +93,3 @@ def expanded_array(a: np.ndarray, shape: Any) -> np.ndarray:
     out = np.empty(shape, a.dtype)
     out[...] = a
     return out
-

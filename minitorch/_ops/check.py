@@ -56,7 +56,7 @@ def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
     """A shape given as separate integers, or as one tuple, list or Size."""
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
-    if not all([a.__class__ is int for a in args]):
+    if not all(a.__class__ is int for a in args):
         args = tuple([integer(a, "size", function) for a in args])
     return args
 
@@ -65,9 +65,7 @@ def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape, with torch's error for a negative length."""
     for n in shape:
         if n < 0:
-            raise RuntimeError(
-                f"Trying to create tensor with negative dimension {n}: {list(shape)}"
-            )
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
 
 
@@ -128,7 +126,7 @@ def not_implemented_for(name: str, array: Any) -> NoReturn:
 
 def no_kernel(kernel: str, array: Any) -> NoReturn:
     """torch's error for a dtype, with its kernel's own name."""
-    raise NotImplementedError(f'"{kernel}" not implemented for \'{c_name(array)}\'')
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{c_name(array)}'")
 
 
 def type_name(value: Any) -> str:

@@ -47,7 +47,11 @@ def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
         dtype = dtypes.NUMBER_DTYPE[other.__class__, dtype]
     if record.name == "sub" and dtype == np.bool_:
         refuse_bool(record, x.array, x.array)
-    if isinstance(alpha, float) and dtype not in FLOATS and not (isinstance(other, Tensor) and other.is_floating_point()):
+    if (
+        isinstance(alpha, float)
+        and dtype not in FLOATS
+        and not (isinstance(other, Tensor) and other.is_floating_point())
+    ):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, bool) and dtype != np.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
@@ -62,11 +66,19 @@ def refuse_zero_division(name: str, x: Any, y: Any) -> None:
         return  # refused for another reason
     divisor = y.array if isinstance(y, Tensor) else y
     integers = isinstance(x, Tensor) and x.array.dtype not in FLOATS and not isinstance(y, float)
-    if integers and x.array.dtype == np.bool_ and (isinstance(y, bool) or (isinstance(y, Tensor) and y.array.dtype == np.bool_)):
+    if (
+        integers
+        and x.array.dtype == np.bool_
+        and (isinstance(y, bool) or (isinstance(y, Tensor) and y.array.dtype == np.bool_))
+    ):
         return  # refused for another reason, by the op
     if integers and isinstance(y, Tensor):
         check_broadcast(x.array.shape, y.array.shape)
-    if integers and not (isinstance(y, Tensor) and (y.is_meta or y.array.dtype in FLOATS)) and np.any(np.equal(divisor, 0)):
+    if (
+        integers
+        and not (isinstance(y, Tensor) and (y.is_meta or y.array.dtype in FLOATS))
+        and np.any(np.equal(np.asarray(divisor), 0))
+    ):
         raise RuntimeError("ZeroDivisionError")
 
 
@@ -195,7 +207,11 @@ def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
 @public("Tensor")
 def pow_(self: Tensor, exponent: Any) -> Tensor:
     """The power, in place."""
-    return _number_power(self, exponent, "_") if exponent.__class__ in NUMBERS else FUNCTIONS["pow_tensor_"](self, exponent)
+    return (
+        _number_power(self, exponent, "_")
+        if exponent.__class__ in NUMBERS
+        else FUNCTIONS["pow_tensor_"](self, exponent)
+    )
 
 
 @public("Tensor")
@@ -380,9 +396,7 @@ def _moved(t: Tensor, device: Any) -> Tensor:
     from minitorch._tensor import wrap
 
     if t.is_meta:
-        raise NotImplementedError(
-            "Cannot copy out of meta tensor; no data!"
-        )
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     if device.type == "cpu":
         return t if t.is_cpu else wrap(t.array.to_host())
     return wrap(backend(device).from_host(t.array))
@@ -472,8 +486,10 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Write one value to every element."""
     if isinstance(value, Tensor):
-        check(value.ndim == 0, "fill_ only supports 0-dimension value tensor but got tensor with "
-              f"{value.ndim} dimensions.")  # fmt: skip
+        check(
+            value.ndim == 0,
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
+        )
         return copy_(self, value)
     if value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
@@ -587,8 +603,11 @@ def torch_permute(input: Tensor, dims: Any) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions at other places, the others in their order."""
     source, destination = [tuple(d) if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
-    check(len(source) == len(destination), "movedim: Invalid source or destination dims: source "
-          f"({list(source)} dims) should contain the same number of dims as destination ({list(destination)} dims)")  # fmt: skip
+    check(
+        len(source) == len(destination),
+        "movedim: Invalid source or destination dims: source "
+        f"({list(source)} dims) should contain the same number of dims as destination ({list(destination)} dims)",
+    )
     source, destination = wrap_dims(source, input.ndim), wrap_dims(destination, input.ndim)
     if not input.ndim:
         return op("permute_dims")(input, ())
@@ -678,9 +697,7 @@ def _swapped(self: Tensor) -> Tensor:
 
 def _matrices(self: Tensor) -> Tensor:
     if self.ndim < 2:
-        raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor."
-        )
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.ndim}-D tensor.")
     return op("transpose")(self, -2, -1)
 
 
@@ -707,7 +724,8 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
     if dim is None:
         check(
             input.array.size,
-            f"{along[:3]}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+            f"{along[:3]}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+            "dim with "
             "the 'dim' argument.",
         )
         result = op(whole)(input)
@@ -721,8 +739,15 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
 
 
 @public("torch Tensor")
-def var(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None,
-        out: Any = None) -> Tensor:  # fmt: skip
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    out: Any = None,
+) -> Tensor:
     """The variance; divided by n - correction (1 at first)."""
     from .inplace import into
 
@@ -743,7 +768,8 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: bool, keepdim: bool,
         import warnings
 
         warnings.warn(
-            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input "
             "numel divided by output numel).",
             UserWarning,
             stacklevel=3,
@@ -752,8 +778,15 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: bool, keepdim: bool,
 
 
 @public("torch Tensor")
-def std(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None,
-        out: Any = None) -> Tensor:  # fmt: skip
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: Any = None,
+    out: Any = None,
+) -> Tensor:
     """The square root of var."""
     from .inplace import into
 
@@ -762,14 +795,18 @@ def std(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = F
 
 
 @public("torch")
-def var_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(var, mean)."""
     variance = _variance("var_mean", input, dim, unbiased, keepdim, correction)
     return variance, op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 @public("torch")
-def std_mean(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(std, mean)."""
     variance = _variance("std_mean", input, dim, unbiased, keepdim, correction)
     return op("std_of_var")(variance), op("mean")(input, None if isinstance(dim, bool) else dim, keepdim)
@@ -786,8 +823,9 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None
     """log(sum(exp(input))), without overflow."""
     from .inplace import into
 
-    result = op("logsumexp_dims")(op("to_copy")(input, dtypes.get_default_dtype().numpy)
-                                  if not input.is_floating_point() else input, dim, keepdim)  # fmt: skip
+    result = op("logsumexp_dims")(
+        op("to_copy")(input, dtypes.get_default_dtype().numpy) if not input.is_floating_point() else input, dim, keepdim
+    )
     return result if out is None else into(out, OPS["logsumexp_dims"], result)
 
 
@@ -801,4 +839,3 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input)."""
     return input + weight * (end - input)
-

@@ -38,7 +38,7 @@ def clone(input):
 
 @clone.cpu
 def clone_cpu(input):
-    return input.copy("K") if not 0 in input.strides else input.copy()
+    return input.copy("K") if 0 not in input.strides else input.copy()
 
 
 @clone.grad("input")
@@ -111,7 +111,8 @@ def copy_error(have: tuple[int, ...], given: tuple[int, ...]) -> RuntimeError:
         return RuntimeError(f"output with shape {list(have)} doesn't match the broadcast shape {list(given)}")
     i = next(i for i in reversed(range(len(given))) if given[i] not in (1, have[i + lead]))
     return RuntimeError(
-        f"The expanded size of the tensor ({have[i + lead]}) must match the existing size ({given[i]}) at non-singleton "
+        f"The expanded size of the tensor ({have[i + lead]}) must match the existing size ({given[i]}) at "
+        "non-singleton "
         f"dimension {i + lead}.  Target sizes: {list(have)}.  Tensor sizes: {list(given)}"
     )
 
@@ -180,11 +181,16 @@ def check_overlap(t: Tensor, *operands: Tensor) -> None:
         return
     for other in operands:
         b = other.array
-        if other is t or other.version is not t.version or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape):
+        if (
+            other is t
+            or other.version is not t.version
+            or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)
+        ):
             continue
         check(
             not (_is_dense(a) and _is_dense(b) and np.may_share_memory(a, b)),
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+            "single memory "
             "location. Please clone() the tensor before performing the operation.",
         )
 

@@ -38,9 +38,7 @@ def _checkalong(index: Any, dim: int, n: int) -> None:
 
 def _corner(a: Any, shape: tuple[int, ...], dim: int) -> Any:
     """The part of a that an index of this shape reaches: its sizes, but all of dim."""
-    if not a.ndim or all(
-        n == m for i, (n, m) in enumerate(zip(a.shape, shape, strict=True)) if i != dim
-    ):
+    if not a.ndim or all(n == m for i, (n, m) in enumerate(zip(a.shape, shape, strict=True)) if i != dim):
         return a
     return a[tuple([slice(None) if i == dim else slice(n) for i, n in enumerate(shape)])]
 
@@ -105,9 +103,7 @@ def gather_backward_grad(g, index, dim):
 
 
 @public("torch Tensor")
-def take_along_dim(
-    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None
-) -> Tensor:
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """gather with broadcasting; over the flat input without a dim."""
     if dim is None:
         return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)
@@ -145,9 +141,7 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
         src = src[tuple([slice(n) for n in index.shape])]
     part = _corner(input, index.shape, dim)
     dense = np.ascontiguousarray(part)
-    _loop(how, dense.dtype)(
-        along(dense, dim), along(index, dim), along(np.ascontiguousarray(src), dim)
-    )
+    _loop(how, dense.dtype)(along(dense, dim), along(index, dim), along(np.ascontiguousarray(src), dim))
     if dense is not part:
         part[...] = dense
     if not np.may_share_memory(input, whole):
@@ -226,9 +220,7 @@ def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op) -> Ten
     dim = wrap_dim(dim, x.ndim)
     if index.array.dtype not in (np.int64, np.int32) and index.array.size:
         raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
-    check(
-        x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype"
-    )
+    check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
     mine, theirs, given = x.shape or (1,), index.shape or (1,), src.shape or (1,)
     if prod(theirs):
         check(
@@ -239,10 +231,7 @@ def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op) -> Ten
             len(given) == len(theirs),
             "Index tensor must have the same number of dimensions as src tensor",
         )
-        fits = all(
-            (i == dim or m <= n) and m <= k
-            for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True))
-        )
+        fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
         check(
             fits,
             f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
@@ -261,9 +250,7 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
     if isinstance(src, Tensor):
         return src
     if src.__class__ not in NUMBERS:
-        raise TypeError(
-            f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
     return OPS["expand_to"].function(value_for(x, src), tuple(index.shape))
 
 
@@ -310,9 +297,7 @@ def scatter(
 def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """scatter_ that adds; repeated indices add up."""
     if not isinstance(src, Tensor):
-        raise TypeError(
-            f"scatter_add_(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
-        )
+        raise TypeError(f"scatter_add_(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
     return _scatter(self, dim, index, src, SCATTER_ADD)
 
 
@@ -320,9 +305,7 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """scatter_add_ on a copy."""
     if not isinstance(src, Tensor):
-        raise TypeError(
-            f"scatter_add(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}"
-        )
+        raise TypeError(f"scatter_add(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
     return scatter_add_(OPS["dense"].function(input), dim, index, src)
 
 
@@ -389,9 +372,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     _check_fill("masked_fill_", mask, value)
     shape = _broadcast(self.array.shape, mask.array.shape)
     if shape != self.array.shape:
-        raise RuntimeError(
-            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}"
-        )
+        raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}")
     warn_if_expanded(self, "masked_fill_", "tensor[mask] = scalar")
     return FUNCTIONS["masked_fill_into_"](self, in_dtype_of(self, value_for(self, value)), mask)
 
@@ -400,8 +381,7 @@ def _check_fill(name: str, mask: Tensor, value: Any) -> None:
     if isinstance(value, Tensor):
         check(
             value.ndim == 0,
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s).",
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
         )
     elif value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(
@@ -412,8 +392,7 @@ def _check_fill(name: str, mask: Tensor, value: Any) -> None:
     kind = mask.array.dtype
     check(
         kind == np.bool_,
-        "masked_fill_ only supports boolean masks, but got mask with dtype "
-        f"{C_WORDS.get(kind.name)}",
+        f"masked_fill_ only supports boolean masks, but got mask with dtype {C_WORDS.get(kind.name)}",
     )
 
 

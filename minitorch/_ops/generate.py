@@ -1,15 +1,15 @@
 """From an op's record to its Python functions, written as text at first use.
 
-One general `apply(op, *inputs)` (see `apply.py`, which says what all of this means) would spend a microsecond per call on
-finding out what the record already settles: how many operands, what to keep, which gradients exist, whether the result is a
-view. So that is settled once, as text. `print(source("mul"))` shows it; a traceback shows its lines.
+One general `apply(op, *inputs)` (see `apply.py`, which says what all of this means) would spend a microsecond per
+call on finding out what the record already settles: how many operands, what to keep, which gradients exist, whether the
+result is a view. So that is settled once, as text. `print(source("mul"))` shows it; a traceback shows its lines.
 
 Every public function starts as a stub, which on its first call replaces its own code: so `torch.relu is torch.relu`, a
-function taken from the namespace before its first call is the fast one after it, and importing minitorch builds nothing.
+function taken from the namespace before its first call is the fast one after it, and importing minitorch builds
+nothing.
 """
 
 import linecache
-import textwrap
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
@@ -52,8 +52,11 @@ def _stub(op: Op, name: str) -> Callable[..., Any]:
         # another thread may call f between any two of these lines: the defaults must serve both codes until the end
         f.__defaults__ = made.__defaults__
         f.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "_build": build}
-        f.__code__ = made.__code__.replace(co_name=name, co_qualname=name) if hasattr(
-            made.__code__, "co_qualname") else made.__code__.replace(co_name=name)  # fmt: skip
+        f.__code__ = (
+            made.__code__.replace(co_name=name, co_qualname=name)
+            if hasattr(made.__code__, "co_qualname")
+            else made.__code__.replace(co_name=name)
+        )
         f.__kwdefaults__ = made.__kwdefaults__
         return f
 
@@ -168,9 +171,11 @@ class FunctionText:
         call = f"{self.name!r}, {op.name}_op, ({', '.join(op.params)},), {self.is_operator}"
         yield f"except AttributeError: return unusual_operands({call})"
         unusual = " or ".join(
-            f"({t} is not None and {t}_array.__class__ is not ndarray)" if t in op.optional
-            else f"{t}_array.__class__ is not ndarray" for t in op.tensors
-        )  # fmt: skip
+            f"({t} is not None and {t}_array.__class__ is not ndarray)"
+            if t in op.optional
+            else f"{t}_array.__class__ is not ndarray"
+            for t in op.tensors
+        )
         general = "apply_inplace" if self.inplace else "apply"
         yield f"if {unusual}: return {general}({op.name}_op, {', '.join(op.params)})"
         if op.kind != "pointwise":
@@ -185,7 +190,8 @@ class FunctionText:
                 yield f"    {joined} = promote({op.name}_op, {joined})"
             yield "    " + "; ".join(f"{t}_array = {t}.array" for t in op.tensors)
         if not op.bools:
-            yield f"if {x}_array.dtype is BOOL_NUMPY: refuse_bool({op.name}_op, {', '.join(f'{t}_array' for t in op.tensors)})"
+            arrays = ", ".join(f"{t}_array" for t in op.tensors)
+            yield f"if {x}_array.dtype is BOOL_NUMPY: refuse_bool({op.name}_op, {arrays})"
         if op.result == "float_only":
             yield f"if {x}_array.dtype not in FLOATS: not_implemented_for({op.name!r}, {x}_array)"
         if op.result == "float":
@@ -209,8 +215,10 @@ class FunctionText:
         if op.kind != "pointwise":
             SCOPE[f"{op.name}_forward"] = op.forward
             args = ", ".join(array.get(p, p) for p in op.params)
-            return [f"try: o = {op.name}_forward({args})",
-                    f"except RuntimeWarning: o = silently({op.name}_forward, {args})"]  # fmt: skip
+            return [
+                f"try: o = {op.name}_forward({args})",
+                f"except RuntimeWarning: o = silently({op.name}_forward, {args})",
+            ]
         formula = op.formula
         assert formula is not None
         arrays = [array[op.argument(a)] for a in formula.arrays]
@@ -229,7 +237,8 @@ class FunctionText:
             f"try: o = {call}",
             # a filter keeps NumPy silent where torch is (`names.py`); under warnings.simplefilter("error") it raises
             f"except RuntimeWarning: o = silently(np_{lone[0]}, {args}{f', {x}' if self.inplace else ''})",
-            f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, {tensors}) from None",
+            f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
+            f"{tensors}) from None",
         ] + ["if o.__class__ is not ndarray: o = asarray(o)"] * (not self.inplace)
 
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
@@ -396,8 +405,12 @@ def node_class(op: Op) -> type[Node]:
         s
         for t in op.edges
         for k in (t, *op.kept(t))
-        for s in ((k, f"{t}_edge", f"{t}_shape") if op.is_plain(k) else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell"))
-    )  # fmt: skip
+        for s in (
+            (k, f"{t}_edge", f"{t}_shape")
+            if op.is_plain(k)
+            else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell")
+        )
+    )
     made = type(
         op.title if "Backward" in op.title else f"{op.title}Backward0",
         (SCOPE["OpNode"],),
@@ -439,7 +452,9 @@ def gradient_lines(op: Op, t: str) -> list[str]:
         elif k == "out":
             lines.append(f"if {k} is FREED_VALUE or n.out_cell[0] != n.out_version: stale(n, {k!r})")
         elif k in op.optional:
-            lines.append(f"if {k} is FREED_VALUE or ({k} is not None and {k}.version[0] != n.{k}_version): stale(n, {k!r})")
+            lines.append(
+                f"if {k} is FREED_VALUE or ({k} is not None and {k}.version[0] != n.{k}_version): stale(n, {k!r})"
+            )
             lines.append(f"if {k} is not None: {k} = {k}.array")
         else:
             lines.append(f"if {k} is FREED_VALUE or {k}.version[0] != n.{k}_version: stale(n, {k!r})")
@@ -453,9 +468,16 @@ def gradient_lines(op: Op, t: str) -> list[str]:
         lines.append(f"except RuntimeWarning: d = silently({op.name}_{t}_gradient, {args})")
         lines.append("if d.__class__ is not ndarray: d = asarray(d)")
     # views share their memory with g, and so may what a structured op's gradient returns
-    owned = gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"
-    return [*lines, "if e.grad is None:", f"    e.grad = d; e.owned = {owned}", "    heappush(heap, (e.key, e))",
-            "else: accumulate(e, d)"]  # fmt: skip
+    owned = (
+        gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"
+    )
+    return [
+        *lines,
+        "if e.grad is None:",
+        f"    e.grad = d; e.owned = {owned}",
+        "    heappush(heap, (e.key, e))",
+        "else: accumulate(e, d)",
+    ]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
@@ -469,8 +491,11 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     elif lone is not None:
         SCOPE["np_" + lone[0]] = getattr(np, lone[0])
         args = ", ".join(op.argument(a) for a in lone[1])
-        compute = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
-                   "if d.__class__ is not ndarray: d = asarray(d)"]  # fmt: skip
+        compute = [
+            f"try: d = np_{lone[0]}({args})",
+            f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
+            "if d.__class__ is not ndarray: d = asarray(d)",
+        ]
     else:
         name = f"{op.name}_{t}_loops"
         SCOPE[name] = loops = SCOPE["Loops"](formula, SMALL)
@@ -480,7 +505,9 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
         if formula.transcendental:
             checks.append("g.size > SMALL")
         plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
-        general = f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
+        general = (
+            f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
+        )
         compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"] if checks else [plain]
     if not op.broadcasts:
         return compute

@@ -16,9 +16,7 @@ from .positions import At
 ndarray = np.ndarray
 NoneType = type(None)
 
-UINT8_WARNING = (
-    "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
-)
+UINT8_WARNING = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
 SEQUENCE_WARNING = (
     "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in "
     "pytorch 2.9; use "
@@ -75,11 +73,7 @@ def _items(index: Any) -> tuple[Any, ...]:
     """The index as a tuple; a list of more than numbers counts as one, with torch's warning."""
     if isinstance(index, tuple):
         return index
-    if (
-        isinstance(index, (Tensor, ndarray))
-        or not hasattr(index, "__getitem__")
-        or not hasattr(index, "__len__")
-    ):
+    if isinstance(index, (Tensor, ndarray)) or not hasattr(index, "__getitem__") or not hasattr(index, "__len__"):
         return (index,)
     if isinstance(index, (str, bytes)):
         raise TypeError(f"new(): invalid data type '{type(index).__name__}'")
@@ -103,9 +97,7 @@ def tensor_index(i: Any) -> Tensor:
             )
         a = np.asarray(i)
         i = wrap(
-            a
-            if a.dtype in (np.bool_, np.uint8) and not (a.size == 0 and isinstance(i, list))
-            else a.astype(np.int64)
+            a if a.dtype in (np.bool_, np.uint8) and not (a.size == 0 and isinstance(i, list)) else a.astype(np.int64)
         )
     dtype = i.array.dtype
     if dtype == np.uint8:
@@ -168,12 +160,7 @@ class Parsed:
         check(self.shape, "slice() cannot be applied to a 0-dim tensor.", IndexError)
         n = self.shape[self.dim]
         start, stop, step = slice_bounds(s, n)
-        if (
-            not self.single
-            and step == 1
-            and s.start in (None, 0)
-            and (s.stop is None or s.stop.__index__() >= n)
-        ):
+        if not self.single and step == 1 and s.start in (None, 0) and (s.stop is None or s.stop.__index__() >= n):
             self._whole()
             return
         self._step("slice", slice(start, stop, step))

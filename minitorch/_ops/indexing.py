@@ -114,8 +114,7 @@ def _reader(name: str, title: str) -> Op:
 
 
 INDEX, MASKED_SELECT, TAKE = (
-    _reader(*names)
-    for names in (("index", "Index"), ("masked_read", "MaskedSelect"), ("take_flat", "Take"))
+    _reader(*names) for names in (("index", "Index"), ("masked_read", "MaskedSelect"), ("take_flat", "Take"))
 )
 
 
@@ -272,9 +271,7 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     if not x.is_cpu:
         return constant_like(x, value)
     dtype = x.array.dtype
-    return wrap(
-        np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else np.array(value, dtype)
-    )
+    return wrap(np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else np.array(value, dtype))
 
 
 def _described(value: Any) -> str:
@@ -301,14 +298,11 @@ def _write_view(view: Tensor, value: Tensor) -> None:
 def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     if not isinstance(indices, (tuple, list)):
         raise TypeError(
-            f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not "
-            f"{type(indices).__name__}"
+            f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}"
         )
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
-            raise TypeError(
-                f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}"
-            )
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}")
     check(indices, f"{name}(): expected at least one index tensor")
     return [tensor_index(i) for i in indices]
 
@@ -349,11 +343,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array
-    if (
-        a.size
-        and 0 in a.strides
-        and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True))
-    ):
+    if a.size and 0 in a.strides and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True)):
         warnings.warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
             "performing this operation. "

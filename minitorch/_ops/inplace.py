@@ -1,8 +1,8 @@
 """Writing to tensors that have a graph: torch's rules for leaves and views.
 
-A write to a view of a tracked base gives the base a CopySlices node, which sends the written part of the gradient through the
-op that wrote and the rest past it; the view, and every other view of that base when it is next used, gets a new edge from
-its geometry (`renewed_edge`).
+A write to a view of a tracked base gives the base a CopySlices node, which sends the written part of the gradient
+through the op that wrote and the rest past it; the view, and every other view of that base when it is next used, gets
+a new edge from its geometry (`renewed_edge`).
 """
 
 from typing import Any
@@ -49,7 +49,8 @@ def _refuse_created(x: Tensor, how: str) -> None:
     raise RuntimeError(
         f"A view was created in no_grad mode and is being {how} with grad mode enabled. Given that this use case is "
         "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want "
+        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
+        "you want "
         "the inplace to be tracked)."
     )
 
@@ -93,14 +94,18 @@ def renewed_edge(x: Tensor) -> Any:
         if x.created is MULTI:
             made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
             raise RuntimeError(
-                f"{made} is a view and its base or another view of its base has been modified inplace. This view is the "
+                f"{made} is a view and its base or another view of its base has been modified inplace. This view "
+                "is the "
                 "output of a function that returns multiple views. Such functions do not allow the output views to be "
                 "modified inplace. You should replace the inplace operation by an out-of-place one."
             )
         raise RuntimeError(
-            "A view was created in no_grad mode and its base or another view of its base has been modified inplace with "
-            "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
-            "your code by moving both the view and the inplace either both inside the no_grad block (if you don't want the "
+            "A view was created in no_grad mode and its base or another view of its base has been modified "
+            "inplace with "
+            "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
+            "clarify "
+            "your code by moving both the view and the inplace either both inside the no_grad block (if you "
+            "don't want the "
             "inplace to be tracked) or both outside (if you want the inplace to be tracked)."
         )
     if base.edge is None:
@@ -128,7 +133,7 @@ class _Catcher(Node):
 
 
 class CopySlices(Node):
-    """The base's node after a write to one of its views: the writer's gradient for the view's part, the rest as it is."""
+    """The base's node after a write to a view: the writer's gradient for the view's part, the rest as it is."""
 
     __slots__ = ("base_edge", "catcher", "geometry", "view", "writer")
     edges = ("base_edge",)
@@ -244,14 +249,17 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
         raise RuntimeError(f"Found dtype {C_NAMES[have.dtype.name]} but expected {C_NAMES[made.dtype.name]}")
     if CATEGORY[made.dtype] > CATEGORY[have.dtype]:
         raise RuntimeError(
-            f"result type {C_NAMES[made.dtype.name]} can't be cast to the desired output type {C_NAMES[have.dtype.name]}"
+            f"result type {C_NAMES[made.dtype.name]} can't be cast to the desired output type "
+            f"{C_NAMES[have.dtype.name]}"
         )
     if have.shape != made.shape:
         if have.size:
             warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(have.shape)}, which does not "
+                f"An output with one or more elements was resized since it had shape {list(have.shape)}, which "
+                "does not "
                 f"match the required output shape {list(made.shape)}. This behavior is deprecated, and in a future "
-                "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly reuse an "
+                "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly "
+                "reuse an "
                 "out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
                 UserWarning,
                 stacklevel=3,
@@ -261,4 +269,3 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
         have[...] = made
     out.version[0] += 1
     return out
-

@@ -1,5 +1,6 @@
 """Ops over lists of tensors: cat and stack have many inputs, unbind, split and chunk many outputs."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,7 @@ def _tensor_list(name: str, tensors: Any) -> list[Tensor]:
         )
     for i, t in enumerate(tensors):
         if not isinstance(t, Tensor):
-            raise TypeError(
-                f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
-            )
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
     return list(tensors)
 
 
@@ -127,7 +126,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     for i, t in enumerate(tensors):
         check(
             t.shape == shape,
-            f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}",
+            f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
+            f"entry {i}",
         )
     return cat([OPS["unsqueeze"].function(t, dim) for t in tensors], dim, out=out)
 
@@ -145,10 +145,8 @@ class PartsNode(MultiNode):
     parts: Any
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
-        d, i = np.empty(self.shape, self.dtype), 0
-        for place in self.parts:
-            g = grads[i]
-            i += 1
+        d = np.empty(self.shape, self.dtype)
+        for g, place in zip(grads, self.parts):
             if g.__class__ is ndarray:
                 d[place] = g
             elif g is None:
@@ -190,11 +188,15 @@ class SplitWithSizesBackward0(PartsNode):
     __slots__ = ()
 
 
-def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _parts(
+    x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args: tuple[Any, ...]
+) -> tuple[Tensor, ...]:
     """Views of x at `places` (indices along dim), with one node for all."""
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
-        return mode.call(type("_Parts", (), {"function": staticmethod(function), "name": function.__name__}), (x, *args))
+        return mode.call(
+            type("_Parts", (), {"function": staticmethod(function), "name": function.__name__}), (x, *args)
+        )
     a, version = x.array, x.version
     base = (x if x.base is None else x.base) if version.__class__ is list else None
     edge = x.edge if x.base is None else current_edge(x)
@@ -209,8 +211,7 @@ def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args
     made = []
     view_version = version[0] if base is not None else 0
     created = MULTI if mode is None else NO_GRAD
-    i = 0
-    for index in indices:
+    for i, index in enumerate(indices):
         t = new(Tensor)
         t.array, t.version, t.base, t._grad = a[index], version, base, None
         t.view_version, t.created = view_version, created
@@ -219,7 +220,6 @@ def _parts(x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args
         else:  # OutputEdge(node, i), without its call
             t.edge = e = new(OutputEdge)
             e.key, e.grad, e.hooks, e.parent, e.index = next_key(), None, None, node, i
-            i += 1
         made.append(t)
     return tuple(made)
 
@@ -258,7 +258,8 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     for s in split_sizes:
         check(
             s >= 0,
-            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}",
+            "split_with_sizes expects split_sizes have only non-negative entries, but got "
+            f"split_sizes={list(split_sizes)}",
         )
     check(
         sum(split_sizes) == n,
@@ -266,7 +267,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
         f"split_sizes={list(split_sizes)}",
     )
     starts = np.cumsum([0, *split_sizes]).tolist()
-    places = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+    places = [slice(a, b) for a, b in pairwise(starts)]
     return _parts(input, dim, places, SplitWithSizesBackward0, split_with_sizes, (tuple(split_sizes), dim))
 
 

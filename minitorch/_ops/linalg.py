@@ -43,13 +43,22 @@ def same_dtype(name: str, a: Any, b: Any) -> None:
     if a.dtype != b.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_cpp(a)} != {_cpp(b)}"
-            if name in ("mm", "addmm") else f"expected scalar type {c_name(a)} but found {c_name(b)}"
-        )  # fmt: skip
+            if name in ("mm", "addmm")
+            else f"expected scalar type {c_name(a)} but found {c_name(b)}"
+        )
 
 
 def _cpp(a: Any) -> str:
-    names = {"Float": "float", "Double": "double", "Long": "long long", "Int": "int", "Short": "short", "Char": "signed char",
-             "Byte": "unsigned char", "Bool": "bool"}  # fmt: skip
+    names = {
+        "Float": "float",
+        "Double": "double",
+        "Long": "long long",
+        "Int": "int",
+        "Short": "short",
+        "Char": "signed char",
+        "Byte": "unsigned char",
+        "Bool": "bool",
+    }
     return names[c_name(a)]
 
 
@@ -80,14 +89,21 @@ def column_sums(g: np.ndarray) -> np.ndarray:
 
 
 ARRAY_NAMES.update(
-    product_nn=product_nn, product_tn=product_tn, column_sums=column_sums, product_nt=lambda a, b: dot(a, b.T),
-    batch=np.matmul, swap=lambda a: a.swapaxes(-1, -2),
-)  # fmt: skip
+    product_nn=product_nn,
+    product_tn=product_tn,
+    column_sums=column_sums,
+    product_nt=lambda a, b: dot(a, b.T),
+    batch=np.matmul,
+    swap=lambda a: a.swapaxes(-1, -2),
+)
 TENSOR_NAMES.update(
-    product_nn=lambda a, b: op("mm")(a, b), product_tn=lambda a, b: op("mm")(op("t")(a), b),
-    product_nt=lambda a, b: op("mm")(a, op("t")(b)), column_sums=lambda g: op("sum")(g, 0), batch=lambda a, b: op("bmm")(a, b),
+    product_nn=lambda a, b: op("mm")(a, b),
+    product_tn=lambda a, b: op("mm")(op("t")(a), b),
+    product_nt=lambda a, b: op("mm")(a, op("t")(b)),
+    column_sums=lambda g: op("sum")(g, 0),
+    batch=lambda a, b: op("bmm")(a, b),
     swap=lambda a: op("transpose")(a, -1, -2),
-)  # fmt: skip
+)
 
 
 # ---------------------------------------------------------------------- matrix times matrix
@@ -183,7 +199,8 @@ def dot_product(input, tensor):
     )
     check(
         input.shape == tensor.shape,
-        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the same number of "
+        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
+        "same number of "
         f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
     )
     if input.dtype == np.bool_:
@@ -267,7 +284,8 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
         raise broadcast_error([a.shape[:-2], b.shape[:-2]]) from None
     check(
         a.shape[-1] == b.shape[-2],
-        f"Expected size for first two dimensions of batch2 tensor to be: [{int(np.prod(lead))}, {a.shape[-1]}] but got: "
+        f"Expected size for first two dimensions of batch2 tensor to be: [{int(np.prod(lead))}, {a.shape[-1]}] "
+        "but got: "
         f"[{int(np.prod(lead))}, {b.shape[-2]}].",
     )
     count = int(np.prod(lead))
@@ -330,10 +348,14 @@ def linear_2d(input, weight, bias):
     same_dtype("addmm", input, weight)
     check(
         bias.shape in ((m,), (1,), ()),
-        f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton dimension 1.  "
+        f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton "
+        "dimension 1.  "
         f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}",
     )
-    check(bias.dtype == input.dtype, f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}")
+    check(
+        bias.dtype == input.dtype,
+        f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}",
+    )
     return (n, m), input.dtype
 
 
@@ -384,7 +406,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         out = matmul(input, weight)
         return out if bias is None else out + bias
     check(w.ndim == 2, f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
-    flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(
-        input, (int(np.prod(a.shape[:-1])), a.shape[-1]))  # fmt: skip
+    flat = (
+        reshape(input, -1, a.shape[-1])
+        if a.size
+        else op("view_as_shape")(input, (int(np.prod(a.shape[:-1])), a.shape[-1]))
+    )
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))
+
+
+@public("nn.functional")
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """sum over i, j of input1[..., i] * weight[k, i, j] * input2[..., j], plus bias[k]."""
+    left = op("unsqueeze")(op("unsqueeze")(input1, -2), -2)
+    product = FUNCTIONS["matmul"](left, weight)
+    out = op("squeeze_dims")(FUNCTIONS["matmul"](product, op("unsqueeze")(op("unsqueeze")(input2, -2), -1)), (-1, -2))
+    return out if bias is None else out + bias

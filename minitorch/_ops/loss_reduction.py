@@ -22,9 +22,7 @@ def get_enum(reduction: str) -> int:
     return _CODES[reduction]
 
 
-def legacy_get_string(
-    size_average: bool | None, reduce: bool | None, emit_warning: bool = True
-) -> str:
+def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> str:
     """The reduction that the deprecated `size_average` and `reduce` mean; None stands for True.
 
     >>> legacy_get_string(False, None, emit_warning=False)
@@ -38,16 +36,13 @@ def legacy_get_string(
         reduction = "sum"
     if emit_warning:
         warnings.warn(
-            "size_average and reduce args will be deprecated, "
-            f"please use reduction='{reduction}' instead.",
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             stacklevel=2,
         )
     return reduction
 
 
-def legacy_get_enum(
-    size_average: bool | None, reduce: bool | None, emit_warning: bool = True
-) -> int:
+def legacy_get_enum(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> int:
     """The code of `legacy_get_string`.
 
     >>> legacy_get_enum(False, None, emit_warning=False)

@@ -15,9 +15,9 @@ from minitorch.autograd.node import DeadEnd, next_key
 
 from .generate import SMALL
 
-# NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would cost
-# 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is repeated
-# under `errstate`.
+# NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would
+# cost 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is
+# repeated under `errstate`.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.(generated|_ops|_kernels)")
 
 
@@ -31,20 +31,56 @@ def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
     from . import apply, check, composite, copies, inplace, nodes, operands, reductions
 
-    scope = {
-        "BOOL_NUMPY": BOOL_NUMPY, "CONSTANTS": operands.CONSTANTS, "FLOATS": FLOATS, "FREED_VALUE": nodes.FREED_VALUE,
-        "Loops": loops.Loops, "NO_GRAD": NO_GRAD, "NUMBERS": operands.NUMBERS, "OpNode": nodes.OpNode, "SMALL": SMALL,
-        "Tensor": Tensor, "accumulate": accumulate, "apply": apply.apply, "apply_inplace": apply.apply_inplace,
-        "as_it_was": nodes.as_it_was, "asarray": np.asarray, "kept_copy": nodes.kept_copy, "check_inference": check_inference, "check_inplace": inplace.check_inplace, "refuse_bool": operands.refuse_bool, "write_result": composite.write_result, "check_overlap": copies.check_overlap, "DeadEnd": DeadEnd,
-        "current_edge": current_edge, "empty": np.empty, "functions": operands.FUNCTIONS, "geometry": nodes.geometry, "heappush": heappush,
-        "inplace_number": operands.inplace_number, "inplace_operands": operands.inplace_operands, "into": inplace.into,
-        "ndarray": np.ndarray, "new": new, "next_key": next_key,
-        "not_implemented_for": check.not_implemented_for, "number_operand": operands.number_operand,
-        "operand_error": operands.operand_error, "promote": operands.promote, "rebase": inplace.rebase,
-        "refuse_float_result": operands.refuse_float_result, "silently": silently, "stale": nodes.stale, "state": state,
-        "refuse_zero_division": composite.refuse_zero_division, "rounded_division": composite.rounded_division,
-        "times_alpha": composite.times_alpha, "unrounded": composite.unrounded,
-        "sum_to": reductions.sum_to, "to_float": operands.to_float, "total": loops.total,
-        "unusual_operands": operands.unusual_operands, "wrap": wrap,
-    }  # fmt: skip
-    return scope
+    return {
+        "BOOL_NUMPY": BOOL_NUMPY,
+        "CONSTANTS": operands.CONSTANTS,
+        "FLOATS": FLOATS,
+        "FREED_VALUE": nodes.FREED_VALUE,
+        "Loops": loops.Loops,
+        "NO_GRAD": NO_GRAD,
+        "NUMBERS": operands.NUMBERS,
+        "OpNode": nodes.OpNode,
+        "SMALL": SMALL,
+        "Tensor": Tensor,
+        "accumulate": accumulate,
+        "apply": apply.apply,
+        "apply_inplace": apply.apply_inplace,
+        "as_it_was": nodes.as_it_was,
+        "asarray": np.asarray,
+        "kept_copy": nodes.kept_copy,
+        "check_inference": check_inference,
+        "check_inplace": inplace.check_inplace,
+        "refuse_bool": operands.refuse_bool,
+        "write_result": composite.write_result,
+        "check_overlap": copies.check_overlap,
+        "DeadEnd": DeadEnd,
+        "current_edge": current_edge,
+        "empty": np.empty,
+        "functions": operands.FUNCTIONS,
+        "geometry": nodes.geometry,
+        "heappush": heappush,
+        "inplace_number": operands.inplace_number,
+        "inplace_operands": operands.inplace_operands,
+        "into": inplace.into,
+        "ndarray": np.ndarray,
+        "new": new,
+        "next_key": next_key,
+        "not_implemented_for": check.not_implemented_for,
+        "number_operand": operands.number_operand,
+        "operand_error": operands.operand_error,
+        "promote": operands.promote,
+        "rebase": inplace.rebase,
+        "refuse_float_result": operands.refuse_float_result,
+        "silently": silently,
+        "stale": nodes.stale,
+        "state": state,
+        "refuse_zero_division": composite.refuse_zero_division,
+        "rounded_division": composite.rounded_division,
+        "times_alpha": composite.times_alpha,
+        "unrounded": composite.unrounded,
+        "sum_to": reductions.sum_to,
+        "to_float": operands.to_float,
+        "total": loops.total,
+        "unusual_operands": operands.unusual_operands,
+        "wrap": wrap,
+    }

@@ -9,9 +9,25 @@ from minitorch._tensor import Tensor
 from minitorch.autograd import engine
 
 from . import (  # noqa: F401 - they fill the tables
-    composite, copies, gathering, indexing, joining, linalg, neural, ordering, pointwise, random_creation, rearranging,
-    reductions, rows, sampling, views,
-)  # fmt: skip
+    composite,
+    convolution,
+    copies,
+    gathering,
+    indexing,
+    joining,
+    linalg,
+    losses,
+    ordering,
+    pointwise,
+    pooling,
+    random_creation,
+    rearranging,
+    reductions,
+    rows,
+    sampling,
+    softmax,
+    views,
+)
 from .array_names import fill
 from .composite import PROPERTIES, PUBLIC
 from .generate import make_functions
@@ -23,11 +39,26 @@ FUNCTIONAL: dict[str, Any] = {}
 
 # other names for the same op
 ALIASES = {
-    "add": (), "mul": ("multiply",), "div": ("divide", "true_divide"), "neg": ("negative",), "abs": ("absolute",),
-    "eq": (), "ne": ("not_equal",), "lt": ("less",), "le": ("less_equal",), "gt": ("greater",), "ge": ("greater_equal",),
-    "trunc": ("fix",), "clamp": ("clip",), "acos": ("arccos",), "asin": ("arcsin",), "atan": ("arctan",),
-    "atan2": ("arctan2",), "transpose": ("swapaxes", "swapdims"), "movedim": ("moveaxis",),
-}  # fmt: skip
+    "add": (),
+    "mul": ("multiply",),
+    "div": ("divide", "true_divide"),
+    "neg": ("negative",),
+    "abs": ("absolute",),
+    "eq": (),
+    "ne": ("not_equal",),
+    "lt": ("less",),
+    "le": ("less_equal",),
+    "gt": ("greater",),
+    "ge": ("greater_equal",),
+    "trunc": ("fix",),
+    "clamp": ("clip",),
+    "acos": ("arccos",),
+    "asin": ("arcsin",),
+    "atan": ("arctan",),
+    "atan2": ("arctan2",),
+    "transpose": ("swapaxes", "swapdims"),
+    "movedim": ("moveaxis",),
+}
 
 
 def _place(name: str, function: Any, where: list[str]) -> None:

@@ -8,11 +8,11 @@
     def mul_grad_input(g, y):       # what a gradient names is what is kept alive for it
         return g * y
 
-A record computes nothing. `generate.py` writes its Python function at first use; `apply.py` is the same meaning in general
-form, for other devices and as the oracle of the tests.
+A record computes nothing. `generate.py` writes its Python function at first use; `apply.py` is the same meaning in
+general form, for other devices and as the oracle of the tests.
 
-Every function here is run with several meanings of the names in it. A gradient of a view or structured op is written with
-op names (`mm(g, t(b))`), which stand for functions on arrays in an ordinary pass and for ops on Tensors when the
+Every function here is run with several meanings of the names in it. A gradient of a view or structured op is written
+with op names (`mm(g, t(b))`), which stand for functions on arrays in an ordinary pass and for ops on Tensors when the
 gradient is to be differentiated.
 """
 

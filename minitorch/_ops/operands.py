@@ -11,7 +11,16 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import CATEGORY, FLOATS, NUMBER_DTYPE, PROMOTED
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, broadcast_error, check_broadcast, check_inplace_shape, device_error, no_kernel, not_implemented_for, type_name
+from .check import (
+    C_NAMES,
+    broadcast_error,
+    check_broadcast,
+    check_inplace_shape,
+    device_error,
+    no_kernel,
+    not_implemented_for,
+    type_name,
+)
 from .op import OPS, Op
 
 ndarray = np.ndarray
@@ -139,7 +148,7 @@ def refuse_float_result(op: Op, x: Tensor, *others: Tensor) -> None:
 
 
 def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool) -> Any:
-    """A call whose operands are not all tensors and Python numbers: NumPy scalars serve as numbers, the rest is refused."""
+    """A call whose operands are not all tensors and Python numbers: NumPy scalars serve, the rest is refused."""
     plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
     if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
         return FUNCTIONS[name](*plain)
@@ -166,9 +175,7 @@ def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exce
     except ValueError:
         return broadcast_error(shapes)
     if inplace and shape != shapes[0]:
-        return RuntimeError(
-            f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}"
-        )
+        return RuntimeError(f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}")
     if "negative integer power" in str(error):
         return RuntimeError("Integers to negative integer powers are not allowed.")
     try:
@@ -181,10 +188,17 @@ def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exce
 
 # torch's names of the kernels that take no bools
 _WITHOUT_BOOL = {
-    "floor_divide": "div_floor_cpu", "div_floor": "div_floor_cpu", "div_trunc": "div_trunc_cpu", "remainder": "remainder_cpu",
-    "fmod": "fmod_cpu", "pow_tensor": "pow", "abs": "abs_cpu", "floor": "floor_vml_cpu", "ceil": "ceil_vml_cpu",
+    "floor_divide": "div_floor_cpu",
+    "div_floor": "div_floor_cpu",
+    "div_trunc": "div_trunc_cpu",
+    "remainder": "remainder_cpu",
+    "fmod": "fmod_cpu",
+    "pow_tensor": "pow",
+    "abs": "abs_cpu",
+    "floor": "floor_vml_cpu",
+    "ceil": "ceil_vml_cpu",
     "trunc": "trunc_vml_cpu",
-}  # fmt: skip
+}
 
 
 def refuse_bool(op: Op, *arrays: Any) -> None:
@@ -200,7 +214,8 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
         no_kernel(_WITHOUT_BOOL[op.name], arrays[0])
     if op.name == "neg":
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the "
             "`~` or `logical_not()` operator instead."
         )
     if op.name == "sub" and all(bools):
@@ -210,7 +225,8 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
         )
     if op.name == "sub":
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+            "mask, use "
             "the `~` or `logical_not()` operator instead."
         )
 

@@ -102,9 +102,7 @@ def sort_grad(g, indices, input_shape, dim):
 
 
 @public("torch Tensor")
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None
-) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
     """(values, indices) in order along dim, always stable; nan counts as the largest.
 
     >>> import minitorch as torch
@@ -173,9 +171,7 @@ def topk(
     out: Any = None,
 ) -> Any:
     """(values, indices) of the k largest along dim, always sorted."""
-    result = OPS["topk_dim"].function(
-        input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest)
-    )
+    result = OPS["topk_dim"].function(input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest))
     if out is None:
         return result
     from .inplace import into

@@ -1,8 +1,8 @@
 """Every scalar formula and its gradient: the table of derivatives.
 
-A formula calls only what `_kernels/scalar.py` names; it uses `where` instead of `if`, and floats as literals. What a gradient
-names is kept for it: prefer `out` to `x` where both would do, since in-place use is then safe. Values at the edges (0, nan,
-infinity, ties) are torch's.
+A formula calls only what `_kernels/scalar.py` names; it uses `where` instead of `if`, and floats as literals. What a
+gradient names is kept for it: prefer `out` to `x` where both would do, since in-place use is then safe. Values at
+the edges (0, nan, infinity, ties) are torch's.
 """
 
 from minitorch._kernels.scalar import (
@@ -96,7 +96,7 @@ def div_floor(x, y):
 
 @pointwise(title="Div", bools=False)
 def div_trunc(x, y):
-    return trunc(x / y)  # noqa: F821
+    return trunc(x / y)
 
 
 @div_floor.grad("x", "y")
@@ -117,7 +117,7 @@ def remainder_grad_x(g):
 
 @remainder.grad("y")
 def remainder_grad_y(g, x, y):
-    return -g * floor(x / y)  # noqa: F821 - the op further down
+    return -g * floor(x / y)
 
 
 @pointwise(on="torch Tensor", inplace=True, bools=False, guard=_BY_ZERO)
@@ -132,7 +132,7 @@ def fmod_grad_x(g):
 
 @fmod.grad("y")
 def fmod_grad_y(g, x, y):
-    return -g * trunc(x / y)  # noqa: F821
+    return -g * trunc(x / y)
 
 
 @pointwise(on="torch Tensor", operator="__neg__", inplace=True)
@@ -275,7 +275,7 @@ def sqrt_grad_x(g, out):
 # the square root in std, whose gradient torch takes to be 0 where all values are equal
 @pointwise(title="Std")
 def std_of_var(x):
-    return sqrt(x)  # noqa: F821
+    return sqrt(x)
 
 
 @std_of_var.grad("x")

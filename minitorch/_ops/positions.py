@@ -41,9 +41,7 @@ class At:
             if t is not None and t.version[0] != then:
                 kind = f"torch.{C_NAMES[t.array.dtype.name]}Tensor"
                 raise RuntimeError(
-                    MODIFIED.format(
-                        type=kind, shape=list(t.shape), which="", now=t.version[0], then=then
-                    )
+                    MODIFIED.format(type=kind, shape=list(t.shape), which="", now=t.version[0], then=then)
                 )
         return [None if t is None else t.array for t in self.tensors]
 
@@ -57,9 +55,7 @@ class At:
     def fancy(self) -> tuple[Any, ...]:
         """The index in NumPy's form."""
         # NumPy would take a 0-dim array for a number, and return a view
-        return tuple(
-            [slice(None) if a is None else a if a.ndim else a.reshape(1) for a in self.arrays()]
-        )
+        return tuple([slice(None) if a is None else a if a.ndim else a.reshape(1) for a in self.arrays()])
 
 
 class Group:
@@ -89,8 +85,7 @@ class Plan:
         except ValueError:
             shapes = ", ".join(str(list(g.shape)) for g in self.groups for _ in range(g.count))
             raise IndexError(
-                "shape mismatch: indexing tensors could not be broadcast together with shapes "
-                f"{shapes}"
+                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
             ) from None
         first, last = self.dims[0], self.dims[-1]
         self.adjacent = last - first + 1 == len(self.dims)
@@ -156,9 +151,7 @@ def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
 
 def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
     if mask.__class__ is not ndarray:
-        raise NotImplementedError(
-            "indexing with a mask on the meta device: the shape of the result depends on data"
-        )
+        raise NotImplementedError("indexing with a mask on the meta device: the shape of the result depends on data")
     for j, n in enumerate(mask.shape):
         if n != shape[dim + j]:
             raise IndexError(
@@ -171,9 +164,7 @@ def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
 def first_outside(index: Any, low: int, high: int) -> int | None:
     """The first value that is not in range(low, high), None if all are."""
     if index.__class__ is not ndarray:
-        raise RuntimeError(
-            "indices should be either on cpu or on the same device as the indexed tensor (cpu)"
-        )
+        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
     flat = np.ascontiguousarray(index, np.int64).reshape(-1)
     if kernels().within(flat, low, high):
         return None

@@ -55,14 +55,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
     if isinstance(condition, Tensor) and input is None and other is None:
         return nonzero(condition, as_tuple=True)
     given = (condition, input, other)
-    if not isinstance(condition, Tensor) or not all(
-        isinstance(v, Tensor) or v.__class__ in NUMBERS for v in given[1:]
-    ):
+    if not isinstance(condition, Tensor) or not all(isinstance(v, Tensor) or v.__class__ in NUMBERS for v in given[1:]):
         kinds = ", ".join(type(v).__name__ for v in given if v is not None)
-        raise TypeError(
-            f"where() received an invalid combination of arguments - got ({kinds}), but expected "
-            "one of:"
-        )
+        raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")
     if condition.array.dtype == np.uint8:
         import warnings
 
@@ -76,8 +71,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
         condition = cast(condition, np.dtype(np.bool_))
     check(
         condition.array.dtype == np.bool_,
-        "where expected condition to be a boolean tensor, but got a tensor with dtype "
-        f"{c_name(condition.array)}",
+        f"where expected condition to be a boolean tensor, but got a tensor with dtype {c_name(condition.array)}",
     )
     result = OPS["choose"].function(condition, *_branches(input, other))
     if out is None:
@@ -110,9 +104,7 @@ def tensor_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 # ---------------------------------------------------------------------- nonzero
 @structured(tensors="input")
 def nonzero_rows(input):
-    raise NotImplementedError(
-        "nonzero(): the shape of the result depends on data, which the meta device lacks"
-    )
+    raise NotImplementedError("nonzero(): the shape of the result depends on data, which the meta device lacks")
 
 
 @nonzero_rows.cpu
@@ -217,11 +209,7 @@ def roll_dims(input, shifts, dims):
 
 @roll_dims.cpu
 def roll_cpu(input, shifts, dims):
-    return (
-        np.ascontiguousarray(np.roll(input, shifts, dims if dims else None))
-        if input.ndim
-        else input.copy()
-    )
+    return np.ascontiguousarray(np.roll(input, shifts, dims if dims else None)) if input.ndim else input.copy()
 
 
 @roll_dims.grad("input")
@@ -281,8 +269,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
     repeats = sizes(repeats, "repeat")
     check(
         len(repeats) >= self.ndim,
-        "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-        "tensor",
+        "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
     )
     return OPS["repeat_sizes"].function(self, repeats)
 
@@ -295,9 +282,7 @@ def tile(input: Tensor, *repeats: Any, dims: Any = None) -> Tensor:
 
 
 @public("torch Tensor")
-def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: Any = None
-) -> Tensor:
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Tensor:
     """Each element repeated in its place.
 
     >>> import minitorch as torch
@@ -317,9 +302,7 @@ def repeat_interleave(
         wide = OPS["unsqueeze"].function(input, dim + 1)
         shape = tuple(input.shape)
         wide = OPS["expand_to"].function(wide, (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
-        return FUNCTIONS["reshape"](
-            OPS["dense"].function(wide), *shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]
-        )
+        return FUNCTIONS["reshape"](OPS["dense"].function(wide), *shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
     counts, n = _repeats(repeats), input.shape[dim]
     check(
         counts.size in (1, n),
@@ -335,9 +318,7 @@ def _repeats(t: Tensor) -> Any:
     a = t.array
     check(a.ndim <= 1, "repeats must be 0-dim or 1-dim tensor")
     if a.dtype not in (np.int64, np.int32):
-        raise NotImplementedError(
-            f"\"repeat_interleave_cpu\" not implemented for '{C_NAMES[a.dtype.name]}'"
-        )
+        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{C_NAMES[a.dtype.name]}'")
     check(not a.size or a.min() >= 0, "repeats can not be negative")
     return a.reshape(-1)
 
@@ -382,13 +363,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
 
 
 @public("torch")
-def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
-) -> Tensor:
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Which elements are among the test elements."""
-    arrays = [
-        t.array if isinstance(t, Tensor) else np.asarray(t) for t in (elements, test_elements)
-    ]
-    return wrap(
-        np.asarray(np.isin(arrays[0], arrays[1], assume_unique=assume_unique, invert=invert))
-    )
+    arrays = [t.array if isinstance(t, Tensor) else np.asarray(t) for t in (elements, test_elements)]
+    return wrap(np.asarray(np.isin(arrays[0], arrays[1], assume_unique=assume_unique, invert=invert)))

@@ -148,7 +148,7 @@ def sum_cpu(input, dim=None, keepdim=False, dtype=None):
 
 @sum_.grad("input")
 def sum_grad(g, input_shape, input_dtype, dim, keepdim):
-    return spread(g, input_shape, dim, keepdim, 1, input_dtype)  # noqa: F821
+    return spread(g, input_shape, dim, keepdim, 1, input_dtype)
 
 
 def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
@@ -161,14 +161,15 @@ def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
     check(
         to in dtypes.FLOATS,
         f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-        f"{ {v: k for k, v in C_DTYPES.items()}.get(to, to)}",
+        f"{ {v: k for k, v in C_DTYPES.items()}.get(to, to) }",
     )
     return to
 
 
 C_DTYPES = {"Long": dtypes.INT64_NUMPY, "Bool": dtypes.BOOL_NUMPY} | {
-    n: d.numpy for n, d in (("Int", dtypes.int32), ("Short", dtypes.int16), ("Char", dtypes.int8), ("Byte", dtypes.uint8))
-}  # fmt: skip
+    n: d.numpy
+    for n, d in (("Int", dtypes.int32), ("Short", dtypes.int16), ("Char", dtypes.int8), ("Byte", dtypes.uint8))
+}
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -189,7 +190,7 @@ def mean_cpu(input, dim=None, keepdim=False, dtype=None):
 
 @mean.grad("input")
 def mean_grad(g, input_shape, input_dtype, dim, keepdim):
-    return spread(g, input_shape, dim, keepdim, count_reduced(input_shape, dim), input_dtype)  # noqa: F821
+    return spread(g, input_shape, dim, keepdim, count_reduced(input_shape, dim), input_dtype)
 
 
 def count_reduced(shape: tuple[int, ...], dim: Any) -> int:
@@ -225,7 +226,8 @@ def _extreme_shape(name, input, dim, keepdim):
     if not input.size:
         if dim is None or dim == ():
             raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                "dim with "
                 "the 'dim' argument."
             )
         for i in dim if isinstance(dim, (tuple, list)) else (dim,):
@@ -281,7 +283,11 @@ def return_type(name: str) -> Any:
 
 
 def _named_repr(r: Any) -> str:
-    return f"torch.return_types.{type(r).__name__}(\n" + ",\n".join(f"{n}={v!r}" for n, v in zip(r._fields, r, strict=True)) + ")"
+    return (
+        f"torch.return_types.{type(r).__name__}(\n"
+        + ",\n".join(f"{n}={v!r}" for n, v in zip(r._fields, r, strict=True))
+        + ")"
+    )
 
 
 def _arg_extreme(a: np.ndarray, dim: int, keepdim: bool, largest: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -296,10 +302,16 @@ def _arg_extreme(a: np.ndarray, dim: int, keepdim: bool, largest: bool) -> tuple
 
 
 def _make_extreme_dim(name: str, largest: bool) -> Any:
-    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=return_type(name), title=name.title())
+    @structured(
+        name=f"{name}_dim", tensors="input", outputs=("indices",), returns=return_type(name), title=name.title()
+    )
     def op(input, dim, keepdim=False):
         dim = wrap_dim(dim, input.ndim)
-        check(not input.shape or input.shape[dim], f"{name}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
+        check(
+            not input.shape or input.shape[dim],
+            f"{name}(): Expected reduction dim {dim} to have non-zero size.",
+            IndexError,
+        )
         shape = reduced_shape(input.shape, (dim,), keepdim)
         return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
 
@@ -311,7 +323,7 @@ def _make_extreme_dim(name: str, largest: bool) -> Any:
 
     @op.grad("input")
     def grad(g, indices, input_shape, dim, keepdim):
-        return scatter_one(g, indices, input_shape, dim, keepdim)  # noqa: F821
+        return scatter_one(g, indices, input_shape, dim, keepdim)
 
     return op
 
@@ -340,7 +352,7 @@ def scatter_one_cpu(g, indices, shape, dim, keepdim):
 
 @scatter_one.grad("g")
 def scatter_one_grad(g, indices, shape, dim, keepdim):
-    return take_one(g, indices, dim, keepdim)  # noqa: F821
+    return take_one(g, indices, dim, keepdim)
 
 
 @structured(tensors="input indices")
@@ -368,7 +380,11 @@ def _arg_shape(name, input, dim, keepdim):
         check(input.size, f"{name}(): Expected reduction dim to be specified for input.numel() == 0.", IndexError)
         return (1,) * input.ndim if keepdim else ()
     dim = wrap_dim(dim, input.ndim)
-    check(not input.shape or input.shape[dim], f"{name}(): Expected reduction dim {dim} to have non-zero size.", IndexError)
+    check(
+        not input.shape or input.shape[dim],
+        f"{name}(): Expected reduction dim {dim} to have non-zero size.",
+        IndexError,
+    )
     return reduced_shape(input.shape, (dim,), keepdim)
 
 
@@ -436,7 +452,7 @@ def prod_of_others_cpu(input, dim):
 def prod_of_others_grad(g, input, out, dim):
     """Right where at most one element is zero in each product: the double gradient of prod needs no more."""
     share = g * out
-    return (sum(share, dim, True) - share) / input  # noqa: F821
+    return (sum(share, dim, True) - share) / input
 
 
 def _truth_shape(input, dim, keepdim):

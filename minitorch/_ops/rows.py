@@ -170,8 +170,7 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     kind, size = C_NAMES[i.dtype.name], list(i.shape)
     check(
         i.ndim < 2,
-        f"index_add_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {kind} "
-        f"and size: {size}",
+        f"index_add_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {kind} and size: {size}",
         IndexError,
     )
     check(
@@ -180,14 +179,12 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     )
     check(
         s.dtype is self.array.dtype,
-        f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same "
-        "scalar type",
+        f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same scalar type",
     )
     count = s.shape[dim] if s.shape else 1
     check(
         i.size == count,
-        f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): "
-        f"({count}), for dim: {dim}",
+        f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
     )
     check(
         not self.ndim or without(self.shape, dim) == without(s.shape, dim),
@@ -216,12 +213,8 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
         f"{c_name(self.array)} and (source) "
         f"{c_name(s)}",
     )
-    check(
-        i.dtype == np.int64, f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}"
-    )
-    check(
-        i.ndim < 2, f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})", IndexError
-    )
+    check(i.dtype == np.int64, f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}")
+    check(i.ndim < 2, f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})", IndexError)
     mine, theirs = ([n for k, n in enumerate(t.shape) if k != dim] for t in (self, source))
     check(
         mine == theirs or not s.shape,
@@ -233,8 +226,7 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     count = s.shape[dim] if s.shape else 1
     check(
         i.size == count,
-        f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) "
-        f"({count})",
+        f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) ({count})",
         IndexError,
     )
     _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
@@ -255,8 +247,7 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         check(
             value.ndim == 0,
-            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s).",
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
         )
     check(i.dtype == np.int64, "index_fill_(): Expected dtype int64 for index.", IndexError)
     check(i.ndim < 2, "Index has to be a vector/scalar")

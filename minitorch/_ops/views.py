@@ -70,7 +70,8 @@ def inferred_shape(size: int, shape: tuple[int, ...]) -> tuple[int, ...]:
             raise RuntimeError("only one dimension can be inferred")
         if known == 0 and size == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                "size -1 "
                 "can be any value and is ambiguous"
             )
         if known > 0 and size % known == 0:
@@ -123,9 +124,7 @@ def squeeze_grad(g, input_shape):
 def unsqueeze(input, dim):
     at = wrap_dim(dim, input.ndim + 1)
     step = input.shape[at] * input.strides[at] if at < input.ndim else input.dtype.itemsize
-    return restrided(
-        input, (*input.shape[:at], 1, *input.shape[at:]), (*input.strides[:at], step, *input.strides[at:])
-    )
+    return restrided(input, (*input.shape[:at], 1, *input.shape[at:]), (*input.strides[:at], step, *input.strides[at:]))
 
 
 @unsqueeze.grad("input")
@@ -139,7 +138,8 @@ def expand_to(input, size):
     lead = len(size) - len(have)
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{c_name(input)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater "
+            f"expand(torch.{c_name(input)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes "
+            f"provided ({len(size)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({len(have)})"
         )
     shape = []
@@ -155,7 +155,8 @@ def expand_to(input, size):
             )
         if n != -1 and old is not None and (n < 0 or old not in (1, n)):
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton "
+                "dimension "
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
         shape.append(old if n == -1 else n)
@@ -182,7 +183,7 @@ def select(input, dim, index):
 
 @select.grad("input")
 def select_grad(g, input_shape, dim, index):
-    return select_backward(g, input_shape, dim, index)  # noqa: F821
+    return select_backward(g, input_shape, dim, index)
 
 
 @view(tensors="input", name="slice_dim", title="Slice")
@@ -192,7 +193,7 @@ def slice_dim(input, dim, start, stop, step):
 
 @slice_dim.grad("input")
 def slice_grad(g, input_shape, dim, start, stop, step):
-    return slice_backward(g, input_shape, dim, start, stop, step)  # noqa: F821
+    return slice_backward(g, input_shape, dim, start, stop, step)
 
 
 @view(tensors="input", name="diagonal", on="torch Tensor")
@@ -211,7 +212,7 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 
 @diagonal.grad("input")
 def diagonal_grad(g, input_shape, offset, dim1, dim2):
-    return diagonal_backward(g, input_shape, offset, dim1, dim2)  # noqa: F821
+    return diagonal_backward(g, input_shape, offset, dim1, dim2)
 
 
 # what flows back through a part: zeros with the gradient in its place
@@ -290,7 +291,8 @@ def as_strided(input, size, stride, storage_offset=None):
         need = (offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) * item
         check(
             offset >= 0 and need <= have,
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} requiring "
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
+            f"{item} requiring "
             f"a storage size of {need} are out of bounds for storage of size {have}",
         )
     return restrided(input, size, tuple([s * item for s in stride]), offset * item - start)
@@ -298,7 +300,7 @@ def as_strided(input, size, stride, storage_offset=None):
 
 @as_strided.grad("input")
 def as_strided_grad(g, input_geometry, size, stride, storage_offset):
-    return as_strided_backward(g, input_geometry, size, stride, storage_offset)  # noqa: F821
+    return as_strided_backward(g, input_geometry, size, stride, storage_offset)
 
 
 @structured(tensors="g")
@@ -330,7 +332,7 @@ def _places(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np
 
 @as_strided_backward.grad("g")
 def as_strided_backward_grad(g, input_geometry, size, stride, storage_offset):
-    return as_strided_read(g, input_geometry, size, stride, storage_offset)  # noqa: F821
+    return as_strided_read(g, input_geometry, size, stride, storage_offset)
 
 
 @structured(tensors="input src")

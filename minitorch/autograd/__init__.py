@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from . import engine
+from . import engine, function
+from .function import Function
 from .grad_mode import (
     enable_grad,
     inference_mode,
@@ -12,8 +13,6 @@ from .grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from . import function
-from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .node import Node
 
@@ -53,7 +52,8 @@ def _roots(tensors: list[Any], gradients: list[Any], create_graph: bool) -> list
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         if g.array.shape != t.array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
+                f"{t.shape}."
             )
         if g.array.dtype != t.array.dtype:
             g = g.to(t.dtype)
@@ -131,7 +131,9 @@ def grad(
     if allow_unused is None:
         allow_unused = materialize_grads
     elif allow_unused is False and materialize_grads:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     gradients = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
     roots = _roots(outputs, gradients, create_graph)
     edges = [_edge(t) for t in inputs]
@@ -145,7 +147,8 @@ def grad(
         g = captured[e]
         if g is None and not allow_unused:
             raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if "
                 "this is the desired behavior."
             )
         if g is not None and not create_graph:

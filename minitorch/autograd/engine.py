@@ -26,8 +26,8 @@ _lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes 
 _running: list[Heap] = []  # heaps of the passes in progress, outermost first
 
 # given by _tensor.py, which imports this module: array -> Tensor, and Tensor + Tensor
-wrap: Callable[[Any], Any]
-add_tensors: Callable[[Any, Any], Any]
+wrap: Callable[[Any], Any] = _ndarray
+add_tensors: Callable[[Any, Any], Any] = _add
 
 
 def accumulate(node: Node, g: Any) -> None:
@@ -138,9 +138,7 @@ def _put_back(heap: Heap, aside: Any) -> None:
         n.grad, n.owned = grad, owned
 
 
-def _run_with_hooks(
-    node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, run: bool = True
-) -> Any:
+def _run_with_hooks(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, run: bool = True) -> Any:
     """Hooks on the gradient, the node, hooks on what it made; returns the gradient as the hooks left it."""
     call = _call if tensors else without_recording
     if isinstance(node, MultiNode):

@@ -59,7 +59,8 @@ class _Saved:
             writer = self.cell[1] if len(self.cell) > 1 else "an in-place write"
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"[torch.Tensor {list(self.array.shape)}] is at version {self.cell[0]}; expected version {self.version} instead. "
+                f"[torch.Tensor {list(self.array.shape)}] is at version {self.cell[0]}; expected version "
+                f"{self.version} instead. "
                 f"Hint: save_for_backward kept it, then {writer} wrote to it."
             )
         if self.tensor is not None:
@@ -146,7 +147,8 @@ class BackwardFunction(MultiNode, FunctionCtx):
                     d = d.sum_to_size(*shape)
                 except (RuntimeError, IndexError):
                     raise RuntimeError(
-                        f"Function {name} returned an invalid gradient at index {i} - got {list(d.shape)} but expected shape "
+                        f"Function {name} returned an invalid gradient at index {i} - got {list(d.shape)} but "
+                        "expected shape "
                         f"compatible with {list(shape)}"
                     ) from None
             delivered.append((edge, d if d.dtype is dtype else d.to(dtype)))
@@ -174,7 +176,8 @@ class Function:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
-            "Function instances are not callable: define static forward and backward methods and call .apply() on the class"
+            "Function instances are not callable: define static forward and backward methods and call .apply() "
+            "on the class"
         )
 
     @staticmethod
@@ -186,7 +189,8 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Compute the gradients of the inputs from those of the outputs: one for each argument of forward."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it "
+            "with backward "
             "mode AD."
         )
 
@@ -201,7 +205,9 @@ class Function:
         edges = [(a.edge if a.base is None else current_edge(a)) if isinstance(a, Tensor) else None for a in args]
         recording = state.grad and any(e is not None for e in edges)
         node.needs_input_grad = tuple(e is not None for e in edges)
-        separate = "setup_context" in vars(cls) or any("setup_context" in vars(b) for b in cls.__mro__ if b is not Function)
+        separate = "setup_context" in vars(cls) or any(
+            "setup_context" in vars(b) for b in cls.__mro__ if b is not Function
+        )
         result = without_recording(cls.forward, *(args if separate else (node, *args)))
         if separate:
             without_recording(cls.setup_context, node, args, result)
@@ -209,13 +215,13 @@ class Function:
         outputs = tuple(_as_output(node, o, args) for o in outputs)
         if recording:
             node.__dict__.update({f"edge{i}": e for i, e in enumerate(edges)})
-            node.input_shapes = [
-                (tuple(a.shape), a.dtype) if isinstance(a, Tensor) else None for a in args
-            ]
+            node.input_shapes = [(tuple(a.shape), a.dtype) if isinstance(a, Tensor) else None for a in args]
             _attach(node, outputs)
         made = [id(o) for o in outputs]
         node.saved = [
-            None if t is None else _Saved(t, made.index(id(t)) if recording and id(t) in made else None, node if recording else None)
+            None
+            if t is None
+            else _Saved(t, made.index(id(t)) if recording and id(t) in made else None, node if recording else None)
             for t in node.to_save
         ]
         node.to_save = ()
@@ -241,7 +247,9 @@ def _attach(node: Any, outputs: tuple[Any, ...]) -> None:
     node.outputs = len(outputs)
     for i, o in enumerate(outputs):
         differentiable = (
-            isinstance(o, Tensor) and o.array.dtype in _dtype.FLOATS and not any(o is n for n in node.non_differentiable)
+            isinstance(o, Tensor)
+            and o.array.dtype in _dtype.FLOATS
+            and not any(o is n for n in node.non_differentiable)
         )
         node.shapes.append((tuple(o.shape), o.dtype) if differentiable else (None, None))
         if not differentiable:

@@ -168,9 +168,7 @@ def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
-def _redraw_normal(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
-) -> Tensor:
+def _redraw_normal(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any) -> Tensor:
     # the bounds as the tensor's dtype holds them
     low, high = (minitorch.tensor(bound, dtype=tensor.dtype).item() for bound in (a, b))
     result = tensor.normal_(mean, std, generator=generator)
@@ -182,9 +180,7 @@ def _redraw_normal(
         result = minitorch.where(outside, drawn, result)
 
 
-def _reject_uniform(
-    tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any
-) -> Tensor:
+def _reject_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Any) -> Tensor:
     """Uniform numbers, kept as often as the density says: few normal ones would fall in [a, b]."""
     mode = max(a, min(mean, b))
     log_peak = -0.5 * ((mode - mean) / std) ** 2
@@ -194,9 +190,7 @@ def _reject_uniform(
     result = tensor
     while pending is None or pending.any():
         candidates.uniform_(a, b, generator=generator)
-        result = (
-            candidates.clone() if pending is None else minitorch.where(pending, candidates, result)
-        )
+        result = candidates.clone() if pending is None else minitorch.where(pending, candidates, result)
         candidates.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(log_peak)
         refused = accept.uniform_(generator=generator).log_().gt(candidates)
         pending = refused if pending is None else pending & refused
@@ -206,9 +200,7 @@ def _reject_uniform(
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """How many inputs one output sums over, and how many outputs one input reaches."""
     if tensor.dim() < 2:
-        raise ValueError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
-        )
+        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
@@ -287,9 +279,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     if qr is None:
         raise NotImplementedError("orthogonal_ needs linalg.qr, which is not supported yet")
     rows = tensor.shape[0]
-    drawn = minitorch.empty(
-        (rows, tensor.numel() // rows), dtype=tensor.dtype, device=tensor.device
-    ).normal_(0, 1, generator=generator)
+    drawn = minitorch.empty((rows, tensor.numel() // rows), dtype=tensor.dtype, device=tensor.device).normal_(
+        0, 1, generator=generator
+    )
     wide = rows < drawn.shape[1]
     q, r = qr(drawn.t() if wide else drawn)
     q = q * r.diagonal().sign()  # the decomposition is unique only with positive diagonal

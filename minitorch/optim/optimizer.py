@@ -74,10 +74,7 @@ def _hooked(step: Callable) -> Callable:
             if changed is None:
                 continue
             if not (isinstance(changed, tuple) and len(changed) == 2):
-                raise RuntimeError(
-                    f"{step} must return None or a tuple of (new_args, new_kwargs), "
-                    f"but got {changed}."
-                )
+                raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
             given = changed
         out = step(*given[0], **given[1])
         after = (*self._optimizer_step_post_hooks.values(), *_global_optimizer_post_hooks.values())
@@ -174,27 +171,19 @@ class Optimizer:
         """Same as in torch: `hook(optimizer, args, kwargs)` after the step."""
         return _add(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer)` before `state_dict` is made."""
         return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, state_dict)` may return another one."""
         return _add(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, state_dict)` may return another one to load."""
         return _add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer)` after the state is loaded."""
         return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
@@ -204,9 +193,7 @@ class Optimizer:
             hook(self)
         numbers: dict[int, int] = {}
         groups = []
-        position = (
-            0  # a parameter twice in its group keeps its first number, and takes two positions
-        )
+        position = 0  # a parameter twice in its group keeps its first number, and takes two positions
         for group in self.param_groups:
             for param in group["params"]:
                 numbers.setdefault(id(param), position)
@@ -214,10 +201,7 @@ class Optimizer:
             packed = {key: value for key, value in group.items() if key != "params"}
             packed["params"] = [numbers[id(param)] for param in group["params"]]
             groups.append(packed)
-        state = {
-            numbers[id(key)] if isinstance(key, Tensor) else key: value
-            for key, value in self.state.items()
-        }
+        state = {numbers[id(key)] if isinstance(key, Tensor) else key: value for key, value in self.state.items()}
         state_dict: dict[str, Any] = {"state": state, "param_groups": groups}
         for hook in self._optimizer_state_dict_post_hooks.values():
             changed = hook(self, state_dict)
@@ -243,8 +227,7 @@ class Optimizer:
         sizes = [len(group["params"]) for group in groups]
         if sizes != [len(group["params"]) for group in saved_groups]:
             raise ValueError(
-                "loaded state dict contains a parameter group "
-                "that doesn't match the size of optimizer's group"
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
         numbers = chain.from_iterable(group["params"] for group in saved_groups)
         params = chain.from_iterable(group["params"] for group in groups)
@@ -305,19 +288,13 @@ class Optimizer:
         params = param_group["params"]
         for param in params:
             if not isinstance(param, Tensor):
-                raise TypeError(
-                    "optimizer can only optimize Tensors, "
-                    f"but one of the params is {typename(param)}"
-                )
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {typename(param)}")
             differentiable = self.defaults.get("differentiable", None)
             if not differentiable and not (param.is_leaf or param.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(
-                    "parameter group didn't specify a value of required optimization "
-                    f"parameter {name}"
-                )
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len(params) != len(set(params)):
             warnings.warn(
@@ -353,9 +330,7 @@ def _split_names(group: dict[str, Any]) -> None:
     params = [params] if isinstance(params, Tensor) else list(params)
     names = [param[0] for param in params if isinstance(param, tuple)]
     if names and len(names) != len(params):
-        raise ValueError(
-            "all optimizer params should be with/without names. Some param names are missing"
-        )
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
     group["params"] = [param[1] for param in params] if names else params
     if names:
         group["param_names"] = names

@@ -209,9 +209,7 @@ def sgd(
             momentum_buffer_list[i] = buffer
 
 
-def _update(
-    param: Tensor, grad: Tensor, buffer: Tensor | None, options: dict[str, Any]
-) -> Tensor | None:
+def _update(param: Tensor, grad: Tensor, buffer: Tensor | None, options: dict[str, Any]) -> Tensor | None:
     """One step of one parameter. Returns its momentum buffer, which the first step makes."""
     momentum, lr, decay = options["momentum"], options["lr"], options["weight_decay"]
     if options["fused"] and param.device.type not in ("cpu", "cuda"):

@@ -330,9 +330,7 @@ def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
         _multiply(w[:, :, 0, 0].T, g, None, dx)
         return
     area, outer = w.shape[2] * w.shape[3], w.shape[0] // groups
-    size, corner, plans = _phases(
-        outer, w.shape[2:], g.shape[2:], dx.shape[2:], stride, padding, dilation
-    )
+    size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], dx.shape[2:], stride, padding, dilation)
     if len(plans) < stride[0] * stride[1]:
         dx.fill(0)
     steps = w.size // groups, area, outer, w.shape[1] * area
@@ -356,9 +354,7 @@ def conv2d_backward_weight(g, x, stride, padding, dilation, groups, dw):
     sums = np.zeros(groups * -(-channels // lanes) * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
     gradient, copies = g.reshape(-1), padded is not x
-    _correlate_weights(
-        x, padded, copies, padding, gradient, plan, packed, sums, dest.reshape(-1), sizes
-    )
+    _correlate_weights(x, padded, copies, padding, gradient, plan, packed, sums, dest.reshape(-1), sizes)
     if dest is not dw:
         dw[...] = dest
 

@@ -1,9 +1,9 @@
 """Compiled formulas on NumPy arrays: which loop serves which arrays.
 
-The flat loop is compiled for contiguous arrays only, and Numba's own dispatch (in C) finds out whether they are: checking
-costs contiguous calls nothing. Arrays of other layouts, and broadcasting, go through the strided loop; a formula with
-exp or the like runs as NumPy calls above SMALL elements, where NumPy's vectorised functions win tenfold. Which route is
-taken depends on shapes and strides only: same call, same bits.
+The flat loop is compiled for contiguous arrays only, and Numba's own dispatch (in C) finds out whether they are:
+checking costs contiguous calls nothing. Arrays of other layouts, and broadcasting, go through the strided loop; a
+formula with exp or the like runs as NumPy calls above SMALL elements, where NumPy's vectorised functions win tenfold.
+Which route is taken depends on shapes and strides only: same call, same bits.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Loops:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
         shape = np.broadcast_shapes(*[a.shape for a in arrays]) if out is None else out.shape
         slow = self.formula.transcendental and prod(shape) > self.small
-        if not slow and shape and all([a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays]):
+        if not slow and shape and all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays):
             dest = np.empty(shape, dtype) if out is None else out
             if self._with_scalars(arrays, numbers, dest):
                 return dest

@@ -108,9 +108,7 @@ def max_pool2d_backward(g, indices, dx):
         dx.fill(0)
         return
     dest = _whole(dx)
-    _max_pool2d_backward(
-        *(a.reshape(a.shape[0] * a.shape[1], -1) for a in (_whole(g), _whole(indices), dest))
-    )
+    _max_pool2d_backward(*(a.reshape(a.shape[0] * a.shape[1], -1) for a in (_whole(g), _whole(indices), dest)))
     if dest is not dx:
         dx[...] = dest
 
@@ -124,9 +122,7 @@ def _plan(inputs, outputs, kernel, stride, padding, dilation):
     where they index, since Numba tests every signed index for being negative.
     """
     sizes, axes = [], []
-    for n, count, taps, step, before, apart in zip(
-        inputs, outputs, kernel, stride, padding, dilation, strict=True
-    ):
+    for n, count, taps, step, before, apart in zip(inputs, outputs, kernel, stride, padding, dilation, strict=True):
         corners, offsets = np.arange(count) * step, np.arange(taps) * apart
         sizes.append(max(n + 2 * before, int(corners[-1] + offsets[-1]) + 1))
         first = (np.maximum(before - corners, 0) + apart - 1) // apart

@@ -178,9 +178,7 @@ def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: fl
         part[part >= stop] = start
 
 
-def normal(
-    stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.0, contiguous: bool = True
-) -> None:
+def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.0, contiguous: bool = True) -> None:
     """Fill a floating array with normals; contiguous=False as torch fills other layouts."""
     flat = out.reshape(-1)
     n = flat.size
@@ -254,8 +252,7 @@ _LOG = _round32(
 ).tolist()
 _LN2_HIGH, _LN2_LOW = 0.693359375, np.float32(-2.12194440e-4)
 _COS_SIN = _round32(
-    "2.443315711809948e-5 -1.9515295891e-4 -1.388731625493765e-3 8.3321608736e-3 "
-    "4.166664568298827e-2 -1.6666654611e-1"
+    "2.443315711809948e-5 -1.9515295891e-4 -1.388731625493765e-3 8.3321608736e-3 4.166664568298827e-2 -1.6666654611e-1"
 ).reshape(3, 2, 1)
 _QUARTER_PI = _round32("0.78515625 2.4187564849853515625e-4 3.77489497744594108e-8").tolist()
 
@@ -358,9 +355,7 @@ def _representable_range(dtype, low, high):
     return low, high
 
 
-def random_(
-    stream: TorchStream, out: ndarray, low: int | None = None, high: int | None = None
-) -> None:
+def random_(stream: TorchStream, out: ndarray, low: int | None = None, high: int | None = None) -> None:
     """Tensor.random_: with no bounds 0 to the dtype's last exact integer; high=None: from low on.
 
     The two differ in the words they take: only the second counts the values of the range.
@@ -425,9 +420,7 @@ def log_normal(stream: TorchStream, out: ndarray, mean: float = 1.0, std: float 
         _store(part, np.exp(_fma64(_normal_pairs(stream, part.size), std, mean)))
 
 
-def multinomial(
-    stream: TorchStream, probs: ndarray, num_samples: int, replacement: bool = False
-) -> ndarray:
+def multinomial(stream: TorchStream, probs: ndarray, num_samples: int, replacement: bool = False) -> ndarray:
     """Indices (int64) drawn from each row of probs (1-d or 2-d, floating, rows need not sum to 1).
 
     Without replacement, probabilities whose scores tie exactly may come in another order than

@@ -168,9 +168,7 @@ class HookedCall:
             always=(self._forward_hooks_always_called, always_call),
         )
 
-    def register_full_backward_pre_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(module, grad_output)` may return other gradients."""
         return _add(self._backward_pre_hooks, hook, prepend)
 
@@ -269,8 +267,7 @@ class HookedCall:
                     continue
                 if not (isinstance(changed, tuple) and len(changed) == 2):
                     raise RuntimeError(
-                        "forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                        f"but got {changed}."
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                     )
                 outcome[:2] = changed
             else:

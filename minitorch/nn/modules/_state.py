@@ -71,9 +71,7 @@ class StateDict:
         """Same as in torch: `hook(module, prefix, keep_vars)` before the module's part."""
         return _add(self._state_dict_pre_hooks, hook)
 
-    def _register_load_state_dict_pre_hook(
-        self, hook: Callable, with_module: bool = False
-    ) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
         wrapped = _WrappedHook(hook, self if with_module else None)
         return _add(self._load_state_dict_pre_hooks, wrapped)
 
@@ -130,9 +128,7 @@ class StateDict:
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
             if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
+                module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in self._state_dict_hooks.values():
             changed = hook(self, destination, prefix, local_metadata)
             if changed is None:
@@ -165,16 +161,12 @@ class StateDict:
         _load_tree(self, entries, "", metadata, assign, keys, errors)
         if strict:
             if keys.unexpected_keys:
-                errors.insert(
-                    0, f"Unexpected key(s) in state_dict: {_quoted(keys.unexpected_keys)}. "
-                )
+                errors.insert(0, f"Unexpected key(s) in state_dict: {_quoted(keys.unexpected_keys)}. ")
             if keys.missing_keys:
                 errors.insert(0, f"Missing key(s) in state_dict: {_quoted(keys.missing_keys)}. ")
         if errors:
             lines = "\n\t".join(errors)
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}"
-            )
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}")
         return keys
 
     def _load_from_state_dict(
@@ -224,9 +216,7 @@ class StateDict:
                 if name not in (self._modules if dot else own):
                     unexpected_keys.append(key)
 
-    def _load_tensor(
-        self, name: str, tensor: Tensor, key: str, value: Any, assign: bool
-    ) -> str | None:
+    def _load_tensor(self, name: str, tensor: Tensor, key: str, value: Any, assign: bool) -> str | None:
         """Take `value` into the parameter or buffer `name`; what went wrong, if anything."""
         if not isinstance(value, Tensor):
             return (
@@ -282,9 +272,7 @@ def _load_tree(
         local_metadata["assign_to_params_buffers"] = assign
     # strict whatever the caller said: the keys are reported even where they are no error
     missing, unexpected = keys
-    module._load_from_state_dict(
-        state_dict, prefix, local_metadata, True, missing, unexpected, errors
-    )
+    module._load_from_state_dict(state_dict, prefix, local_metadata, True, missing, unexpected, errors)
     for name, child in module._modules.items():
         if child is not None:
             inner = f"{prefix}{name}."

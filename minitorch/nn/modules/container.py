@@ -29,14 +29,10 @@ def _pairs(entries: Any, kind: str) -> Iterator[tuple[str, Any]]:
     """The (key, value) pairs of a sequence given to `update`."""
     for i, pair in enumerate(entries):
         if not isinstance(pair, Iterable):
-            raise TypeError(
-                f"{kind} update sequence element #{i} should be Iterable; is{type(pair).__name__}"
-            )
+            raise TypeError(f"{kind} update sequence element #{i} should be Iterable; is{type(pair).__name__}")
         size = len(pair)  # type: ignore[arg-type]
         if size != 2:
-            raise ValueError(
-                f"{kind} update sequence element #{i} has length {size}; 2 is required"
-            )
+            raise ValueError(f"{kind} update sequence element #{i} has length {size}; 2 is required")
         key, value = pair
         yield key, value
 
@@ -121,10 +117,7 @@ class Sequential(_Numbered):
 
     def _check_sequential(self, other: Any) -> None:
         if not isinstance(other, Sequential):
-            raise ValueError(
-                "add operator supports only objects "
-                f"of Sequential class, but {type(other)} is given."
-            )
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
 
     def __mul__(self, other: int) -> "Sequential":
         self._check_factor(other)
@@ -194,10 +187,7 @@ class ModuleList(_Numbered):
     def extend(self, modules: Iterable[Module]) -> "ModuleList":
         """Add several children at the end."""
         if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleList.extend should be called with an "
-                f"iterable, but got {type(modules).__name__}"
-            )
+            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
         for module in modules:
             self.append(module)
         return self
@@ -346,10 +336,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> "ParameterList":
         """Add several values at the end; a tensor is not taken for a list of its rows."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                "ParameterList.extend should be called with an "
-                f"iterable, but got {type(values).__name__}"
-            )
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in values:
             self.append(value)
         return self

@@ -14,9 +14,7 @@ __all__ = ["CrossEntropyLoss", "L1Loss", "MSELoss", "NLLLoss"]
 class _Loss(Module):
     reduction: str
 
-    def __init__(
-        self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-    ) -> None:
+    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
             reduction = _Reduction.legacy_get_string(size_average, reduce)

@@ -64,9 +64,7 @@ _OWN_TABLES = frozenset(TABLES + CALL_HOOKS)
 
 def _forward_unimplemented(self: Any, *input: Any) -> None:
     """Say that the subclass has no forward."""
-    raise NotImplementedError(
-        f'Module [{type(self).__name__}] is missing the required "forward" function'
-    )
+    raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
 
 class Module(HookedCall, Walk, Conversions, StateDict):
@@ -94,13 +92,9 @@ class Module(HookedCall, Walk, Conversions, StateDict):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
         if not self.call_super_init and kwargs:
-            raise TypeError(
-                f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
-            )
+            raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
         if not self.call_super_init and args:
-            raise TypeError(
-                f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
-            )
+            raise TypeError(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")
         # straight into the dictionary: `__setattr__` has nothing to look for. torch's order.
         attributes = self.__dict__
         attributes["training"] = True
@@ -130,8 +124,7 @@ class Module(HookedCall, Walk, Conversions, StateDict):
         self._check_name(name, "buffer", "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{typename(tensor)}' object to buffer '{name}' "
-                "(torch Tensor or None required)"
+                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
         tensor = _run_hooks(_global_buffer_registration_hooks, self, name, tensor)
         self._table("_buffers")[name] = tensor
@@ -211,19 +204,15 @@ class Module(HookedCall, Walk, Conversions, StateDict):
         elif name in attributes.get("_parameters", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as parameter '{name}' "
-                    "(torch.nn.Parameter or None expected)"
+                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
                 )
             self.register_parameter(name, value)
         elif name in attributes.get("_modules", ()):
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{typename(value)}' as child module '{name}' "
-                    "(torch.nn.Module or None expected)"
+                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or None expected)"
                 )
-            self._table("_modules")[name] = _run_hooks(
-                _global_module_registration_hooks, self, name, value
-            )
+            self._table("_modules")[name] = _run_hooks(_global_module_registration_hooks, self, name, value)
         elif name in attributes.get("_buffers", ()) or (is_tensor and isinstance(value, Buffer)):
             self._set_buffer(name, value)
         elif name in _OWN_TABLES:
@@ -237,8 +226,7 @@ class Module(HookedCall, Walk, Conversions, StateDict):
             raise AttributeError("cannot assign module before Module.__init__() call")
         if name in attributes["_parameters"]:
             raise TypeError(
-                f"cannot assign '{typename(value)}' as parameter '{name}' "
-                "(torch.nn.Parameter or None expected)"
+                f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
             )
         self._forget(name, "_modules")
         value = _run_hooks(_global_module_registration_hooks, self, name, value)
@@ -247,8 +235,7 @@ class Module(HookedCall, Walk, Conversions, StateDict):
     def _set_buffer(self, name: str, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):
             raise TypeError(
-                f"cannot assign '{typename(value)}' as buffer '{name}' "
-                "(torch.nn.Buffer, torch.Tensor or None expected)"
+                f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
             )
         if isinstance(value, Buffer):
             persistent = value.persistent
