@@ -41,7 +41,9 @@ class Failed(Exception):
 def environment(threads: int, cache: str | None = None) -> dict[str, str]:
     """Thread counts are read when a library is loaded, so they are set from outside."""
     env = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
-    env.pop("PYTEST_ADDOPTS", None)
+    # under pytest-xdist pytest-benchmark measures nothing, and a child of a test sees xdist by its environment
+    for name in [n for n in env if n.startswith("PYTEST_")]:
+        del env[name]
     if threads > 1:
         # GNU OpenMP may put both threads on one CPU, where they wait for each other's time slice:
         # torch's MLP step then takes 96 ms instead of 0.6, which would flatter us.

@@ -480,6 +480,8 @@ def step(ns, tensors, kind, i, j, k):
         getattr(x, kind)(2 if k % 2 else y)
     elif kind == "copy_":
         x.copy_(y)
+    elif kind in ("fill_", "zero_") and 0 in x.stride():
+        pass  # torch lets these write to an expanded tensor, but not its gradient flow
     elif kind == "fill_":
         x.fill_(k)
     elif kind in ("zero_", "relu_", "neg_", "square_", "tanh_"):
@@ -507,7 +509,8 @@ def execute(ns, program):
             step(ns, tensors, kind, i, j, k)
         except Exception as error:
             del tensors[before:]
-            trace.append((number, kind, type(error).__name__))
+            # a call may be wrong in two ways; which one is found first matters for writes only
+            trace.append((number, kind, type(error).__name__ if kind.endswith("_") else "refused"))
         state = []
         for t in tensors:
             try:

@@ -51,7 +51,8 @@ def apply(op: Op, *args: Any) -> Any:
     if op.kind == "view":
         out.version, out.view_version = first.version, first.version[0]
         out.base = first if first.base is None else first.base
-        out.created = None if state.mode is None else NO_GRAD
+        inherited = None if first.base is None else first.created
+        out.created = inherited if state.mode is None else NO_GRAD
     tracked = any(e is not None for e in edges.values())
     if state.mode is None and tracked:
         out.edge = _record(op, values, arrays, edges, out, outputs)

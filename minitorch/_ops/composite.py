@@ -470,11 +470,11 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
 @public("Tensor")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write src's values, broadcast and converted, into this tensor."""
-    from .copies import check_not_overlapping
+    from .copies import check_overlap
 
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
-    check_not_overlapping(self)
+    check_overlap(self, src)
     if self.array.shape != src.array.shape:
         check_inplace_shape([self.array.shape, src.array.shape])
     if self.device != src.device:

@@ -311,7 +311,7 @@ class FunctionText:
         if op.kind == "view":
             yield f"t.version = v = {x}.version; t.view_version = v[0]"
             yield f"t.base = ({x} if {x}.base is None else {x}.base) if v.__class__ is list else None"
-            yield "t.created = None if mode is None else NO_GRAD"
+            yield f"t.created = (None if {x}.base is None else {x}.created) if mode is None else NO_GRAD"
         else:
             yield "t.version = [0]; t.base = None"
         if op.edges:
