@@ -5,10 +5,10 @@
 Importing it loads NumPy and nothing heavier; Numba comes with the first compiled kernel.
 """
 
-from typing import Any
+from typing import Any as _Any
 
 from . import autograd
-from ._creation import FACTORIES
+from ._creation import FACTORIES as _FACTORIES
 from ._device import device, get_default_device, set_default_device
 from ._dtype import (
     bfloat16,
@@ -60,7 +60,7 @@ from .autograd import (
     set_grad_enabled,
 )
 
-globals().update(FACTORIES)
+globals().update(_FACTORIES)
 globals().update(_random_creation.FACTORIES)
 globals().update(_namespaces.TORCH)
 
@@ -74,7 +74,7 @@ __version__ = "0.1.0"
 _LAZY = ("cuda", "nn", "optim", "random", "utils")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     """Submodules are imported when first named."""
     if name in _LAZY:
         import importlib

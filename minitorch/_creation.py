@@ -108,6 +108,8 @@ def _factory(
     pin_memory: bool,
 ) -> Tensor:
     numpy_type, where = _options(dtype, device, layout, pin_memory)
+    if not size:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
     shape = _shape(size, name)
     array = _empty(shape, numpy_type, where) if value is None else _filled(shape, value, numpy_type, where)
     return _out(out, made(array, requires_grad))

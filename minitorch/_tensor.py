@@ -444,11 +444,8 @@ class Tensor:
         def keep(g: "Tensor") -> None:
             t = me()
             if t is not None:
-                if t._grad is None or not state.grad:
-                    g = g if state.grad else wrap(g.array.copy())
-                    t._grad = g if t._grad is None else t._grad + g
-                else:
-                    t._grad = t._grad + g
+                g = g if state.grad else wrap(g.array.copy())
+                t._grad = g if t._grad is None else t._grad + g
 
         self.__dict__["_retains"] = add_hook(self.edge, keep)
 

@@ -173,15 +173,7 @@ def test_layout_of_the_inputs_changes_nothing(case, rng):
                         assert_same_outcome(ours, theirs, 1e-10)
 
 
-# computed by loops, which write contiguous results: torch keeps the order of the dimensions
-CONTIGUOUS_RESULTS = set(
-    """logical_and logical_or logical_xor sign rsqrt reciprocal sigmoid relu logical_not clamp
-    nn.functional.silu nn.functional.leaky_relu nn.functional.elu nn.functional.softplus nn.functional.relu
-    nn.functional.sigmoid""".split()
-)
-
-
-@parametrize([c for c in POINTWISE if c.name not in CONTIGUOUS_RESULTS])
+@parametrize(POINTWISE)
 def test_layout_of_pointwise_results_is_torchs(case, rng):
     with EverySample() as sample:
         for shapes in [s for s in case.inputs if len(set(s)) == 1 and len(s[0]) > 1]:

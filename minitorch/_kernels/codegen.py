@@ -2,8 +2,8 @@
 
 A `Formula` is one plain Python function over the vocabulary of `scalar.py`. Its text is pasted into one of the loop
 templates below, with every float literal typed (a bare `1.0` would turn float32 arithmetic into float64: 1.7 times
-slower on a CPU, far worse on a GPU), and the result is a source file that `cache.load` keeps on disk, for Numba to find
-its machine code again and for a reader to open.
+slower on a CPU, far worse on a GPU). The result is a source file that `cache.load` keeps on disk, where its machine
+code is found again and a reader can open it.
 """
 
 import ast
@@ -205,7 +205,7 @@ class Formula:
         return self._build("total", TOTAL, scalars)
 
     def strided(self) -> Callable[..., None]:
-        """kernel(*windows, *numbers, dest window, sizes, strides): see `_kernels/cpu/strided.py`."""
+        """kernel(*windows, *numbers, dest window, sizes, strides): see `Loops.strided` in `_kernels/cpu/loops.py`."""
         return self._build("strided", STRIDED, ())
 
     def _build(self, variant: str, template: str, scalars: tuple[str, ...]) -> Callable[..., None]:

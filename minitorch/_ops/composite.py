@@ -177,10 +177,20 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     if not isinstance(input, Tensor):
         if not isinstance(exponent, Tensor) or input.__class__ not in NUMBERS:
             raise TypeError(f"pow(): argument 'input' must be Tensor, not {input.__class__.__name__}")
-        return op("pow_tensor")(as_tensor_like(exponent, input), exponent)
+        input = as_tensor_like(exponent, input)
     if not isinstance(exponent, Tensor):
         raise TypeError(f"pow(): argument 'exponent' must be Tensor or Number, not {exponent.__class__.__name__}")
+    if exponent.is_cpu and not exponent.is_floating_point() and not input.is_floating_point():
+        return _integer_power(input, exponent)
     return op("pow_tensor")(input, exponent)
+
+
+def _integer_power(base: Tensor, exponent: Tensor) -> Tensor:
+    """Integers to integer powers; a negative one gives 1 / base cut to an integer: 0 but for bases of 1 and -1."""
+    if not (exponent.array < 0).any():
+        return op("pow_tensor")(base, exponent)
+    power = op("pow_tensor")(base, exponent.abs())
+    return FUNCTIONS["where"]((exponent >= 0) | (base.abs() == 1), power, 0)
 
 
 def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:

@@ -4,8 +4,8 @@
     def mul(x, y):
         return x * y
 
-    @mul.grad("input")
-    def mul_grad_input(g, y):       # what a gradient names is what is kept alive for it
+    @mul.grad("x")
+    def mul_grad_x(g, y):           # what a gradient names is what is kept alive for it
         return g * y
 
 A record computes nothing. `generate.py` writes its Python function at first use; `apply.py` is the same meaning in
@@ -60,7 +60,7 @@ class Op:
 
     kind: "pointwise" (a formula per element), "view" (geometry only), "structured" (a kernel of its own).
     result: for pointwise ops "promote" (the operands' common dtype), "float" (integers become the default float
-    dtype) or "bool".
+    dtype), "float_only" (integers are refused) or "bool".
     """
 
     def __init__(self, kind: str, function: Callable[..., Any], *, tensors: str = "", on: str = "", **options: Any):

@@ -3,6 +3,9 @@
 A formula calls only what `_kernels/scalar.py` names; it uses `where` instead of `if`, and floats as literals. What a
 gradient names is kept for it: prefer `out` to `x` where both would do, since in-place use is then safe. Values at
 the edges (0, nan, infinity, ties) are torch's.
+
+Inside a formula `exp` is the vocabulary's function, although in this file the name belongs to the record of the op:
+formulas run with names of their own (`codegen.Formula`). Imported are the vocabulary's names that no op here has.
 """
 
 from minitorch._kernels.scalar import (

@@ -29,6 +29,9 @@ def reduced_dims(dim: Any, ndim: int) -> tuple[int, ...]:
 
 
 def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+    """The result's shape; a keepdim that is no bool is most likely a second dimension, torch's TypeError."""
+    if keepdim.__class__ is not bool:
+        raise TypeError(f"argument 'keepdim' must be bool, not {type(keepdim).__name__}")
     if keepdim:
         return tuple([1 if i in dims else n for i, n in enumerate(shape)])
     return tuple([n for i, n in enumerate(shape) if i not in dims])

@@ -108,7 +108,7 @@ def view_grad(g, input_shape):
     return reshape(g, input_shape)  # noqa: F821
 
 
-@view(tensors="input", on="torch Tensor", name="squeeze_dims", title="Squeeze")
+@view(tensors="input", name="squeeze_dims", title="Squeeze")
 def squeeze_dims(input, dims):
     wrapped = range(input.ndim) if dims is None else wrap_dims(dims, input.ndim)
     return input[tuple([0 if i in wrapped and n == 1 else slice(None) for i, n in enumerate(input.shape)])

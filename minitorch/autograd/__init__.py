@@ -155,3 +155,14 @@ def grad(
             g = wrap(g)
         found.append(zeros_like(t) if g is None and materialize_grads else g)
     return tuple(found)
+
+
+def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
+    """Switch anomaly detection; only off is supported so far."""
+    if mode:
+        raise NotImplementedError("set_detect_anomaly(True) is not supported by minitorch yet")
+
+
+def detect_anomaly(check_nan: bool = True) -> None:
+    """Anomaly detection as a context manager: not supported so far."""
+    raise NotImplementedError("detect_anomaly() is not supported by minitorch yet")

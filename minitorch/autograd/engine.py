@@ -25,7 +25,7 @@ _ndarray = np.ndarray
 _lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes take turns
 _running: list[Heap] = []  # heaps of the passes in progress, outermost first
 
-# given by _tensor.py, which imports this module: array -> Tensor, and Tensor + Tensor
+# given by _tensor.py (array -> Tensor) and _ops/namespaces.py (Tensor + Tensor), which import this module
 wrap: Callable[[Any], Any] = _ndarray
 add_tensors: Callable[[Any, Any], Any] = _add
 

@@ -46,7 +46,10 @@ class Loops:
                 return np.asarray(result, dtype)
             out[...] = result
             return out
-        dest = np.empty(shape, dtype) if out is None else out
+        if out is None:  # in the order of dimensions that the first full operand has
+            full = [a for a in arrays if 0 not in a.strides]
+            out = np.empty_like(full[0], dtype) if full else np.empty(shape, dtype)
+        dest = out
         self.strided(arrays, numbers, dest)
         return dest
 
