@@ -165,7 +165,7 @@ def _like(name: str, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
         memory_format: Any = None,
     ) -> Tensor:
         result = make(
-            *input.shape,
+            input.shape,
             dtype=input.dtype if dtype is None else dtype,
             layout=layout,
             device=input.device if device is None else device,
@@ -517,7 +517,7 @@ def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Any:
         return Tensor._make_subclass(cls, args[0].detach())
     if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and type(args[0]).__name__ != "Size":
         return Tensor._make_subclass(cls, tensor(args[0], dtype=dtypes.get_default_dtype()))
-    return Tensor._make_subclass(cls, empty(*args))
+    return Tensor._make_subclass(cls, empty(*(args or (0,))))
 
 
 # ---------------------------------------------------------------------- methods

@@ -262,7 +262,7 @@ def _jacobian_array(input: Any, target: Any, weight: Any, reduction: int, ignore
 def _jacobian_tensor(input: Tensor, target: Tensor, weight: Any, reduction: int, ignore: int) -> Tensor:
     from minitorch._creation import ones
 
-    one = ones(*([input.shape[0]] if reduction == 0 else []), dtype=input.dtype, device=input.device)
+    one = ones((input.shape[0],) if reduction == 0 else (), dtype=input.dtype, device=input.device)
     return op("cross_entropy_backward")(one, input, target, weight, reduction, ignore)
 
 
