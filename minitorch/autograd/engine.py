@@ -112,8 +112,10 @@ def backward_many(
                 run = wanted is None or node in wanted
                 if node.hooks is not None:
                     g = _run_with_hooks(node, g, heap, keep, create_graph, run)
-                elif run:
+                elif wanted is None:
                     (node.run_tensors if create_graph else node.run)(g, heap, keep)
+                elif run:
+                    _run_for(wanted, captured or {}, node, g, heap, keep, create_graph)
                 if captured is not None and node in captured:
                     captured[node] = g
         finally:
@@ -121,6 +123,21 @@ def backward_many(
             state.refresh()
             _running.pop()
             _put_back(heap, aside)
+
+
+def _run_for(
+    wanted: set[Node], captured: dict[Node, Any], node: Node, g: Any, heap: Heap, keep: bool, tensors: bool
+) -> None:
+    """Run the node for those of its edges alone that lead to a target: a gradient nobody asked for costs nothing."""
+    edges = [(name, getattr(node, name)) for name in node.edges]
+    unwanted = [(name, e) for name, e in edges if e is not None and e not in wanted and e not in captured]
+    for name, _ in unwanted:
+        setattr(node, name, None)
+    try:
+        (node.run_tensors if tensors else node.run)(g, heap, keep)
+    finally:
+        for name, e in unwanted:
+            setattr(node, name, e)
 
 
 def _set_aside() -> list[Any]:
