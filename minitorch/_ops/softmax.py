@@ -32,7 +32,8 @@ def softmax_cpu(input, dim):
     if not input.size or not input.ndim:
         return np.ones_like(input)
     with np.errstate(all="ignore"):
-        e = np.exp(_shifted(input, dim))
+        e = _shifted(input, dim)
+        np.exp(e, e)
         e /= SUM(e, (wrap_dim(dim, input.ndim),), True)
     return e
 
