@@ -25,7 +25,12 @@ from .op import OPS, Gradient, Op
 # NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would
 # cost 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is
 # repeated under `errstate`.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.(generated|_ops|_kernels)")
+warnings.filterwarnings(
+    "ignore",
+    message="(divide by zero|overflow|underflow|invalid value) encountered",
+    category=RuntimeWarning,
+    module=r"minitorch\.(generated|_ops|_kernels)",
+)
 
 # what generated functions see as globals; filled by `names()` when the first op is built
 SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
@@ -253,7 +258,9 @@ class FunctionText:
         SCOPE[f"{op.name}_kernel"] = loops.flat
         x = f"{self.first}_array"
         dtype = "BOOL_NUMPY" if op.result == "bool" else f"{x}.dtype"
-        out = "o = " + (x if self.inplace else f"empty_like({x}, {dtype})")
+        out = "o = " + (
+            x if self.inplace else f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_like({x}, {dtype})"
+        )
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"{op.name}_kernel({call})"]
         general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
