@@ -7,7 +7,7 @@ from minitorch._kernels.strided import element_strides
 from minitorch._storage import offset
 from minitorch._tensor import Tensor, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
-from minitorch.autograd.node import FREED, Node, OutputEdge
+from minitorch.autograd.node import FREED, MODIFIED, Node, OutputEdge
 
 from .check import C_NAMES
 from .op import OPS, Op
@@ -120,14 +120,11 @@ def stale(node: Any, k: str) -> None:
         number = made_by.index if made_by.__class__ is OutputEdge else 0
         which = f", which is output {number} of {plain_name(made_by)},"
     writer = cell[1] if len(cell) > 1 else "an in-place write"
-    kind = f"torch.{C_NAMES[array.dtype.name]}Tensor {list(array.shape)}"
+    kind = f"torch.{C_NAMES[array.dtype.name]}Tensor"
     name = "its result" if k == "out" else f"'{k}'"
     raise RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind}]{which} is at version {cell[0]}; expected version {then} instead. Hint: enable anomaly detection to "
-        "find the operation that failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, "
-        "check_nan=False).\n"
-        f"{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
+        MODIFIED.format(type=kind, shape=list(array.shape), which=which, now=cell[0], then=then)
+        + f"\n{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
         f"Write to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
     )
 
