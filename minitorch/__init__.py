@@ -71,7 +71,7 @@ from .random import default_generator, get_rng_state, initial_seed, manual_seed,
 newaxis = None
 __version__ = "0.1.0"
 
-_LAZY = ("cuda", "nn", "optim", "random", "utils")
+_LAZY = ("cuda", "linalg", "nn", "optim", "random", "special", "utils")
 
 
 def __getattr__(name: str) -> _Any:

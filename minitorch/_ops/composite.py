@@ -16,25 +16,7 @@ from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve
 from .check import C_NAMES, check, check_broadcast, check_inplace_shape, integer, sizes, wrap_dim, wrap_dims
 from .op import OPS, Op
 from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, refuse_bool, refuse_cast, refuse_float_result
-
-# name -> (function, where it appears)
-PUBLIC: dict[str, tuple[Callable[..., Any], list[str]]] = {}
-
-
-def public(on: str, *aliases: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: the function is public under its name (and aliases) on "torch", "Tensor", "nn.functional"."""
-
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        for name in (function.__name__, *aliases):
-            PUBLIC[name] = function, on.split()
-        return function
-
-    return register
-
-
-def op(name: str) -> Callable[..., Any]:
-    """The function of a recorded op."""
-    return OPS[name].function
+from .public import PROPERTIES, PUBLIC, op, public
 
 
 # ---------------------------------------------------------------------- arithmetic
@@ -711,7 +693,9 @@ def _matrices(self: Tensor) -> Tensor:
     return op("transpose")(self, -2, -1)
 
 
-PROPERTIES = {"T": property(_swapped), "mT": property(_matrices), "H": property(_matrices), "mH": property(_matrices)}
+PROPERTIES.update(
+    {"T": property(_swapped), "mT": property(_matrices), "H": property(_matrices), "mH": property(_matrices)}
+)
 
 
 # ---------------------------------------------------------------------- reductions

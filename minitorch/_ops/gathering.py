@@ -9,12 +9,12 @@ import numpy as np
 from minitorch._tensor import Tensor, wrap
 
 from .check import broadcast_error, c_name, check, wrap_dim
-from .composite import public
 from .copies import check_not_overlapping
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
 from .operands import FUNCTIONS, NUMBERS, cast
 from .positions import At, first_outside, kernels
+from .public import public
 
 ndarray = np.ndarray
 

@@ -14,12 +14,12 @@ from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, c_name, check
-from .composite import public
 from .copies import check_not_overlapping
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
 from .operands import FUNCTIONS, NUMBERS, cast, constant_like
 from .positions import At, add_at, read, spread_back
+from .public import public
 
 ndarray = np.ndarray
 NoneType = type(None)

@@ -12,11 +12,11 @@ from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
 
 from .check import check, integer, wrap_dim
-from .composite import public
 from .copies import cat_shape
 from .inplace import MULTI
 from .op import OPS
 from .operands import cast, common_dtype
+from .public import public
 
 ndarray = np.ndarray
 

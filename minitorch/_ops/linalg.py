@@ -10,9 +10,10 @@ from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
-from .composite import op, public, reshape
+from .composite import reshape
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
+from .public import op, public
 
 dot, empty = np.dot, np.empty
 TINY = 2048  # multiply-adds up to which a compiled loop is faster than the way to BLAS

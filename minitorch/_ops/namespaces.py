@@ -9,33 +9,53 @@ from minitorch._tensor import Tensor
 from minitorch.autograd import engine
 
 from . import (  # noqa: F401 - they fill the tables
+    activations,
+    arithmetic,
+    attention,
     composite,
     convolution,
     copies,
+    decompositions,
+    distances,
+    dropout,
+    einsum,
+    embedding,
     gathering,
     indexing,
     joining,
     linalg,
     losses,
+    normalization,
+    norms,
     ordering,
+    padding,
+    patches,
     pointwise,
     pooling,
     random_creation,
     rearranging,
     reductions,
+    resampling,
     rows,
     sampling,
+    scans,
+    scattering,
+    searching,
     softmax,
+    special,
+    statistics,
+    unpooling,
     views,
 )
 from .array_names import fill
-from .composite import PROPERTIES, PUBLIC
 from .generate import make_functions
 from .op import OPS
 from .operands import FUNCTIONS
+from .public import PROPERTIES, PUBLIC
 
 TORCH: dict[str, Any] = {}
 FUNCTIONAL: dict[str, Any] = {}
+MODULES: dict[str, dict[str, Any]] = {"linalg": {}, "special": {}}  # further modules of torch
 
 # other names for the same op
 ALIASES = {
@@ -71,6 +91,9 @@ def _place(name: str, function: Any, where: list[str]) -> None:
             setattr(Tensor, n, function)
         if "nn.functional" in where:
             FUNCTIONAL[n] = function
+        for module in where:
+            if module in MODULES:
+                MODULES[module][n] = function
 
 
 def _fill() -> None:
@@ -80,7 +103,7 @@ def _fill() -> None:
             _place(name, function, [*op.on, "Tensor"] if name in op.operator else op.on)
     for name, (function, where) in PUBLIC.items():
         FUNCTIONS.setdefault(name, function)
-        _place(name.removeprefix("functional."), function, where)
+        _place(name.rpartition(".")[2], function, where)
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
     TORCH["permute"] = composite.torch_permute

@@ -8,8 +8,8 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
 from .check import check, integer, wrap_dim
-from .composite import public
 from .op import OPS, structured
+from .public import public
 from .reductions import return_type
 
 ndarray = np.ndarray

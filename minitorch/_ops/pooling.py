@@ -9,9 +9,9 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from .check import check, not_implemented_for, pair
-from .composite import op, public
 from .op import structured
 from .operands import FUNCTIONS
+from .public import op, public
 
 empty = np.empty
 

@@ -13,8 +13,8 @@ from minitorch._generator import default_generator
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check
-from .composite import public
 from .operands import FUNCTIONS
+from .public import public
 from .sampling import (
     check_std,
     draw,

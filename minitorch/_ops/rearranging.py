@@ -8,9 +8,9 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, broadcast_error, c_name, check, integer, non_negative, sizes, wrap_dim
-from .composite import public
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, number_operand
+from .public import public
 from .reductions import reduced_dims, reduced_shape
 from .views import diagonal
 

@@ -7,13 +7,13 @@ import numpy as np
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
-from .composite import public
 from .copies import check_not_overlapping
 from .gathering import along, in_dtype_of, int64, without
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
 from .operands import FUNCTIONS
 from .positions import first_outside, kernels
+from .public import public
 
 ndarray = np.ndarray
 

@@ -1,0 +1,1 @@
+"""Activation functions of `nn.functional`: formulas and their gradients."""

@@ -1,0 +1,1 @@
+"""Arithmetic that other ops express: names without a formula of their own."""

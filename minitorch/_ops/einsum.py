@@ -1,0 +1,1 @@
+"""einsum and tensordot, by way of batched matrix products."""

@@ -1,0 +1,1 @@
+"""Rows looked up by number: embedding, embedding_bag, one_hot."""

@@ -1,0 +1,1 @@
+"""Batch, layer, group, instance, RMS and local response normalisation."""

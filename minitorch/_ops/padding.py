@@ -1,0 +1,1 @@
+"""`nn.functional.pad` in all its modes."""

@@ -1,0 +1,1 @@
+"""torch.special: formulas of special functions, their gradients and sources."""

@@ -1,0 +1,1 @@
+"""Variance, quantiles, median, mode, covariance."""

@@ -1,0 +1,1 @@
+"""Inverses of max pooling, and fractional max pooling."""
