@@ -1,118 +1,157 @@
-"""Functions that make tensors from nothing, from Python data and from NumPy arrays."""
+"""Factories: tensors from nothing but a shape, a range or a number.
 
+Each is written as what it computes; the arguments that all of torch's factories take (out, dtype, layout, device,
+requires_grad, pin_memory) are added by `factory`, the `..._like` and `new_...` forms are made by `like` and `new`.
+"""
+
+import inspect
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from . import _dtype as dtypes
-from ._device import CPU, backend, resolve
-from ._kernels.strided import _Window, contiguous_strides, restrided
-from ._ops.check import check, integer, non_negative, sizes
-from ._tensor import Tensor, strided, wrap
-from .autograd.grad_mode import INFERENCE, state
+from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
+from ._device import backend
+from ._kernels import half
+from ._kernels.half import converted
+from ._kernels.strided import restrided
+from ._ops.check import C_NAMES, check, integer, non_negative
+from ._tensor import Tensor, channels_last, contiguous_format, preserve_format
 
 ndarray = np.ndarray
 
 
-def made(array: Any, requires_grad: bool = False) -> Tensor:
-    """The tensor that a factory returns."""
-    t = wrap(array)
-    if requires_grad:
-        if array.dtype not in dtypes.FLOATS:
-            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-        t.requires_grad = True
-    if state.mode is INFERENCE:
-        INFERENCE.mark(t)
-    return t
-
-
-def _options(dtype: Any, device: Any, layout: Any = None, pin_memory: bool = False) -> tuple[np.dtype, Any]:
-    """(NumPy dtype, device) of a factory's arguments; the default float dtype if none is given."""
-    if layout is not None and layout is not strided:
-        raise NotImplementedError(f"layout={layout} is not supported by minitorch")
-    if pin_memory:
-        raise NotImplementedError("pin_memory=True needs a CUDA backend, which minitorch lacks so far")
-    return dtypes.numpy_dtype(dtypes.get_default_dtype() if dtype is None else dtype), resolve(device)
-
-
-def _empty(shape: tuple[int, ...], dtype: np.dtype, device: Any) -> Any:
-    return np.empty(shape, dtype) if device.type == "cpu" else backend(device).empty(shape, dtype)
-
-
-def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype, device: Any) -> Any:
-    if device.type != "cpu":
-        return backend(device).from_host(np.broadcast_to(np.asarray(value, dtype), shape))
-    return np.zeros(shape, dtype) if value == 0 else np.full(shape, value, dtype)
-
-
-def _shape(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
-    return non_negative(sizes(size, name))
-
-
-# ---------------------------------------------------------------------- from nothing
-def empty(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """A tensor whose elements are whatever the memory holds."""
-    return _factory("empty", size, None, out, dtype, layout, device, requires_grad, pin_memory)
-
-
-def zeros(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """A tensor of zeros.
-
-    >>> import minitorch as torch
-    >>> torch.zeros(2, dtype=torch.int64)
-    tensor([0, 0])
-    """
-    return _factory("zeros", size, 0, out, dtype, layout, device, requires_grad, pin_memory)
-
-
-def ones(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """A tensor of ones."""
-    return _factory("ones", size, 1, out, dtype, layout, device, requires_grad, pin_memory)
-
-
-def _factory(
-    name: str,
-    size: Any,
-    value: Any,
-    out: Any,
-    dtype: Any,
-    layout: Any,
-    device: Any,
-    requires_grad: bool,
-    pin_memory: bool,
-) -> Tensor:
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
+# ---------------------------------------------------------------------- arguments
+def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as separate integers or as one sequence."""
     if not size:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    shape = _shape(size, name)
-    array = _empty(shape, numpy_type, where) if value is None else _filled(shape, value, numpy_type, where)
-    return _out(out, made(array, requires_grad))
+    sequence = isinstance(size[0], (tuple, list))
+    if sequence:
+        if len(size) > 1:
+            raise TypeError(f"{name}() takes 1 positional argument but {len(size)} were given")
+        size = tuple(size[0])
+    if not all(n.__class__ is int for n in size):
+        size = tuple([_length(name, n, position, sequence) for position, n in enumerate(size)])
+    if name == "zeros" and min(size, default=0) < 0:
+        raise RuntimeError("zeros: Dimension size must be non-negative.")
+    return non_negative(size)
+
+
+def _length(name: str, n: Any, position: int, sequence: bool) -> int:
+    if isinstance(n, Tensor):
+        if not n.ndim and n.array.dtype not in dtypes.FLOATS:
+            return int(n)
+    elif hasattr(n, "__index__") and not isinstance(n, bool):
+        return n.__index__()
+    what = type(n).__name__
+    if sequence and isinstance(n, bool):
+        problem = f"(position 1) must be tuple of ints, but found element of type {what} at pos {position}"
+    elif not position and not sequence:
+        problem = f"(position 1) must be tuple of ints, not {what}"
+    else:
+        problem = (
+            f'failed to unpack the object at pos {position + 1} with error "type must be tuple of ints,but got {what}"'
+        )
+    raise TypeError(f"{name}(): argument 'size' {problem}")
+
+
+def number(name: str, argument: str, position: int, value: Any) -> Any:
+    """A Python number, also from a 0-dim tensor or of NumPy's."""
+    if isinstance(value, Tensor) and not value.ndim:
+        return value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, complex):
+        raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
+    if not isinstance(value, (int, float)):
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
+        )
+    return value
+
+
+class Target:
+    """What a factory makes: its name for errors, the dtype if one was given, the device."""
+
+    __slots__ = ("arguments", "dtype", "name", "numpy", "where")
+
+    def __init__(self, name: str, dtype: Any, device: Any, layout: Any, pin_memory: Any):
+        self.name, self.dtype, self.arguments = name, dtype, (device, layout, pin_memory)
+        self.numpy, self.where = options(dtype, device, layout, pin_memory, name)
+
+    def prefer(self, dtype: dtypes.dtype | None) -> None:
+        """Take this dtype, None for the default one, if the caller gave none."""
+        if self.dtype is None and dtype is not None:
+            self.numpy = dtype.numpy
+
+    def empty(self, shape: tuple[int, ...]) -> Any:
+        """An uninitialised array."""
+        return (
+            half.empty(shape, self.numpy) if self.where.type == "cpu" else backend(self.where).empty(shape, self.numpy)
+        )
+
+    def filled(self, shape: tuple[int, ...], value: Any) -> Any:
+        """An array full of one number."""
+        return half.filled(shape, value, self.numpy) if self.where.type == "cpu" else self.empty(shape)
+
+    def holding(self, values: np.ndarray) -> Any:
+        """The values in the wanted dtype, on the wanted device."""
+        return placed(converted(values, self.numpy), self.where)
+
+    def refuse_bool(self) -> None:
+        if self.numpy == np.bool_:
+            raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for 'Bool'")
+
+
+_KEYWORDS = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+    for name, default in (
+        ("out", None), ("dtype", None), ("layout", None), ("device", None), ("requires_grad", False),
+        ("pin_memory", False),
+    )
+]  # fmt: skip
+
+
+def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
+    """Decorator: from `make(target, ...)`, which returns an array, to torch's function of that name."""
+    name = make.__name__
+
+    @wraps(make)
+    def function(
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        **named: Any,
+    ) -> Tensor:
+        if out is not None:
+            dtype = _dtype_of(out, name, dtype)
+        if "size" in named and not args:
+            args = (named.pop("size"),)
+        t = made(make(Target(name, dtype, device, layout, pin_memory), *args, **named), requires_grad)
+        return t if out is None else _out(out, t)
+
+    own = list(inspect.signature(make).parameters.values())[1:]
+    after = [p for p in own if p.kind is p.KEYWORD_ONLY]
+    front = [p for p in own if p.kind is not p.KEYWORD_ONLY]
+    function.__signature__ = inspect.Signature([*front, *_KEYWORDS, *after], return_annotation=Tensor)  # type: ignore
+    return function
+
+
+def _dtype_of(out: Any, name: str, dtype: Any) -> dtypes.dtype:
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if dtype is not None and dtype is not out.dtype:
+        raise RuntimeError(
+            f"dtype {C_NAMES[dtype.name]} does not match dtype of out parameter ({C_NAMES[out.dtype.name]})"
+        )
+    return out.dtype
 
 
 def _out(out: Any, result: Tensor) -> Tensor:
@@ -124,17 +163,35 @@ def _out(out: Any, result: Tensor) -> Tensor:
     return into(out, OPS["fill_with"], result)
 
 
-def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
+# ---------------------------------------------------------------------- constants
+@factory
+def empty(to: Any, *size: Any, memory_format: Any = None) -> Any:
+    """A tensor whose elements are whatever the memory holds."""
+    check(memory_format is not preserve_format, "unsupported memory format Preserve")
+    if len(size) == 1 and isinstance(size[0], dict):
+        raise TypeError("empty(): argument 'size' (position 1) must be tuple of ints, not dict")
+    return in_format(to.empty(size_of("empty", size)), memory_format)
+
+
+@factory
+def zeros(to: Any, *size: Any) -> Any:
+    """A tensor of zeros.
+
+    >>> import minitorch as torch
+    >>> torch.zeros(2, dtype=torch.int64)
+    tensor([0, 0])
+    """
+    return to.filled(size_of("zeros", size), 0)
+
+
+@factory
+def ones(to: Any, *size: Any) -> Any:
+    """A tensor of ones."""
+    return to.filled(size_of("ones", size), 1)
+
+
+@factory
+def full(to: Any, size: Any, fill_value: Any) -> Any:
     """A tensor full of one value, in the value's own dtype unless one is given.
 
     >>> import minitorch as torch
@@ -143,421 +200,295 @@ def full(
     """
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    if dtype is None:
-        dtype = dtypes.bool if isinstance(fill_value, bool) else dtypes.int64 if isinstance(fill_value, int) else None
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
-    if numpy_type.kind == "i" and isinstance(fill_value, float):
-        fill_value = int(fill_value)
-    return _out(out, made(_filled(_shape((size,), "full"), fill_value, numpy_type, where), requires_grad))
+    value = number("full", "fill_value", 2, fill_value)
+    to.prefer(dtypes.bool if isinstance(value, bool) else dtypes.int64 if isinstance(value, int) else None)
+    return to.filled(size_of("full", (size,)), checked_value(value, to.numpy))
 
 
-def _like(name: str, make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def like(
+_C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "void16": "c10::BFloat16"}
+
+
+def checked_value(value: Any, dtype: np.dtype) -> Any:
+    """A number as an element of this dtype; torch refuses those that it cannot hold, but wraps -1 to the largest."""
+    if dtype == np.bool_:
+        return bool(value)
+    message = f"value cannot be converted to type {_C_TYPES.get(dtype.name, f'{dtype.name}_t')} without overflow"
+    if dtype in dtypes.FLOATS:
+        check(not np.isfinite(value) or abs(value) <= half.FLOAT_INFO[dtype].max, message)
+        return value
+    high = int(np.iinfo(dtype).max)
+    check(np.isfinite(value) and (int(np.iinfo(dtype).min) or -high) <= value <= high, message)
+    value = int(value)
+    return value + high + 1 if value < 0 and dtype.kind == "u" else value
+
+
+@factory
+def scalar_tensor(to: Any, s: Any) -> Any:
+    """A 0-dim tensor of a number, in the default dtype unless one is given."""
+    return to.filled((), checked_value(number("scalar_tensor", "s", 1, s), to.numpy))
+
+
+@factory
+def empty_strided(to: Any, size: Any, stride: Any) -> Any:
+    """An uninitialised tensor with these strides."""
+    shape, strides = size_of("empty_strided", (size,)), tuple([integer(s, "stride", "empty_strided") for s in stride])
+    check(
+        len(shape) == len(strides),
+        f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})",
+    )
+    check(
+        min(strides, default=0) >= 0,
+        f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}",
+    )
+    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else 0
+    return restrided(to.empty((extent,)), shape, tuple([s * to.numpy.itemsize for s in strides]))
+
+
+@factory
+def empty_permuted(to: Any, size: Any, physical_layout: Any) -> Any:
+    """An uninitialised tensor that lies in memory in the order of dimensions physical_layout.
+
+    >>> import minitorch as torch
+    >>> torch.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
+    shape, n = size_of("empty_permuted", (size,)), len(size)
+    check(
+        n == len(physical_layout),
+        "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+        f"{n} is not equal to len(physical_layout) = {len(physical_layout)}",
+    )
+    for i, d in enumerate(physical_layout):
+        check(
+            0 <= d < n,
+            f"Dimension out of range (expected to be between 0 and {n - 1}, but got {d} at index {i}).  NB: negative "
+            "dims not currently supported; file an issue if you want it.",
+        )
+        check(d not in physical_layout[:i], "Duplicate dim not allowed")
+    back = sorted(range(n), key=list(physical_layout).__getitem__)
+    return to.empty(tuple([shape[d] for d in physical_layout])).transpose(back)
+
+
+@factory
+def eye(to: Any, n: int, m: int | None = None) -> Any:
+    """Ones on the diagonal, zeros elsewhere."""
+    n = _count("n", 1, n)
+    m = n if m is None else _count("m", 2, m)
+    return to.holding(np.eye(n, m, dtype=np.float32))
+
+
+def _count(argument: str, position: int, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"eye(): argument '{argument}' (position {position}) must be int, not {type(value).__name__}")
+    value = value.__index__()
+    check(value >= 0, f"{argument} must be greater or equal to 0, got {value}")
+    return value
+
+
+# ---------------------------------------------------------------------- ranges
+@factory
+def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any = None) -> Any:
+    """arange(end), arange(start, end, step=1): start, start + step, ... up to but without end.
+
+    >>> import minitorch as torch
+    >>> torch.arange(1, 2.5, 0.5)
+    tensor([1.0000, 1.5000, 2.0000])
+    """
+    start, end, step = _bounds(bounds, start, end, step)
+    if all(isinstance(v, int) for v in (start, end, step)):
+        to.prefer(dtypes.int64)
+    check(step > 0 or step < 0, "step must be nonzero")
+    check(np.isfinite(start) and np.isfinite(end), f"unsupported range: {start} -> {end}")
+    check((end - start) * step >= 0, "upper bound and lower bound inconsistent with step sign")
+    to.refuse_bool()
+    if to.numpy not in dtypes.FLOATS:
+        check(int(step), "step must be nonzero", ValueError)
+        start, end, step = int(start), int(end), int(step)
+    if all(isinstance(v, int) for v in (start, end, step)):
+        count = max(0, -((start - end) // step))
+    else:
+        length = np.ceil((float(end) - start) / step)
+        check(length < 2**62, "invalid size, possible overflow?")
+        count = int(length)
+    if to.where.type != "cpu":
+        return to.empty((count,))
+    values = np.arange(count)
+    return to.holding(values * np.float64(step) + start if to.numpy in dtypes.FLOATS else start + step * values)
+
+
+def _bounds(bounds: tuple[Any, ...], start: Any, end: Any, step: Any) -> tuple[Any, Any, Any]:
+    """arange's arguments: a single positional one is the end."""
+    given = {k: v for k, v in (("start", start), ("end", end), ("step", step)) if v is not None}
+    names = ("end",) if len(bounds) == 1 and end is None else ("start", "end", "step")
+    given |= dict(zip(names, bounds, strict=False))
+    if len(bounds) > 3 or "end" not in given or (names == ("end",) and "step" in given and "start" not in given):
+        kinds = [type(b).__name__ for b in bounds]
+        kinds += [f"{k}={type(v).__name__}" for k, v in given.items() if k not in names[: len(bounds)]]
+        raise TypeError(f"arange() received an invalid combination of arguments - got ({', '.join(kinds)})")
+    positions = {"start": 1, "end": len(names), "step": 3}
+    return tuple([number("arange", k, at, given.get(k, {"step": 1}.get(k, 0))) for k, at in positions.items()])
+
+
+@factory
+def linspace(to: Any, start: Any, end: Any, steps: int) -> Any:
+    """`steps` values from start to end, both included.
+
+    >>> import minitorch as torch
+    >>> torch.linspace(0, 1, 3)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    return _spaced(to, start, end, steps, lambda values: values)
+
+
+@factory
+def logspace(to: Any, start: Any, end: Any, steps: int, base: float = 10.0) -> Any:
+    """base raised to `steps` values from start to end.
+
+    >>> import minitorch as torch
+    >>> torch.logspace(0, 2, 3, base=2)
+    tensor([1., 2., 4.])
+    """
+    base = float(number("logspace", "base", 4, base))
+    return _spaced(to, start, end, steps, lambda values: np.power(values.dtype.type(base), values))
+
+
+def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Values computed in the result's dtype from both ends to the middle, as torch does; halves in float32."""
+    name = to.name
+    for what, value in (("start", start), ("end", end)):
+        if isinstance(value, Tensor) and value.ndim:
+            raise RuntimeError(
+                f"{name} only supports 0-dimensional start and end tensors, but got {what} with {value.ndim} "
+                "dimension(s)."
+            )
+    low, high = number(name, "start", 1, start), number(name, "end", 2, end)
+    steps = integer(steps, "steps", name)
+    check(steps >= 0, "number of steps must be non-negative")
+    to.refuse_bool()
+    if to.where.type != "cpu":
+        return to.empty((steps,))
+    kind: Any = np.float32 if to.numpy in dtypes.HALVES else to.numpy.type if to.numpy.kind == "f" else np.float64
+    low, high = kind(low), kind(high)
+    step = (high - low) / kind(max(steps - 1, 1))
+    i = np.arange(steps)
+    with np.errstate(all="ignore"):
+        values = np.where(i < (steps + 1) // 2, low + step * i.astype(kind), high - step * (steps - 1 - i).astype(kind))
+        return to.holding(finish(values))
+
+
+# ---------------------------------------------------------------------- like another tensor
+def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., Tensor]:
+    """`make` of a tensor's shape, dtype, device and order of dimensions in memory; `values`: further arguments."""
+
+    def function(
         input: Tensor,
-        *,
+        *args: Any,
         dtype: Any = None,
         layout: Any = None,
         device: Any = None,
         requires_grad: bool = False,
         pin_memory: bool = False,
         memory_format: Any = None,
+        **named: Any,
     ) -> Tensor:
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        if len(args) > len(values):
+            count = f"{len(values) + 1} positional argument{'s' * bool(values)}"
+            raise TypeError(f"{name}() takes {count} but {len(args) + 1} were given")
         result = make(
             input.shape,
+            *args,
             dtype=input.dtype if dtype is None else dtype,
             layout=layout,
             device=input.device if device is None else device,
             pin_memory=pin_memory,
+            **named,
         )
-        return _laid_out_as(input, result, requires_grad)
+        if hasattr(input.array, "like"):
+            result = input.array.like(result)
+        return made(_laid_out_as(input.array, result.array, memory_format), requires_grad)
 
-    like.__name__ = like.__qualname__ = name
-    like.__doc__ = f"`{make.__name__}` of input's shape, dtype and device."
-    return like
-
-
-def _laid_out_as(input: Tensor, result: Tensor, requires_grad: bool) -> Tensor:
-    """The result with its dimensions in input's order in memory."""
-    a, r = input.array, result.array
-    if a.__class__ is ndarray and r.__class__ is ndarray and not a.flags.c_contiguous and a.size > 1:
-        like = np.empty_like(a, r.dtype)
-        like[...] = r
-        result = made(like)
-    if requires_grad:
-        result.requires_grad = True
-    return result
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"`{make.__name__}` of input's shape, dtype and device."
+    first = inspect.signature(function).parameters
+    parameters = [first["input"].replace(), *[first["input"].replace(name=v, annotation=Any) for v in values]]
+    parameters += [p for p in first.values() if p.kind is p.KEYWORD_ONLY]
+    function.__signature__ = inspect.Signature(parameters, return_annotation=Tensor)  # type: ignore[attr-defined]
+    return function
 
 
-empty_like, zeros_like, ones_like = _like("empty_like", empty), _like("zeros_like", zeros), _like("ones_like", ones)
+def in_format(a: Any, memory_format: Any) -> Any:
+    """An array of a's shape and values in torch's memory format."""
+    if memory_format is not channels_last:
+        return a
+    check(a.ndim == 4, "required rank 4 tensor to use channels_last format")
+    _, c, h, w = a.shape
+    size = a.dtype.itemsize
+    made = restrided(a, a.shape, (h * w * c * size, size, w * c * size, c * size))
+    if isinstance(a, ndarray) and a.size:
+        values = a.copy()
+        made[...] = values
+    return made
 
 
-def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """`full` of input's shape, dtype and device."""
-    result = full(
-        input.shape,
-        fill_value,
-        dtype=input.dtype if dtype is None else dtype,
-        layout=layout,
-        device=input.device if device is None else device,
-        pin_memory=pin_memory,
-    )
-    return _laid_out_as(input, result, requires_grad)
+def _laid_out_as(a: Any, result: Any, memory_format: Any) -> Any:
+    if memory_format is channels_last:
+        return in_format(result, memory_format)
+    if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2:
+        return result
+    if not isinstance(a, ndarray) or 0 in a.strides:
+        return result
+    laid_out = half.tagged(np.empty_like(np.asarray(a), result.dtype))
+    if isinstance(result, ndarray):
+        laid_out[...] = result
+        return laid_out
+    return restrided(result, result.shape, laid_out.strides)
 
 
-def empty_strided(
-    size: Any,
-    stride: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """An uninitialised tensor with these strides."""
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
-    shape, strides = _shape((size,), "empty_strided"), sizes((stride,), "empty_strided")
-    check(
-        len(shape) == len(strides),
-        f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})",
-    )
-    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if 0 not in shape else 0
-    flat = _empty((extent,), numpy_type, where)
-    return made(restrided(flat, shape, tuple(s * numpy_type.itemsize for s in strides)), requires_grad)
-
-
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """start, start + step, ... up to but without end.
-
-    >>> import minitorch as torch
-    >>> torch.arange(1, 2.5, 0.5)
-    tensor([1.0000, 1.5000, 2.0000])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    if dtype is None and all(isinstance(v, int) for v in (start, end, step)):
-        dtype = dtypes.int64
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
-    check(step != 0, "step must be nonzero")
-    check(all(np.isfinite(v) for v in (start, end)), f"unsupported range: {start} -> {end}")
-    check((end - start) * step >= 0, "upper bound and lower bound inconsistent with step sign")
-    if numpy_type.kind in "iu":
-        check(int(step), "step must be nonzero", ValueError)
-        start, end, step = int(start), int(end) if not isinstance(end, float) else int(np.ceil(end)), int(step)
-    count = (
-        int(np.ceil((end - start) / step))
-        if not isinstance(start, int) or not isinstance(step, int) or isinstance(end, float)
-        else max(0, -((start - end) // step))
-    )
-    values = np.arange(count) * np.float64(step) + start if numpy_type.kind == "f" else start + step * np.arange(count)
-    return _out(out, made(_to_device(values.astype(numpy_type), where), requires_grad))
-
-
-def _to_device(array: np.ndarray, device: Any) -> Any:
-    return array if device.type == "cpu" else backend(device).from_host(array)
-
-
-def linspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """`steps` values from start to end, both included."""
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
-    steps = integer(steps, "steps", "linspace")
-    check(steps >= 0, "number of steps must be non-negative")
-    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
-    if steps < 2:
-        return made(_to_device(np.full(steps, start, numpy_type), where), requires_grad)
-    # torch computes in the result's dtype, from both ends to the middle
-    kind = numpy_type.type if numpy_type.kind == "f" else np.float64
-    low, high = kind(start), kind(end)
-    step = (high - low) / kind(steps - 1)
-    i = np.arange(steps)
-    values = np.where(i < steps // 2, low + step * i.astype(kind), high - step * (steps - 1 - i).astype(kind))
-    return _out(out, made(_to_device(values.astype(numpy_type), where), requires_grad))
-
-
-def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """base raised to `steps` values from start to end."""
-    numpy_type, where = _options(dtype, device)
-    exponents = np.linspace(float(start), float(end), steps)
-    return made(_to_device(np.power(float(base), exponents).astype(numpy_type), where), requires_grad)
-
-
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere."""
-    numpy_type, where = _options(dtype, device, layout, pin_memory)
-    n = integer(n, "n", "eye")
-    m = n if m is None else integer(m, "m", "eye")
-    check(n >= 0, f"n must be greater or equal to 0, got {n}")
-    check(m >= 0, f"m must be greater or equal to 0, got {m}")
-    return _out(out, made(_to_device(np.eye(n, m, dtype=numpy_type), where), requires_grad))
-
-
-# ---------------------------------------------------------------------- from data
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
-) -> Tensor:
-    """A tensor with a copy of the data: numbers, nested sequences, NumPy arrays, tensors.
-
-    >>> import minitorch as torch
-    >>> torch.tensor([[1, 2], [3, 4]])
-    tensor([[1, 2],
-            [3, 4]])
-    """
-    if isinstance(data, Tensor):
-        import warnings
-
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-            UserWarning,
-            stacklevel=2,
-        )
-    _options(dtype, device, pin_memory=pin_memory)
-    return made(_to_device(array_of(data, dtype), resolve(device)), requires_grad)
-
-
-def array_of(data: Any, dtype: Any) -> np.ndarray:
-    """A new array of the data, in torch's choice of dtype."""
-    if isinstance(data, Tensor):
-        return data.detach().array.astype(data.array.dtype if dtype is None else dtypes.numpy_dtype(dtype))
-    if isinstance(data, (ndarray, np.generic)):
-        data = np.array(data)
-        found = dtypes.of_numpy(data.dtype)
-        return data.astype(found.numpy if dtype is None else dtypes.numpy_dtype(dtype))
-    if hasattr(data, "__array_interface__") and not isinstance(data, (list, tuple)):
-        return array_of(np.asarray(data), dtype)
-    kind = _infer(data)
-    to = dtypes.numpy_dtype(kind if dtype is None else dtype)
-    try:
-        array = np.array(_plain(data), to if to.kind != "b" else None)
-    except OverflowError:
-        raise RuntimeError(f"value cannot be converted to type {to} without overflow") from None
-    except ValueError as e:
-        raise ValueError(_ragged(data) or str(e)) from None
-    return array.astype(to)
-
-
-def _plain(data: Any) -> Any:
-    """Nested sequences with tensors turned into what NumPy reads."""
-    if isinstance(data, Tensor):
-        return data.tolist()
-    if isinstance(data, (list, tuple)):
-        return [_plain(d) for d in data] if any(isinstance(d, (Tensor, list, tuple)) for d in data) else data
-    return data
-
-
-def _infer(data: Any) -> dtypes.dtype:
-    """The dtype that nested Python data stands for."""
-    if isinstance(data, (list, tuple)):
-        if not data:
-            return dtypes.get_default_dtype()
-        kinds = set(map(type, data))
-        if kinds <= {float, int, bool}:
-            return dtypes.get_default_dtype() if float in kinds else dtypes.int64 if int in kinds else dtypes.bool
-        found = _infer(data[0])
-        for d in data[1:]:
-            found = dtypes.promote_types(found, _infer(d))
-        return found
-    if isinstance(data, (bool, np.bool_)):
-        return dtypes.bool
-    if isinstance(data, (int, np.integer)):
-        return dtypes.int64
-    if isinstance(data, (float, np.floating)):
-        return dtypes.of_numpy(data.dtype) if isinstance(data, np.floating) else dtypes.get_default_dtype()
-    if isinstance(data, Tensor):
-        return data.dtype
-    if isinstance(data, ndarray):
-        return dtypes.of_numpy(data.dtype)
-    if isinstance(data, complex):
-        raise NotImplementedError("torch.complex64 is not supported by minitorch")
-    if isinstance(data, str):
-        raise TypeError("new(): invalid data type 'str'")
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
-        return _infer(list(data))
-    if data is None:
-        raise RuntimeError("Could not infer dtype of NoneType")
-    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-
-
-def _ragged(data: Any, depth: int = 0) -> str | None:
-    """torch's message for sequences of unequal length."""
-    if isinstance(data, (list, tuple)) and data:
-        first = data[0]
-        if not isinstance(first, (list, tuple)):
-            return None
-        for d in data:
-            if not isinstance(d, (list, tuple)) or len(d) != len(first):
-                got = len(d) if isinstance(d, (list, tuple)) else 0
-                return f"expected sequence of length {len(first)} at dim {depth + 1} (got {got})"
-        for d in data:
-            found = _ragged(d, depth + 1)
-            if found:
-                return found
-    return None
-
-
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """The data as a tensor, without copying a tensor or NumPy array that fits."""
-    if isinstance(data, ndarray) and data.dtype in dtypes.OF_NUMPY:
-        data = from_numpy(data)
-    if isinstance(data, Tensor):
-        return data.to(dtype=dtype, device=device)
-    return tensor(data, dtype=dtype, device=device)
-
-
-asarray = as_tensor
-
-
-def from_numpy(ndarray: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory.
-
-    >>> import minitorch as torch, numpy as np
-    >>> a = np.zeros(2)
-    >>> torch.from_numpy(a)[0] = 5
-    >>> a
-    array([5., 0.])
-    """
-    a = ndarray
-    if not isinstance(a, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(a).__name__})")
-    found = dtypes.of_numpy(a.dtype)
-    if any(s < 0 for s in a.strides):
-        raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently "
-            "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
-        )
-    if any(s % a.itemsize for s in a.strides):
-        raise ValueError(
-            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to "
-            "reallocate the memory."
-        )
-    if not a.flags.writeable:
-        import warnings
-
-        warnings.warn(
-            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This "
-            "means writing to "
-            "this tensor will result in undefined behavior. You may want to copy the array to protect its data "
-            "or make it "
-            "writable before converting it to a tensor. This type of warning will be suppressed for the rest of "
-            "this program.",
-            UserWarning,
-            stacklevel=2,
-        )
-    interface = dict(a.__array_interface__)
-    strides = contiguous_strides(a.shape, a.itemsize) if not a.size else a.strides
-    interface.update(strides=strides, data=(interface["data"][0], False), typestr=found.numpy.str)
-    shared = np.asarray(_Foreign(interface, a))
-    return made(shared if shared.dtype is found.numpy else shared.view(found.numpy))
-
-
-class _Foreign(_Window):
-    """Memory of an array that is not ours, where a storage begins: `_storage.root` does not look behind it."""
-
-
-def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Any:
-    """`torch.Tensor(2, 3)`, `torch.Tensor([1, 2])`: the constructor of old, always of the default float dtype."""
-    if kwargs.pop("device", None) not in (None, "cpu", CPU) or kwargs:
-        raise NotImplementedError(f"Tensor(): unexpected arguments {sorted(kwargs)}")
-    if len(args) == 1 and isinstance(args[0], Tensor):
-        return Tensor._make_subclass(cls, args[0].detach())
-    if len(args) == 1 and isinstance(args[0], (list, tuple, np.ndarray)) and type(args[0]).__name__ != "Size":
-        return Tensor._make_subclass(cls, tensor(args[0], dtype=dtypes.get_default_dtype()))
-    return Tensor._make_subclass(cls, empty(*(args or (0,))))
+empty_like, zeros_like, ones_like = like("empty_like", empty), like("zeros_like", zeros), like("ones_like", ones)
+full_like = like("full_like", full, "fill_value")
 
 
 # ---------------------------------------------------------------------- methods
-def _new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Tensor:
+def new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The method `new_...`: `make` with the tensor's dtype and device."""
+
+    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **named: Any) -> Tensor:
         return make(
             *args,
             dtype=self.dtype if dtype is None else dtype,
             device=self.device if device is None else device,
-            **kwargs,
+            **named,
         )
 
     method.__name__ = method.__qualname__ = f"new_{make.__name__}"
     method.__doc__ = f"`{make.__name__}` with this tensor's dtype and device."
+    keep = [p for p in inspect.signature(make).parameters.values() if p.name not in ("out", "memory_format")]
+    self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    method.__signature__ = inspect.Signature([self, *keep], return_annotation=Tensor)  # type: ignore[attr-defined]
     return method
 
 
-METHODS = {f"new_{f.__name__}": _new(f) for f in (empty, zeros, ones, full, tensor)}
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`tensor` with this tensor's dtype and device."""
+    if isinstance(data, Tensor):
+        data = data.detach().clone()
+        return data.to(self.dtype if dtype is None else dtype).requires_grad_(requires_grad)
+    where = self.device if device is None else device
+    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=where, requires_grad=requires_grad)
+
+
+METHODS = {f"new_{f.__name__}": new(f) for f in (empty, zeros, ones, full, empty_strided)} | {"new_tensor": new_tensor}
 for _name, _method in METHODS.items():
     setattr(Tensor, _name, _method)
 
 FACTORIES = {
     f.__name__: f
     for f in (
-        arange,
-        as_tensor,
-        empty,
-        empty_like,
-        empty_strided,
-        eye,
-        from_numpy,
-        full,
-        full_like,
-        linspace,
-        logspace,
-        ones,
-        ones_like,
-        tensor,
-        zeros,
-        zeros_like,
+        arange, as_tensor, asarray, empty, empty_like, empty_permuted, empty_strided, eye, from_numpy, frombuffer,
+        full, full_like, linspace, logspace, ones, ones_like, scalar_tensor, tensor, zeros, zeros_like,
     )
-}
-FACTORIES["asarray"] = as_tensor
+}  # fmt: skip

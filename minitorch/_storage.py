@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ._kernels.half import tagged
 from ._kernels.strided import _Window, restrided
 
 ndarray = np.ndarray
@@ -15,7 +16,7 @@ ndarray = np.ndarray
 
 def root(a: Any) -> Any:
     """The array that owns the memory: the first whose base is no array."""
-    if a.__class__ is not ndarray:
+    if not isinstance(a, ndarray):
         return a.memory
     while True:
         base = a.base
@@ -32,14 +33,14 @@ def address(a: np.ndarray) -> int:
 
 def offset(a: Any) -> int:
     """Elements from the start of the storage to the first element."""
-    if a.__class__ is not ndarray:
+    if not isinstance(a, ndarray):
         return a.offset // a.dtype.itemsize
     return (address(a) - address(root(a))) // a.dtype.itemsize
 
 
 def copy_with_storage(a: Any, memo: dict[int, Any]) -> Any:
     """A deep copy that copies each storage once, so that copies of views share memory as their originals do."""
-    if a.__class__ is not ndarray:
+    if not isinstance(a, ndarray):
         return a.copy()
     owner = root(a)
     key = ("storage", id(owner))
@@ -47,7 +48,7 @@ def copy_with_storage(a: Any, memo: dict[int, Any]) -> Any:
     if copied is None:
         memo[key] = copied = np.array(_bytes(owner))  # type: ignore[index]
         memo.setdefault(id(memo), []).append(owner)  # the id stays taken while the copy goes on
-    return restrided(copied.view(a.dtype), a.shape, a.strides, address(a) - address(owner))
+    return restrided(tagged(copied.view(a.dtype)), a.shape, a.strides, address(a) - address(owner))
 
 
 def _bytes(owner: np.ndarray) -> np.ndarray:

@@ -4,61 +4,75 @@ import numpy as np
 
 
 def _windows(x, kernel, outputs, stride, padding, dilation):
-    """(i, j, r, s, h, w) of every tap of every output that falls inside x."""
-    for i, j in np.ndindex(*outputs):
-        for r, s in np.ndindex(*kernel):
-            h = i * stride[0] - padding[0] + r * dilation[0]
-            w = j * stride[1] - padding[1] + s * dilation[1]
-            if 0 <= h < x.shape[2] and 0 <= w < x.shape[3]:
-                yield i, j, r, s, h, w
+    """(output, tap, place) of every tap of every output that falls inside x, in one to three dimensions."""
+    for out in np.ndindex(*outputs):
+        for tap in np.ndindex(*kernel):
+            place = tuple(i * s - p + r * d for i, s, p, r, d in zip(out, stride, padding, tap, dilation, strict=True))
+            if all(0 <= at < n for at, n in zip(place, x.shape[2:], strict=True)):
+                yield out, tap, place
 
 
-def conv2d(x, w, bias, stride, padding, dilation, groups, out):
-    out[...] = 0 if bias is None else bias[:, None, None]
+def _groups(w, groups):
+    """The channels of each group, as slices: those that w's second dimension counts, and those that its first does."""
     inputs, outputs = w.shape[1], w.shape[0] // groups
-    for i, j, r, s, h, v in _windows(x, w.shape[2:], out.shape[2:], stride, padding, dilation):
-        for k in range(w.shape[0]):
-            first = k // outputs * inputs
-            for c in range(inputs):
-                out[:, k, i, j] += w[k, c, r, s] * x[:, first + c, h, v]
+    for i in range(groups):
+        yield slice(i * inputs, (i + 1) * inputs), slice(i * outputs, (i + 1) * outputs)
 
 
-def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
-    dx[...] = 0
-    inputs, outputs = w.shape[1], w.shape[0] // groups
-    for i, j, r, s, h, v in _windows(dx, w.shape[2:], g.shape[2:], stride, padding, dilation):
-        for k in range(w.shape[0]):
-            first = k // outputs * inputs
-            for c in range(inputs):
-                dx[:, first + c, h, v] += w[k, c, r, s] * g[:, k, i, j]
+def convolution(x, w, bias, stride, padding, dilation, groups, out):
+    out[...] = 0 if bias is None else bias.reshape(-1, *[1] * (out.ndim - 2))
+    for o, tap, place in _windows(x, w.shape[2:], out.shape[2:], stride, padding, dilation):
+        for c, k in _groups(w, groups):
+            out[(slice(None), k, *o)] += x[(slice(None), c, *place)] @ w[(k, slice(None), *tap)].T
 
 
-def conv2d_backward_weight(g, x, stride, padding, dilation, groups, dw):
+def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
+    out[...] = 0 if bias is None else bias.reshape(-1, *[1] * (out.ndim - 2))
+    for o, tap, place in _windows(out, w.shape[2:], g.shape[2:], stride, padding, dilation):
+        for c, k in _groups(w, groups):
+            out[(slice(None), c, *place)] += g[(slice(None), k, *o)] @ w[(k, slice(None), *tap)]
+
+
+def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     dw[...] = 0
-    inputs, outputs = dw.shape[1], dw.shape[0] // groups
-    for i, j, r, s, h, v in _windows(x, dw.shape[2:], g.shape[2:], stride, padding, dilation):
-        for k in range(dw.shape[0]):
-            first = k // outputs * inputs
-            for c in range(inputs):
-                dw[k, c, r, s] += np.dot(g[:, k, i, j], x[:, first + c, h, v])
+    for o, tap, place in _windows(x, dw.shape[2:], g.shape[2:], stride, padding, dilation):
+        for c, k in _groups(dw, groups):
+            dw[(k, slice(None), *tap)] += g[(slice(None), k, *o)].T @ x[(slice(None), c, *place)]
 
 
-def conv2d_backward_bias(g, db):
-    for k in range(g.shape[1]):
-        db[k] = g[:, k].sum()
-
-
-def max_pool2d(x, kernel, stride, padding, dilation, out, indices):
+def max_pool(x, kernel, stride, padding, dilation, out, indices):
     seen = np.zeros(out.shape[2:], bool)
-    for i, j, _, _, h, w in _windows(x, kernel, out.shape[2:], stride, padding, dilation):
-        value, best = x[:, :, h, w], out[:, :, i, j]
-        wins = (value > best) | (value != value) | (not seen[i, j])
-        out[:, :, i, j] = np.where(wins, value, best)
-        indices[:, :, i, j] = np.where(wins, h * x.shape[3] + w, indices[:, :, i, j])
-        seen[i, j] = True
+    for o, _, place in _windows(x, kernel, out.shape[2:], stride, padding, dilation):
+        at, source = (slice(None), slice(None), *o), (slice(None), slice(None), *place)
+        value, best = x[source], out[at]
+        wins = (value > best) | (value != value) | (not seen[o])
+        out[at] = np.where(wins, value, best)
+        indices[at] = np.where(wins, np.ravel_multi_index(place, x.shape[2:]), indices[at])
+        seen[o] = True
 
 
-def max_pool2d_backward(g, indices, dx):
+def max_windows(x, starts, ends, out, indices):
+    for n, c in np.ndindex(*x.shape[:2]):
+        for o in np.ndindex(*out.shape[2:]):
+            row = n * x.shape[1] + c if len(starts[0]) > 1 else 0
+            window = tuple(slice(s[row, i], e[row, i]) for s, e, i in zip(starts, ends, o, strict=True))
+            values = x[n, c][window].reshape(-1)
+            place = np.flatnonzero(np.isnan(values))[-1] if np.isnan(values).any() else values.argmax()
+            inside = np.unravel_index(place, x[n, c][window].shape)
+            out[n, c][o] = values[place]
+            first = [w.start for w in window]
+            indices[n, c][o] = np.ravel_multi_index(tuple(np.add(inside, first)), x.shape[2:])
+
+
+def max_pool_backward(g, indices, dx):
     dx[...] = 0
-    for n, c, i, j in np.ndindex(*g.shape):
-        dx[n, c].reshape(-1)[indices[n, c, i, j]] += g[n, c, i, j]
+    for n, c in np.ndindex(*g.shape[:2]):
+        for o in np.ndindex(*g.shape[2:]):
+            dx[n, c].reshape(-1)[indices[n, c][o]] += g[n, c][o]
+
+
+def map_axis(x, starts, index, weights, out):
+    out[...] = 0
+    for i in range(out.shape[1]):
+        for q in range(starts[i], starts[i + 1]):
+            out[:, i] += weights[q] * x[:, index[q]]

@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 
 from minitorch._kernels.cache import load, load_file
+from minitorch._kernels.cpu import conv_integers
 
 conv = load_file("cpu.conv")
 pool = load_file("cpu.pool")
+resample = load_file("cpu.resample")
 
 # N, C, (H, W), K, (R, S), stride, padding, dilation, groups
 CONVS = {
@@ -33,6 +35,10 @@ CONVS = {
     "rows_that_no_window_reaches": (2, 2, (8, 8), 3, (2, 2), (3, 3), (0, 0), (1, 1), 1),
     "depthwise": (2, 6, (7, 9), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
     "depthwise_multiplier": (2, 3, (7, 9), 6, (3, 3), (2, 2), (1, 1), (1, 1), 3),
+    "line": (3, 4, (23,), 6, (5,), (2,), (3,), (2,), 2),
+    "line_of_one_tap": (2, 3, (9,), 5, (1,), (1,), (0,), (1,), 1),
+    "volume": (2, 3, (5, 6, 4), 5, (3, 2, 3), (1, 2, 1), (1, 0, 1), (1, 1, 1), 1),
+    "uneven_volume": (2, 4, (6, 7, 5), 4, (2, 3, 1), (3, 1, 2), (1, 2, 0), (2, 1, 1), 2),
 }
 # x, kernel, stride, padding, dilation, ceil_mode
 POOLS = {
@@ -44,6 +50,8 @@ POOLS = {
     "dilated": ((2, 2, 9, 9), (2, 3), (1, 2), (1, 1), (3, 2), False),
     "whole_plane": ((2, 2, 5, 6), (5, 6), (1, 1), (0, 0), (1, 1), False),
     "more_outputs_than_a_row": ((1, 2, 20, 20), (2, 2), (1, 1), (0, 0), (1, 1), False),
+    "line": ((2, 3, 11), (3,), (2,), (1,), (2,), True),
+    "volume": ((1, 2, 5, 6, 7), (2, 3, 2), (2, 1, 3), (1, 1, 0), (1, 2, 1), False),
 }
 DTYPES = [np.float32, np.float64]
 
@@ -62,38 +70,38 @@ def arrays(case, dtype):
 
 
 def results(kernels, x, w, bias, g, options):
-    """Forward result and the three gradients, all written over nan."""
-    out, dx, dw, db = (np.full_like(a, np.nan) for a in (g, x, w, bias))
-    kernels.conv2d(x, w, bias, *options, out)
-    kernels.conv2d_backward_input(g, w, *options, dx)
-    kernels.conv2d_backward_weight(g, x, *options, dw)
-    kernels.conv2d_backward_bias(g, db)
-    return out, dx, dw, db
+    """Forward result and the gradients of input and weight, all written over nan."""
+    out, dx, dw = (np.full_like(a, np.nan) for a in (g, x, w))
+    kernels.convolution(x, w, bias, *options, out)
+    kernels.convolution_transpose(g, w, None, *options, dx)
+    kernels.convolution_backward_weight(g, x, *options, dw)
+    return out, dx, dw
 
 
 def torch_results(x, w, bias, g, options):
-    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w, bias)]
-    out = F.conv2d(*leaves, *options)
+    leaves = [torch.from_numpy(a).requires_grad_() for a in (x, w)]
+    convolve = (F.conv1d, F.conv2d, F.conv3d)[x.ndim - 3]
+    out = convolve(*leaves, torch.from_numpy(bias), *options)
     return [out.detach(), *torch.autograd.grad(out, leaves, torch.from_numpy(g))]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", CONVS)
-def test_conv2d_and_gradients_are_the_naive_sums(name, dtype):
+def test_convolution_and_gradients_are_the_naive_sums(name, dtype):
     *data, options = arrays(CONVS[name], dtype)
     for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
         np.testing.assert_array_equal(ours, expected)
 
 
 @pytest.mark.parametrize("name", CONVS)
-def test_conv2d_and_gradients_equal_torch(name):
+def test_convolution_and_gradients_equal_torch(name):
     *data, options = arrays(CONVS[name], np.float32)
     for ours, theirs in zip(results(conv, *data, options), torch_results(*data, options)):
         np.testing.assert_array_equal(ours, theirs.numpy())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_conv2d_rounds_as_well_as_torch(dtype):
+def test_convolution_rounds_as_well_as_torch(dtype):
     rng = np.random.default_rng(1)
     *data, options = arrays(CONVS["more_taps_than_a_chunk"], dtype)
     data = [rng.standard_normal(a.shape).astype(dtype) for a in data]
@@ -102,7 +110,7 @@ def test_conv2d_rounds_as_well_as_torch(dtype):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=tolerance, atol=tolerance)
 
 
-def test_conv2d_accepts_any_strides_and_read_only_arrays():
+def test_convolution_accepts_any_strides_and_read_only_arrays():
     *data, options = arrays(CONVS["uneven_everything"], np.float32)
     expected = results(conv, *data, options)
     strange = [np.asfortranarray(a) for a in data]
@@ -111,18 +119,17 @@ def test_conv2d_accepts_any_strides_and_read_only_arrays():
     for a in strange:
         a.flags.writeable = False
     x, w, bias, g = strange
-    out, dx, dw, db = (np.full_like(np.repeat(a, 2, axis=0), np.nan)[::2] for a in (g, x, w, bias))
-    conv.conv2d(x, w, bias, *options, out)
-    conv.conv2d_backward_input(g, w, *options, dx)
-    conv.conv2d_backward_weight(g, x, *options, dw)
-    conv.conv2d_backward_bias(g, db)
-    for ours, wanted in zip((out, dx, dw, db), expected):
+    out, dx, dw = (np.full_like(np.repeat(a, 2, axis=0), np.nan)[::2] for a in (g, x, w))
+    conv.convolution(x, w, bias, *options, out)
+    conv.convolution_transpose(g, w, None, *options, dx)
+    conv.convolution_backward_weight(g, x, *options, dw)
+    for ours, wanted in zip((out, dx, dw), expected):
         np.testing.assert_array_equal(ours, wanted)
 
 
 @pytest.mark.slow  # compiles every kernel anew
 @pytest.mark.parametrize(("vector_bytes", "tile"), [(16, 6), (32, 6), (64, 12)])
-def test_conv2d_is_right_for_every_vector_length(vector_bytes, tile):
+def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
     text = pathlib.Path(conv.__file__).read_text(encoding="utf-8")
     chosen = f"VECTORS = 2\nVECTOR_BYTES, TILE = {vector_bytes}, {tile}\n"
     other = load("conv", text.replace("VECTORS = 2\n", chosen))
@@ -133,145 +140,185 @@ def test_conv2d_is_right_for_every_vector_length(vector_bytes, tile):
             np.testing.assert_array_equal(ours, expected)
 
 
-def test_conv2d_without_bias_adds_nothing():
+def test_convolution_without_bias_adds_nothing():
     x, w, bias, g, options = arrays(CONVS["partial_block_of_lanes"], np.float32)
     with_zeros, without = np.empty_like(g), np.empty_like(g)
-    conv.conv2d(x, w, 0 * bias, *options, with_zeros)
-    conv.conv2d(x, w, None, *options, without)
+    conv.convolution(x, w, 0 * bias, *options, with_zeros)
+    conv.convolution(x, w, None, *options, without)
     np.testing.assert_array_equal(without, with_zeros)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64])
-def test_integer_conv2d_wraps_around_like_torch(dtype):
+def test_integer_convolution_wraps_around_like_torch(dtype):
     x = (np.arange(2 * 4 * 5 * 5).reshape(2, 4, 5, 5) * 77).astype(dtype)
     w = (np.arange(6 * 4 * 3 * 2).reshape(6, 4, 3, 2) * 55).astype(dtype)
     bias = np.arange(6).astype(dtype)
     options = (2, 1), (1, 1), (1, 1), 1
     expected = F.conv2d(*map(torch.from_numpy, (x, w, bias)), *options).numpy()
     out = np.empty_like(expected)
-    conv.conv2d(x, w, bias, *options, out)
+    conv_integers.convolution(x, w, bias, *options, out)
     assert out.dtype == expected.dtype
     np.testing.assert_array_equal(out, expected)
 
 
-def test_integer_conv2d_with_groups_and_dilation_is_the_naive_sum():
+def test_integer_convolution_with_groups_and_dilation_is_the_naive_sum():
     x, w, bias, g, options = arrays(CONVS["uneven_everything"], np.int32)
     out, expected = np.empty_like(g), np.empty_like(g)
-    conv.conv2d(x, w, bias, *options, out)
-    naive.conv2d(x, w, bias, *options, expected)
+    conv_integers.convolution(x, w, bias, *options, out)
+    naive.convolution(x, w, bias, *options, expected)
     np.testing.assert_array_equal(out, expected)
+    dx, expected = np.empty_like(x), np.empty_like(x)
+    conv_integers.convolution_transpose(g, w, x[0, :, 0, 0], *options, dx)
+    naive.convolution_transpose(g, w, x[0, :, 0, 0], *options, expected)
+    np.testing.assert_array_equal(dx, expected)
 
 
 @pytest.mark.parametrize(("batch", "channels"), [(0, 2), (2, 0)])
-def test_conv2d_of_nothing_is_the_bias_and_its_gradients_are_zero(batch, channels):
+def test_convolution_of_nothing_is_the_bias_and_its_gradients_are_zero(batch, channels):
     case = (batch, channels, (4, 4), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1)
     x, w, bias, g, options = arrays(case, np.float32)
-    out, dx, dw, db = results(conv, x, w, bias, g, options)
+    out, dx, dw = results(conv, x, w, bias, g, options)
     np.testing.assert_array_equal(out, np.broadcast_to(bias[:, None, None], out.shape))
     assert not dx.any() and not dw.any()
-    np.testing.assert_array_equal(db, g.sum(axis=(0, 2, 3)))
 
 
 def test_nan_in_one_image_stays_in_its_windows():
     x, w, bias, g, options = arrays(CONVS["many_images_in_a_block"], np.float32)
     x[3, 0, 0, 0] = np.nan
     out = np.empty_like(g)
-    conv.conv2d(x, w, bias, *options, out)
+    conv.convolution(x, w, bias, *options, out)
     expected = np.zeros(g.shape, bool)
     expected[3, :, :2, :2] = True
     np.testing.assert_array_equal(np.isnan(out), expected)
 
 
+_torch_pools = F.max_pool1d, F.max_pool2d, F.max_pool3d
+
+
 def torch_pool(x, case):
     _, kernel, stride, padding, dilation, ceil_mode = case
     x = torch.from_numpy(x)
-    return F.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
+    return _torch_pools[x.ndim - 3](x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
 
 
 def check_pool(x, case):
     expected, places = (a.numpy() for a in torch_pool(x, case))
     for kernels in (pool, naive):
         out, indices = np.empty_like(expected), np.full_like(places, -1)
-        kernels.max_pool2d(x, *case[1:5], out, indices)
+        kernels.max_pool(x, *case[1:5], out, indices)
         np.testing.assert_array_equal(out, expected)
         np.testing.assert_array_equal(indices, places)
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, np.int8, np.uint8, np.int32, np.int64])
 @pytest.mark.parametrize("name", ["halves", "ceil_mode_padded"])
-def test_max_pool2d_equals_torch_in_every_dtype(name, dtype):
+def test_max_pool_equals_torch_in_every_dtype(name, dtype):
     shape = POOLS[name][0]
     x = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8).astype(dtype)
     check_pool(x, POOLS[name])
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_max_pool2d_takes_the_first_of_equals(name):
+def test_max_pool_takes_the_first_of_equals(name):
     x = np.random.default_rng(0).integers(0, 3, POOLS[name][0]).astype(np.float32)
     check_pool(x, POOLS[name])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", POOLS)
-def test_max_pool2d_treats_nan_and_infinity_as_torch(name, dtype):
+def test_max_pool_treats_nan_and_infinity_as_torch(name, dtype):
     values = np.array([np.nan, np.inf, -np.inf, 1.0, -0.0, 0.0], dtype)
     check_pool(np.random.default_rng(0).choice(values, POOLS[name][0]), POOLS[name])
 
 
 @pytest.mark.parametrize("lowest", [-np.inf, np.iinfo(np.int32).min])
 @pytest.mark.parametrize("name", POOLS)
-def test_max_pool2d_of_lowest_values_reports_the_first_place_inside(name, lowest):
+def test_max_pool_of_lowest_values_reports_the_first_place_inside(name, lowest):
     dtype = np.int32 if isinstance(lowest, int) else np.float32
     check_pool(np.full(POOLS[name][0], lowest, dtype), POOLS[name])
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_max_pool2d_gradient_equals_torch(name):
+def test_max_pool_gradient_equals_torch(name):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 9, POOLS[name][0]).astype(np.float32)
     leaf = torch.from_numpy(x).requires_grad_()
     _, kernel, stride, padding, dilation, ceil_mode = POOLS[name]
-    out = F.max_pool2d(leaf, kernel, stride, padding, dilation, ceil_mode)
+    out = _torch_pools[x.ndim - 3](leaf, kernel, stride, padding, dilation, ceil_mode)
     g = rng.integers(-9, 9, out.shape).astype(np.float32)
     (expected,) = torch.autograd.grad(out, leaf, torch.from_numpy(g))
     indices = torch_pool(x, POOLS[name])[1].numpy()
     for kernels in (pool, naive):
         dx = np.full_like(x, np.nan)
-        kernels.max_pool2d_backward(g, indices, dx)
+        kernels.max_pool_backward(g, indices, dx)
         np.testing.assert_array_equal(dx, expected.numpy())
 
 
-def test_max_pool2d_accepts_any_strides():
+def test_max_pool_accepts_any_strides():
     case = POOLS["overlapping"]
     x = np.random.default_rng(0).standard_normal(case[0]).astype(np.float32)
     expected, places = (a.numpy() for a in torch_pool(x, case))
     out, indices = np.asfortranarray(np.empty_like(expected)), np.asfortranarray(places * 0)
-    pool.max_pool2d(np.asfortranarray(x), *case[1:5], out, indices)
+    pool.max_pool(np.asfortranarray(x), *case[1:5], out, indices)
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(indices, places)
     dx, wanted = np.asfortranarray(np.empty_like(x)), np.empty_like(x)
-    pool.max_pool2d_backward(out, indices, dx)
-    naive.max_pool2d_backward(expected, places, wanted)
+    pool.max_pool_backward(out, indices, dx)
+    naive.max_pool_backward(expected, places, wanted)
     np.testing.assert_array_equal(dx, wanted)
 
 
-def test_max_pool2d_of_an_empty_batch_does_nothing():
+def test_max_pool_of_an_empty_batch_does_nothing():
     x, out = np.empty((0, 2, 4, 4), np.float32), np.empty((0, 2, 2, 2), np.float32)
-    pool.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), out, np.empty(out.shape, np.int64))
-    pool.max_pool2d_backward(out, np.empty(out.shape, np.int64), x)
+    pool.max_pool(x, (2, 2), (2, 2), (0, 0), (1, 1), out, np.empty(out.shape, np.int64))
+    pool.max_pool_backward(out, np.empty(out.shape, np.int64), x)
 
 
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1)])
-def test_conv2d_workspace_does_not_grow_with_the_batch(padding):
+def test_convolution_workspace_does_not_grow_with_the_batch(padding):
     peaks = []
     for batch in (64, 256):
         case = (batch, 8, (16, 16), 8, (3, 3), (1, 1), padding, (1, 1), 1)
         x, w, bias, g, options = arrays(case, np.float32)
-        out, dx, dw, _ = results(conv, x, w, bias, g, options)
+        out, dx, dw = results(conv, x, w, bias, g, options)
         tracemalloc.start()
-        conv.conv2d(x, w, bias, *options, out)
-        conv.conv2d_backward_input(g, w, *options, dx)
-        conv.conv2d_backward_weight(g, x, *options, dw)
+        conv.convolution(x, w, bias, *options, out)
+        conv.convolution_transpose(g, w, None, *options, dx)
+        conv.convolution_backward_weight(g, x, *options, dw)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0] and peaks[1] < x.nbytes
+
+
+@pytest.mark.parametrize("axes", [((7, 3),), ((7, 3), (5, 5)), ((4, 3), (1, 2), (6, 4))])
+def test_max_windows_of_every_planes_own_are_the_naive_maxima(axes):
+    rng = np.random.default_rng(0)
+    x = rng.choice([-np.inf, np.nan, 0.0, 1.0, 2.0, 3.0], (2, 3, *(n for n, _ in axes)))
+    starts = [rng.integers(0, n, (6, count)) for n, count in axes]
+    ends = [s + 1 + rng.integers(0, n - s) for s, (n, _) in zip(starts, axes)]
+    results = []
+    for kernels in (pool, naive):
+        out, indices = np.empty((2, 3, *(c for _, c in axes))), np.full((2, 3, *(c for _, c in axes)), -1)
+        kernels.max_windows(x, starts, ends, out, indices)
+        results.append((out, indices))
+    for ours, expected in zip(*results):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("inner", [1, 3, 17])
+def test_map_axis_is_the_naive_sum_and_empty_sums_are_zero(dtype, inner):
+    rng = np.random.default_rng(0)
+    starts = np.array([0, 3, 3, 4, 9])
+    index, weights = rng.integers(0, 5, 9).astype(np.uint32), rng.standard_normal(9).astype(dtype)
+    x, out = rng.standard_normal((2, 5, inner)).astype(dtype), np.full((2, 4, inner), np.nan, dtype)
+    resample.map_axis(x, starts, index, weights, out)
+    expected = np.empty_like(out)
+    naive.map_axis(x, starts, index, weights, expected)
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+
+
+def test_map_axis_that_copies_keeps_the_sign_of_zero():
+    x, out = np.full((1, 1, 1), -0.0), np.ones((1, 2, 1))
+    resample.map_axis(x, np.arange(3), np.zeros(2, np.uint32), np.ones(2), out)
+    assert np.signbit(out).all()

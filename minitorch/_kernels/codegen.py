@@ -17,10 +17,11 @@ from . import cache, scalar
 PRELUDE = """import math
 import numpy as np
 from numba import njit
-from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, erf, isnan)
+from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, isnan)
 floor, ceil, trunc = np.floor, np.ceil, np.trunc  # those of math give integers: wrong from 2**63 on
-absolute = abs
+absolute, copysign, isinf, isfinite = abs, math.copysign, math.isinf, math.isfinite
 arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
+arcsinh, arccosh, arctanh, exp2 = math.asinh, math.acosh, math.atanh, np.exp2
 @njit
 def where(c, a, b):
     return a if c else b
@@ -43,6 +44,13 @@ def kernel({params}, dest):
         flat_dest[i] = {result}
 """
 
+ELEMENTS = """from numba import njit
+@njit({options})
+def kernel({params}, dest):
+    for i in range(dest.size):
+        dest[i] = {call}
+"""
+
 # the same formula, summed into a 0-dim dest: the gradient of a number-like operand in one loop
 TOTAL = """@njit({options})
 def kernel({params}, dest):
@@ -60,14 +68,14 @@ def kernel({params}, dest):
 STRIDED = """@njit({options})
 def kernel({params}, dest, sizes_, steps_):
     {setup}
-    for i0 in range(sizes_[0]):
-        for i1 in range(sizes_[1]):
-            for i2 in range(sizes_[2]):
-                for i3 in range(sizes_[3]):
+    for at0 in range(sizes_[0]):
+        for at1 in range(sizes_[1]):
+            for at2 in range(sizes_[2]):
+                for at3 in range(sizes_[3]):
                     {loads}
                     {body}
-                    place = i0 * steps_[{last}, 0] + i1 * steps_[{last}, 1] + i2 * steps_[{last}, 2]
-                    dest[place + i3 * steps_[{last}, 3]] = {result}
+                    place = at0 * steps_[{last}, 0] + at1 * steps_[{last}, 1] + at2 * steps_[{last}, 2]
+                    dest[place + at3 * steps_[{last}, 3]] = {result}
 """
 
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
@@ -110,6 +118,34 @@ def kernel(x_, dest, scratch):
             for k in range(inner):
                 a = scratch[k]
                 dest[o, k] = {finish}
+"""
+
+# running results along the middle of (outer, n, inner): `a` is the result so far, `scratch` holds one for each of inner
+SCAN = """@njit({options})
+def kernel({params}, reverse, dest, scratch):
+    T = dest.dtype.type
+    A = scratch.dtype.type
+    outer, n, inner = dest.shape
+    for o in range(outer):
+        if inner == 1:
+            k = 0
+            a = A({init})
+            for step in range(n):
+                i = n - 1 - step if reverse else step
+                {loads}
+                a = A({step})
+                dest[o, i, 0] = T(a)
+        else:
+            for k in range(inner):
+                scratch[k] = A({init})
+            for step in range(n):
+                i = n - 1 - step if reverse else step
+                for k in range(inner):
+                    {loads}
+                    a = scratch[k]
+                    a = A({step})
+                    scratch[k] = a
+                    dest[o, i, k] = T(a)
 """
 
 
@@ -193,7 +229,7 @@ class Formula:
 
     @property
     def transcendental(self) -> bool:
-        """Whether NumPy's vectorised functions beat a compiled loop on large arrays (Numba has no vector exp)."""
+        """Whether NumPy's vectorised functions beat a compiled loop on large arrays (`vector.py` has exp alone)."""
         return bool(self.words & _SLOW_IN_LOOPS)
 
     def flat(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
@@ -218,6 +254,15 @@ class Formula:
         self._kernels[variant, scalars] = kernel
         return kernel
 
+    def _imports(self) -> str:
+        """Lines that import the compiled functions which the formula names."""
+        return "".join(
+            f"from minitorch._kernels.cpu.{file} import {name}\n"
+            for file, names in {**scalar.COMPILED, "vector": ("exp",)}.items()
+            for name in names
+            if name in self.words
+        )
+
     def source(self, variant: str, template: str = FLAT, scalars: tuple[str, ...] = ()) -> str:
         """The text of the generated file."""
         first = next(a for a in self.arrays if a not in scalars)
@@ -226,22 +271,26 @@ class Formula:
         loads = []
         for position, a in enumerate(self.arrays):
             if variant == "strided":
-                offset = " + ".join(f"i{d} * steps_[{position}, {d}]" for d in range(4))
+                offset = " + ".join(f"at{d} * steps_[{position}, {d}]" for d in range(4))
                 loads.append(f"{a} = {a}_[{offset}]")
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")
             else:
                 setup.append(f"flat_{a} = {a}_.reshape(-1)")
                 loads.append(f"{a} = flat_{a}[i]")
-        return PRELUDE + template.format(
-            options=cache.OPTIONS,
-            params=", ".join(p + "_" for p in self.params),
-            first=first,
-            last=len(self.arrays),
-            setup="; ".join(setup),
-            loads="; ".join(loads),
-            body="; ".join(before) or "pass",
-            result=result,
+        return (
+            PRELUDE
+            + self._imports()
+            + template.format(
+                options=cache.OPTIONS,
+                params=", ".join(p + "_" for p in self.params),
+                first=first,
+                last=len(self.arrays),
+                setup="; ".join(setup),
+                loads="; ".join(loads),
+                body="; ".join(before) or "pass",
+                result=result,
+            )
         )
 
 
@@ -251,10 +300,21 @@ _UFUNC = {
     "BitXor": "bitwise_xor", "Eq": "equal", "NotEq": "not_equal", "Lt": "less", "LtE": "less_equal", "Gt": "greater",
     "GtE": "greater_equal",
 }  # fmt: skip
-_SLOW_IN_LOOPS = frozenset("exp exp2 expm1 log log1p log2 log10 sin cos tan sinh cosh tanh".split())
+_SLOW_IN_LOOPS = frozenset("exp2 expm1 log log1p log2 log10 sin cos tan sinh cosh tanh".split())
 _NUMPY_NAMES = frozenset(_UFUNC.values()) | _SLOW_IN_LOOPS | frozenset(
-    "arcsin arccos arctan arctan2 sqrt floor ceil trunc maximum minimum fmod absolute".split()
+    "exp arcsin arccos arctan arctan2 arcsinh arccosh arctanh sqrt floor ceil trunc maximum minimum fmod absolute "
+    "copysign fmax fmin gcd hypot isfinite isinf lcm left_shift logaddexp logaddexp2 nextafter right_shift rint "
+    "signbit".split()
 )  # fmt: skip
+
+
+def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
+    """kernel(*arrays, dest) of one function in a file of `_kernels/cpu/`, on contiguous arrays of one dimension."""
+    arrays = "abc"[:count]
+    text = f"from minitorch._kernels.cpu.{file} import {name}\n" + ELEMENTS.format(
+        options=cache.OPTIONS, params=", ".join(arrays), call=f"{name}({', '.join(a + '[i]' for a in arrays)})"
+    )
+    return cache.load(f"{name}_elements", text).kernel
 
 
 def reduction(
@@ -273,3 +333,17 @@ def reduction(
         accumulator=accumulator or "T", init=start, step=step, finish=finish,
     )  # fmt: skip
     return cache.load(f"{name}_{'whole' if whole else 'parts'}", text).kernel
+
+
+def scan(name: str, params: str, init: str, step: str) -> Callable[..., None]:
+    """The loop of a running result: kernel(*arrays, reverse, dest, scratch), all but scratch (outer, n, inner).
+
+    `params` names the arrays, in the result's dtype; `init` and `step` are expressions over their elements and the
+    result so far, `a`, which has scratch's dtype.
+    """
+    names = params.split()
+    text = PRELUDE + SCAN.format(
+        options=cache.OPTIONS, params=", ".join(f"{p}_" for p in names), init=init, step=step,
+        loads="; ".join(f"{p} = A({p}_[o, i, k])" for p in names),
+    )  # fmt: skip
+    return cache.load(f"{name}_scan", text).kernel

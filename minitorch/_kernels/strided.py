@@ -13,7 +13,7 @@ import numpy as np
 def element_strides(a: Any) -> tuple[int, ...]:
     """Strides counted in elements, as torch counts them; NumPy keeps none for an array without elements."""
     size = a.dtype.itemsize
-    if a.__class__ is np.ndarray and not a.size:
+    if isinstance(a, np.ndarray) and not a.size:
         return contiguous_strides(a.shape, 1)
     return tuple([s // size for s in a.strides])
 

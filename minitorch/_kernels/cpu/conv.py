@@ -1,4 +1,4 @@
-"""2-D convolution and its gradients: one vector microkernel driven by tables of offsets.
+"""Convolution in one to three dimensions and its gradients: one vector microkernel driven by tables of offsets.
 
 Every product here has the form
 
@@ -8,20 +8,24 @@ forward:          i = output pixel, q = filter tap (channel, row, column), lane 
 input gradient:   i = input pixel,  q = tap of the flipped filter,         lane = input channel
 weight gradient:  i = filter tap,   q = output pixel,                      lane = output channel
 
-so stride, padding and dilation live in the tables and no im2col buffer exists.  Lanes run over
-channels, not pixels, because channel counts are multiples of the vector length far more often
-than image widths are.  `bases` and `offsets` point into a zero-padded copy of one image.
+so stride, padding, dilation and the number of dimensions live in the tables and no im2col buffer
+exists.  Lanes run over channels, not pixels, because channel counts are multiples of the vector
+length far more often than image widths are.  `bases` and `offsets` point into a zero-padded copy
+of one image.
 
-float32 and float64 take this route; the forward pass of other dtypes (in torch's integers sums
-wrap around) is plain NumPy.
+float32 and float64 take this route; integers the one in `conv_integers.py`.
 """
 
 from functools import lru_cache
+from itertools import product
+from math import prod
 
 import numpy as np
 from llvmlite import binding, ir
 from numba import config, njit, types
 from numba.extending import intrinsic
+
+from .tables import grid, in_volume, volumes, whole
 
 # Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
 # machines, so what this one has must not decide.
@@ -164,9 +168,10 @@ def _transpose(typingctx, source, s0, step, dest, d0, dest_step):
 def _pad(x, n, padded, image, corner):
     """Copy x[n] into the interior of padded[image], whose border is zero."""
     for c in range(x.shape[1]):
-        for h in range(x.shape[2]):
-            for w in range(x.shape[3]):
-                padded[image, c, corner[0] + h, corner[1] + w] = x[n, c, h, w]
+        for d in range(x.shape[2]):
+            for h in range(x.shape[3]):
+                for w in range(x.shape[4]):
+                    padded[image, c, corner[0] + d, corner[1] + h, corner[2] + w] = x[n, c, d, h, w]
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -298,80 +303,84 @@ def _correlate_weights(x, padded, copies, corner, g, plan, packed, sums, dw, siz
         )  # fmt: skip
 
 
-def conv2d(x, w, bias, stride, padding, dilation, groups, out):
+def convolution(x, w, bias, stride, padding, dilation, groups, out):
     """out[n, k, i, j] = bias[k] + sum over c, r, s of w[k, c, r, s] * x[n, c, i', j'].
 
     Where i' = i * stride[0] - padding[0] + r * dilation[0], j' alike, c runs over k's group, and
-    `bias` may be None.  x (N, C, H, W), w (K, C / groups, R, S), out (N, K, OH, OW); any strides.
+    `bias` may be None.  x (N, C, H, W), w (K, C / groups, R, S), out (N, K, OH, OW), or with one or
+    three dimensions of space; any strides.
     """
-    if out.dtype.char not in "fd" or out.size == 0 or w.size == 0:
-        _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out)
+    if out.size == 0 or w.size == 0:
+        _fill(out, bias)
         return
     if _is_product(w, stride, padding, groups):
-        _multiply(w[:, :, 0, 0], x, bias, out)
+        _multiply(w.reshape(w.shape[:2]), x, bias, out)
         return
-    size = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
+    size = _padded_size(x, padding)
     pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
     plan = _filled(pixels), taps, _identity(pixels.size), _identity(taps.size)
     steps = w.size // groups, taps.size, 1, 0
     _write(x, size, padding, w, steps, groups, bias, [plan], out)
 
 
-def conv2d_backward_input(g, w, stride, padding, dilation, groups, dx):
-    """dx[n, c, i', j'] = sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], named as in conv2d.
+def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
+    """out[n, c, i', j'] = bias[c] + sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], named as in convolution.
 
-    Input pixels at the same place within the stride meet the same taps, so each such phase is a
+    Places in out that lie alike within the stride meet the same taps, so each such phase is a
     correlation of g without stride.
     """
-    if dx.size == 0 or w.size == 0 or g.size == 0:
-        dx.fill(0)
+    if out.size == 0 or w.size == 0 or g.size == 0:
+        _fill(out, bias)
         return
-    if _is_product(w, stride, padding, groups):
-        _multiply(w[:, :, 0, 0].T, g, None, dx)
+    if _is_product(w, stride, padding, groups) and out.shape[2:] == g.shape[2:]:
+        _multiply(w.reshape(w.shape[:2]).T, g, bias, out)
         return
-    area, outer = w.shape[2] * w.shape[3], w.shape[0] // groups
-    size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], dx.shape[2:], stride, padding, dilation)
-    if len(plans) < stride[0] * stride[1]:
-        dx.fill(0)
+    area, outer = prod(w.shape[2:]), w.shape[0] // groups
+    size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], out.shape[2:], stride, padding, dilation)
+    if len(plans) < prod(stride):
+        _fill(out, bias)
     steps = w.size // groups, area, outer, w.shape[1] * area
-    _write(g, size, corner, w, steps, groups, None, plans, dx)
+    _write(g, size, corner, w, steps, groups, bias, plans, out)
 
 
-def conv2d_backward_weight(g, x, stride, padding, dilation, groups, dw):
-    """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], named as in conv2d."""
+def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
+    """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], named as in convolution."""
     if dw.size == 0 or g.size == 0:
         dw.fill(0)
         return
-    g, x, dest = _whole(g), _whole(x), _whole(dw)
+    g, x, dest = whole(g), whole(x), whole(dw)
     lanes, channels = _lanes(dw.dtype), g.shape[1] // groups
-    size = x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]
+    size = _padded_size(x, padding)
     pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
     images = min(len(x), max(1, BLOCK // pixels.size))
     padded = _workspace(x, images, size)
-    offsets = _spread(pixels, images, x.shape[1] * size[0] * size[1])
+    offsets = _spread(pixels, images, x.shape[1] * prod(size))
     plan = _filled(taps), offsets, _identity(max(pixels.size, taps.size))
     packed = np.empty(max(BLOCK, images * pixels.size) * lanes, dw.dtype)
     sums = np.zeros(groups * -(-channels // lanes) * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
-    gradient, copies = g.reshape(-1), padded is not x
-    _correlate_weights(x, padded, copies, padding, gradient, plan, packed, sums, dest.reshape(-1), sizes)
+    ends = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding), g.reshape(-1)
+    _correlate_weights(*ends, plan, packed, sums, dest.reshape(-1), sizes)
     if dest is not dw:
         dw[...] = dest
 
 
-def conv2d_backward_bias(g, db):
-    """db[k] = sum over n, i, j of g[n, k, i, j]."""
-    np.sum(g.sum(axis=(2, 3)), axis=0, out=db)
+def _fill(out, bias):
+    out[...] = 0 if bias is None else bias.reshape(-1, *(1,) * (out.ndim - 2))
+
+
+def _padded_size(x, padding):
+    return tuple(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
 
 
 def _is_product(w, stride, padding, groups):
     """Whether the convolution is one matrix product per image, at which BLAS is faster."""
-    return w.shape[2:] == (1, 1) and stride == (1, 1) and padding == (0, 0) and groups == 1
+    return prod(w.shape[2:]) == 1 and max(stride) == 1 and not any(padding) and groups == 1
 
 
 def _multiply(w, x, bias, out):
-    dest = _whole(out)
-    images, product = (a.reshape(*a.shape[:2], -1) for a in (_whole(x), dest))
+    dest = whole(out)
+    images, product = (a.reshape(*a.shape[:2], -1) for a in (whole(x), dest))
     np.matmul(w, images, out=product)
     if bias is not None:
         product += bias[:, None]
@@ -381,42 +390,33 @@ def _multiply(w, x, bias, out):
 
 def _write(x, size, corner, w, steps, groups, bias, plans, out):
     """Run _correlate once per plan into out, over copies where an array is not contiguous."""
-    x, w, dest = _whole(x), _whole(w), _whole(out)
+    x, w, dest = whole(x), whole(w), whole(out)
     lanes, channels = _lanes(out.dtype), out.shape[1] // groups
     padded = _workspace(x, 1, size)
     tile = np.empty((BLOCK + TILE) * lanes, out.dtype)
     start = np.zeros((groups, -(-channels // lanes) * lanes), out.dtype)
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
-    sizes = groups, channels, lanes, out.shape[2] * out.shape[3], padded[0].size // groups
+    sizes = groups, channels, lanes, prod(out.shape[2:]), padded[0].size // groups
+    source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(corner)
     ends = w.reshape(-1), steps, start.reshape(-1)
-    copies = padded is not x
     for plan in plans:
         weights = np.empty(start.size * plan[1].size, out.dtype)
-        _correlate(x, padded, copies, corner, *ends, plan, weights, tile, dest.reshape(-1), sizes)
+        _correlate(*source, *ends, plan, weights, tile, dest.reshape(-1), sizes)
     if dest is not out:
         out[...] = dest
 
 
-def _whole(array):
-    """The array itself if C-contiguous, aligned and writeable: other flags would compile anew."""
-    return array if array.flags.carray else array.copy(order="C")
-
-
 def _workspace(x, images, size):
     """Room for `images` padded images, or x itself where nothing is to be padded."""
-    if x.shape[2:] == tuple(size):
+    if x.shape[2:] == size:
         return x
     return np.zeros((images, x.shape[1], *size), x.dtype)
 
 
-def _grid(rows, columns, width):
-    return (rows[:, None] * width + columns).ravel().astype(np.uint32)
-
-
 def _spread(offsets, count, step):
     """The offsets repeated for each of `count` planes that lie `step` apart."""
-    return _grid(np.arange(count), np.asarray(offsets, np.int64)[None], step)
+    return (np.arange(count)[:, None] * step + np.asarray(offsets, np.int64)).ravel().astype(np.uint32)
 
 
 def _filled(bases):
@@ -433,26 +433,24 @@ def _identity(size):
 def _windows(filters, size, outputs, stride, dilation):
     """Offsets of the output pixels' corners in a padded image, and of the taps from a corner."""
     channels, *taps = filters
-    corners = (np.arange(n) * step for n, step in zip(outputs, stride, strict=True))
-    reach = (np.arange(n) * step for n, step in zip(taps, dilation, strict=True))
-    taps = _grid(*reach, size[1])
-    return _grid(*corners, size[1]), _spread(taps, channels, size[0] * size[1])
+    corners = [np.arange(n) * step for n, step in zip(outputs, stride, strict=True)]
+    reach = [np.arange(n) * step for n, step in zip(taps, dilation, strict=True)]
+    return grid(corners, size).astype(np.uint32), _spread(grid(reach, size), channels, prod(size))
 
 
 @lru_cache(maxsize=64)
 def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
     """Size and corner of the padded gradient, and _correlate's plan per phase that has taps."""
     axes = zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
-    (height, top, rows), (width, left, columns) = (_axis_phases(*axis) for axis in axes)
+    size, corner, phases = zip(*(_axis_phases(*axis) for axis in axes), strict=True)
     plans = []
-    for i, i_base, r, r_offset in rows:
-        for j, j_base, s, s_offset in columns:
-            if i.size * j.size * r.size * s.size:
-                offsets = _spread(_grid(r_offset, s_offset, width), channels, height * width)
-                bases = _filled(_grid(i_base, j_base, width))
-                where, filter_taps = _grid(i, j, inputs[1]), _grid(r, s, taps[1])
-                plans.append((bases, offsets, where, filter_taps))
-    return (height, width), (top, left), plans
+    for phase in product(*phases):
+        places, bases, filter_taps, offsets = zip(*phase, strict=True)
+        if all(a.size for a in (*places, *filter_taps)):
+            plan = grid(bases, size), grid(places, inputs), grid(filter_taps, taps)
+            base, where, filter_taps = (a.astype(np.uint32) for a in plan)
+            plans.append((_filled(base), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
+    return size, corner, plans
 
 
 def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
@@ -473,24 +471,3 @@ def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
         bases = position[i] // stride + before - most
         phases.append((i, bases, r, most - reach[r] // stride))
     return int(length), int(before), phases
-
-
-def _conv2d_plain(x, w, bias, stride, padding, dilation, groups, out):
-    """The sum of conv2d tap by tap, in arithmetic of out's dtype, which for integers wraps."""
-    rows, columns = ((n - 1) * step + 1 for n, step in zip(out.shape[2:], stride, strict=True))
-    border = [(0, 0), *((n, n) for n in padding)]
-    channels, filters = w.shape[1], w.shape[0] // groups
-    out[...] = 0 if bias is None else bias[:, None, None]
-    for n in range(len(x)):
-        image = np.pad(x[n], border)
-        for k in range(0, w.shape[0], filters):
-            first = k // filters * channels
-            for r, s in np.ndindex(*w.shape[2:]):
-                top, left = r * dilation[0], s * dilation[1]
-                window = image[
-                    first : first + channels,
-                    top : top + rows : stride[0],
-                    left : left + columns : stride[1],
-                ]
-                product = w[k : k + filters, :, r, s] @ window.reshape(channels, out[0, 0].size)
-                out[n, k : k + filters] += product.reshape(filters, *out.shape[2:])

@@ -16,18 +16,22 @@ def within(index, low, high):
     return not outside
 
 
+# The last dimension is often the one that the index is for; then there is nothing after it, and the
+# innermost loop must not be the one of length 1 (twice the time).
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_rows(dest, positions, src):
     """dest[n, positions[m], t] += src[n, m, t], in the order of m: sums round as torch's do."""
     for n in range(src.shape[0]):
+        if src.shape[2] == 1:
+            for m in range(positions.size):
+                dest[n, positions[m], 0] += src[n, m, 0]
+            continue
         for m in range(positions.size):
             p = positions[m]
             for t in range(src.shape[2]):
                 dest[n, p, t] += src[n, m, t]
 
 
-# The last dimension is often the one that the index is for; then there is nothing after it, and the
-# innermost loop must not be the one of length 1 (twice the time).
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather(x, index, out):
     """out[n, m, t] = x[n, index[n, m, t], t]"""
@@ -71,6 +75,10 @@ def scatter_add(dest, index, src):
 def scatter_multiply(dest, index, src):
     """dest[n, index[n, m, t], t] *= src[n, m, t]"""
     for n in range(index.shape[0]):
+        if index.shape[2] == 1:
+            for m in range(index.shape[1]):
+                dest[n, index[n, m, 0], 0] *= src[n, m, 0]
+            continue
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 dest[n, index[n, m, t], t] *= src[n, m, t]

@@ -1,9 +1,7 @@
-"""Matrix products too small for BLAS to pay, and the losses of a training step: one compiled loop each.
+"""Matrix products too small for BLAS to pay, and the squared error: one compiled loop each.
 
 Arrays in, destination last; nothing is allocated here.
 """
-
-import math
 
 from numba import njit
 
@@ -69,51 +67,3 @@ def squared_error_gradient(g, x, y, scale, dest):
     s = dest.dtype.type(2.0 * scale) * g[()]
     for i in range(a.size):
         d[i] = s * (a[i] - b[i])
-
-
-@njit(cache=True, error_model="numpy", _nrt=False)
-def cross_entropy(x, target, weight, ignore, row_losses):
-    """row_losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
-
-    Returns the sum of the weights used, or -1 - t for the first target t outside the classes.
-    """
-    T, used = x.dtype.type, 0.0
-    for i in range(x.shape[0]):
-        t = target[i]
-        if t == ignore:
-            row_losses[i] = 0
-            continue
-        if t < 0 or t >= x.shape[1]:
-            return -1.0 - i
-        m, s = x[i, 0], T(0)
-        for j in range(1, x.shape[1]):
-            m = max(m, x[i, j])
-        for j in range(x.shape[1]):
-            s += math.exp(x[i, j] - m)
-        row_losses[i] = weight[t] * (math.log(s) + m - x[i, t])
-        used += weight[t]
-    return used
-
-
-@njit(cache=True, error_model="numpy", _nrt=False)
-def cross_entropy_gradient(g, x, target, weight, ignore, dest):
-    """dest[i, j] = g[i] * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0."""
-    T = x.dtype.type
-    for i in range(x.shape[0]):
-        t = target[i]
-        if t == ignore:
-            for j in range(x.shape[1]):
-                dest[i, j] = 0
-            continue
-        m, s = x[i, 0], T(0)
-        for j in range(1, x.shape[1]):
-            m = max(m, x[i, j])
-        for j in range(x.shape[1]):
-            e = math.exp(x[i, j] - m)
-            dest[i, j] = e
-            s += e
-        scale = g[i] * weight[t]
-        s = scale / s
-        for j in range(x.shape[1]):
-            dest[i, j] *= s
-        dest[i, t] -= scale

@@ -1,9 +1,11 @@
-"""2-D max pooling with torch's indices, and its gradient."""
+"""Max pooling over one to three dimensions with torch's indices, and its gradient."""
 
 from functools import lru_cache
 
 import numpy as np
 from numba import njit
+
+from .tables import grid, in_volume, volumes, whole
 
 # Rows are filled up to whole multiples of this, so that vector loops have no scalar rest, whose
 # branches random maxima mispredict (three times slower on 14 x 14 planes).
@@ -26,22 +28,23 @@ def _compete(values, highest, tap, keys, taps):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _max_pool2d(x, padded, copies, corner, limits, plan, values, keys, taps, out, indices):
-    """out[m, p] = max over t of padded[corners[p] + offsets[t]], for one plane at a time.
+def _max_pool(x, padded, copies, corner, limits, plan, values, keys, taps, out, indices):
+    """out[m, p] = max over t of padded[corners[p] + offsets[t]], for one plane (or line, or volume) at a time.
 
     Taps are outermost, so that the inner loops run over all outputs of a plane.
     """
     corners, offsets, first, places, shifts = plan
     lowest, highest = limits
-    pixels, area = places.size, padded.shape[1] * padded.shape[2]
+    pixels, area = places.size, padded[0].size
     source = padded.reshape(-1)
     for m in range(x.shape[0]):
         base = m * area
         if copies:
             base = 0
-            for h in range(x.shape[1]):
-                for w in range(x.shape[2]):
-                    padded[0, corner[0] + h, corner[1] + w] = x[m, h, w]
+            for d in range(x.shape[1]):
+                for h in range(x.shape[2]):
+                    for w in range(x.shape[3]):
+                        padded[0, corner[0] + d, corner[1] + h, corner[2] + w] = x[m, d, h, w]
         for p in range(keys.size):
             keys[p], taps[p] = lowest, first[p]
         for t in range(offsets.size):
@@ -56,7 +59,31 @@ def _max_pool2d(x, padded, copies, corner, limits, plan, values, keys, taps, out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _max_pool2d_backward(g, indices, dx):
+def _max_windows(x, starts, ends, lowest, out, indices):
+    """out[m, d, h, w] = max of x[m] over starts[axis][m, i] to ends[axis][m, i], of one row for all m or one for each.
+
+    The first of equals wins, and the last nan over everything; an empty window yields `lowest`.
+    """
+    height, width = x.shape[2], x.shape[3]
+    for m in range(out.shape[0]):
+        row = m if starts[0].shape[0] > 1 else 0
+        for d in range(out.shape[1]):
+            for h in range(out.shape[2]):
+                for w in range(out.shape[3]):
+                    best = lowest
+                    place = (starts[0][row, d] * height + starts[1][row, h]) * width + starts[2][row, w]
+                    for i in range(starts[0][row, d], ends[0][row, d]):
+                        for j in range(starts[1][row, h], ends[1][row, h]):
+                            for k in range(starts[2][row, w], ends[2][row, w]):
+                                value = x[m, i, j, k]
+                                if value > best or value != value:
+                                    best, place = value, (i * height + j) * width + k
+                    out[m, d, h, w] = best
+                    indices[m, d, h, w] = place
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _max_pool_backward(g, indices, dx):
     """dx[m, indices[m, p]] += g[m, p], one plane at a time while it is in L1."""
     for m in range(g.shape[0]):
         for q in range(dx.shape[1]):
@@ -65,30 +92,31 @@ def _max_pool2d_backward(g, indices, dx):
             dx[m, indices[m, p]] += g[m, p]
 
 
-def max_pool2d(x, kernel, stride, padding, dilation, out, indices):
+def max_pool(x, kernel, stride, padding, dilation, out, indices):
     """out[n, c, i, j] = max over r, s of x[n, c, i', j'], with the place of the maximum in indices.
 
     Where i' = i * stride[0] - padding[0] + r * dilation[0], j' alike, and places outside x are
-    passed over.  x (N, C, H, W), out and indices (N, C, OH, OW); an index counts in one (H, W)
-    plane.  The first of equals wins, and the last nan over everything, as in torch.
+    passed over.  x (N, C, H, W), out and indices (N, C, OH, OW), or with one or three dimensions
+    of space; an index counts in one (H, W) plane.  The first of equals wins, and the last nan over
+    everything, as in torch.
     """
     if out.size == 0:
         return
-    dtype, (height, width) = out.dtype.type, x.shape[2:]
+    dtype, spatial = out.dtype.type, x.shape[2:]
     limits = (-np.inf, np.inf)
     if out.dtype.kind != "f":
         limits = np.iinfo(dtype).min, np.iinfo(dtype).max
-    size, plan = _plan((height, width), out.shape[2:], kernel, stride, padding, dilation)
-    planes = padded = _whole(x).reshape(-1, height, width)
-    if size != (height, width):
+    size, plan = _plan(spatial, out.shape[2:], kernel, stride, padding, dilation)
+    planes = padded = whole(x).reshape(-1, *spatial)
+    if size != spatial:
         padded = np.full((1, *size), limits[0], dtype)
-    dest, places = _whole(out), _whole(indices)
+    dest, places = whole(out), whole(indices)
     values, keys = np.empty((2, plan[0].size), dtype)
-    _max_pool2d(
-        planes,
-        padded,
+    _max_pool(
+        volumes(planes, 1),
+        volumes(padded, 1),
         padded is not planes,
-        padding,
+        in_volume(padding),
         (dtype(limits[0]), dtype(limits[1])),
         plan,
         values,
@@ -97,25 +125,48 @@ def max_pool2d(x, kernel, stride, padding, dilation, out, indices):
         dest.reshape(len(planes), -1),
         places.reshape(len(planes), -1),
     )
-    for work, wanted in ((dest, out), (places, indices)):
-        if work is not wanted:
-            wanted[...] = work
+    _deliver((dest, out), (places, indices))
 
 
-def max_pool2d_backward(g, indices, dx):
+def max_windows(x, starts, ends, out, indices):
+    """out[n, c, i, j] = max of x[n, c] over the window from starts to ends, with its place in indices.
+
+    starts and ends: for each dimension of space an array (1, outputs), or (N * C, outputs) for windows of
+    every plane's own.  x (N, C, H, W) of floats, out and indices (N, C, OH, OW), or with one or three dimensions.
+    """
+    if out.size == 0:
+        return
+    dest, places = whole(out), whole(indices)
+    planes = volumes(whole(x).reshape(-1, *x.shape[2:]), 1)
+    unit = np.zeros((len(starts[0]), 1), np.int64)
+    missing = (unit,) * (3 - len(starts))
+    ends = tuple(m + 1 for m in missing) + tuple(ends)
+    made = (volumes(a.reshape(-1, *a.shape[2:]), 1) for a in (dest, places))
+    _max_windows(planes, missing + tuple(starts), ends, out.dtype.type(-np.inf), *made)
+    _deliver((dest, out), (places, indices))
+
+
+def max_pool_backward(g, indices, dx):
     """dx[n, c, indices[n, c, i, j]] = sum of g[n, c, i, j], and 0 elsewhere."""
     if g.size == 0:
         dx.fill(0)
         return
-    dest = _whole(dx)
-    _max_pool2d_backward(*(a.reshape(a.shape[0] * a.shape[1], -1) for a in (_whole(g), _whole(indices), dest)))
-    if dest is not dx:
-        dx[...] = dest
+    dest = whole(dx)
+    # unsigned, since Numba tests every signed index for being negative
+    places = whole(indices).view(np.uint64)
+    _max_pool_backward(*(a.reshape(a.shape[0] * a.shape[1], -1) for a in (whole(g), places, dest)))
+    _deliver((dest, dx))
+
+
+def _deliver(*pairs):
+    for work, wanted in pairs:
+        if work is not wanted:
+            wanted[...] = work
 
 
 @lru_cache(maxsize=64)
 def _plan(inputs, outputs, kernel, stride, padding, dilation):
-    """Size of the padded plane, and the tables of _max_pool2d.
+    """Size of the padded plane, and the tables of _max_pool.
 
     These are the outputs' corners and the taps' offsets in the padded plane, each output's first
     tap inside x (which an all -inf window reports), and corners and offsets in x itself.  Unsigned
@@ -127,24 +178,14 @@ def _plan(inputs, outputs, kernel, stride, padding, dilation):
         sizes.append(max(n + 2 * before, int(corners[-1] + offsets[-1]) + 1))
         first = (np.maximum(before - corners, 0) + apart - 1) // apart
         axes.append((corners, offsets, first, corners - before))
-    rows, columns = axes
-    corners = _grid(rows[0], columns[0], sizes[1])
-    surplus = np.zeros(-corners.size % ROW, np.int64)
-    first = _grid(rows[2], columns[2], kernel[1])
+    corners, offsets, first, places = zip(*axes, strict=True)
+    at = grid(corners, sizes)
+    surplus = np.zeros(-at.size % ROW, np.int64)
     plan = (
-        np.concatenate([corners, surplus]).astype(np.uint32),
-        _grid(rows[1], columns[1], sizes[1]).astype(np.uint32),
-        np.concatenate([first, surplus]).astype(np.uint32),
-        _grid(rows[3], columns[3], inputs[1]),
-        _grid(rows[1], columns[1], inputs[1]),
+        np.concatenate([at, surplus]).astype(np.uint32),
+        grid(offsets, sizes).astype(np.uint32),
+        np.concatenate([grid(first, kernel), surplus]).astype(np.uint32),
+        grid(places, inputs),
+        grid(offsets, inputs),
     )
     return tuple(sizes), plan
-
-
-def _grid(rows, columns, width):
-    return (rows[:, None] * width + columns).ravel()
-
-
-def _whole(array):
-    """The array itself if C-contiguous, aligned and writeable: other flags would compile anew."""
-    return array if array.flags.carray else array.copy(order="C")

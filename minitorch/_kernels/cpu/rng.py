@@ -7,7 +7,7 @@ computes differently then (`contiguous=False`).
 
 How many 32-bit words one value costs (measured against torch 2.13 on x86 with AVX2):
 
-    uniform              1 for float16 and float32, 2 for float64
+    uniform              1 for halves and float32, 2 for float64
     normal               2 for a pair of values below 16 values, which share a cached second one;
                          from 16 on as uniform, and a tail shorter than 16 costs 16 more
     randint, random_     1 below a range of 2**28, 2 from there on
@@ -24,6 +24,8 @@ import math
 
 import numpy as np
 from numpy import ndarray
+
+from minitorch._kernels.half import FLOAT_INFO, filled
 
 _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
@@ -151,8 +153,8 @@ def _fma64(x, y, z):
 
 
 def _store(part, values):
-    # torch's way from float64 to float16 leads over float32: two roundings
-    part[...] = values.astype(np.float32) if part.dtype == np.float16 else values
+    # torch's way from float64 to a half leads over float32: two roundings
+    part[...] = values.astype(np.float32) if part.itemsize == 2 else values
 
 
 def _split(x):
@@ -170,7 +172,7 @@ def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: fl
         for part in _chunks(out):
             part[...] = unit(stream, part.size)
         return
-    start, stop = work(low), out.dtype.type(high)
+    start, stop = work(low), filled((), high, out.dtype)
     with np.errstate(over="ignore"):
         width = work(high) - start
     for part in _chunks(out):
@@ -191,8 +193,8 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
         count = min(_NORMAL_CHUNK, n - begin)
         rest = count % 16
         whole = count - rest
-        # torch draws for the rest, then 16 anew for the last 16 places; for float16 only the latter
-        first = whole if flat.dtype == np.float16 else count
+        # torch draws for the rest, then 16 anew for the last 16 places; for halves only the latter
+        first = whole if flat.itemsize == 2 else count
         uniform = unit(stream, first + 16 if rest else first)
         if rest:
             uniform = np.concatenate((uniform[:whole], uniform[-16:]))
@@ -320,7 +322,7 @@ def _cos_sin32(x):
 
 def randint(stream: TorchStream, out: ndarray, low: int, high: int) -> None:
     """Fill an array of any dtype with integers [low, high); RuntimeError if that is empty."""
-    if out.dtype.kind == "f":
+    if out.dtype in FLOAT_INFO:
         low, high = _representable_range(out.dtype, low, high)
     if low >= high:
         raise RuntimeError(
@@ -345,11 +347,11 @@ def _from_range(stream, out, low, count, wide):
 
 def _representable_range(dtype, low, high):
     """Torch draws the ends in until rounding to the floating dtype cannot leave the range."""
-    digits = np.finfo(dtype).nmant + 1
-    after = int(dtype.type(low + 1))
+    digits = FLOAT_INFO[dtype].digits
+    after = int(filled((), low + 1, dtype).item())
     if after < low:
         low = after + (1 << abs(low + 1).bit_length() - digits)
-    before = int(dtype.type(high - 1))
+    before = int(filled((), high - 1, dtype).item())
     if high <= before < 1 << 63:  # 2**63 does not fit torch's int64: it compares as a small number
         high = before - (1 << abs(high - 1).bit_length() - digits)
     return low, high
@@ -360,11 +362,10 @@ def random_(stream: TorchStream, out: ndarray, low: int | None = None, high: int
 
     The two differ in the words they take: only the second counts the values of the range.
     """
-    kind = out.dtype.kind
-    if kind == "f":
-        last = 1 << (np.finfo(out.dtype).nmant + 1)
+    if out.dtype in FLOAT_INFO:
+        last = 1 << FLOAT_INFO[out.dtype].digits
     else:
-        last = 1 if kind == "b" else int(np.iinfo(out.dtype).max)
+        last = 1 if out.dtype.kind == "b" else int(np.iinfo(out.dtype).max)
     if low is None:
         _from_range(stream, out, 0, last + 1, out.dtype in (np.int64, np.float64))
     elif high is not None:
@@ -404,7 +405,7 @@ def geometric(stream: TorchStream, out: ndarray, p: float) -> None:
     with np.errstate(divide="ignore"):
         for part in _chunks(out):
             trials = np.ceil(np.log(_unit53(stream, part.size)) / scale)
-            part[...] = trials if out.dtype.kind == "f" else trials.astype(np.int64)
+            part[...] = trials if out.dtype in FLOAT_INFO else trials.astype(np.int64)
 
 
 def cauchy(stream: TorchStream, out: ndarray, median: float = 0.0, sigma: float = 1.0) -> None:

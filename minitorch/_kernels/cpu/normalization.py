@@ -1,0 +1,106 @@
+"""Normalisation of rows (layer_norm) and of channels (batch_norm). Sums are float64, whatever their order."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def layer_norm(x, w, b, eps, out, mean, rstd):
+    """out[i, j] = (x[i, j] - mean[i]) * rstd[i] * w[j] + b[j]; one pass over a row for both moments, from its first."""
+    T = out.dtype.type
+    n = x.shape[1]
+    for i in range(x.shape[0]):
+        first = np.float64(x[i, 0])
+        s, q = 0.0, 0.0
+        for j in range(n):
+            d = np.float64(x[i, j]) - first
+            s += d
+            q += d * d
+        s /= n
+        variance = q / n - s * s
+        if variance < 0.0:
+            variance = 0.0
+        mean[i] = m = T(first + s)
+        rstd[i] = r = T(1.0 / math.sqrt(variance + eps))
+        for j in range(n):
+            out[i, j] = (x[i, j] - m) * r * w[j] + b[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def layer_norm_input(g, x, w, mean, rstd, dx):
+    """dx = rstd * (g * w - mean(g * w) - xhat * mean(g * w * xhat)), xhat = (x - mean) * rstd"""
+    T = dx.dtype.type
+    n = x.shape[1]
+    for i in range(x.shape[0]):
+        m, r = mean[i], rstd[i]
+        s, q = 0.0, 0.0
+        for j in range(n):
+            e = np.float64(g[i, j] * w[j])
+            s += e
+            q += e * np.float64(x[i, j] - m)
+        a, k = T(s / n), T(q / n * np.float64(r) * np.float64(r))
+        for j in range(n):
+            dx[i, j] = r * (g[i, j] * w[j] - a - (x[i, j] - m) * k)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def layer_norm_weight(g, x, mean, rstd, dw):
+    """dw[j] += g[i, j] * xhat[i, j], dw of float64"""
+    for i in range(x.shape[0]):
+        m, r = mean[i], rstd[i]
+        for j in range(x.shape[1]):
+            dw[j] += np.float64(g[i, j] * (x[i, j] - m) * r)
+
+
+# Channels are the middle of (N, C, L). With L of 1 they are the innermost loop that can be made vector code.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def channel_sums(g, x, origin, s, q):
+    """s[c] += g[n, c, l], q[c] += g[n, c, l] * (x[n, c, l] - origin[c]), both of float64"""
+    N, C, L = x.shape
+    for n in range(N):
+        if L == 1:
+            for c in range(C):
+                s[c] += np.float64(g[n, c, 0])
+                q[c] += np.float64(g[n, c, 0]) * (np.float64(x[n, c, 0]) - origin[c])
+        else:
+            for c in range(C):
+                first = origin[c]
+                a, b = 0.0, 0.0
+                for i in range(L):
+                    e = np.float64(g[n, c, i])
+                    a += e
+                    b += e * (np.float64(x[n, c, i]) - first)
+                s[c] += a
+                q[c] += b
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def channel_affine(x, mean, scale, offset, out):
+    """out[n, c, l] = (x[n, c, l] - mean[c]) * scale[c] + offset[c]"""
+    N, C, L = x.shape
+    for n in range(N):
+        if L == 1:
+            for c in range(C):
+                out[n, c, 0] = (x[n, c, 0] - mean[c]) * scale[c] + offset[c]
+        else:
+            for c in range(C):
+                m, a, b = mean[c], scale[c], offset[c]
+                for i in range(L):
+                    out[n, c, i] = (x[n, c, i] - m) * a + b
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def channel_gradient(g, x, mean, scale, slope, offset, dx):
+    """dx[n, c, l] = g[n, c, l] * scale[c] + (x[n, c, l] - mean[c]) * slope[c] + offset[c]"""
+    N, C, L = x.shape
+    for n in range(N):
+        if L == 1:
+            for c in range(C):
+                dx[n, c, 0] = g[n, c, 0] * scale[c] + (x[n, c, 0] - mean[c]) * slope[c] + offset[c]
+        else:
+            for c in range(C):
+                m, a, k, b = mean[c], scale[c], slope[c], offset[c]
+                for i in range(L):
+                    dx[n, c, i] = g[n, c, i] * a + (x[n, c, i] - m) * k + b

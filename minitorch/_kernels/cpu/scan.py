@@ -1,0 +1,34 @@
+"""Running extremes, with where they were."""
+
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def extremes(x, largest, values, indices):
+    """values[o, i, k] = max or min of x[o, :i + 1, k], at indices; of ties the last, and nan stays."""
+    outer, n, inner = x.shape
+    for o in range(outer):
+        if inner == 1:
+            best = x[o, 0, 0]
+            place = 0
+            for i in range(n):
+                e = x[o, i, 0]
+                beats = e >= best if largest else e <= best
+                if e != e or (best == best and beats):
+                    best = e
+                    place = i
+                values[o, i, 0] = best
+                indices[o, i, 0] = place
+            continue
+        for i in range(n):
+            for k in range(inner):
+                e = x[o, i, k]
+                if i > 0:
+                    best = values[o, i - 1, k]
+                    beats = e >= best if largest else e <= best
+                    if e == e and not (best == best and beats):
+                        values[o, i, k] = best
+                        indices[o, i, k] = indices[o, i - 1, k]
+                        continue
+                values[o, i, k] = e
+                indices[o, i, k] = i

@@ -1,0 +1,98 @@
+"""Softmax, log-softmax and cross-entropy over the rows of a matrix: one pass for the maximum, one for the exponentials.
+
+Sums may be taken in any order, so that LLVM uses vector instructions. T is the arrays' type; nothing is allocated.
+"""
+
+import math
+
+from numba import njit
+
+from .vector import exp
+
+
+@njit(error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+def row_maximum(x, i):
+    """The largest x[i, j]. Any element if one is nan: the sum of exponentials is nan then, whatever is returned."""
+    m = x[i, 0]
+    for j in range(1, x.shape[1]):
+        m = x[i, j] if x[i, j] > m else m
+    return m
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def softmax(x, dest):
+    """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k])."""
+    T = dest.dtype.type
+    for i in range(x.shape[0]):
+        m, s = row_maximum(x, i), T(0)
+        for j in range(x.shape[1]):
+            e = exp(x[i, j] - m)
+            dest[i, j] = e
+            s += e
+        r = T(1) / s
+        for j in range(x.shape[1]):
+            dest[i, j] *= r
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def log_softmax(x, dest):
+    """dest[i, j] = x[i, j] - log(sum over k of exp(x[i, k]))."""
+    T = dest.dtype.type
+    for i in range(x.shape[0]):
+        m, s = row_maximum(x, i), T(0)
+        for j in range(x.shape[1]):
+            s += exp(x[i, j] - m)
+        logarithm = T(math.log(s))
+        for j in range(x.shape[1]):
+            dest[i, j] = (x[i, j] - m) - logarithm
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def exponentials(x):
+    """x[i] = exp(x[i]): with the array passed twice, LLVM would see an overlap and take one element at a time."""
+    for i in range(x.size):
+        x[i] = exp(x[i])
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def cross_entropy(x, target, weight, ignore, row_losses):
+    """row_losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
+
+    Returns the sum of the weights used, and the first row whose target is outside the classes, else -1.
+    """
+    T, used = x.dtype.type, 0.0
+    for i in range(x.shape[0]):
+        t = target[i]
+        if t == ignore:
+            row_losses[i] = 0
+            continue
+        if t < 0 or t >= x.shape[1]:
+            return used, i
+        m, s = row_maximum(x, i), T(0)
+        for j in range(x.shape[1]):
+            s += exp(x[i, j] - m)
+        row_losses[i] = weight[t] * (T(math.log(s)) + m - x[i, t])
+        used += weight[t]
+    return used, -1
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def cross_entropy_gradient(g, x, target, weight, ignore, dest):
+    """dest[i, j] = g[i] * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0."""
+    T = x.dtype.type
+    for i in range(x.shape[0]):
+        t = target[i]
+        if t == ignore:
+            for j in range(x.shape[1]):
+                dest[i, j] = 0
+            continue
+        m, s = row_maximum(x, i), T(0)
+        for j in range(x.shape[1]):
+            e = exp(x[i, j] - m)
+            dest[i, j] = e
+            s += e
+        scale = g[i] * weight[t]
+        s = scale / s
+        for j in range(x.shape[1]):
+            dest[i, j] *= s
+        dest[i, t] -= scale

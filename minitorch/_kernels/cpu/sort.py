@@ -1,0 +1,205 @@
+"""Sorting and selecting pairs of an integer key and an index, by key alone.
+
+Where keys are equal, the order of the indices is that of the C++ library's algorithms, on which torch's are built:
+introsort, partial sort by a heap, and introselect (D. Musser, 1997), with the thresholds and pivots of GNU's
+implementation. So ties come out as in torch.
+
+Few functions, each called in one place: every call costs the compiler a copy.
+"""
+
+import numpy as np
+from numba import njit
+
+SMALL = 16  # elements that quicksort leaves to insertion
+SORT, SELECT, PARTIAL = 0, 1, 2  # all in order; the nth in its place; the first n in order, by a heap
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def float_keys(bits, flip, keys):
+    """Signed integers in the order of the floats with these bits: -0.0 as 0.0, all nan alike and last."""
+    low = np.int64((1 << (8 * bits.itemsize - 1)) - 1)
+    infinity = np.int64(0x7F800000) if bits.itemsize == 4 else np.int64(0x7FF0000000000000)
+    for i in range(bits.size):
+        b = np.int64(bits[i])
+        size = b & low
+        key = -size if b < 0 else size
+        if size > infinity:
+            key = low
+        keys[i] = ~key if flip else key
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def heap(keys, index, first, middle, last, ordered):
+    """The smallest of first..last into first..middle: as a heap, or in order."""
+    n = middle - first
+    build = n // 2
+    for step in range(build + (last - middle) + (n - 1 if ordered else 0)):
+        hole = 0
+        if step < build:
+            hole = build - 1 - step
+            key, at = keys[first + hole], index[first + hole]
+        else:  # the heap's largest makes room for a smaller one from outside or, at the end, for its last
+            i = middle + step - build
+            if i >= last:
+                n -= 1
+                i = first + n
+            key, at = keys[i], index[i]
+            if i >= middle and key >= keys[first]:
+                continue
+            keys[i], index[i] = keys[first], index[first]
+        top = hole
+        child = 2 * hole + 2
+        while child <= n:  # down along the larger children to a leaf, then up
+            if child == n or keys[first + child] < keys[first + child - 1]:
+                child -= 1
+            keys[first + hole], index[first + hole] = keys[first + child], index[first + child]
+            hole = child
+            child = 2 * hole + 2
+        while hole > top and keys[first + (hole - 1) // 2] < key:
+            parent = (hole - 1) // 2
+            keys[first + hole], index[first + hole] = keys[first + parent], index[first + parent]
+            hole = parent
+        keys[first + hole], index[first + hole] = key, at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def split(keys, index, first, last):
+    """Median of three to the front, then Hoare's partition; returns where the upper part begins."""
+    a, b, c = first + 1, first + (last - first) // 2, last - 1
+    if keys[a] < keys[b]:
+        chosen = b if keys[b] < keys[c] else c if keys[a] < keys[c] else a
+    else:
+        chosen = a if keys[a] < keys[c] else c if keys[b] < keys[c] else b
+    pivot, at = keys[chosen], index[chosen]
+    keys[chosen], index[chosen] = keys[first], index[first]
+    keys[first], index[first] = pivot, at
+    low, high = first + 1, last
+    while True:
+        while keys[low] < pivot:
+            low += 1
+        high -= 1
+        while pivot < keys[high]:
+            high -= 1
+        if low >= high:
+            break
+        keys[low], keys[high] = keys[high], keys[low]
+        index[low], index[high] = index[high], index[low]
+        low += 1
+    return low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def arrange(keys, index, lows, highs, depths, kind, nth, last):
+    """SORT, SELECT or PARTIAL over 0..last; lows, highs and depths hold the parts that still wait."""
+    lows[0] = 0
+    highs[0] = last
+    waiting = 1
+    low, high, depth = 0, last, 0
+    n = last if kind != PARTIAL else 0
+    while n > 1:
+        n >>= 1
+        depth += 2
+    depths[0] = depth
+    small = 3 if kind == SELECT else SMALL
+    while waiting:
+        waiting -= 1
+        low = lows[waiting]
+        high = highs[waiting]
+        depth = depths[waiting]
+        while high - low > small or kind == PARTIAL:
+            if depth == 0:
+                heap(keys, index, low, high if kind == SORT else nth + 1, high, kind != SELECT)
+                if kind != SORT:
+                    if kind == SELECT:
+                        keys[low], keys[nth] = keys[nth], keys[low]
+                        index[low], index[nth] = index[nth], index[low]
+                    return
+                break
+            depth -= 1
+            cut = split(keys, index, low, high)
+            if kind == SORT:
+                lows[waiting] = cut
+                highs[waiting] = high
+                depths[waiting] = depth
+                waiting += 1
+                high = cut
+            elif cut <= nth:
+                low = cut
+            else:
+                high = cut
+    if kind == SORT:
+        low = 0
+        high = last
+    for i in range(low + 1, high):
+        key, at = keys[i], index[i]
+        j = i
+        while j > low and key < keys[j - 1]:
+            keys[j], index[j] = keys[j - 1], index[j - 1]
+            j -= 1
+        keys[j], index[j] = key, at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def arrange_rows(keys, scratch, first, ordered, index):
+    """The indices of the smallest of each row, in order; after SELECT without `ordered`, as it leaves them.
+
+    Destroys the keys. scratch has as many elements as a row; index's rows may be shorter.
+    """
+    lows, highs, depths = np.empty(128, np.int64), np.empty(128, np.int64), np.empty(128, np.int64)
+    n, k = keys.shape[1], index.shape[1]
+    for row in range(keys.shape[0]):
+        for i in range(n):
+            scratch[i] = i
+        for phase in range(2 if first == SELECT and ordered else 1):
+            kind = first if phase == 0 else SORT
+            arrange(keys[row], scratch, lows, highs, depths, kind, k - 1, n if phase == 0 else k - 1)
+        for i in range(k):
+            index[row, i] = scratch[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def kth_rows(keys, scratch, k, index):
+    """index[row]: where element k of the row in order was.
+
+    Hoare's selection, the median of three put in place beforehand (Numerical Recipes, section 8.5), as in torch.
+    """
+    for row in range(keys.shape[0]):
+        a = keys[row]
+        for i in range(a.size):
+            scratch[i] = i
+        left, right = 0, a.size - 1
+        while right > left:
+            # what must not be in descending order, as pairs of places; the first pair is always exchanged
+            for pair in range(4 if right > left + 1 else 1):
+                low, high = (left + right) >> 1, left + 1
+                if right == left + 1 or pair == 2:
+                    low, high = left, right
+                elif pair == 1:
+                    low, high = left + 1, right
+                elif pair == 3:
+                    low, high = left + 1, left
+                if a[high] < a[low] or (pair == 0 and right > left + 1):
+                    a[low], a[high] = a[high], a[low]
+                    scratch[low], scratch[high] = scratch[high], scratch[low]
+            if right == left + 1:
+                break
+            i, j = left + 1, right
+            pivot = a[left]
+            while True:
+                i += 1
+                while a[i] < pivot:
+                    i += 1
+                j -= 1
+                while pivot < a[j]:
+                    j -= 1
+                if j < i:
+                    break
+                a[i], a[j] = a[j], a[i]
+                scratch[i], scratch[j] = scratch[j], scratch[i]
+            a[left], a[j] = a[j], a[left]
+            scratch[left], scratch[j] = scratch[j], scratch[left]
+            if j <= k:
+                left = i
+            if j >= k:
+                right = j - 1
+        index[row] = scratch[k]

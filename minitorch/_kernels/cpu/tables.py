@@ -1,0 +1,26 @@
+"""What the convolution and pooling kernels share: offsets into arrays of one to three dimensions."""
+
+import numpy as np
+
+
+def whole(array):
+    """The array itself if C-contiguous, aligned and writeable: other flags would compile anew."""
+    return array if array.flags.carray else array.copy(order="C")
+
+
+def volumes(array, lead):
+    """A contiguous array as one of `lead` dimensions and three of space, the first of them of length 1."""
+    return array.reshape(*array.shape[:lead], *(1,) * (lead + 3 - array.ndim), *array.shape[lead:])
+
+
+def in_volume(place):
+    """A place in a plane or line as one in the volume that `volumes` makes of it."""
+    return (0,) * (3 - len(place)) + tuple(int(p) for p in place)
+
+
+def grid(axes, sizes):
+    """Offsets, in an array of these sizes, of all points whose coordinates are on the axes."""
+    total = np.asarray(axes[0], np.int64)
+    for axis, n in zip(axes[1:], sizes[1:], strict=True):
+        total = (total[:, None] * n + axis).ravel()
+    return total
