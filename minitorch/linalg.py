@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from minitorch._ops.matrices import LinAlgError
 from minitorch._ops.namespaces import MODULES
 
 if TYPE_CHECKING:
@@ -10,4 +11,4 @@ if TYPE_CHECKING:
 
 
 globals().update(MODULES["linalg"])
-__all__ = sorted(MODULES["linalg"])
+__all__ = ["LinAlgError", *sorted(MODULES["linalg"])]

@@ -60,7 +60,7 @@ def test_backward_enters_one_frame_per_node_and_few_more():
 
 def kernels():
     """A compiled loop of every formula that has one in the main job."""
-    names = "relu sigmoid silu elu leaky_relu softplus clamp_low sign rsqrt".split()
+    names = "relu sigmoid silu scaled_elu leaky_relu softplus clamp_low sign rsqrt".split()
     for name in names:
         op = OPS[name]
         yield name, op.formula

@@ -12,7 +12,18 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "minitorch"
 # from the bottom up; a module may import, at its top, from its own layer and from those below
 LAYERS = [
     ("_fork", "_kernels", "_device", "_dtype", "_generator"),
-    ("_storage", "autograd", "_tensor", "_tensor_str", "_creation", "_ops", "utils"),
+    (
+        "_storage",
+        "autograd",
+        "_tensor",
+        "_tensor_str",
+        "_data",
+        "_creation",
+        "_legacy_types",
+        "_type_info",
+        "_ops",
+        "utils",
+    ),
     ("random", "nn", "optim"),
 ]
 

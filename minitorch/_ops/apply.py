@@ -1,23 +1,29 @@
 """`apply(op, *args)`: what calling an op means, in general form.
 
 The functions that `generate.py` writes do the same for NumPy arrays, faster; this one serves every other device and
-is what the tests compare the generated functions with.
+float16 and bfloat16, and is what the tests compare the generated functions with.
+
+Halves are widened to float32 for the op's kernel and rounded once. Their gradients likewise: see `OpNode.run_general`.
 """
 
+from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._device import backend
+from minitorch._dtype import FLOATS, HALVES
+from minitorch._kernels.half import HALF_CLASSES, conversion, empty, rounded, tagged, widened
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, next_key
 
-from .check import broadcast_error, float_required
-from .generate import SCOPE, node_class
+from .check import broadcast_error, no_kernel
+from .generate import SCOPE, Positional, node_class
 from .inplace import check_inplace, rebase
-from .nodes import aliased, geometry
+from .nodes import OpNode, aliased, geometry, without_recording
 from .op import Op
 from .operands import (
     NUMBERS,
@@ -35,6 +41,10 @@ ndarray = np.ndarray
 
 def apply(op: Op, *args: Any) -> Any:
     """Compute, and record if grad mode is on and an input requires grad."""
+    if any(isinstance(a, Tensor) and a.is_sparse for a in args):
+        from .sparse_ops import sparse_call
+
+        return sparse_call(op, args)
     values = dict(zip(op.params, args, strict=True))
     first = values[op.tensors[0]]
     for t in op.tensors:
@@ -43,9 +53,13 @@ def apply(op: Op, *args: Any) -> Any:
     device = same_device(op, tuple(values[t] for t in op.tensors))
     if op.kind == "pointwise":
         _bring_together(op, values)
+    on_cpu = device.type == "cpu"
+    halves = on_cpu and _has_halves(values)
+    if on_cpu and not halves:  # as after `half + float`
+        return (Positional(op) if op.keyword_only else op).function(*[values[p] for p in op.params])
     edges = {t: None if values[t] is None else _edge(values[t]) for t in op.edges}
     arrays = {t: None if values[t] is None else _on(values[t], device) for t in op.tensors}
-    o, *outputs = _compute(op, values, arrays, device)
+    o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device)
     out = new(Tensor)
     out.array, out._grad, out.edge, out.version, out.base = o, None, None, [0], None
     if op.kind == "view":
@@ -55,7 +69,7 @@ def apply(op: Op, *args: Any) -> Any:
         out.created = inherited if state.mode is None else NO_GRAD
     tracked = any(e is not None for e in edges.values())
     if state.mode is None and tracked:
-        out.edge = _record(op, values, arrays, edges, out, outputs)
+        out.edge = _record(op, values, arrays, edges, out, outputs, halves)
     elif op.kind == "view" and tracked:
         out.edge = DeadEnd()
     return op.returns(out, *map(wrap, outputs)) if outputs else out
@@ -98,7 +112,94 @@ def _bring_together(op: Op, values: dict[str, Any]) -> None:
 def _on(t: Tensor, device: Any) -> Any:
     """The operand's array on the op's device: 0-dim CPU tensors follow the others."""
     a = t.array
-    return backend(device).from_host(a) if a.__class__ is ndarray and device.type != "cpu" else a
+    return backend(device).from_host(a) if isinstance(a, ndarray) and device.type != "cpu" else a
+
+
+def _has_halves(values: dict[str, Any]) -> bool:
+    """Whether an operand is a half, or the dtype asked for."""
+    return any(
+        v.array.__class__ in HALF_CLASSES if isinstance(v, Tensor) else isinstance(v, DTYPES) and v in HALVES
+        for v in values.values()
+    )
+
+
+def _in_float32(op: Op, values: dict[str, Any], arrays: dict[str, Any]) -> tuple[Any, ...]:
+    """The CPU kernel between a widening and a rounding; views take the memory as it is."""
+    full = {**values, **arrays}
+    if op.kind == "view":
+        assert op.forward is not None
+        plain = {p: np.asarray(a) if a.__class__ in HALF_CLASSES else a for p, a in full.items()}
+        return (tagged(op.forward(*[plain[p] for p in op.params])),)
+    if op.kind == "pointwise":
+        return (_pointwise_in_float32(op, [arrays[t] for t in op.tensors], [full[p] for p in op.others]),)
+    named = {p: full[p] for p in op.keyword_only}
+    inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
+    assert op.forward is not None
+    with np.errstate(all="ignore"):
+        o = op.forward(*[_taken(op, full)[p] for p in op.params])
+    if not op.outputs:
+        return (_rounded(o, inferred[1]),)
+    dtypes_of_all = [d for _, d in inferred] if isinstance(inferred, list) else [inferred[1]] * len(o)
+    return tuple(map(_rounded, o, dtypes_of_all))
+
+
+BLOCK = 1 << 16  # elements whose float32 copies stay in the cache, and over which Python takes no time
+
+
+def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: list[Any]) -> Any:
+    """The op's own function on widened operands: block by block where all lie alike in memory."""
+    first, exact = arrays[0], op.name in EXACT_NUMBERS
+    shape = next((a.shape for a in arrays if a.shape), ())
+    alike = all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays)
+    if not alike or prod(shape) < 2 * BLOCK:
+        result = without_recording(op.function, *[wrap(_widened(a, exact)) for a in arrays], *numbers)
+        return _rounded(result.array, first.dtype)
+    is_half = op.result != "bool"
+    out = empty(shape, first.dtype if is_half else dtypes.BOOL_NUMPY)
+    flat, dest = [a.reshape(-1) if a.shape else a for a in arrays], np.asarray(out).reshape(-1)
+    narrow = conversion("narrow", out.__class__) if is_half else None
+    for i in range(0, dest.size, BLOCK):
+        part = [wrap(_widened(a[i : i + BLOCK] if a.shape else a, exact)) for a in flat]
+        made = without_recording(op.function, *part, *numbers).array
+        if narrow and made.dtype == np.float32:
+            narrow(made, dest[i : i + BLOCK].view(np.uint16))
+        else:
+            dest[i : i + BLOCK] = np.asarray(_rounded(made, first.dtype))
+    return out
+
+
+def _taken(op: Op, full: dict[str, Any]) -> dict[str, Any]:
+    """A structured op's arguments as its kernel takes them: see `Op.halves`."""
+    if op.halves == "own":
+        return full
+    if op.halves == "bits":
+        return {p: a.view(np.int16) if a.__class__ in HALF_CLASSES else a for p, a in full.items()}
+    wide = {p: _widened(a, False) for p, a in full.items()}
+    if full.get("dtype") in HALVES and op.name != "to_copy":  # torch casts first, then sums
+        dtype = getattr(full["dtype"], "numpy", full["dtype"])
+        wide |= {t: widened(rounded(wide[t], dtype)) for t in op.tensors if wide[t].dtype in FLOATS}
+    return wide
+
+
+DTYPES = (dtypes.dtype, np.dtype)
+# with a number as operand, torch rounds the result of these only, not the number
+EXACT_NUMBERS = frozenset(("mul", "div"))
+
+
+def _widened(value: Any, exact: bool) -> Any:
+    if isinstance(value, DTYPES) and value in HALVES:
+        return dtypes.float32.numpy if isinstance(value, np.dtype) else dtypes.float32
+    if value.__class__ not in HALF_CLASSES:
+        return value
+    return value.exact if exact and value.exact is not None else widened(value)
+
+
+def _rounded(a: Any, dtype: np.dtype) -> Any:
+    """A kernel's result in the dtype of its op, if that is a half: floats rounded, moved bits named again."""
+    a = np.asanyarray(a)
+    if dtype not in HALVES or a.dtype == dtype:
+        return tagged(a)
+    return rounded(a, dtype) if a.dtype in FLOATS else tagged(a.view(dtype)) if a.dtype == np.int16 else a
 
 
 def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any) -> tuple[Any, ...]:
@@ -109,13 +210,9 @@ def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any
     others = [full[p] for p in op.others]
     if op.kind == "pointwise":
         return (_pointwise(op, [arrays[t] for t in op.tensors], others, device),)
-    if device.type == "cpu":
-        assert op.forward is not None
-        o = op.forward(*[full[p] for p in op.params])
-    else:
-        named = {p: full[p] for p in op.keyword_only}
-        inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
-        o = backend(device).run(op, inferred, [arrays[t] for t in op.tensors], others)
+    named = {p: full[p] for p in op.keyword_only}
+    inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
+    o = backend(device).run(op, inferred, [arrays[t] for t in op.tensors], others)
     return o if op.outputs else (o,)
 
 
@@ -126,8 +223,7 @@ def _pointwise(op: Op, arrays: list[Any], others: list[Any], device: Any) -> Any
     except ValueError:
         raise broadcast_error(shapes) from None
     dtype = dtypes.BOOL_NUMPY if op.result == "bool" else arrays[0].dtype
-    if device.type != "cpu":
-        _refuse_dtypes(op, [np.empty(0, a.dtype) for a in arrays], others)
+    _refuse_dtypes(op, [np.empty(0, np.float32 if a.dtype in HALVES else a.dtype) for a in arrays], others)
     return backend(device).run(op, (shape, dtype), arrays, others)
 
 
@@ -135,7 +231,8 @@ def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None
     """What the formula refuses on NumPy arrays, it refuses on every device."""
     assert op.formula is not None
     if op.result == "float_only":
-        float_required(op.name, empties[0])
+        if empties[0].dtype not in FLOATS:
+            no_kernel(op.kernel, empties[0])
     if not op.bools:
         refuse_bool(op, *empties)
     try:
@@ -144,9 +241,9 @@ def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None
         raise operand_error(op, e, False, *empties) from None
 
 
-def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any) -> Any:
-    n: Any = node_class(op)()
-    SCOPE[f"{op.name}_node"] = type(n)
+def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any, halves: bool) -> Any:
+    SCOPE[f"{op.name}_node"] = kind = node_class(op)
+    n: Any = (_half_node(kind) if halves else kind)()
     n.key, n.grad, n.hooks = next_key(), None, None
     for t in op.edges:
         setattr(n, f"{t}_edge", edges[t])
@@ -163,6 +260,14 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
                 setattr(n, k, values[k])
                 setattr(n, f"{k}_version", None if values[k] is None else values[k].version[0])
     return n
+
+
+@cache
+def _half_node(kind: type[Any]) -> type[Any]:
+    """The op's node, running the general form of its gradients whatever the dtype of what flows back."""
+    made = type(kind.__name__, (kind,), {"__slots__": (), "run": OpNode.run_general})
+    made.__module__ = kind.__module__
+    return made
 
 
 def _plain_value(arrays: dict[str, Any], k: str) -> Any:

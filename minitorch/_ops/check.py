@@ -9,7 +9,8 @@ from minitorch import _dtype as dtypes
 # a dtype as torch's C++ messages name it
 C_NAMES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "void16": "BFloat16",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
 }  # fmt: skip
 
 
@@ -22,6 +23,11 @@ def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -
 def c_name(array: Any) -> str:
     """The dtype of an array as torch's C++ messages name it."""
     return C_NAMES[array.dtype.name]
+
+
+def c_word(dtype: Any) -> str:
+    """A dtype as C spells it, as it stands in some of torch's messages."""
+    return {"float32": "float", "float64": "double", "int64": "long"}.get(dtype.name, dtype.name)
 
 
 def wrap_dim(dim: int, ndim: int, scalar: bool = True) -> int:
@@ -50,6 +56,11 @@ def integer(value: Any, name: str, function: str = "") -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
     return value.__index__()
+
+
+def missing_argument(function: str, name: str) -> NoReturn:
+    """torch's error for a call without a required argument."""
+    raise TypeError(f'{function}() missing 1 required positional arguments: "{name}"')
 
 
 def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:

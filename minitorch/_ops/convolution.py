@@ -1,119 +1,118 @@
-"""Two-dimensional convolution and its gradients, which are convolutions again; constant padding."""
+"""Convolution in one to three dimensions and its gradients, which are convolutions again."""
 
 from typing import Any
 
 import numpy as np
 
+from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, pair
-from .op import structured
+from .check import c_name, check, integer, no_kernel
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
 
 empty = np.empty
 
 
-def _conv_out(n: int, pad: int, dilation: int, k: int, stride: int) -> int:
-    return (n + 2 * pad - dilation * (k - 1) - 1) // stride + 1
+def cropped(a: Any, shape: Any) -> Any:
+    """`a` without what an output_padding beyond the stride adds at the ends."""
+    return a if tuple(a.shape) == tuple(shape) else a[tuple([slice(n) for n in shape])]
 
 
-@structured(name="convolution_2d", title="Convolution", tensors="input weight bias?")
-def convolution_2d(input, weight, bias, stride, padding, dilation, groups):
-    n, c, h, w = input.shape
-    k, c_group, r, s = weight.shape
-    check(min(stride) > 0, "non-positive stride is not supported")
-    check(min(padding) >= 0, "negative padding is not supported")
-    check(min(dilation) > 0, "dilation should be greater than zero")
-    check(groups > 0, "non-positive groups is not supported")
-    wanted = "at least" if k < groups else "divisible by"
+ARRAY_NAMES["cropped"] = TENSOR_NAMES["cropped"] = cropped
+
+
+def _kernels(dtype: Any) -> Any:
+    if dtype in dtypes.FLOATS:
+        return cache.load_file("cpu.conv")
+    from minitorch._kernels.cpu import conv_integers
+
+    return conv_integers
+
+
+# ---------------------------------------------------------------------- the three records
+@structured(title="Convolution", tensors="input weight bias?")
+def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
+    outputs, inputs, *taps = weight.shape
+    _check(input, weight, bias, stride, padding, dilation, groups, outputs, inputs * groups)
+    padded = [n + 2 * p for n, p in zip(input.shape[2:], padding, strict=True)]
+    kernel = [d * (k - 1) + 1 for d, k in zip(dilation, taps, strict=True)]
     check(
-        k >= groups and k % groups == 0,
-        f"Given groups={groups}, expected weight to be {wanted} {groups} at dimension 0, but got weight of size "
-        f"{list(weight.shape)} instead",
-    )
-    check(
-        c == c_group * groups,
-        f"Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have "
-        f"{c_group * groups} channels, but got {c} channels instead",
-    )
-    check(
-        bias is None or bias.shape == (k,),
-        f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {k} elements, but got "
-        "bias of size "
-        f"{None if bias is None else list(bias.shape)} instead",
-    )
-    padded = [h + 2 * padding[0], w + 2 * padding[1]]
-    kernel = [dilation[0] * (r - 1) + 1, dilation[1] * (s - 1) + 1]
-    check(
-        padded[0] >= kernel[0] and padded[1] >= kernel[1],
-        f"Calculated padded input size per channel: ({padded[0]} x {padded[1]}). Kernel size: ({kernel[0]} x "
-        f"{kernel[1]}). "
+        all(n >= k for n, k in zip(padded, kernel, strict=True)),
+        f"Calculated padded input size per channel: ({_by(padded)}). Kernel size: ({_by(kernel)}). "
         "Kernel size can't be greater than actual input size",
     )
-    if input.dtype != weight.dtype or (bias is not None and bias.dtype != input.dtype):
-        other = weight if input.dtype != weight.dtype else bias
-        raise RuntimeError(
-            f"Input type ({_cpp_type(input)}) and {'weight' if other is weight else 'bias'} type "
-            f"({_cpp_type(other)}) should be "
-            "the same"
-        )
-    size = [_conv_out(m, p, d, f, st) for m, p, d, f, st in zip((h, w), padding, dilation, (r, s), stride, strict=True)]
-    return (n, k, *size), input.dtype
+    check(
+        0 not in input.shape[2:] or 0 in input.shape[:2],
+        f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}",
+    )
+    _check_dtypes(input, weight, bias, "compute_columns3d" if input.ndim == 5 else "slow_conv2d_cpu")
+    size = [(n - k) // s + 1 for n, k, s in zip(padded, kernel, stride, strict=True)]
+    return (input.shape[0], outputs, *size), input.dtype
 
 
-def _cpp_type(a: Any) -> str:
-    names = {"Float": "float", "Double": "double", "Long": "long long"}
-    return names.get(c_name(a), c_name(a).lower())
-
-
-def _conv_kernels() -> Any:
-    return cache.load_file("cpu.conv")
-
-
-@convolution_2d.cpu
+@convolution_forward.cpu
 def convolution_cpu(input, weight, bias, stride, padding, dilation, groups):
-    out = empty(*convolution_2d.infer(input, weight, bias, stride, padding, dilation, groups))
-    _conv_kernels().conv2d(input, weight, bias, stride, padding, dilation, groups, out)
+    out = empty(*convolution_forward.infer(input, weight, bias, stride, padding, dilation, groups))
+    _kernels(out.dtype).convolution(input, weight, bias, stride, padding, dilation, groups, out)
     return out
 
 
-@convolution_2d.grad("input")
+@convolution_forward.grad("input")
 def convolution_grad_input(g, weight, input_shape, stride, padding, dilation, groups):
-    return convolution_backward_input(g, weight, input_shape, stride, padding, dilation, groups)
+    return convolution_transpose(g, weight, None, input_shape[2:], stride, padding, dilation, groups)
 
 
-@convolution_2d.grad("weight")
+@convolution_forward.grad("weight")
 def convolution_grad_weight(g, input, weight_shape, stride, padding, dilation, groups):
     return convolution_backward_weight(g, input, weight_shape, stride, padding, dilation, groups)
 
 
-@convolution_2d.grad("bias")
+@convolution_forward.grad("bias")
 def convolution_grad_bias(g):
-    return sum(g, (0, 2, 3))
+    return sum(g, (0, *range(2, g.ndim)))
 
 
-@structured(tensors="grad_output weight")
-def convolution_backward_input(grad_output, weight, shape, stride, padding, dilation, groups):
-    return shape, grad_output.dtype
+@structured(title="Convolution", tensors="input weight bias?")
+def convolution_transpose(input, weight, bias, size, stride, padding, dilation, groups):
+    """The gradient of a convolution for its input of this size, which stands here as a sum of its own."""
+    outputs = weight.shape[1] * groups
+    _check(input, weight, bias, stride, padding, dilation, groups, outputs, weight.shape[0], "transposed=1")
+    if min(size) <= 0 and 0 not in input.shape:
+        line = (1,) * (len(size) == 1)
+        raise RuntimeError(
+            f"Given input size per channel: ({_by(line + input.shape[2:])}). Calculated output size per channel: "
+            f"({_by(line + tuple(size))}). Output size is too small"
+        )
+    for i, n in enumerate(size, 2):
+        shape = [input.shape[0], outputs, *size]
+        check(n >= 0, f"invalid shape dimension {n} at index {i} of shape {shape}")
+    _check_dtypes(input, weight, bias, f"slow_conv_transpose{max(2, input.ndim - 2)}d_out_cpu")
+    return (input.shape[0], outputs, *size), input.dtype
 
 
-@convolution_backward_input.cpu
-def convolution_backward_input_cpu(grad_output, weight, shape, stride, padding, dilation, groups):
-    dx = empty(shape, grad_output.dtype)
-    _conv_kernels().conv2d_backward_input(grad_output, weight, stride, padding, dilation, groups, dx)
-    return dx
+@convolution_transpose.cpu
+def convolution_transpose_cpu(input, weight, bias, size, stride, padding, dilation, groups):
+    out = empty(*convolution_transpose.infer(input, weight, bias, size, stride, padding, dilation, groups))
+    _kernels(out.dtype).convolution_transpose(input, weight, bias, stride, padding, dilation, groups, out)
+    return out
 
 
-@convolution_backward_input.grad("grad_output")
-def convolution_backward_input_grad_output(g, weight, stride, padding, dilation, groups):
-    return convolution_2d(g, weight, None, stride, padding, dilation, groups)
+@convolution_transpose.grad("input")
+def convolution_transpose_grad_input(g, weight, input_shape, stride, padding, dilation, groups):
+    return cropped(convolution_forward(g, weight, None, stride, padding, dilation, groups), input_shape)
 
 
-@convolution_backward_input.grad("weight")
-def convolution_backward_input_grad_weight(g, grad_output, weight_shape, stride, padding, dilation, groups):
-    return convolution_backward_weight(grad_output, g, weight_shape, stride, padding, dilation, groups)
+@convolution_transpose.grad("weight")
+def convolution_transpose_grad_weight(g, input, weight_shape, stride, padding, dilation, groups):
+    return convolution_backward_weight(input, g, weight_shape, stride, padding, dilation, groups)
+
+
+@convolution_transpose.grad("bias")
+def convolution_transpose_grad_bias(g):
+    return sum(g, (0, *range(2, g.ndim)))
 
 
 @structured(tensors="grad_output input")
@@ -124,18 +123,191 @@ def convolution_backward_weight(grad_output, input, shape, stride, padding, dila
 @convolution_backward_weight.cpu
 def convolution_backward_weight_cpu(grad_output, input, shape, stride, padding, dilation, groups):
     dw = empty(shape, grad_output.dtype)
-    _conv_kernels().conv2d_backward_weight(grad_output, input, stride, padding, dilation, groups, dw)
+    _kernels(dw.dtype).convolution_backward_weight(grad_output, input, stride, padding, dilation, groups, dw)
     return dw
 
 
 @convolution_backward_weight.grad("grad_output")
-def convolution_backward_weight_grad_output(g, input, stride, padding, dilation, groups):
-    return convolution_2d(input, g, None, stride, padding, dilation, groups)
+def convolution_backward_weight_grad_output(g, input, grad_output_shape, stride, padding, dilation, groups):
+    return cropped(convolution_forward(input, g, None, stride, padding, dilation, groups), grad_output_shape)
 
 
 @convolution_backward_weight.grad("input")
 def convolution_backward_weight_grad_input(g, grad_output, input_shape, stride, padding, dilation, groups):
-    return convolution_backward_input(grad_output, g, input_shape, stride, padding, dilation, groups)
+    return convolution_transpose(grad_output, g, None, input_shape[2:], stride, padding, dilation, groups)
+
+
+# ---------------------------------------------------------------------- checks
+def _by(sizes: Any) -> str:
+    return " x ".join(map(str, sizes))
+
+
+def _axes(values: Any, name: str, height: int = 1) -> list[str]:
+    """Values by axis as torch's messages list them, where a line counts as a plane of some height."""
+    values = (height,) * (len(values) == 1) + tuple(values)
+    words = ("depth", "height", "width")[-len(values) :]
+    return [f"{name}_{word}: {value}" for word, value in zip(words, values, strict=True)]
+
+
+def _check(
+    input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int,
+    outputs: int, inputs: int, given: str = "",
+) -> None:  # fmt: skip
+    """What convolution and its transpose ask of shapes and arguments; `inputs`, `outputs`: channels by the weight."""
+    shape, k = list(weight.shape), weight.shape[0]
+    check(min(padding) >= 0, "negative padding is not supported")
+    check(min(stride) > 0, "non-positive stride is not supported")
+    if min(dilation) <= 0:
+        got = ", ".join(_axes(dilation, "dilation")) if given else list(dilation)
+        raise RuntimeError(f"dilation should be greater than zero, but got {got}")
+    check(groups > 0, "non-positive groups is not supported")
+    check(
+        weight.ndim == input.ndim,
+        f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {shape}, but got "
+        f"{input.ndim}-dimensional input of size {list(input.shape)} instead",
+    )
+    check(
+        k >= groups,
+        f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+        f"{shape} instead",
+    )
+    check(
+        k % groups == 0,
+        f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
+        f"[{shape}] instead",
+    )
+    check(
+        input.shape[1] == inputs,
+        f"Given {given or f'groups={groups}'}, weight of size {shape}, expected input{list(input.shape)} to have "
+        f"{inputs} channels, but got {input.shape[1]} channels instead",
+    )
+    check(
+        bias is None or bias.shape == (outputs,),
+        f"Given {given and given + ', '}weight of size {shape}, expected bias to be 1-dimensional with {outputs} "
+        f"elements, but got bias of size {None if bias is None else list(bias.shape)} instead",
+    )
+    if 0 in shape[2:]:
+        raise RuntimeError(f"kernel size should be greater than zero, but got {' '.join(_axes(shape[2:], 'kernel'))}")
+
+
+def _check_dtypes(input: Any, weight: Any, bias: Any, kernel: str) -> None:
+    if input.dtype == np.bool_ or (
+        "transpose" in kernel and input.dtype not in dtypes.FLOATS and input.dtype != np.int64
+    ):
+        no_kernel(kernel, input)
+    check(weight.dtype == input.dtype, f"expected scalar type {c_name(input)} but found {c_name(weight)}")
+    if bias is not None and bias.dtype != input.dtype:
+        raise RuntimeError(f"Input type ({_cpp_type(input)}) and bias type ({_cpp_type(bias)}) should be the same")
+
+
+def _cpp_type(a: Any) -> str:
+    names = {"Float": "float", "Double": "double", "Long": "long long"}
+    return names.get(c_name(a), c_name(a).lower())
+
+
+# ---------------------------------------------------------------------- public functions
+def _per_axis(value: Any, name: str, n: int, function: str) -> tuple[int, ...]:
+    """An int, or as many ints as there are dimensions of space, or a list of one."""
+    if not isinstance(value, (tuple, list)):
+        kind = "tuple of ints" if "transpose" in function else "int"
+        check(
+            hasattr(value, "__index__") and not isinstance(value, bool),
+            f"{function}(): argument '{name}' must be {kind}, not {type(value).__name__}",
+            TypeError,
+        )
+        return (value.__index__(),) * n
+    check(
+        len(value) in (1, n),
+        f"expected {name} to be a single integer value or a list of {n} values to match the convolution dimensions, "
+        f"but got {name}={list(value)}",
+    )
+    return tuple([integer(v, name, function) for v in value]) * (n if len(value) == 1 else 1)
+
+
+def _prepared(function: str, n: int, input: Any, weight: Any, bias: Any) -> tuple[Tensor, bool]:
+    """The input as a batch, and whether it was one."""
+    for position, (name, value) in enumerate((("input", input), ("weight", weight), ("bias", bias)), 1):
+        if not isinstance(value, Tensor) and (name != "bias" or value is not None):
+            raise TypeError(
+                f"{function}() received an invalid combination of arguments: argument '{name}' (position {position}) "
+                f"must be Tensor, not {type(value).__name__}"
+            )
+    check(weight.ndim > 2, "weight should have at least three dimensions")
+    check(
+        input.ndim in (n + 1, n + 2),
+        f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {function}, but got input of size: "
+        f"{list(input.shape)}",
+    )
+    return (input, True) if input.ndim == n + 2 else (op("unsqueeze")(input, 0), False)
+
+
+def _convolve(
+    n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor:
+    function = f"conv{n}d"
+    input, batched = _prepared(function, n, input, weight, bias)
+    stride, dilation = (_per_axis(v, w, n, function) for v, w in ((stride, "stride"), (dilation, "dilation")))
+    if isinstance(padding, str):
+        input, padding = _string_padding(input, padding, weight.shape[2:], stride, dilation)
+    padding, groups = _per_axis(padding, "padding", n, function), integer(groups, "groups", function)
+    out = FUNCTIONS["convolution_forward"](input, weight, bias, stride, padding, dilation, groups)
+    return out if batched else op("squeeze_dims")(out, (0,))
+
+
+def _string_padding(input: Tensor, padding: str, kernel: Any, stride: Any, dilation: Any) -> tuple[Tensor, Any]:
+    """ "valid" pads nothing, "same" what keeps the size; an odd total goes to the end."""
+    if padding == "valid":
+        return input, (0,) * len(stride)
+    check(padding == "same", f"Invalid padding string: '{padding}'")
+    check(set(stride) == {1}, "padding='same' is not supported for strided convolutions")
+    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if any(t % 2 for t in total):
+        odd = [end for t in reversed(total) for end in (0, t % 2)]
+        input = FUNCTIONS["constant_pad"](input, tuple(odd), 0)
+    return input, tuple([t // 2 for t in total])
+
+
+def _convolve_transposed(
+    n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: Any,
+    dilation: Any,
+) -> Tensor:  # fmt: skip
+    function = f"conv_transpose{n}d"
+    input, batched = _prepared(function, n, input, weight, bias)
+    words = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    stride, padding, surplus, dilation = (_per_axis(v, w, n, function) for w, v in words.items())
+    check(min(surplus) >= 0, "negative output_padding is not supported")
+    if weight.ndim == n + 2:
+        axes = zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], surplus, strict=True)
+        size = [(m - 1) * s - 2 * p + d * (k - 1) + 1 + more for m, s, p, d, k, more in axes]
+        fits = all(more < max(s, d) for more, s, d in zip(surplus, stride, dilation, strict=True))
+        if not fits and input.shape[0] and min(stride) > 0 and min(dilation) > 0:
+            got = *_axes(surplus, "output_padding", 0), *_axes(stride, "stride"), *_axes(dilation, "dilation")
+            raise RuntimeError(
+                f"output padding must be smaller than either stride or dilation, but got {' '.join(got)}"
+            )
+        check(
+            0 not in input.shape[2:] or 0 in input.shape[:2],
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}",
+        )
+    else:
+        size = [0] * n
+    groups = integer(groups, "groups", function)
+    out = FUNCTIONS["convolution_transpose"](input, weight, bias, tuple(size), stride, padding, dilation, groups)
+    return out if batched else op("squeeze_dims")(out, (0,))
+
+
+@public("torch nn.functional")
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """1-D convolution of (N, C, L) or (C, L) with weight (K, C / groups, R)."""
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 @public("torch nn.functional")
@@ -148,95 +320,109 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """2-D convolution of (N, C, H, W) or (C, H, W) with weight (K, C / groups, R, S)."""
-    for position, (name, value) in enumerate((("input", input), ("weight", weight)), 1):
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"conv2d() received an invalid combination of arguments: argument '{name}' (position {position}) "
-                "must be Tensor, "
-                f"not {type(value).__name__}"
-            )
-    x, w = input.array, weight.array
+    """2-D convolution of (N, C, H, W) or (C, H, W) with weight (K, C / groups, R, S).
+
+    padding may be "same" or "valid".
+
+    >>> import minitorch as torch
+    >>> x, edges = torch.eye(3).reshape(1, 1, 3, 3), torch.tensor([[[[-1.0, 1.0]]]])
+    >>> torch.nn.functional.conv2d(x, edges)
+    tensor([[[[-1.,  0.],
+              [ 1., -1.],
+              [ 0.,  1.]]]])
+    """
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+@public("torch nn.functional")
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """3-D convolution of (N, C, D, H, W) or (C, D, H, W) with weight (K, C / groups, Q, R, S)."""
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+@public("torch nn.functional")
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The gradient of conv1d for its input, as a layer: (N, K, L) with weight (K, C / groups, R)."""
+    return _convolve_transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@public("torch nn.functional")
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The gradient of conv2d for its input, as a layer: (N, K, H, W) with weight (K, C / groups, R, S)."""
+    return _convolve_transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@public("torch nn.functional")
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The gradient of conv3d for its input, as a layer: (N, K, D, H, W) with weight (K, C / groups, Q, R, S)."""
+    return _convolve_transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+@public("torch")
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Tensor:
+    """Convolution, or its transpose, of a batch, in as many dimensions as the weight has after its first two."""
+    n = weight.ndim - 2
+    if transposed:
+        return _convolve_transposed(n, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve(n, input, weight, bias, stride, padding, dilation, groups)
+
+
+@public("torch nn.functional")
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """conv1d of (time, batch, channel) with weight (time, input channel, output channel)."""
+    check(input.ndim == 3, "Input must have 3 dims: time, batch, in_channel")
+    check(weight.ndim == 3, "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+    check(bias.ndim == 1, "Bias must be 1-D")
     check(
-        x.ndim in (3, 4),
-        f"Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: {list(x.shape)}",
+        input.shape[2] == weight.shape[1],
+        "Input dim 2 (input channels) is not == dim 1 in the weight tensor",
     )
-    check(
-        w.ndim == 4,
-        f"expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {list(w.shape)}, but got "
-        f"{x.ndim}-dimensional input of size {list(x.shape)} instead",
-    )
-    stride, dilation = pair(stride, "stride", "conv2d"), pair(dilation, "dilation", "conv2d")
-    if isinstance(padding, str):
-        input, padding = _string_padding(input, padding, w.shape[2:], stride, dilation)
-    padding = pair(padding, "padding", "conv2d")
-    batched = x.ndim == 4
-    out = FUNCTIONS["convolution_2d"](
-        input if batched else op("unsqueeze")(input, 0), weight, bias, stride, padding, dilation, groups
-    )
-    return out if batched else op("squeeze_dims")(out, (0,))
-
-
-def _string_padding(input: Tensor, padding: str, kernel: Any, stride: Any, dilation: Any) -> tuple[Tensor, Any]:
-    """ "valid" pads nothing, "same" what keeps the size; an odd total goes to the end."""
-    if padding == "valid":
-        return input, (0, 0)
-    check(padding == "same", f"Invalid padding string: '{padding}'")
-    check(stride == (1, 1), "padding='same' is not supported for strided convolutions")
-    total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    if all(t % 2 == 0 for t in total):
-        return input, tuple([t // 2 for t in total])
-    (top, left), (bottom, right) = [t // 2 for t in total], [t - t // 2 for t in total]
-    return pad(input, (left, right, top, bottom)), (0, 0)
-
-
-@structured(name="constant_pad", title="ConstantPadNd", tensors="input")
-def constant_pad(input, pads, value):
-    return _padded_shape(input.shape, pads), input.dtype
-
-
-def _padded_shape(shape: tuple[int, ...], pads: Any) -> tuple[int, ...]:
-    check(len(pads) % 2 == 0, f"Length of pad must be even but instead it equals {len(pads)}")
-    check(
-        len(pads) // 2 <= len(shape),
-        "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
-        f"{len(pads)}while the "
-        f"input has {len(shape)}dimensions.",
-    )
-    made = list(shape)
-    for i in range(len(pads) // 2):
-        d = len(shape) - 1 - i
-        made[d] += pads[2 * i] + pads[2 * i + 1]
-        check(
-            made[d] >= 0,
-            f"The input size {shape[d]}, plus negative padding {pads[2 * i]} and {pads[2 * i + 1]} resulted in a "
-            "negative output "
-            f"size, which is invalid. Check dimension {d} of your input.",
-        )
-    return tuple(made)
-
-
-@constant_pad.cpu
-def constant_pad_cpu(input, pads, value):
-    out = np.full(_padded_shape(input.shape, pads), value, input.dtype)
-    source, dest = [slice(None)] * input.ndim, [slice(None)] * input.ndim
-    for i in range(len(pads) // 2):
-        d, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
-        n = input.shape[d]
-        source[d] = slice(max(0, -before), n - max(0, -after))
-        dest[d] = slice(max(0, before), out.shape[d] - max(0, after))
-    out[tuple(dest)] = input[tuple(source)]
-    return out
-
-
-@constant_pad.grad("input")
-def constant_pad_grad(g, pads):
-    return constant_pad(g, tuple([-p for p in pads]), 0)
-
-
-@public("nn.functional")
-def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> Tensor:
-    """`pad` elements before and after, from the last dimension on: (left, right, top, bottom, ...)."""
-    if mode != "constant":
-        raise NotImplementedError(f"pad: mode={mode!r} is not supported by minitorch; 'constant' is")
-    return FUNCTIONS["constant_pad"](input, tuple(pad), 0 if value is None else value)
+    check(weight.shape[2] == bias.shape[0], "Bias size must equal dim 2 in the weight tensor (output channels).")
+    permute = op("permute_dims")
+    out = conv1d(permute(input, (1, 2, 0)), permute(weight, (2, 1, 0)), bias, padding=pad)
+    return permute(out, (2, 0, 1))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.half import converted, write
 from minitorch._storage import address
 from minitorch._tensor import Tensor
 
@@ -12,6 +13,7 @@ from .check import check, wrap_dim
 from .op import ARRAY_NAMES, structured
 
 ndarray = np.ndarray
+SHORT = 16  # elements of a last dimension up to which one pass over the rest for each is faster
 
 
 @structured(tensors="input")
@@ -22,8 +24,7 @@ def to_copy(input, dtype):
 @to_copy.cpu
 def to_copy_cpu(input, dtype):
     """C's conversion, as torch's: a float outside an integer's range gives what the processor gives."""
-    with np.errstate(invalid="ignore"):
-        return input.astype(dtype)
+    return converted(input, dtype)
 
 
 @to_copy.grad("input")
@@ -31,7 +32,7 @@ def to_copy_grad(g, input_dtype):
     return to_copy(g, input_dtype)
 
 
-@structured(tensors="input")
+@structured(tensors="input", halves="bits")
 def clone(input):
     return input.shape, input.dtype
 
@@ -46,7 +47,7 @@ def clone_grad(g):
     return g
 
 
-@structured(tensors="input", title="Clone")
+@structured(tensors="input", title="Clone", halves="bits")
 def dense(input):
     """A copy in index order, whatever the layout: what `contiguous` and `reshape` make."""
     return input.shape, input.dtype
@@ -54,7 +55,18 @@ def dense(input):
 
 @dense.cpu
 def dense_cpu(input):
-    return np.array(input, order="C", copy=True)
+    return in_order(input)
+
+
+def in_order(a: np.ndarray) -> np.ndarray:
+    """A copy in index order. NumPy's innermost loop runs along the last dimension, however short that is."""
+    last = a.shape[-1] if a.ndim > 1 else 0
+    if not 1 < last <= SHORT or a.size < 4096 or a.flags.c_contiguous or not isinstance(a, ndarray):
+        return np.array(a, order="C", copy=True)
+    out = np.empty(a.shape, a.dtype)
+    for i in range(last):
+        out[..., i] = a[..., i]
+    return out
 
 
 @dense.grad("input")
@@ -98,8 +110,7 @@ def copy_grad_src(g, src_shape, src_dtype):
 def copy_into(input: np.ndarray, src: np.ndarray) -> np.ndarray:
     """Write src, broadcast and converted, into input's memory."""
     try:
-        with np.errstate(invalid="ignore"):
-            np.copyto(input, src, casting="unsafe")
+        write(input, src)
     except ValueError:
         raise copy_error(input.shape, src.shape) from None
     return input
@@ -177,7 +188,7 @@ def check_overlap(t: Tensor, *operands: Tensor) -> None:
     """Refuse an in-place op on memory that overlaps with itself, or in part with an operand's."""
     check_not_overlapping(t)
     a = t.array
-    if a.__class__ is not ndarray:
+    if not isinstance(a, ndarray):
         return
     for other in operands:
         b = other.array

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._tensor import Tensor, wrap
+from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, wrap_dim
 from .copies import check_not_overlapping
@@ -14,7 +14,7 @@ from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
 from .operands import FUNCTIONS, NUMBERS, cast
 from .positions import At, first_outside, kernels
-from .public import public
+from .public import into, public
 
 ndarray = np.ndarray
 
@@ -30,7 +30,7 @@ def along(a: Any, dim: int) -> Any:
     return a.reshape(prod(a.shape[:dim]), a.shape[dim], prod(a.shape[dim + 1 :]))
 
 
-def _checkalong(index: Any, dim: int, n: int) -> None:
+def check_along(index: Any, dim: int, n: int) -> None:
     bad = first_outside(index, 0, n)
     if bad is not None:
         raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {n}")
@@ -75,7 +75,7 @@ def gather_cpu(input, dim, index):
         input.reshape(input.shape or (1,)),
         np.ascontiguousarray(int64(index).reshape(index.shape or (1,))),
     )
-    _checkalong(index, dim, input.shape[dim])
+    check_along(index, dim, input.shape[dim])
     source = np.ascontiguousarray(_corner(input, index.shape, dim))
     kernels().gather(along(source, dim), along(index, dim), along(out, dim))
     return out
@@ -117,9 +117,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
     wide = [(*shape[:dim], t.shape[dim], *shape[dim + 1 :]) for t in (input, indices)]
     expand = OPS["expand_to"].function
-    index = expand(indices, wide[1])
-    if index.is_cpu:  # torch counts from the front by a remainder, so nothing is out of range
-        index = wrap(np.remainder(index.array, input.shape[dim]))
+    # torch counts from the front by a remainder, so nothing is out of range
+    index = expand(indices, wide[1]) % input.shape[dim]
     return OPS["gather"].function(expand(input, wide[0]), dim, index, out=out)
 
 
@@ -135,7 +134,7 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     whole, dim = input, wrap_dim(dim, input.ndim)
     input = input.reshape(input.shape or (1,))
     index = np.ascontiguousarray(int64(index).reshape(index.shape or (1,)))
-    _checkalong(index, dim, input.shape[dim])
+    check_along(index, dim, input.shape[dim])
     src = src.reshape(src.shape or (1,))
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
@@ -216,8 +215,21 @@ def scatter_cleared_grad(g, index, dim):
     return scatter_cleared(g, index, dim)
 
 
-def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op) -> Tensor:
+def writer(name: str, fresh: bool) -> Any:
+    """The function of a record that writes: in place, or, where its first operand is `fresh`, a copy that nothing
+    else refers to, as if it made a new tensor."""
+    return OPS[name].function if fresh else FUNCTIONS[name + "_"]
+
+
+def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, x.ndim)
+    src = check_scatter(x, dim, index, src)
+    check_not_overlapping(x)
+    return writer(record.name, fresh)(x, src, index, dim)
+
+
+def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """torch's checks of a scatter; the part of src that the index uses."""
     if index.array.dtype not in (np.int64, np.int32) and index.array.size:
         raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
     check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
@@ -238,11 +250,10 @@ def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op) -> Ten
             f"dimension {dim} and to be no "
             f"larger size than src {list(given)}",
         )
-    check_not_overlapping(x)
     for i, (m, k) in enumerate(zip(theirs, given, strict=False)):
         if prod(theirs) and m != k:
             src = OPS["slice_dim"].function(src, i, 0, m, 1)
-    return FUNCTIONS[record.name + "_"](x, src, index, dim)
+    return src
 
 
 def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor:
@@ -265,18 +276,7 @@ def scatter_(
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
-    if reduce not in (None, "add", "multiply"):
-        raise RuntimeError("reduce argument must be either add or multiply.")
-    if reduce is not None and isinstance(src, Tensor):
-        warnings.warn(
-            "The reduce argument of torch.scatter with Tensor src is deprecated and will be "
-            "removed in a future PyTorch "
-            "release. Use torch.scatter_reduce instead for more reduction options.",
-            UserWarning,
-            stacklevel=2,
-        )
-    record = {None: SCATTER, "add": SCATTER_ADD, "multiply": SCATTER_MULTIPLY}[reduce]
-    return _scatter(self, dim, index, _source("scatter_", self, index, src, value), record)
+    return _scattered("scatter_", self, dim, index, src, value, reduce, False)
 
 
 @public("torch Tensor")
@@ -288,25 +288,44 @@ def scatter(
     *,
     value: Any = None,
     reduce: Any = None,
+    out: Any = None,
 ) -> Tensor:
     """scatter_ on a copy."""
-    return scatter_(OPS["dense"].function(input), dim, index, src, value=value, reduce=reduce)
+    copy = OPS["dense"].function(input)
+    return into(out, "scatter", _scattered("scatter", copy, dim, index, src, value, reduce, True))
+
+
+def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, value: Any, reduce: Any, fresh: bool) -> Tensor:
+    if reduce not in (None, "add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    if reduce is not None and isinstance(src, Tensor):
+        warnings.warn(
+            "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future "
+            "PyTorch release. Use torch.scatter_reduce instead for more reduction options.",
+            UserWarning,
+            stacklevel=3,
+        )
+    record = {None: SCATTER, "add": SCATTER_ADD, "multiply": SCATTER_MULTIPLY}[reduce]
+    return _scatter(x, dim, index, _source(name, x, index, src, value), record, fresh)
 
 
 @public("Tensor")
 def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """scatter_ that adds; repeated indices add up."""
-    if not isinstance(src, Tensor):
-        raise TypeError(f"scatter_add_(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
-    return _scatter(self, dim, index, src, SCATTER_ADD)
+    return _scatter(self, dim, index, _tensor_source("scatter_add_", src), SCATTER_ADD, False)
 
 
 @public("torch Tensor")
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """scatter_add_ on a copy."""
+    src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)
+    return into(out, "scatter_add", _scatter(copy, dim, index, src, SCATTER_ADD, True))
+
+
+def _tensor_source(name: str, src: Any) -> Tensor:
     if not isinstance(src, Tensor):
-        raise TypeError(f"scatter_add(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
-    return scatter_add_(OPS["dense"].function(input), dim, index, src)
+        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
+    return src
 
 
 # ---------------------------------------------------------------------- masks
@@ -355,11 +374,12 @@ def masked_zero_grad(g, mask):
 # a dtype as C spells it
 C_WORDS = {
     "uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int",
-    "int64": "long", "float32": "float", "float64": "double",
+    "int64": "long", "float32": "float", "float64": "double", "bool": "bool", "float16": "at::Half",
+    "bfloat16": "at::BFloat16",
 }  # fmt: skip
 
 
-def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -369,20 +389,22 @@ def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 @public("Tensor")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Write one value where the mask, broadcast, is true."""
-    _check_fill("masked_fill_", mask, value)
-    shape = _broadcast(self.array.shape, mask.array.shape)
+    _check_fill("masked_fill_", self, mask, value)
+    shape = broadcast_shape(self.array.shape, mask.array.shape)
     if shape != self.array.shape:
         raise RuntimeError(f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(shape)}")
     warn_if_expanded(self, "masked_fill_", "tensor[mask] = scalar")
     return FUNCTIONS["masked_fill_into_"](self, in_dtype_of(self, value_for(self, value)), mask)
 
 
-def _check_fill(name: str, mask: Tensor, value: Any) -> None:
+def _check_fill(name: str, input: Tensor, mask: Tensor, value: Any) -> None:
     if isinstance(value, Tensor):
         check(
             value.ndim == 0,
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
         )
+    elif isinstance(value, complex):
+        raise RuntimeError(f"value cannot be converted to type {C_WORDS[input.array.dtype.name]} without overflow")
     elif value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got (Tensor, "
@@ -404,28 +426,25 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     >>> torch.ones(3).masked_fill(torch.tensor([True, False, False]), 0)
     tensor([0., 1., 1.])
     """
-    _check_fill("masked_fill", mask, value)
-    shape = _broadcast(mask.array.shape, input.array.shape)
+    _check_fill("masked_fill", input, mask, value)
+    shape = broadcast_shape(mask.array.shape, input.array.shape)
     wide = input if shape == input.array.shape else OPS["expand_to"].function(input, shape)
-    return masked_fill_(OPS["dense"].function(wide), mask, value)
+    value = in_dtype_of(input, value_for(input, value))
+    return writer("masked_fill_into", True)(OPS["dense"].function(wide), value, mask)
 
 
 @public("torch Tensor")
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     """The elements where the mask, broadcast, is true, in one dimension."""
     check(mask.array.dtype == np.bool_, "masked_select: expected BoolTensor for mask")
-    shape = _broadcast(mask.array.shape, input.array.shape) or (1,)
+    shape = broadcast_shape(mask.array.shape, input.array.shape) or (1,)
     expand = OPS["expand_to"].function
     result = OPS["masked_read"].function(expand(input, shape), At([expand(mask, shape)]))
-    if out is None:
-        return result
-    from .inplace import into
-
-    return into(out, OPS["masked_read"], result)
+    return into(out, "masked_read", result)
 
 
 @public("torch Tensor")
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
     """The elements at positions in the flat input."""
     i, n = index.array, input.array.size
     check(i.dtype == np.int64, f"take(): Expected a long tensor for index, but got {c_name(i)}")
@@ -435,4 +454,4 @@ def take(input: Tensor, index: Tensor) -> Tensor:
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
     flat = FUNCTIONS["reshape"](input, -1)
     taken = OPS["take_flat"].function(flat, At([FUNCTIONS["reshape"](index, -1)]))
-    return taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, *i.shape)
+    return into(out, "take", taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, *i.shape))

@@ -13,11 +13,12 @@ import linecache
 import warnings
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
+from minitorch.autograd._lines import OURS
 from minitorch.autograd.node import Node
 
 from .op import OPS, Gradient, Op
@@ -34,6 +35,15 @@ warnings.filterwarnings(
 
 # what generated functions see as globals; filled by `names()` when the first op is built
 SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
+
+NUMPY_SPELLING = {"dim": "axis", "keepdim": "keepdims"}  # torch takes both words
+
+# where the user made the call, for messages: the code and the instruction of the caller, past minitorch's own frames
+USER_FRAME = ("f = getframe(1); c = f.f_code", "if c.co_filename in OURS: f = user_frame(f); c = f.f_code")
+REMEMBER_LINE = (*USER_FRAME, "n.code = c; n.at = f.f_lasti")
+
+# NumPy's functions that a compiled loop beats on arrays above SMALL
+FAST_LOOPS = frozenset(("exp",))
 
 SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions
 
@@ -53,29 +63,60 @@ def _first_call(*args: Any, _build: Any = None, **kwargs: Any) -> Any:
 def _stub(op: Op, name: str) -> Callable[..., Any]:
     f = FunctionType(_first_call.__code__, SCOPE, name)
     f.__module__, f.__qualname__, f.__doc__ = "minitorch", name, op.doc
-
-    def build() -> Callable[..., Any]:
-        scope_for_all()
-        text = FunctionText(op, name).text()
-        own: dict[str, Any] = {}  # not SCOPE: another thread may be building another function
-        exec(_compiled(text, f"<minitorch {name}>"), SCOPE, own)
-        made = own["generated"]
-        # another thread may call f between any two of these lines: the defaults must serve both codes until the end
-        f.__defaults__ = made.__defaults__
-        f.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "_build": build}
-        f.__code__ = (
-            made.__code__.replace(co_name=name, co_qualname=name)
-            if hasattr(made.__code__, "co_qualname")
-            else made.__code__.replace(co_name=name)
-        )
-        f.__kwdefaults__ = made.__kwdefaults__
-        return f
-
+    build = _Build(f, op, name)
     f.__kwdefaults__ = {"_build": build}
+    f.__wrapped__ = build  # type: ignore[attr-defined]  # where `inspect` looks for the signature
     return f
 
 
+class _Build:
+    """Gives a stub its own code: when it is first called, or when somebody asks for its signature."""
+
+    __code__ = _first_call.__code__
+    made: ClassVar[list["_Build"]] = []
+
+    def __init__(self, f: Any, op: Op, name: str):
+        self.f, self.op, self.name = f, op, name
+        self.made.append(self)
+
+    def again(self) -> None:
+        """Make the function a stub again."""
+        f = self.f
+        f.__kwdefaults__ = {**(f.__kwdefaults__ or {}), "_build": self}
+        f.__code__ = _first_call.__code__
+        f.__defaults__, f.__kwdefaults__, f.__wrapped__ = None, {"_build": self}, self
+
+    def __call__(self) -> Callable[..., Any]:
+        scope_for_all()
+        text = FunctionText(self.op, self.name).text()
+        own: dict[str, Any] = {}  # not SCOPE: another thread may be building another function
+        exec(_compiled(text, f"<minitorch {self.name}>"), SCOPE, own)
+        made, f = own["generated"], self.f
+        # another thread may call f between any two of these lines: the defaults must serve both codes until the end
+        f.__defaults__ = made.__defaults__
+        f.__kwdefaults__ = {**(made.__kwdefaults__ or {}), "_build": self}
+        f.__code__ = (
+            made.__code__.replace(co_name=self.name, co_qualname=self.name)
+            if hasattr(made.__code__, "co_qualname")
+            else made.__code__.replace(co_name=self.name)
+        )
+        f.__kwdefaults__ = made.__kwdefaults__
+        f.__dict__.pop("__wrapped__", None)
+        return f
+
+    def __get__(self, instance: Any, owner: Any = None) -> "_Build":
+        """Makes doctest and help() take it for a routine."""
+        return self
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(self())
+
+
 def _compiled(text: str, filename: str) -> Any:
+    OURS.add(filename)
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     return compile(text, filename, "exec")
 
@@ -91,6 +132,14 @@ def source(name: str) -> str:
     scope_for_all()
     op = OPS[name]
     return FunctionText(op, name).text() + ("\n" + run_text(op) if op.edges else "")
+
+
+def make_overridable(names: dict[str, Any]) -> list[Callable[..., Any]]:
+    """Give all generated functions a check of their arguments' classes, which says `names`: see `overrides.py`."""
+    SCOPE.update(names)
+    for build in _Build.made:
+        build.again()
+    return [build.f for build in _Build.made]
 
 
 def scope_for_all() -> None:
@@ -114,6 +163,7 @@ class FunctionText:
         self.inplace = name == op.name + "_" or (name in op.operator and name.startswith("__i") and op.inplace)
         self.is_operator = name in op.operator
         self.first = op.tensors[0]
+        self.extra = "" if self.inplace and op.extra.startswith("inplace") else op.extra
         SCOPE[f"{op.name}_op"] = op
 
     def text(self) -> str:
@@ -123,33 +173,64 @@ class FunctionText:
             lines = [f"return write_result({self.first}, {op.name}_op.function({params}))"]
         else:
             lines = [*self.arguments(), *self.arrays(), *self.edges_read(), *self.body()]
+        if "overridden" in SCOPE:
+            lines = [*self.override(), *lines]
         return f"def generated({self.signature()}):\n" + "\n".join(_indent(lines)) + "\n"
 
     # ---------------------------------------------------------------- the head
+    def override(self) -> Iterator[str]:
+        """Lines that ask the classes of the arguments, once a class with `__torch_function__` exists."""
+        scope: dict[str, Any] = {}
+        exec(f"def head({self.signature()}): pass", scope)
+        code = scope["head"].__code__
+        positional = code.co_varnames[: code.co_argcount]
+        named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        asked = [p for p in (*positional, *named) if p in self.op.tensors or p == "out"]
+        yield f"if {' or '.join(f'{p}.__class__ not in PLAIN' for p in asked)}:"
+        given = ", ".join(f"{p!r}: {p}" for p in named)
+        yield f"    r = overridden({self.name!r}, ({', '.join(positional)},), {{{given}}})"
+        yield "    if r is not NOT_TAKEN: return r"
+
     def signature(self) -> str:
         op = self.op
         if self.is_operator:
             return ", ".join(op.params)
+        spelled = dict(self.numpy_spelling())
+        defaults = {**dict.fromkeys(spelled, None), **op.defaults}
         parts = [
-            ("*, " if op.keyword_only[:1] == (p,) else "") + (p if p not in op.defaults else f"{p}={op.defaults[p]!r}")
+            ("*, " if op.keyword_only[:1] == (p,) else "") + (p if p not in defaults else f"{p}={defaults[p]!r}")
             for p in op.params
         ]
-        parts += [op.extra] * bool(op.extra)
+        parts += [self.extra] * bool(self.extra)
+        named = [f"{numpy}=None" for numpy in spelled.values()]
         if "torch" in op.on and op.kind != "view" and not self.inplace:
-            parts.append("out=None" if "*, " in ", ".join(parts) else "*, out=None")
-        return ", ".join(parts)
+            named.insert(0, "out=None")
+        return ", ".join(parts + ["*"] * bool(named and "*, " not in ", ".join(parts)) + named)
+
+    def numpy_spelling(self) -> Iterator[tuple[str, str]]:
+        """(torch's word, NumPy's) for the arguments of a public function that have two names."""
+        op = self.op
+        for ours, numpy in NUMPY_SPELLING.items():
+            if ours in op.params and op.on and not self.is_operator:
+                later = op.params[op.params.index(ours) + 1 :]
+                if all(p in op.defaults for p in later) or ours in op.defaults:
+                    yield ours, numpy
 
     def arguments(self) -> Iterator[str]:
         op = self.op
         call = ", ".join(op.params)
         named = ", ".join(f"{p}={p}" if p in op.keyword_only else p for p in op.params)
+        for ours, numpy in self.numpy_spelling():
+            yield f"if {numpy} is not None: {ours} = {numpy}"
+            if ours not in op.defaults:
+                yield f"if {ours} is None: missing_argument({op.name!r}, {ours!r})"
         if "out=None" in self.signature():
             extras = "".join(
-                f", {w}={w}" for w in (p.split("=")[0].strip() for p in op.extra.split(",")) if w and w != "*"
+                f", {w}={w}" for w in (p.split("=")[0].strip() for p in self.extra.split(",")) if w and w != "*"
             )
             yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({named}{extras}))"
-        if op.before and not self.is_operator:
-            yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace)
+        if op.before and not self.is_operator and self.extra == op.extra:
+            yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace, call=call)
         if op.guard:
             yield op.guard.format(name=op.name)
         yield "mode = state.mode"
@@ -167,7 +248,7 @@ class FunctionText:
         yield "try:"
         inner = [f"{x}_array = {x}.array"]
         for y in op.tensors[1:]:
-            if op.broadcasts:
+            if op.broadcasts and op.numbers:
                 both = f"{x}, {y} = number_operand({op.name}_op, {x}, {y}); {x}_array = {x}.array"
                 one = f"{y} = inplace_number({op.name}_op, {x}, {y})"
                 inner += [
@@ -188,6 +269,8 @@ class FunctionText:
             for t in op.tensors
         )
         general = "apply_inplace" if self.inplace else "apply"
+        if "dtype" in op.others:
+            unusual += " or dtype in HALVES"
         yield f"if {unusual}: return {general}({op.name}_op, {', '.join(op.params)})"
         if op.kind != "pointwise":
             return
@@ -204,13 +287,14 @@ class FunctionText:
             arrays = ", ".join(f"{t}_array" for t in op.tensors)
             yield f"if {x}_array.dtype is BOOL_NUMPY: refuse_bool({op.name}_op, {arrays})"
         if op.result == "float_only":
-            yield f"if {x}_array.dtype not in FLOATS: not_implemented_for({op.name!r}, {x}_array)"
+            yield f"if {x}_array.dtype not in FLOATS: no_kernel({op.kernel!r}, {x}_array)"
         if op.result == "float":
             yield f"if {x}_array.dtype not in FLOATS:"
             if self.inplace:
                 yield f"    refuse_float_result({op.name}_op, {', '.join(op.tensors)})"
             else:
                 yield "    " + "; ".join(f"{t} = to_float({t}); {t}_array = {t}.array" for t in op.tensors)
+                yield f"    if {x}_array.__class__ is not ndarray: return apply({op.name}_op, {', '.join(op.params)})"
 
     def edges_read(self) -> Iterator[str]:
         for t in self.op.edges:
@@ -234,9 +318,16 @@ class FunctionText:
         assert formula is not None
         arrays = [array[op.argument(a)] for a in formula.arrays]
         lone = formula.lone_call()
-        if lone is not None:
-            return self._numpy_call(lone, array)
-        return self._loop_call(formula, arrays)
+        if lone is None:
+            return self._loop_call(formula, arrays)
+        lines = self._numpy_call(lone, array)
+        if lone[0] not in FAST_LOOPS or self.inplace:
+            return lines
+        kernel = f"{op.name}_kernel"
+        SCOPE[kernel] = Lazy(kernel, lambda: SCOPE["Loops"](formula, SMALL).flat)
+        x = arrays[0]
+        out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_like({x})"
+        return [f"if {x}.size > SMALL: o = {out}; {kernel}({x}, o)", "else:", *_indent(lines)]
 
     def _numpy_call(self, lone: tuple[str, tuple[str, ...]], array: dict[str, str]) -> list[str]:
         op, x = self.op, f"{self.first}_array"
@@ -263,6 +354,8 @@ class FunctionText:
         )
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"{op.name}_kernel({call})"]
+        if self.inplace and FAST_LOOPS & formula.words:  # which over one array for both has no vector instructions
+            plain.insert(1, f"{x} = o.copy() if o.size > SMALL else o")
         general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
         general += f"{x if self.inplace else 'None'}, {dtype})"
         checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]
@@ -283,7 +376,7 @@ class FunctionText:
         """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
-        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None"]
+        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None", *REMEMBER_LINE]
         last: list[str] = []
         for t in op.edges:
             lines = []
@@ -376,8 +469,8 @@ class FunctionText:
 
     def _written(self) -> Iterator[str]:
         """Count the write, and leave the writer's name for the error of whoever saved the old value."""
-        SCOPE[f"{self.op.name}_wrote"] = (self.op.public_name + "_",)
-        yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.name}_wrote"
+        yield from USER_FRAME
+        yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.public_name + '_'!r}, c, f.f_lasti"
 
 
 def _plain_value(k: str) -> str:
@@ -435,7 +528,7 @@ def node_class(op: Op) -> type[Node]:
 
 def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
     """Replaces itself by the op's own `run`."""
-    cls = type(n)
+    cls = SCOPE[f"{n.op.name}_node"]  # n may be of a subclass: see `packed.py`
     text = run_text(cls.op)
     exec(_compiled(text, f"<minitorch {cls.__name__}>"), SCOPE)
     cls.run = SCOPE.pop("run")
@@ -532,7 +625,7 @@ def _summed(op: Op, t: str, formula: Formula, arrays: list[str], compute: list[s
     if formula.statements() == ([], "g"):
         return [f"d = g if g.shape == n.{t}_shape else sum_to(g, n.{t}_shape)"]
     total = f"{op.name}_{t}_total"
-    SCOPE[total] = _LazyTotal(formula, total)
+    SCOPE[total] = Lazy(total, lambda: SCOPE["total"](formula))
     same = " and ".join([f"{a}.shape == g.shape" for a in arrays if a != "g"] + ["g.size <= SMALL"])
     call = ", ".join([*arrays, *formula.scalars])
     return [
@@ -542,12 +635,18 @@ def _summed(op: Op, t: str, formula: Formula, arrays: list[str], compute: list[s
     ]
 
 
-class _LazyTotal:
-    """Compiles the summing loop at its first call, and takes its own place in SCOPE by it."""
+class Lazy:
+    """Makes a compiled loop at its first call, and takes its own place in SCOPE by it."""
 
-    def __init__(self, formula: Formula, name: str):
-        self.formula, self.name = formula, name
+    def __init__(self, name: str, make: Callable[[], Any]):
+        self.name, self.make = name, make
 
     def __call__(self, *args: Any) -> None:
-        SCOPE[self.name] = kernel = SCOPE["total"](self.formula)
+        SCOPE[self.name] = kernel = self.make()
         kernel(*args)
+
+
+def built(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself, with its own code and signature even if nobody has called it yet."""
+    build = (getattr(function, "__kwdefaults__", None) or {}).get("_build")
+    return function if build is None else build()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.half import filled
 from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor, wrap
 
@@ -271,7 +272,7 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     if not x.is_cpu:
         return constant_like(x, value)
     dtype = x.array.dtype
-    return wrap(np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else np.array(value, dtype))
+    return wrap(np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else filled((), value, dtype))
 
 
 def _described(value: Any) -> str:
@@ -307,7 +308,7 @@ def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     return [tensor_index(i) for i in indices]
 
 
-@public("Tensor")
+@public("torch Tensor")
 def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """self[indices] = values; with accumulate, repeated positions add up.
 
@@ -319,7 +320,7 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return _put(self, At(_index_list("index_put_", indices)), values, bool(accumulate))
 
 
-def _put(x: Tensor, at: At, values: Tensor, accumulate: bool) -> Tensor:
+def _put(x: Tensor, at: At, values: Tensor, accumulate: bool, fresh: bool = False) -> Tensor:
     mine, theirs = x.array.dtype, values.array.dtype
     if mine is not theirs:
         masks = all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
@@ -331,13 +332,15 @@ def _put(x: Tensor, at: At, values: Tensor, accumulate: bool) -> Tensor:
         )
         values = cast(values, mine)
     warn_if_expanded(x, "index_put_", "tensor[indices] = tensor")
-    return FUNCTIONS["index_put_into_"](x, values, at, accumulate)
+    write = OPS["index_put_into"].function if fresh else FUNCTIONS["index_put_into_"]
+    return write(x, values, at, accumulate)
 
 
 @public("torch Tensor")
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """index_put_ on a copy."""
-    return index_put_(OPS["clone"].function(input), indices, values, accumulate)
+    at = At(_index_list("index_put", indices))
+    return _put(OPS["clone"].function(input), at, values, bool(accumulate), fresh=True)
 
 
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:

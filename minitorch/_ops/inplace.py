@@ -10,12 +10,16 @@ from weakref import ref
 
 import numpy as np
 
+from minitorch._device import backend
+from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.engine import deliver, heappush
+from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state
-from minitorch.autograd.node import Node, next_key
+from minitorch.autograd.node import MultiNode, Node, next_key
 
+from .copies import check_not_overlapping
 from .nodes import aliased, plain_name
 from .op import OPS
 
@@ -30,29 +34,35 @@ def check_inplace(x: Tensor) -> None:
         if x.edge is not None and x.edge.is_leaf:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         return
-    _refuse_created(x, "modified inplace")
+    _refuse_created(x, "is being modified inplace")
     if base.edge is not None and base.edge.is_leaf:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-def _refuse_created(x: Tensor, how: str) -> None:
+_FORBIDDEN = {
+    MULTI: "This view is the output of a function that returns multiple views. Such functions do not allow the output "
+    "views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    FUNCTION: "This view was created inside a custom Function (or because an input was returned as-is) and the "
+    "autograd logic to handle view+inplace would override the custom backward associated with the custom Function, "
+    "leading to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+    "Function.",
+    NO_GRAD: "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
+    "moving both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
+    "tracked) or both outside (if you want the inplace to be tracked).",
+}
+
+
+def _refuse_created(x: Tensor, what: str) -> None:
+    """Refuse a recorded write that concerns a view which came about in one of these ways."""
     created = x.created
     if created is None:
         return
-    made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
-    if created is MULTI:
+    if created is NO_GRAD:
         raise RuntimeError(
-            f"{made} is a view and is being {how}. This view is the output of a function that returns multiple views. "
-            "Such functions do not allow the output views to be modified inplace. You should replace the inplace "
-            "operation by an out-of-place one."
+            f"A view was created in no_grad mode and {what} with grad mode enabled. {_FORBIDDEN[NO_GRAD]}"
         )
-    raise RuntimeError(
-        f"A view was created in no_grad mode and is being {how} with grad mode enabled. Given that this use case is "
-        "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
-        "either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
-        "you want "
-        "the inplace to be tracked)."
-    )
+    made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
+    raise RuntimeError(f"{made} is a view and {what}. {_FORBIDDEN[created]}")
 
 
 def rebase(x: Tensor, node: Any, x_edge: Any) -> None:
@@ -90,24 +100,8 @@ def renewed_edge(x: Tensor) -> Any:
     assert base is not None
     if x.edge is None and base.edge is None:
         return None
-    if x.created is not None and state.mode is None:
-        if x.created is MULTI:
-            made = f"Output {x.output_nr} of {plain_name(x.edge)}" if x.edge is not None else "A view"
-            raise RuntimeError(
-                f"{made} is a view and its base or another view of its base has been modified inplace. This view "
-                "is the "
-                "output of a function that returns multiple views. Such functions do not allow the output views to be "
-                "modified inplace. You should replace the inplace operation by an out-of-place one."
-            )
-        raise RuntimeError(
-            "A view was created in no_grad mode and its base or another view of its base has been modified "
-            "inplace with "
-            "grad mode enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You can "
-            "clarify "
-            "your code by moving both the view and the inplace either both inside the no_grad block (if you "
-            "don't want the "
-            "inplace to be tracked) or both outside (if you want the inplace to be tracked)."
-        )
+    if state.mode is None:
+        _refuse_created(x, "its base or another view of its base has been modified inplace")
     if base.edge is None:
         if x.edge is not None and not x.edge.is_leaf:  # a leaf of its own stays one: its base needs no gradient
             x.edge = None
@@ -187,35 +181,27 @@ class CopySlices(Node):
         self._run_tensors(g, heap, keep, False)
 
     def _run_tensors(self, g: Tensor, heap: Any, keep: bool, as_arrays: bool) -> None:
-        shape, strides, offset = self.view
         size = g.array.dtype.itemsize
-        place = shape, tuple(s // size for s in strides), offset // size
-        dense = _laid_out(g, self.geometry[1])
-        part = OPS["as_strided"].function(dense, *place)
+        base = self.geometry[0], tuple(s // size for s in self.geometry[1])
+        place = self.view[0], tuple(s // size for s in self.view[1]), self.view[2] // size
+        part = OPS["strided_part"].function(g, base, place)
         self._through_writer(part.array if as_arrays else part, heap, keep, not as_arrays)
         caught, self.catcher.grad = self.catcher.grad, None
         if caught is None:
             caught = OPS["mul"].function(part, 0.0)
         elif as_arrays:
             caught = wrap(caught)
-        result = OPS["as_strided_scatter"].function(dense, caught, *place)
+        result = OPS["strided_written"].function(g, caught, base, place)
         if self.base_edge is not None:
             deliver(self.base_edge, result.array if as_arrays else result, True, heap)
 
     def _through_writer(self, g: Any, heap: Any, keep: bool, tensors: bool) -> None:
         scratch: list[Any] = []
+        g = [g] if isinstance(self.writer, MultiNode) else g
         (self.writer.run_tensors if tensors else self.writer.run)(g, scratch, keep)
         for entry in scratch:
             if entry[1] is not self.catcher:
                 heappush(heap, entry)
-
-
-def _laid_out(g: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """A copy of g with its dimensions in memory in the order that these strides have."""
-    order = sorted(range(len(strides)), key=lambda i: -strides[i])
-    back = tuple(sorted(range(len(order)), key=order.__getitem__))
-    permute = OPS["permute_dims"].function
-    return permute(OPS["dense"].function(permute(g, tuple(order))), back)
 
 
 def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -225,6 +211,34 @@ def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dt
 
 
 _SAME_DTYPE = ("neg", "abs", "sign")  # torch casts the result of these to no other dtype
+
+# torch's words where what moves elements, instead of computing, is to write to another dtype
+EXACT_OUT = {
+    **dict.fromkeys(
+        (
+            *("gather", "take_along_dim", "tril", "triu", "diag", "diagonal", "scatter", "scatter_add", "index_add"),
+            *("scatter_reduce", "index_reduce", "index_copy", "alias_copy", "as_strided_copy", "detach_copy"),
+            *(
+                "diagonal_copy",
+                "expand_copy",
+                "permute_copy",
+                "select_copy",
+                "slice_copy",
+                "split_copy",
+                "squeeze_copy",
+            ),
+            *("t_copy", "transpose_copy", "unbind_copy", "unfold_copy", "unsqueeze_copy", "view_copy"),
+        ),
+        "Expected out tensor to have dtype {cpp_made}, but got {cpp_have} instead",
+    ),
+    "narrow_copy": "Expected self.dtype() == output.dtype() to be true, but got false.  (Could this error message be "
+    "improved?  If so, please report an enhancement request to PyTorch.)",
+    "index_select": "index_select(): self and result must have the same scalar type",
+    "masked_read": "masked_select(): self and result must have the same scalar type",
+    "take": "take(): self and out expected to have the same dtype, but got self.dtype = {made} and out.dtype = {have}",
+    "choose": "Expected out type to be {made} but got {have}",
+    "nonzero_rows": "nonzero: Expected out tensor to have scalar type {made} but got scalar type{have}",
+}
 
 
 def into(out: Tensor, op: Any, result: Any) -> Any:
@@ -239,14 +253,16 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
         return type(result)(*[into(o, op, r) for o, r in zip(out, result, strict=True)])
     if not isinstance(out, Tensor):
         raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if hasattr(state.mode, "refuse_out"):
+        state.mode.refuse_out(op, out, result)
     if state.mode is not NO_GRAD and (out.requires_grad or result.requires_grad):
         raise RuntimeError(
             f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
     have, made = out.array, result.array
-    if op.name in _SAME_DTYPE and have.dtype != made.dtype:
-        raise RuntimeError(f"Found dtype {C_NAMES[have.dtype.name]} but expected {C_NAMES[made.dtype.name]}")
+    if have.dtype != made.dtype:
+        _refuse_out_dtype(op.name, have.dtype.name, made.dtype.name)
     if CATEGORY[made.dtype] > CATEGORY[have.dtype]:
         raise RuntimeError(
             f"result type {C_NAMES[made.dtype.name]} can't be cast to the desired output type "
@@ -264,8 +280,22 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
                 UserWarning,
                 stacklevel=3,
             )
-        out.array = made.astype(have.dtype)
+        out.array = converted(made, have.dtype) if isinstance(made, ndarray) else made.astype(have.dtype)
     else:
-        have[...] = made
+        check_not_overlapping(out)
+        backend(out.device).write(have, made)
     out.version[0] += 1
     return out
+
+
+def _refuse_out_dtype(name: str, have: str, made: str) -> None:
+    from .check import C_NAMES
+    from .sampling import CPP_NAMES
+
+    if name in _SAME_DTYPE:
+        raise RuntimeError(f"Found dtype {C_NAMES[have]} but expected {C_NAMES[made]}")
+    text = EXACT_OUT.get(name)
+    if text is not None:
+        raise RuntimeError(
+            text.format(have=C_NAMES[have], made=C_NAMES[made], cpp_have=CPP_NAMES[have], cpp_made=CPP_NAMES[made])
+        )

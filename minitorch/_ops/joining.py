@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from minitorch._device import backend
+from minitorch._dtype import CATEGORY
+from minitorch._kernels.half import empty, tagged
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
 
-from .check import check, integer, wrap_dim
+from .check import c_name, check, integer, wrap_dim
 from .copies import cat_shape
 from .inplace import MULTI
 from .op import OPS
@@ -43,7 +45,7 @@ class CatBackward0(Node):
         for name, length in zip(self.edges, self.lengths, strict=True):
             edge = getattr(self, name)
             if edge is not None and length is None:
-                deliver(edge, np.zeros(0, g.dtype), True, heap)
+                deliver(edge, np.zeros_like(g, shape=0), True, heap)
             elif edge is not None:
                 place = (*before, slice(start, start + length))
                 deliver(edge, g[place], False, heap)
@@ -60,7 +62,7 @@ class CatBackward0(Node):
             start += length or 0
 
 
-def _tensor_list(name: str, tensors: Any) -> list[Tensor]:
+def tensor_list(name: str, tensors: Any) -> list[Tensor]:
     if not isinstance(tensors, (tuple, list)):
         raise TypeError(
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
@@ -79,7 +81,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     >>> torch.cat([torch.ones(2), torch.zeros(1)])
     tensor([1., 1., 0.])
     """
-    tensors = _tensor_list("cat", tensors)
+    tensors = tensor_list("cat", tensors)
     check(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
@@ -90,8 +92,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     shape = cat_shape(arrays, dim)
     dim = wrap_dim(dim, len(shape))
     parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
-    if all(a.__class__ is ndarray for a in arrays):
-        result = wrap(np.concatenate(parts, dim))
+    if all(isinstance(a, ndarray) for a in arrays):
+        result = wrap(tagged(np.concatenate(parts, dim)))
     else:
         result = wrap(backend(tensors[0].device).run(_Cat, (shape, dtype), parts, (dim,)))
     if mode is None:
@@ -102,8 +104,24 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     if out is not None:
         from .inplace import into
 
+        _check_out(out, tensors)
         return into(out, _Cat, result)
     return result
+
+
+def _check_out(out: Any, tensors: list[Tensor]) -> None:
+    """Refuse to write to memory that an input has, and a dtype that cannot hold the result."""
+    if not isinstance(out, Tensor):
+        return
+    for t in tensors:
+        both = isinstance(t.array, ndarray) and isinstance(out.array, ndarray)
+        check(
+            not both or not np.shares_memory(t.array, out.array),
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+            "memory location. Please clone() the tensor before performing the operation.",
+        )
+        if CATEGORY[t.array.dtype] > CATEGORY[out.array.dtype]:
+            raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {c_name(out.array)}")
 
 
 class _Cat:
@@ -114,22 +132,6 @@ class _Cat:
     @staticmethod
     def function(tensors: Any, dim: int) -> Tensor:
         return cat(tensors, dim)
-
-
-@public("torch")
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
-    """The tensors along a new dimension."""
-    tensors = _tensor_list("stack", tensors)
-    check(tensors, "stack expects a non-empty TensorList")
-    shape = tensors[0].shape
-    dim = wrap_dim(dim, len(shape) + 1)
-    for i, t in enumerate(tensors):
-        check(
-            t.shape == shape,
-            f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
-            f"entry {i}",
-        )
-    return cat([OPS["unsqueeze"].function(t, dim) for t in tensors], dim, out=out)
 
 
 # ---------------------------------------------------------------------- separating
@@ -145,9 +147,9 @@ class PartsNode(MultiNode):
     parts: Any
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
-        d = np.empty(self.shape, self.dtype)
+        d = empty(self.shape, self.dtype)
         for g, place in zip(grads, self.parts):
-            if g.__class__ is ndarray:
+            if isinstance(g, ndarray):
                 d[place] = g
             elif g is None:
                 d[place] = 0
@@ -189,7 +191,7 @@ class SplitWithSizesBackward0(PartsNode):
 
 
 def _parts(
-    x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args: tuple[Any, ...]
+    x: Tensor, dim: int, places: Any, node_type: Any, function: Any, args: tuple[Any, ...], as_views: bool = True
 ) -> tuple[Tensor, ...]:
     """Views of x at `places` (indices along dim), with one node for all."""
     mode = state.mode
@@ -198,7 +200,7 @@ def _parts(
             type("_Parts", (), {"function": staticmethod(function), "name": function.__name__}), (x, *args)
         )
     a, version = x.array, x.version
-    base = (x if x.base is None else x.base) if version.__class__ is list else None
+    base = (x if x.base is None else x.base) if version.__class__ is list and as_views else None
     edge = x.edge if x.base is None else current_edge(x)
     lead = (slice(None),) * dim
     indices = [(*lead, p, Ellipsis) for p in places] if dim else [(p, Ellipsis) for p in places]
@@ -213,7 +215,7 @@ def _parts(
     created = MULTI if mode is None else NO_GRAD
     for i, index in enumerate(indices):
         t = new(Tensor)
-        t.array, t.version, t.base, t._grad = a[index], version, base, None
+        t.array, t.version, t.base, t._grad = a[index], version if as_views else [0], base, None
         t.view_version, t.created = view_version, created
         if node is None:
             t.edge = None if edge is None else DeadEnd()
@@ -238,21 +240,36 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 @public("torch Tensor")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of split_size (or the given sizes) indices each along dim."""
-    check(tensor.ndim, "split expects at least a 1-dimensional tensor")
+    if isinstance(split_size_or_sections, float):
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not "
+            f"{type(split_size_or_sections).__name__}"
+        )
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(tensor, split_size_or_sections, dim)
-    size = integer(split_size_or_sections, "split_size", "split")
+    dim, places = _split_places(tensor, split_size_or_sections, dim)
+    return _parts(tensor, dim, places, SplitBackward0, split, (split_size_or_sections, dim))
+
+
+def _split_places(tensor: Tensor, split_size: Any, dim: int) -> tuple[int, list[slice]]:
+    check(tensor.ndim, "split expects at least a 1-dimensional tensor")
+    size = integer(split_size, "split_size", "split")
     dim = wrap_dim(dim, tensor.ndim)
     n = tensor.array.shape[dim]
     check(size >= 0, f"split expects split_size be non-negative, but got split_size={size}")
     check(size > 0 or n == 0, f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
-    places = [slice(i, min(i + size, n)) for i in range(0, n, size or 1)] or [slice(0, 0)]
-    return _parts(tensor, dim, places, SplitBackward0, split, (size, dim))
+    return dim, [slice(i, min(i + size, n)) for i in range(0, n, size or 1)] or [slice(0, 0)]
 
 
 @public("torch Tensor")
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of the given sizes along dim."""
+    dim, places = _sized_places(input, split_sizes, dim)
+    return _parts(input, dim, places, SplitWithSizesBackward0, split_with_sizes, (tuple(split_sizes), dim))
+
+
+def _sized_places(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, list[slice]]:
+    check(input.ndim, "split expects at least a 1-dimensional tensor")
     dim = wrap_dim(dim, input.ndim)
     n = input.array.shape[dim]
     for s in split_sizes:
@@ -267,15 +284,105 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
         f"split_sizes={list(split_sizes)}",
     )
     starts = np.cumsum([0, *split_sizes]).tolist()
-    places = [slice(a, b) for a, b in pairwise(starts)]
-    return _parts(input, dim, places, SplitWithSizesBackward0, split_with_sizes, (tuple(split_sizes), dim))
+    return dim, [slice(a, b) for a, b in pairwise(starts)]
 
 
 @public("torch Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along dim."""
+    n, size = _chunk_size(input, chunks, dim)
+    return split(input, size, dim) if n else split_with_sizes(input, [0] * chunks, dim)
+
+
+def _chunk_size(input: Tensor, chunks: int, dim: int) -> tuple[int, int]:
     check(input.ndim, "chunk expects at least a 1-dimensional tensor")
     check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[wrap_dim(dim, input.ndim)]
-    size = -(-n // chunks)
-    return split(input, size, dim) if n else split_with_sizes(input, [0] * chunks, dim)
+    return n, -(-n // chunks)
+
+
+@public("torch Tensor")
+def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """split into tensors that share the memory, but count as no views: writes to them are not tracked."""
+    dim, places = _split_places(tensor, split_size, dim)
+    return _parts(tensor, dim, places, SplitBackward0, unsafe_split, (split_size, dim), False)
+
+
+@public("torch Tensor")
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """split_with_sizes into tensors that share the memory, but count as no views."""
+    dim, places = _sized_places(input, split_sizes, dim)
+    args = tuple(split_sizes), dim
+    return _parts(input, dim, places, SplitWithSizesBackward0, unsafe_split_with_sizes, args, False)
+
+
+@public("torch Tensor")
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """chunk into tensors that share the memory, but count as no views."""
+    n, size = _chunk_size(input, chunks, dim)
+    return unsafe_split(input, size, dim) if n else unsafe_split_with_sizes(input, [0] * chunks, dim)
+
+
+@public("torch Tensor")
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of `sections` parts, the first ones longer by one, or split before each of the indices.
+
+    >>> import minitorch as torch
+    >>> torch.arange(5).tensor_split(2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
+    check(input.ndim, f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims")
+    if isinstance(indices_or_sections, Tensor):
+        a = indices_or_sections.array
+        name = "tensor_split expected tensor_indices_or_sections to"
+        check(a.dtype == np.int64, f"{name} have dtype of long, but got {c_name(a)}")
+        check(
+            a.ndim < 2, f"{name} be a zero-dimensional or one-dimensional tensor, but got a tensor with {a.ndim} dims"
+        )
+        indices_or_sections = indices_or_sections.tolist()
+    dim = wrap_dim(dim, input.ndim)
+    n = input.shape[dim]
+    if isinstance(indices_or_sections, (tuple, list)):
+        bounds = [0, *indices_or_sections, n]
+        spans = [slice(a, b).indices(n)[:2] for a, b in pairwise(bounds)]
+    else:
+        sections = integer(indices_or_sections, "indices_or_sections", "tensor_split")
+        check(sections > 0, f"number of sections must be larger than 0, got {sections}")
+        low, longer = divmod(n, sections)
+        ends = np.cumsum([0] + [low + 1] * longer + [low] * (sections - longer)).tolist()
+        spans = list(pairwise(ends))
+    return tuple([OPS["slice_dim"].function(input, dim, a, max(a, b), 1) for a, b in spans])
+
+
+def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tuple[Tensor, ...]:
+    check(
+        input.ndim >= at_least,
+        f"torch.{name} requires a tensor with at least {at_least} dimension, but got a tensor with {input.ndim} "
+        "dimensions!",
+    )
+    if isinstance(given, int):
+        n = input.shape[dim]
+        check(
+            given and n % given == 0,
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not "
+            f"divisible by the split_size {given}!",
+        )
+    return tensor_split(input, given, dim)
+
+
+@public("torch Tensor")
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along dimension 1, of vectors along dimension 0, into equal parts if a number is given."""
+    return _along("hsplit", 1, 0 if input.ndim == 1 else 1, input, indices_or_sections)
+
+
+@public("torch Tensor")
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along dimension 0, into equal parts if a number is given."""
+    return _along("vsplit", 2, 0, input, indices_or_sections)
+
+
+@public("torch Tensor")
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along dimension 2, into equal parts if a number is given."""
+    return _along("dsplit", 3, 2, input, indices_or_sections)

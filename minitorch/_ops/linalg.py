@@ -10,10 +10,10 @@ from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
-from .composite import reshape
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
+from .shapes import reshape
 
 dot, empty = np.dot, np.empty
 TINY = 2048  # multiply-adds up to which a compiled loop is faster than the way to BLAS
@@ -40,17 +40,24 @@ small = _SmallKernels()
 def same_dtype(name: str, a: Any, b: Any) -> None:
     """Products do not promote, and take no bools."""
     if a.dtype == b.dtype == np.bool_ and a.size and b.size:
-        no_kernel({"mm": "addmm_impl_cpu_", "addmm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
+        no_kernel({"mm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
+    if a.dtype != b.dtype and name == "mv":
+        raise RuntimeError(
+            f"addmv input tensors must have the same dtype, but got {c_name(b)}, {c_name(a)}, and {c_name(b)}"
+        )
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_cpp(a)} != {_cpp(b)}"
-            if name in ("mm", "addmm")
+            f"expected m1 and m2 to have the same dtype, but got: {cpp_name(a)} != {cpp_name(b)}"
+            if name == "mm"
             else f"expected scalar type {c_name(a)} but found {c_name(b)}"
         )
 
 
-def _cpp(a: Any) -> str:
+def cpp_name(a: Any) -> str:
+    """The C++ type of an array's elements, as some of torch's messages show it."""
     names = {
+        "Half": "c10::Half",
+        "BFloat16": "c10::BFloat16",
         "Float": "float",
         "Double": "double",
         "Long": "long long",
@@ -184,7 +191,7 @@ def mv_cpu(input, vec):
 
 @mv.grad("input")
 def mv_grad_input(g, vec):
-    return outer(g, vec)
+    return outer(g, vec)  # noqa: F821
 
 
 @mv.grad("vec")
@@ -227,17 +234,6 @@ def dot_grad_input(g, tensor):
 @dot_product.grad("tensor")
 def dot_grad_tensor(g, input):
     return mul(g, input)  # noqa: F821
-
-
-@public("torch Tensor", "ger")
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """The product of every element of one vector with every element of the other."""
-    check(input.ndim == 1, f"outer: Expected 1-D argument self, but got {input.ndim}-D")
-    check(vec2.ndim == 1, f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
-    return op("mul")(op("unsqueeze")(input, 1), vec2)
-
-
-ARRAY_NAMES["outer"] = np.outer
 
 
 @public("torch Tensor")
@@ -305,48 +301,12 @@ def __rmatmul__(self: Tensor, other: Any) -> Any:
     return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
 
-@public("torch Tensor")
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
-    """beta * input + alpha * (mat1 @ mat2)."""
-    return _added(op("mm")(mat1, mat2), input, beta, alpha, out)
-
-
-@public("torch Tensor")
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
-    """beta * input + alpha * (mat @ vec)."""
-    return _added(op("mv")(mat, vec), input, beta, alpha, out)
-
-
-@public("torch Tensor")
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
-    """beta * input + alpha * (batch1 @ batch2)."""
-    return _added(op("bmm")(batch1, batch2), input, beta, alpha, out)
-
-
-def _added(product: Tensor, input: Tensor, beta: Any, alpha: Any, out: Any) -> Tensor:
-    if not product.is_floating_point():
-        alpha, beta = int(alpha), int(beta)  # as torch does
-    if alpha != 1:
-        product = product * alpha
-    if beta == 0:
-        result = product
-    else:
-        if input.array.shape != product.array.shape:
-            input = op("expand_to")(input, product.array.shape)
-        result = op("add")(input if beta == 1 else input * beta, product)
-    if out is None:
-        return result
-    from .inplace import into
-
-    return into(out, OPS["mm"], result)
-
-
 # ---------------------------------------------------------------------- the layer
 @structured(name="linear_2d", title="Addmm", tensors="input weight bias")
 def linear_2d(input, weight, bias):
     (n, k), (m, k2) = input.shape, weight.shape
     check(k == k2, f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
-    same_dtype("addmm", input, weight)
+    same_dtype("mm", input, weight)
     check(
         bias.shape in ((m,), (1,), ()),
         f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton "
@@ -414,12 +374,3 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     )
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))
-
-
-@public("nn.functional")
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """sum over i, j of input1[..., i] * weight[k, i, j] * input2[..., j], plus bias[k]."""
-    left = op("unsqueeze")(op("unsqueeze")(input1, -2), -2)
-    product = FUNCTIONS["matmul"](left, weight)
-    out = op("squeeze_dims")(FUNCTIONS["matmul"](product, op("unsqueeze")(op("unsqueeze")(input2, -2), -1)), (-1, -2))
-    return out if bias is None else out + bias

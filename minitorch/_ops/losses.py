@@ -1,4 +1,4 @@
-"""Losses: squared and absolute error, cross-entropy; each gradient is an op of its own."""
+"""Losses between tensors of one shape, and those with margins; cross-entropy is in `cross_entropy.py`."""
 
 import math
 from typing import Any
@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._creation import FACTORIES
+from minitorch._kernels.scalar import absolute, log, log1p, where
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import C_NAMES, c_name, check, float_required, not_implemented_for
-from .composite import broadcast_tensors, reshape
+from .check import c_name, check, float_required, not_implemented_for
+from .composite import broadcast_tensors
 from .linalg import small
-from .op import ARRAY_NAMES, TENSOR_NAMES, structured
+from .op import ARRAY_NAMES, TENSOR_NAMES, pointwise, structured
 from .operands import FUNCTIONS
 from .public import op, public
-from .reductions import SUM
 
-empty = np.empty
+empty, ascontiguousarray = np.empty, np.ascontiguousarray
+arange, full_like = FACTORIES["arange"], FACTORIES["full_like"]
 
 
 def _scale(n: int, reduction: int) -> float:
@@ -35,7 +37,7 @@ def mse_cpu(input, target, reduction):
     o = empty((), input.dtype)
     if input.dtype not in dtypes.FLOATS:
         not_implemented_for("mse", input)
-    small.squared_error(input, target, _scale(input.size, reduction), o)
+    small.squared_error(ascontiguousarray(input), ascontiguousarray(target), _scale(input.size, reduction), o)
     return o
 
 
@@ -57,7 +59,8 @@ def mse_backward(grad_output, input, target, reduction):
 @mse_backward.cpu
 def mse_backward_cpu(grad_output, input, target, reduction):
     d = empty(input.shape, input.dtype)
-    small.squared_error_gradient(grad_output, input, target, _scale(input.size, reduction), d)
+    x, y = ascontiguousarray(input), ascontiguousarray(target)
+    small.squared_error_gradient(grad_output, x, y, _scale(input.size, reduction), d)
     return d
 
 
@@ -85,12 +88,12 @@ for _names in (ARRAY_NAMES, TENSOR_NAMES):
     _names["mse_factor"] = mse_factor
 
 
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
+def reduced(loss: Tensor, reduction: str) -> Tensor:
     code = _reduction.get_enum(reduction)
     return loss if code == 0 else op("mean")(loss) if code == 1 else op("sum")(loss)
 
 
-def _reduction_name(size_average: Any, reduce: Any, reduction: str) -> str:
+def reduction_name(size_average: Any, reduce: Any, reduction: str) -> str:
     if size_average is None and reduce is None:
         return reduction
     return _reduction.legacy_get_string(size_average, reduce)
@@ -122,7 +125,7 @@ def mse_loss(
 ) -> Tensor:
     """The mean of (input - target)^2, or its sum, or each of them ("none")."""
     if size_average is not None or reduce is not None:
-        reduction = _reduction_name(size_average, reduce, reduction)
+        reduction = reduction_name(size_average, reduce, reduction)
     input, target = _same_shape(input, target)
     code = _reduction.get_enum(reduction)
     if weight is not None:
@@ -150,260 +153,418 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """The mean of |input - target|, or its sum, or each of them ("none")."""
-    reduction = _reduction_name(size_average, reduce, reduction)
+    reduction = reduction_name(size_average, reduce, reduction)
     input, target = _same_shape(input, target)
     error = op("abs")(input - target)
     if weight is None:
-        return _reduced(error, reduction)
+        return reduced(error, reduction)
     if weight.shape != input.shape:
         raise ValueError("Weights and input must have the same size.")
     code, error = _reduction.get_enum(reduction), error * weight
     return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()
 
 
-# ---------------------------------------------------------------------- cross-entropy over class indices
-@structured(name="cross_entropy_rows", title="NllLoss", tensors="input target weight?")
-def cross_entropy_rows(input, target, weight, reduction, ignore_index):
-    float_required("nll_loss_out_frame", input)
-    return (input.shape[0],) if reduction == 0 else (), input.dtype
+# ---------------------------------------------------------------------- per element
+@pointwise(title="SmoothL1Loss", kernel="smooth_l1_cpu")
+def smooth_l1_each(x, y, *, beta):
+    d = absolute(x - y)
+    return where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
 
 
-def _weights(input: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    return np.ones(input.shape[1], input.dtype) if weight is None else weight
+@smooth_l1_each.grad("x")
+def smooth_l1_each_grad_x(g, x, y, *, beta):
+    d = x - y
+    return where(absolute(d) < beta, g * d / beta, where(d > 0.0, g, -g))
 
 
-@cross_entropy_rows.cpu
-def cross_entropy_cpu(input, target, weight, reduction, ignore_index):
-    float_required("nll_loss_out_frame", input)
-    rows = empty(input.shape[0], input.dtype)
-    used = small.cross_entropy(input, target, _weights(input, weight), ignore_index, rows)
-    if used < 0:
-        raise IndexError(f"Target {target[int(-1 - used)]} is out of bounds.")
-    if reduction == 0:
-        return rows
-    total = SUM(rows, None, False)
-    if reduction == 1:
-        with np.errstate(all="ignore"):
-            total /= total.dtype.type(used)
-    return total
+@smooth_l1_each.grad("y")
+def smooth_l1_each_grad_y(g, x, y, *, beta):
+    d = x - y
+    return where(absolute(d) < beta, -g * d / beta, where(d > 0.0, -g, g))
 
 
-@cross_entropy_rows.grad("input")
-def cross_entropy_grad(g, input, target, weight, reduction, ignore_index):
-    return cross_entropy_backward(g, input, target, weight, reduction, ignore_index)
+@pointwise(title="HuberLoss", kernel="huber_cpu")
+def huber_each(x, y, *, delta):
+    d = absolute(x - y)
+    return where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
 
 
-@structured(tensors="grad_output input target weight?")
-def cross_entropy_backward(grad_output, input, target, weight, reduction, ignore_index):
-    return input.shape, input.dtype
+@huber_each.grad("x")
+def huber_each_grad_x(g, x, y, *, delta):
+    d = x - y
+    return g * where(absolute(d) <= delta, d, where(d > 0.0, delta, -delta))
 
 
-@cross_entropy_backward.cpu
-def cross_entropy_backward_cpu(grad_output, input, target, weight, reduction, ignore_index):
-    d = empty(input.shape, input.dtype)
-    rows = row_factors(grad_output, input, target, weight, reduction, ignore_index)
-    small.cross_entropy_gradient(rows, input, target, _weights(input, weight), ignore_index, d)
-    return d
+@huber_each.grad("y")
+def huber_each_grad_y(g, x, y, *, delta):
+    d = y - x
+    return g * where(absolute(d) <= delta, d, where(d > 0.0, delta, -delta))
 
 
-def row_factors(
-    g: np.ndarray, input: np.ndarray, target: np.ndarray, weight: Any, reduction: int, ignore: int
-) -> np.ndarray:
-    """What each row's loss counts for: g itself, or spread over the rows, or over the weights used."""
-    if reduction == 0:
-        return np.ascontiguousarray(g)
-    factor = g[()]
-    if reduction == 1:
-        kept = target != ignore
-        used = np.count_nonzero(kept) if weight is None else weight[target[kept]].sum()
-        with np.errstate(all="ignore"):
-            factor = factor / g.dtype.type(used)
-    rows = empty(input.shape[0], g.dtype)
-    rows.fill(factor)
-    return rows
+# logarithms no smaller than -100, so that a certain and wrong prediction has a finite loss
+@pointwise(title="BinaryCrossEntropy", result="float_only", kernel="binary_cross_entropy")
+def binary_cross_entropy_each(x, y):
+    p = where(x == 0.0, -100.0, log(where(x == 0.0, 1.0, x)))
+    q = where(x == 1.0, -100.0, log1p(where(x == 1.0, 0.0, -x)))
+    return -(y * where(p < -100.0, -100.0, p) + (1.0 - y) * where(q < -100.0, -100.0, q))
 
 
-@structured(tensors="input target weight?")
-def loss_weights(input, target, weight, reduction, ignore_index):
-    """(N, 1): what each row's cross-entropy counts for in the result; has no gradient."""
-    return (input.shape[0], 1), input.dtype
+@binary_cross_entropy_each.grad("x")
+def binary_cross_entropy_each_grad_x(g, x, y):
+    z = (1.0 - x) * x
+    return g * ((x - y) / where(z < 1e-12, 1e-12, z))
 
 
-@loss_weights.cpu
-def loss_weights_cpu(input, target, weight, reduction, ignore_index):
-    one = np.ones(input.shape[0] if reduction == 0 else (), input.dtype)
-    rows = row_factors(one, input, target, weight, reduction, ignore_index)
-    kept = target != ignore_index
-    rows = rows * np.where(kept, _weights(input, weight)[np.where(kept, target, 0)], 0)
-    return rows[:, None].astype(input.dtype)
-
-
-def _per_row(g: Tensor, reduction: int) -> Tensor:
-    return op("unsqueeze")(g, 1) if reduction == 0 else g
-
-
-@cross_entropy_backward.grad("grad_output")
-def cross_entropy_backward_grad_output(g, input, target, weight, reduction, ignore_index):
-    each = sum(g * cross_entropy_jacobian(input, target, weight, reduction, ignore_index), 1)  # noqa: F821
-    return each if reduction == 0 else sum(each)
-
-
-@cross_entropy_backward.grad("input")
-def cross_entropy_backward_grad_input(g, grad_output, input, target, weight, reduction, ignore_index):
-    p = softmax_dim(input, 1)  # noqa: F821
-    rows = loss_weights(input, target, weight, reduction, ignore_index) * per_row(grad_output, reduction)  # noqa: F821
-    return p * (g - sum(g * p, 1, True)) * rows
-
-
-def _jacobian_array(input: Any, target: Any, weight: Any, reduction: int, ignore: int) -> Any:
-    one = np.ones(input.shape[0] if reduction == 0 else (), input.dtype)
-    return cross_entropy_backward_cpu(one, input, target, weight, reduction, ignore)
-
-
-def _jacobian_tensor(input: Tensor, target: Tensor, weight: Any, reduction: int, ignore: int) -> Tensor:
-    from minitorch._creation import ones
-
-    one = ones((input.shape[0],) if reduction == 0 else (), dtype=input.dtype, device=input.device)
-    return op("cross_entropy_backward")(one, input, target, weight, reduction, ignore)
-
-
-ARRAY_NAMES.update(cross_entropy_jacobian=_jacobian_array, per_row=lambda g, r: g[:, None] if r == 0 else g)
-TENSOR_NAMES.update(cross_entropy_jacobian=_jacobian_tensor, per_row=_per_row)
+@binary_cross_entropy_each.grad("y")
+def binary_cross_entropy_each_grad_y(g, x):
+    p = where(x == 0.0, -100.0, log(where(x == 0.0, 1.0, x)))
+    q = where(x == 1.0, -100.0, log1p(where(x == 1.0, 0.0, -x)))
+    return g * (where(q < -100.0, -100.0, q) - where(p < -100.0, -100.0, p))
 
 
 @public("nn.functional")
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: Any = None,
-    ignore_index: int = -100,
-    reduce: Any = None,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Half the squared error over beta where the error is below beta, else the absolute error less beta / 2."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    input, target = _same_shape(input, target)
+    check(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return reduced(op("abs")(input - target), reduction)
+    return reduced(op("smooth_l1_each")(input, target, float(beta)), reduction)
+
+
+@public("nn.functional")
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """The negative log-likelihood of softmax(input); target holds class indices, or probabilities of input's shape.
+    """Half the squared error where it is below delta, else delta (error - delta / 2)."""
+    input, target = _same_shape(input, target)
+    _reduction.get_enum(reduction)
+    check(delta > 0, "huber_loss does not support non-positive values for delta.")
+    losses = op("huber_each")(input, target, float(delta))
+    return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
+
+
+def _weighted(losses: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    if weight.shape != losses.shape:
+        raise ValueError("Weights and input must have the same size.")
+    code, losses = _reduction.get_enum(reduction), losses * weight
+    return losses if code == 0 else losses.sum() if code == 2 else losses.sum() / weight.sum()
+
+
+@public("nn.functional")
+def kl_div(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:  # fmt: skip
+    """target (log(target) - input), where input holds logarithms, and target too with log_target."""
+    if size_average is not None or reduce is not None:
+        reduction = reduction_name(size_average, reduce, reduction)
+    elif reduction == "mean":
+        import warnings
+
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            stacklevel=2,
+        )
+    losses = target.exp() * (target - input) if log_target else op("xlogy")(target, target) - target * input
+    if reduction == "batchmean":
+        total = op("sum")(losses)
+        return total / input.shape[0] if input.ndim else total
+    return reduced(losses, reduction)
+
+
+@public("nn.functional")
+def poisson_nll_loss(
+    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: Any = None,
+    eps: float = 1e-8, reduce: Any = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """exp(input) - target input, or without log_input input - target log(input); full adds Stirling's approximation."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (target * (2 * math.pi)).log()
+        losses = losses + stirling.masked_fill(target <= 1, 0)
+    return reduced(losses, reduction)
+
+
+@public("nn.functional")
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """(log(var) + (input - target)^2 / var) / 2, var at least eps; full adds log(2 pi) / 2."""
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = full_like(input, var)
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif input.shape[:-1] != var.shape[:-1] or var.shape[-1] != 1:
+            raise ValueError("var is of incorrect size")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(reduction + " is not valid")
+    if bool((var < 0).any().item()):
+        raise ValueError("var has negative entry/entries")
+    # at least eps, as a shift that carries no gradient: below eps, too, the gradient reaches var
+    var = var + (var.detach().clamp(min=eps) - var.detach())
+    losses = 0.5 * (var.log() + op("pow_2")(input - target) / var)
+    if full:
+        losses = losses + 0.5 * math.log(2 * math.pi)
+    return reduced(losses, reduction)
+
+
+@public("nn.functional")
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """-(target log(input) + (1 - target) log(1 - input)), logarithms no smaller than -100."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    _reduction.get_enum(reduction)
+    check(
+        input.is_meta or not bool(((input < 0) | (input > 1)).any().item()),
+        "all elements of input should be between 0 and 1",
+    )
+    check(
+        target.array.dtype == input.array.dtype,
+        f"Found dtype {c_name(target.array)} but expected {c_name(input.array)}",
+    )
+    losses = op("binary_cross_entropy_each")(input, target)
+    return reduced(losses if weight is None else losses * weight, reduction)
+
+
+@public("nn.functional")
+def binary_cross_entropy_with_logits(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean", pos_weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """binary_cross_entropy of sigmoid(input), without overflow.
 
     >>> import minitorch as torch
-    >>> torch.nn.functional.cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))
-    tensor(1.3863)
+    >>> torch.nn.functional.binary_cross_entropy_with_logits(torch.zeros(3), torch.ones(3))
+    tensor(0.6931)
     """
-    if size_average is not None or reduce is not None:
-        reduction = _reduction_name(size_average, reduce, reduction)
-    code = _reduction.get_enum(reduction)
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    x, t = input.array, target.array
-    if (
-        x.ndim == 2
-        and t.ndim == 1
-        and x.shape[0] == t.shape[0]
-        and not label_smoothing
-        and t.dtype is dtypes.INT64_NUMPY
-    ):
-        _check_weight(x, weight)
-        return FUNCTIONS["cross_entropy_rows"](input, target, weight, code, ignore_index)
-    check(
-        x.ndim > 0,
-        "Expected input to have at least 1 dimension, got 0 dimensions" if not x.ndim else "",
-    )
-    class_dim = 0 if x.ndim == 1 else 1
-    if x.shape == t.shape and t.dtype in dtypes.FLOATS:
-        return _soft_cross_entropy(input, target, weight, code, label_smoothing, class_dim)
-    logs = op("log_softmax_dim")(input, class_dim)
-    hard = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
-    if not label_smoothing:
-        return hard
-    return _smoothed(logs, target, weight, code, ignore_index, label_smoothing, class_dim, hard)
-
-
-def _check_weight(x: np.ndarray, weight: Tensor | None) -> None:
-    if weight is not None:
-        check(
-            weight.ndim == 1 and weight.array.size == x.shape[1],
-            f"weight tensor should be defined either for all {x.shape[1]} classes or no classes but got weight "
-            "tensor of shape: "
-            f"{list(weight.shape)}",
-        )
-        check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
-
-
-def _class_weights(logs: Tensor, weight: Tensor, class_dim: int) -> Tensor:
-    shape = [1] * logs.ndim
-    shape[class_dim] = -1
-    return reshape(weight, *shape)
-
-
-def _soft_cross_entropy(
-    input: Tensor, target: Tensor, weight: Any, code: int, smoothing: float, class_dim: int
-) -> Tensor:
-    if smoothing:
-        target = target * (1 - smoothing) + smoothing / input.shape[class_dim]
-    logs = op("log_softmax_dim")(input, class_dim)
-    losses = logs * target
-    if weight is not None:
-        losses = losses * _class_weights(logs, weight, class_dim)
-    losses = op("neg")(op("sum")(losses, class_dim))
-    if code == 0:
-        return losses
-    total = op("sum")(losses)
-    return total if code == 2 else total / (input.array.size / input.shape[class_dim])
-
-
-def _smoothed(
-    logs: Tensor, target: Tensor, weight: Any, code: int, ignore: int, smoothing: float, class_dim: int, hard: Tensor
-) -> Tensor:
-    """label_smoothing mixes the loss with that of equal probabilities."""
-    kept = op("ne")(target, ignore)
-    even = logs if weight is None else logs * _class_weights(logs, weight, class_dim)
-    even = op("neg")(op("sum")(even, class_dim)) * kept
-    if code:
-        even = op("sum")(even)
-    if code == 1:
-        counted = op("sum")(kept) if weight is None else op("sum")(_picked_weights(target, kept, weight))
-        even = even / counted
-    classes = logs.shape[class_dim]
-    return hard * (1 - smoothing) + even * (smoothing / classes)
-
-
-def _picked_weights(target: Tensor, kept: Tensor, weight: Tensor) -> Tensor:
-    return weight.detach()[target * kept] * kept
+    reduction = reduction_name(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    logs = op("logsigmoid")(input)
+    if pos_weight is not None:
+        logs = logs * ((pos_weight - 1) * target + 1)
+    losses = (1 - target) * input - logs
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 @public("nn.functional")
-def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: Any = None,
-    ignore_index: int = -100,
-    reduce: Any = None,
-    reduction: str = "mean",
+def soft_margin_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:
-    """The negative of input (log-probabilities) at the target classes."""
-    reduction = _reduction_name(size_average, reduce, reduction)
-    code = _reduction.get_enum(reduction)
-    x, t = input.array, target.array
-    class_dim = 0 if x.ndim == 1 else 1
-    if x.ndim > 1 and x.shape[0] != t.shape[0]:
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
-    check(
-        x.shape[:class_dim] + x.shape[class_dim + 1 :] == t.shape,
-        f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}",
+    """log(1 + exp(-target input)), targets 1 and -1."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    _reduction.get_enum(reduction)
+    return reduced((-target * input).exp().log1p(), reduction)
+
+
+# ---------------------------------------------------------------------- margins
+@public("nn.functional")
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    _reduction.get_enum(reduction)
+    select = FUNCTIONS["where"]
+    return reduced(
+        select(target != 1, (margin - input).clamp_min(0), 0.0) + select(target != -1, input, 0.0), reduction
     )
-    if t.dtype not in (np.int64, np.uint8):
-        raise RuntimeError(f"expected scalar type Long but found {c_name(t)}")
-    classes = x.shape[class_dim]
-    kept_array = t != ignore_index
-    outside = kept_array & ((t < 0) | (t >= classes))
-    if outside.any():
-        raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
-    kept = op("ne")(target, ignore_index)
-    safe = target * kept
-    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
-    weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)
-    losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
-    if code == 0:
-        return losses
-    total = op("sum")(losses)
-    return total if code == 2 else total / op("sum")(weights)
+
+
+@public("nn.functional")
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """max(0, margin - target (input1 - input2))."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    _reduction.get_enum(reduction)
+    check(
+        input1.ndim == input2.ndim == target.ndim,
+        "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+        f"{input1.shape}, input2: {input2.shape}, target: {target.shape} ",
+    )
+    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+
+
+@public("nn.functional")
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """1 - cos where target is 1, max(0, cos - margin) where it is -1, cos the rows' cosine similarity."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    _reduction.get_enum(reduction)
+    check(
+        target.ndim in (0, 1),
+        "0D or 1D target tensor expected, multi-target not supported",
+    )
+    wanted = 1 + target.ndim
+    check(
+        input1.ndim == wanted and input2.ndim == wanted,
+        f"{target.ndim}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
+        f"{list(input1.shape)} and {list(input2.shape)}.",
+    )
+    squares = (op("pow_2")(x).sum(-1) + 1e-12 for x in (input1, input2))
+    first, second = squares
+    cosine = (input1 * input2).sum(-1) / (first * second).sqrt()
+    select = FUNCTIONS["where"]
+    losses = select(target == 1, 1 - cosine, 0.0) + select(target == -1, (cosine - margin).clamp_min(0), 0.0)
+    return reduced(losses, reduction)
+
+
+@public("nn.functional")
+def multilabel_soft_margin_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """The mean over the last dimension of the binary cross-entropy of sigmoid(input)."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    log = op("logsigmoid")
+    losses = -(target * log(input) + (1 - target) * log(-input))
+    if weight is not None:
+        losses = losses * weight
+    return reduced(losses.sum(-1) / input.shape[-1], reduction)
+
+
+def _rows_of_classes(name: str, input: Tensor) -> None:
+    check(
+        (input.ndim == 2 and input.shape[1]) or (input.ndim == 1 and input.shape[0]) or not input.ndim,
+        f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}",
+    )
+    float_required(name, input.array)
+
+
+@public("nn.functional")
+def multi_margin_loss(
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+    size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """The mean over the other classes of max(0, margin - input[target] + input[class]) ** p."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    _reduction.get_enum(reduction)
+    _rows_of_classes("multi_margin_loss", input)
+    rows = input if input.ndim == 2 else input.reshape(1, -1)
+    n, classes = rows.shape
+    check(
+        target.ndim <= 1 and target.array.size == n,
+        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
+        f"Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}.",
+    )
+    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
+    check(
+        weight is None or weight.array.size == classes,
+        f"inconsistent weight size, expected {classes} but got {[] if weight is None else list(weight.shape)}",
+    )
+    index = target.reshape(n, 1)
+    check(not bool(((index < 0) | (index >= classes)).any().item()), "target out of range")
+    losses = (margin - rows.gather(1, index) + rows).relu()
+    losses = losses if p == 1 else op("pow_2")(losses)
+    if weight is not None:
+        losses = losses * weight[index]
+    others = index != arange(classes, device=input.device)
+    losses = (losses * others).sum(1) / classes
+    return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+
+
+@structured(tensors="target")
+def label_set(target, classes):
+    """(rows, classes): which classes a row of labels names before its first -1; has no gradient."""
+    return (target.shape[0], classes), dtypes.BOOL_NUMPY
+
+
+@label_set.cpu
+def label_set_cpu(target, classes):
+    named = np.zeros((target.shape[0], classes), bool)
+    row, place = np.nonzero(np.logical_and.accumulate(target >= 0, axis=1))
+    named[row, target[row, place]] = True
+    return named
+
+
+@public("nn.functional")
+def multilabel_margin_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """The sum over a row's labels i and its other classes j of max(0, 1 - input[i] + input[j]), over the classes.
+
+    A row of target holds its labels, then -1.
+    """
+    reduction = reduction_name(size_average, reduce, reduction)
+    _reduction.get_enum(reduction)
+    _rows_of_classes("multilabel_margin_loss", input)
+    check(
+        target.shape == input.shape or (not input.ndim and target.array.size == 1),
+        f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}",
+    )
+    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
+    rows = input if input.ndim == 2 else input.reshape(1, -1)
+    classes = rows.shape[1]
+    check(not bool(((target < -1) | (target >= classes)).any().item()), "argument #3 is out of range")
+    labels = target.reshape(rows.shape)
+    counted = ((labels < 0).cumsum(1) == 0).unsqueeze(2) & ~op("label_set")(labels, classes).unsqueeze(1)
+    labelled = rows.gather(1, labels.clamp_min(0))
+    losses = (1 - labelled.unsqueeze(2) + rows.unsqueeze(1)).relu() * counted
+    losses = losses.sum((1, 2)) / classes
+    return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+
+
+def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> None:
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    check(
+        anchor.ndim == positive.ndim == negative.ndim,
+        "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+        f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs",
+    )
+
+
+@public("nn.functional")
+def triplet_margin_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
+    swap: bool = False, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """max(0, margin + |anchor - positive| - |anchor - negative|), the p-norm along the last dimension."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    distance = FUNCTIONS["pairwise_distance"]
+    return triplet_margin_with_distance_loss(
+        anchor, positive, negative, distance_function=lambda a, b: distance(a, b, p, eps), margin=margin, swap=swap,
+        reduction=reduction,
+    )  # fmt: skip
+
+
+@public("nn.functional")
+def triplet_margin_with_distance_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Any = None, margin: float = 1.0,
+    swap: bool = False, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """max(0, margin + distance(anchor, positive) - distance(anchor, negative)); with swap also from the positive."""
+    _reduction.get_enum(reduction)
+    _check_triplet(anchor, positive, negative, margin)
+    distance = distance_function or FUNCTIONS["pairwise_distance"]
+    far = distance(anchor, negative)
+    if swap:
+        far = op("minimum")(far, distance(positive, negative))
+    return reduced((margin + distance(anchor, positive) - far).clamp_min(0), reduction)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._dtype import BOOL_NUMPY, FLOATS
+from minitorch._dtype import BOOL_NUMPY, FLOATS, HALVES
 from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
+from minitorch.autograd._lines import OURS, getframe, user_frame
 from minitorch.autograd.engine import accumulate
 from minitorch.autograd.grad_mode import NO_GRAD, check_inference, state
 from minitorch.autograd.node import DeadEnd, next_key
@@ -23,14 +24,16 @@ def silently(function: Any, *args: Any) -> Any:
 
 def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
-    from . import apply, check, composite, copies, inplace, nodes, operands, reductions
+    from . import activations, apply, arithmetic, check, copies, inplace, nodes, operands, reductions
 
     return {
         "BOOL_NUMPY": BOOL_NUMPY,
         "CONSTANTS": operands.CONSTANTS,
         "FLOATS": FLOATS,
+        "HALVES": HALVES,
         "FREED_VALUE": nodes.FREED_VALUE,
         "Loops": loops.Loops,
+        "OURS": OURS,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,
         "OpNode": nodes.OpNode,
@@ -45,7 +48,11 @@ def for_generated_code() -> dict[str, Any]:
         "check_inference": check_inference,
         "check_inplace": inplace.check_inplace,
         "refuse_bool": operands.refuse_bool,
-        "write_result": composite.write_result,
+        "write_result": arithmetic.write_result,
+        "check_hardtanh": activations.check_hardtanh,
+        "check_heaviside": arithmetic.check_heaviside,
+        "check_lambd": activations.check_lambd,
+        "check_lerp": arithmetic.check_lerp,
         "check_overlap": copies.check_overlap,
         "DeadEnd": DeadEnd,
         "current_edge": current_edge,
@@ -53,14 +60,16 @@ def for_generated_code() -> dict[str, Any]:
         "empty_like": np.empty_like,
         "functions": operands.FUNCTIONS,
         "geometry": nodes.geometry,
+        "getframe": getframe,
         "heappush": heappush,
         "inplace_number": operands.inplace_number,
         "inplace_operands": operands.inplace_operands,
         "into": inplace.into,
         "ndarray": np.ndarray,
+        "missing_argument": check.missing_argument,
         "new": new,
         "next_key": next_key,
-        "not_implemented_for": check.not_implemented_for,
+        "no_kernel": check.no_kernel,
         "number_operand": operands.number_operand,
         "operand_error": operands.operand_error,
         "promote": operands.promote,
@@ -69,13 +78,15 @@ def for_generated_code() -> dict[str, Any]:
         "silently": silently,
         "stale": nodes.stale,
         "state": state,
-        "refuse_zero_division": composite.refuse_zero_division,
-        "rounded_division": composite.rounded_division,
-        "times_alpha": composite.times_alpha,
-        "unrounded": composite.unrounded,
+        "refuse_integer_quotient": arithmetic.refuse_integer_quotient,
+        "refuse_zero_division": arithmetic.refuse_zero_division,
+        "rounded_division": arithmetic.rounded_division,
+        "times_alpha": arithmetic.times_alpha,
+        "unrounded": arithmetic.unrounded,
         "sum_to": reductions.sum_to,
         "to_float": operands.to_float,
         "total": loops.total,
         "unusual_operands": operands.unusual_operands,
+        "user_frame": user_frame,
         "wrap": wrap,
     }

@@ -10,21 +10,28 @@ from minitorch.autograd import engine
 
 from . import (  # noqa: F401 - they fill the tables
     activations,
+    adaptive_pooling,
     arithmetic,
     attention,
     composite,
     convolution,
     copies,
+    cross_entropy,
     decompositions,
+    diagonals,
     distances,
     dropout,
     einsum,
     embedding,
+    extremes,
+    finite_differences,
     gathering,
+    grid_sampling,
     indexing,
     joining,
     linalg,
     losses,
+    matrix_functions,
     normalization,
     norms,
     ordering,
@@ -32,39 +39,49 @@ from . import (  # noqa: F401 - they fill the tables
     patches,
     pointwise,
     pooling,
+    products,
     random_creation,
     rearranging,
     reductions,
+    reflectors,
+    regeometry,
     resampling,
     rows,
     sampling,
     scans,
     scattering,
     searching,
+    selecting,
+    shapes,
+    singular_values,
     softmax,
+    solving,
+    sparse,
+    sparse_ops,
     special,
+    stacking,
     statistics,
+    type_queries,
     unpooling,
+    view_copies,
     views,
 )
 from .array_names import fill
 from .generate import make_functions
-from .op import OPS
+from .op import OPS, Op
 from .operands import FUNCTIONS
 from .public import PROPERTIES, PUBLIC
 
 TORCH: dict[str, Any] = {}
 FUNCTIONAL: dict[str, Any] = {}
-MODULES: dict[str, dict[str, Any]] = {"linalg": {}, "special": {}}  # further modules of torch
+MODULES: dict[str, dict[str, Any]] = {"linalg": {}, "sparse": {}, "special": {}}  # further modules of torch
 
 # other names for the same op
 ALIASES = {
-    "add": (),
     "mul": ("multiply",),
     "div": ("divide", "true_divide"),
     "neg": ("negative",),
     "abs": ("absolute",),
-    "eq": (),
     "ne": ("not_equal",),
     "lt": ("less",),
     "le": ("less_equal",),
@@ -81,11 +98,23 @@ ALIASES = {
 }
 
 
+def _aliases(name: str) -> list[str]:
+    twin = "_" if name.endswith("_") and not name.startswith("__") else ""
+    return [name, *[alias + twin for alias in ALIASES.get(name.removesuffix("_"), ())]]
+
+
+def _where(op: Op, name: str) -> list[str]:
+    """Where one function of an op appears: the op itself, an operator or the in-place twin."""
+    if name in op.operator:
+        return ["Tensor"]
+    if name == op.name:
+        return op.on
+    return op.inplace.split() if isinstance(op.inplace, str) else [place for place in op.on if place == "Tensor"]
+
+
 def _place(name: str, function: Any, where: list[str]) -> None:
-    for n in (name, *ALIASES.get(name, ())):
-        if "torch" in where and not n.endswith("_"):
-            TORCH[n] = function
-        if "torch" in where and n.endswith("_") and n[:-1] in ("relu", "sigmoid", "tanh", "exp", "sqrt", "abs", "neg"):
+    for n in _aliases(name):
+        if "torch" in where and n != "absolute_":  # the one twin of torch's that its alias lacks
             TORCH[n] = function
         if "Tensor" in where:
             setattr(Tensor, n, function)
@@ -100,14 +129,13 @@ def _fill() -> None:
     for op in OPS.values():
         for name, function in make_functions(op).items():
             FUNCTIONS[name] = function
-            _place(name, function, [*op.on, "Tensor"] if name in op.operator else op.on)
+            _place(name, function, _where(op, name))
     for name, (function, where) in PUBLIC.items():
         FUNCTIONS.setdefault(name, function)
         _place(name.rpartition(".")[2], function, where)
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
-    TORCH["permute"] = composite.torch_permute
-    Tensor.where = rearranging.tensor_where  # type: ignore[attr-defined]
+    Tensor.where = selecting.tensor_where  # type: ignore[attr-defined]
     for name in [n for n in TORCH if n.startswith("__")]:
         del TORCH[name]
     fill()

@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
+from minitorch._dtype import HALVES
+from minitorch._kernels.half import FLOAT32
 from minitorch._kernels.strided import element_strides
 from minitorch._storage import offset
 from minitorch._tensor import Tensor, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
-from minitorch.autograd.node import FREED, MODIFIED, Node, OutputEdge
+from minitorch.autograd.node import FREED, Node, OutputEdge, modified_error
 
-from .check import C_NAMES
 from .op import OPS, Op
 
 FREED_VALUE = type("Freed", (), {"__repr__": lambda self: "<freed>"})()
@@ -25,7 +26,7 @@ class OpNode(Node):
     out_version: int
 
     def run_general(self, g: Any, heap: Any, keep: bool) -> None:
-        """`run` for arrays that are not NumPy's: the gradient formulas on Tensors, without recording."""
+        """`run` for halves and for other devices: the gradient formulas on Tensors, without recording."""
         without_recording(self._run, wrap(g), heap, keep, True)
 
     def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
@@ -39,10 +40,15 @@ class OpNode(Node):
                 continue
             gradient = op.gradients[t]
             values = {p: g if p == "g" else self.unpack(p) for p in gradient.params}
+            halves = [v.array.dtype for v in values.values() if isinstance(v, Tensor) and v.array.dtype in HALVES]
+            if halves:
+                values = {p: _wide(v) for p, v in values.items()}
             positional = [values[p] for p in gradient.params if p not in gradient.kwonly]
             d = gradient.on_tensors()(*positional, **{k: values[k] for k in gradient.kwonly})
             if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):
                 d = OPS["sum_to_size"].function(d, getattr(self, f"{t}_shape"))
+            if halves and d.array.dtype == FLOAT32:
+                d = OPS["to_copy"].function(d, halves[-1])
             deliver(edge, d.array if as_arrays else d, False, heap)
         if not keep:
             for k in {k for t in op.edges for k in op.kept(t) if not op.is_plain(k)}:
@@ -63,22 +69,43 @@ class OpNode(Node):
                 stale(self, k)
             within = self.__dict__.get("within")
             edge = self if within is None else within().written_edge(value)
-            return aliased(value, self.out_cell, edge)
+            return _with_tangents(aliased(value, self.out_cell, edge), self)
         if value.version[0] != getattr(self, f"{k}_version"):
             stale(self, k)
-        edge = getattr(self, f"{k}_edge", None)
+        edge = getattr(self, f"{k}_edge", None) or self.__dict__.get("set_aside", {}).get(f"{k}_edge")
         edge = getattr(edge, "stands_for", edge)
-        return value if value.edge is edge else aliased(value.array, value.version, edge)
+        return value if value.edge is edge else _with_tangents(aliased(value.array, value.version, edge), value)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_"):
-            k = {"self": self.op.tensors[0], "result": "out"}.get(name[7:], name[7:])
+        raw = name.startswith("_raw_saved_")
+        if raw or name.startswith("_saved_"):
+            k = name.removeprefix("_raw").removeprefix("_saved_")
+            k = {"self": self.op.tensors[0], "result": "out"}.get(k, k)
             if any(k in self.op.kept(t) for t in self.op.edges):
+                if raw:
+                    from .packed import SavedTensor
+
+                    return SavedTensor(self, k)
                 try:
                     return self.unpack(k)
                 except AttributeError:
                     pass
         raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+
+
+def _with_tangents(t: Tensor, holder: Any) -> Tensor:
+    """t with the tangents that forward mode (`_transforms/forward.py`) left with the tensor or its node."""
+    tangents = holder.__dict__.get("tangents")
+    if tangents is not None:
+        t.__dict__["tangents"] = tangents
+    return t
+
+
+def _wide(value: Any) -> Any:
+    """A half as float32: gradients are computed in it and rounded once."""
+    if not isinstance(value, Tensor) or value.array.dtype not in HALVES:
+        return value
+    return OPS["to_copy"].function(value, FLOAT32)
 
 
 def aliased(array: Any, version: list[int], edge: Any) -> Tensor:
@@ -100,7 +127,7 @@ def as_it_was(t: Tensor) -> Tensor:
 
 def plain_name(node: Any) -> str:
     """A node's name as torch's messages show it: MulBackward0 is Mul."""
-    return re.sub(r"Backward\d+$", "", node.name())
+    return re.sub(r"Backward\d*$", "", node.name())
 
 
 def stale(node: Any, k: str) -> None:
@@ -119,14 +146,8 @@ def stale(node: Any, k: str) -> None:
     elif made_by is not None and not made_by.is_leaf:
         number = made_by.index if made_by.__class__ is OutputEdge else 0
         which = f", which is output {number} of {plain_name(made_by)},"
-    writer = cell[1] if len(cell) > 1 else "an in-place write"
-    kind = f"torch.{C_NAMES[array.dtype.name]}Tensor"
-    name = "its result" if k == "out" else f"'{k}'"
-    raise RuntimeError(
-        MODIFIED.format(type=kind, shape=list(array.shape), which=which, now=cell[0], then=then)
-        + f"\n{node.op.name} saved {name} for its gradient ({node.name()}), then {writer} wrote to it. "
-        f"Write to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
-    )
+    saver = f"{node.op.name} saved {'its result' if k == 'out' else repr(k)} for its gradient ({node.name()})"
+    raise RuntimeError(modified_error(array, which, cell, then, saver, node))
 
 
 def geometry(a: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:

@@ -94,8 +94,14 @@ class Op:
         self.title = title or "".join(w.title() for w in self.name.split("_"))
         self.public_name = title.lower() if title else self.name  # `copy` of copy_from, `pow` of pow_2
         self.result = options.pop("result", "promote")
+        # True: the twin is a method where the op is one; a string: the namespaces in which it appears
         self.inplace = options.pop("inplace", False)
+        self.kernel = options.pop("kernel", f"{self.name}_cpu")  # torch's name for it in the errors about dtypes
+        self.numbers = options.pop("numbers", "y")  # the operands that may be numbers: "", "y" or "xy"
         self.bools = options.pop("bools", True)  # whether it takes bools
+        # how a structured op's kernel takes float16 and bfloat16: "" as float32, "own" as they are, "bits" as int16,
+        # which serves kernels that only move elements
+        self.halves = options.pop("halves", "")
         self.operator = options.pop("operator", "").split()
         self.before = options.pop("before", "")  # a line of the generated function, run first
         self.guard = options.pop("guard", "")  # likewise, and in operators too

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._dtype import CATEGORY, FLOATS, NUMBER_DTYPE, PROMOTED
+from minitorch._dtype import CATEGORY, FLOATS, HALVES, NUMBER_DTYPE, PROMOTED
+from minitorch._kernels.half import rounded
 from minitorch._tensor import Tensor, wrap
 
 from .check import (
@@ -18,7 +19,6 @@ from .check import (
     check_inplace_shape,
     device_error,
     no_kernel,
-    not_implemented_for,
     type_name,
 )
 from .op import OPS, Op
@@ -37,13 +37,22 @@ def constant(number: Any, dtype: np.dtype) -> Tensor:
     integer tensor a float one).
     """
     try:
-        array = np.array(number, dtype)
+        array = _half_constant(number, dtype) if dtype in HALVES else np.array(number, dtype)
     except OverflowError:
         array = np.array(number & (2 ** (8 * dtype.itemsize) - 1), f"u{dtype.itemsize}").view(dtype)
     t = wrap(array)
     if number and dtype in FLOATS and len(CONSTANTS) < 4096:
         CONSTANTS[number, dtype] = t
     return t
+
+
+def _half_constant(number: Any, dtype: np.dtype) -> Any:
+    """The number rounded; as it was for the ops that torch computes with it."""
+    with np.errstate(over="ignore"):
+        exact = np.array(float(number), np.float32)
+    array = rounded(exact, dtype)
+    array.exact = exact
+    return array
 
 
 def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
@@ -149,13 +158,25 @@ def refuse_float_result(op: Op, x: Tensor, *others: Tensor) -> None:
 
 def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool) -> Any:
     """A call whose operands are not all tensors and Python numbers: NumPy scalars serve, the rest is refused."""
+    if any(hasattr(type(a), "__torch_function__") and not isinstance(a, Tensor) for a in args):
+        from minitorch import overrides
+
+        if overrides.enable():
+            n = len(args) - len(op.keyword_only)
+            return FUNCTIONS[name](*args[:n], **dict(zip(op.keyword_only, args[n:], strict=True)))
     plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
     if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
         return FUNCTIONS[name](*plain)
-    if is_operator:
+    if op.numbers == "xy" and plain[0].__class__ in NUMBERS and isinstance(args[1], Tensor):
+        return FUNCTIONS[name](number_operand(op, args[1], plain[0])[1], *plain[1:])
+    if is_operator and isinstance(args[0], Tensor):
         return NotImplemented
+    if is_operator:
+        raise TypeError(
+            f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a '{type_name(args[0])}' object"
+        )
     for position, (argument, value) in enumerate(zip(op.params, args, strict=True), 1):
-        is_number = position > 1 and op.broadcasts and value.__class__ in NUMBERS
+        is_number = position > 1 and op.broadcasts and bool(op.numbers) and value.__class__ in NUMBERS
         if argument in op.tensors and not isinstance(value, Tensor) and not is_number:
             raise TypeError(
                 f"{op.name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
@@ -181,24 +202,9 @@ def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exce
     try:
         if arrays[0].dtype == bool:
             refuse_bool(op, *arrays)
-        not_implemented_for(op.name, arrays[0])
+        no_kernel(op.kernel, arrays[0])
     except (NotImplementedError, RuntimeError) as e:
         return e
-
-
-# torch's names of the kernels that take no bools
-_WITHOUT_BOOL = {
-    "floor_divide": "div_floor_cpu",
-    "div_floor": "div_floor_cpu",
-    "div_trunc": "div_trunc_cpu",
-    "remainder": "remainder_cpu",
-    "fmod": "fmod_cpu",
-    "pow_tensor": "pow",
-    "abs": "abs_cpu",
-    "floor": "floor_vml_cpu",
-    "ceil": "ceil_vml_cpu",
-    "trunc": "trunc_vml_cpu",
-}
 
 
 def refuse_bool(op: Op, *arrays: Any) -> None:
@@ -208,10 +214,6 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
         return
     if op.name == "relu":
         raise RuntimeError("Boolean inputs not supported for relu")
-    if op.name in _WITHOUT_BOOL:
-        for a in arrays[1:]:
-            check_broadcast(arrays[0].shape, a.shape)
-        no_kernel(_WITHOUT_BOOL[op.name], arrays[0])
     if op.name == "neg":
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
@@ -229,12 +231,16 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
             "mask, use "
             "the `~` or `logical_not()` operator instead."
         )
+    if not op.bools:
+        for a in arrays[1:]:
+            check_broadcast(arrays[0].shape, a.shape)
+        no_kernel(op.kernel, arrays[0])
 
 
 def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:
     """The one device of the operands; 0-dim CPU tensors go along with any other."""
     devices = [t.device for t in tensors if t is not None]
-    others = [t.device for t in tensors if t is not None and (t.array.shape or t.array.__class__ is not ndarray)]
+    others = [t.device for t in tensors if t is not None and (t.array.shape or not isinstance(t.array, ndarray))]
     device = others[0] if others else devices[0]
     if any(d != device for d in others):
         raise device_error(op, others)

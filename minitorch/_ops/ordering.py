@@ -1,34 +1,50 @@
-"""sort, argsort, topk, unique."""
+"""sort, argsort, topk, and elements by rank: kthvalue, median, mode.
+
+NumPy's vectorised sorts and selections decide wherever no two keys are equal. Where some are, a kernel puts their
+indices in torch's order: `_kernels/cpu/sort.py`.
+"""
 
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._tensor import Tensor, wrap
+from minitorch._kernels import cache
+from minitorch._tensor import Tensor
+from minitorch.return_types import return_type
 
-from .check import check, integer, wrap_dim
+from .check import check, integer, no_kernel, wrap_dim
+from .extremes import not_empty
 from .op import OPS, structured
-from .public import public
-from .reductions import return_type
+from .public import into, op, public
+from .reductions import reduced_shape
 
-ndarray = np.ndarray
-
-
-def _keys(a: Any, descending: bool) -> Any:
-    """Keys whose stable ascending order is the order wanted, nan counting as the largest."""
-    if a.dtype == np.bool_:
-        a = a.view(np.uint8)
-    if not descending:
-        return a
-    if a.dtype in dtypes.FLOATS:
-        # NumPy sorts nan last, and a negated nan as well: only as an integer can it come first
-        unsigned = _ordered_bits(a)
-        return ~unsigned
-    return ~a  # reverses the order of integers without overflow
+FLOATS = dtypes.FLOATS
+INSERTION = 16  # elements up to which the C++ library sorts by insertion, which is stable
+RADIX = 32768  # elements from which torch sorts one row of integers by radix, which is stable
+# Rows of floats from this length on keep equal elements in their order, in a quarter of the time that torch's order
+# of ties would take: nobody relies on it there.
+STABLE_FLOATS = 65536
 
 
-def _ordered_bits(a: Any) -> Any:
+# ---------------------------------------------------------------------- rows and keys
+def rows_along(a: np.ndarray, dim: int) -> np.ndarray:
+    """The array with dim last, as contiguous (rows, n)."""
+    if not a.ndim:
+        return a.reshape(1, 1)
+    n = a.shape[dim]
+    return np.ascontiguousarray(np.moveaxis(a, dim, -1)).reshape(a.size // n if n else 0, n)
+
+
+def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
+    """What was computed of `rows_along`, in the array's order of dimensions."""
+    if not like.ndim:
+        return rows.reshape(())
+    moved = [n for i, n in enumerate(like.shape) if i != dim]
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(*moved, rows.shape[1]), -1, dim))
+
+
+def _float_bits(a: np.ndarray) -> np.ndarray:
     """Unsigned integers in the order of the floats, all nan alike and the largest, -0.0 as 0.0."""
     unsigned = np.dtype(f"u{a.dtype.itemsize}")
     bits = np.where(np.isnan(a), a.dtype.type(np.nan), a + a.dtype.type(0)).view(unsigned)
@@ -36,64 +52,90 @@ def _ordered_bits(a: Any) -> Any:
     return np.where(bits & top, ~bits, bits | top)
 
 
-def _packed(a: Any, dim: int, descending: bool) -> Any:
-    """Key and index in one integer, so that NumPy's plain vectorised sort is stable."""
-    n = a.shape[dim]
-    bits = _ordered_bits(a)
-    index = np.arange(n, dtype=np.uint64).reshape([n if i == dim else 1 for i in range(a.ndim)])
-    return ((~bits if descending else bits).astype(np.uint64) << np.uint64(32)) | index
+def _kernel_keys(rows: np.ndarray, descending: bool) -> np.ndarray:
+    """int64 keys for the kernels, which destroy them."""
+    if rows.dtype in FLOATS:
+        keys = np.empty(rows.shape, np.int64)
+        bits = rows.view(np.int32 if rows.dtype.itemsize == 4 else np.int64)
+        _kernels().float_keys(bits.reshape(-1), descending, keys.reshape(-1))
+        return keys
+    keys = rows.astype(np.int64)
+    return np.invert(keys, keys) if descending else keys
 
 
-def _unpacked(packed: Any) -> Any:
-    return (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+def _kernels() -> Any:
+    return cache.load_file("cpu.sort")
 
 
-def _packs(a: Any, dim: int) -> bool:
-    return a.dtype == np.float32 and 64 < a.shape[dim] < 2**32
+# ---------------------------------------------------------------------- orders
+def stable_order(rows: np.ndarray, descending: bool) -> np.ndarray:
+    """The indices that sort each row, equal elements in their order; nan counts as the largest."""
+    n = rows.shape[1]
+    if rows.dtype == np.bool_:
+        rows = rows.view(np.uint8)
+    if n <= 64 or (rows.dtype.itemsize <= 2 and rows.dtype not in FLOATS):  # short integers go by radix
+        keys = _float_bits(rows) if rows.dtype in FLOATS else rows
+        return np.argsort(~keys if descending else keys, axis=1, kind="stable")
+    bits = n.bit_length()
+    if rows.dtype == np.float32 and bits <= 32:
+        keys = _float_bits(rows)
+        keys = (~keys if descending else keys).astype(np.uint64)
+    elif rows.dtype not in FLOATS and (int(rows.max()) - int(rows.min())) < 2 ** (63 - bits):
+        keys = (rows.max() - rows if descending else rows - rows.min()).astype(np.uint64)
+    else:
+        keys = _float_bits(rows) if rows.dtype in FLOATS else rows
+        return np.argsort(~keys if descending else keys, axis=1, kind="stable")
+    # key and index in one integer: NumPy's plain vectorised sort takes a quarter of argsort's time
+    packed = keys << np.uint64(bits)
+    packed |= np.arange(n, dtype=np.uint64)
+    packed.sort(axis=1)
+    packed &= np.uint64(2**bits - 1)
+    return packed.astype(np.int64)
 
 
-def stable_order(a: Any, dim: int, descending: bool) -> Any:
-    """The indices that sort a along dim, equal elements in their order."""
-    if _packs(a, dim):  # a quarter of argsort's time
-        return _unpacked(np.sort(_packed(a, dim, descending), axis=dim))
-    return np.argsort(_keys(a, descending), axis=dim, kind="stable")
+def _have_ties(ordered: np.ndarray) -> np.ndarray:
+    """Whether neighbours in each of the sorted rows are equal, nan included."""
+    tied = (ordered[:, :-1] == ordered[:, 1:]).any(1)
+    if ordered.dtype in FLOATS and ordered.shape[1] > 1:  # nan are at one of the ends
+        for first, second in ((0, 1), (-2, -1)):
+            tied |= (ordered[:, first] != ordered[:, first]) & (ordered[:, second] != ordered[:, second])
+    return tied
 
 
-def first_in_order(a: Any, k: int, dim: int, descending: bool) -> Any:
-    """The first k of `stable_order`; which of equal elements come among them is open."""
-    n, lead = a.shape[dim], (slice(None),) * dim
-    if not 0 < k < n // 8:  # above that, sorting everything costs less than finding the k first
-        return np.ascontiguousarray(stable_order(a, dim, descending)[lead + (slice(k),)])
-    if _packs(a, dim):
-        packed = np.partition(_packed(a, dim, descending), k - 1, axis=dim)[lead + (slice(k),)]
-        return _unpacked(np.sort(packed, axis=dim))
-    # NumPy, too, counts nan as the largest
-    part = slice(n - k, n) if descending else slice(k)
-    chosen = np.argpartition(a, n - k if descending else k - 1, axis=dim)[lead + (part,)]
-    chosen.sort(axis=dim)
-    order = stable_order(np.take_along_axis(a, chosen, dim), dim, descending)
-    return np.take_along_axis(chosen, order, dim)
+def torch_order(rows: np.ndarray, descending: bool) -> np.ndarray:
+    """The indices that sort each row, equal elements where the C++ library's sort leaves them."""
+    order = stable_order(rows, descending)
+    n = rows.shape[1]
+    if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
+        return order
+    tied = np.flatnonzero(_have_ties(np.take_along_axis(rows, order, 1)))
+    if tied.size:
+        kernels = _kernels()
+        places = order[tied]
+        kernels.arrange_rows(_kernel_keys(rows[tied], descending), np.empty(n, np.int64), kernels.SORT, True, places)
+        order[tied] = places
+    return order
 
 
-@structured(
-    name="sort_dim",
-    title="Sort",
-    tensors="input",
-    outputs=("indices",),
-    returns=return_type("sort"),
-)
-def sort_dim(input, dim, descending):
+def _sorts_by_radix(a: np.ndarray) -> bool:
+    return a.ndim == 1 and a.size >= RADIX and a.dtype not in FLOATS and a.dtype != np.bool_
+
+
+# ---------------------------------------------------------------------- sort
+@structured(name="sort_dim", title="Sort", tensors="input", outputs=("indices",), returns=return_type("sort"))
+def sort_dim(input, dim, descending, stable):
     wrap_dim(dim, input.ndim)
     return [(input.shape, input.dtype), (input.shape, dtypes.INT64_NUMPY)]
 
 
 @sort_dim.cpu
-def sort_cpu(input, dim, descending):
+def sort_cpu(input, dim, descending, stable):
     dim = wrap_dim(dim, input.ndim)
-    if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
-    order = stable_order(input, dim, descending)
-    return np.take_along_axis(input, order, dim), order
+    if not input.size:
+        return input.copy(), np.empty(input.shape, np.int64)
+    rows = rows_along(input, dim)
+    order = (stable_order if stable or _sorts_by_radix(input) else torch_order)(rows, descending)
+    return rows_back(np.take_along_axis(rows, order, 1), input, dim), rows_back(order, input, dim)
 
 
 @sort_dim.grad("input")
@@ -102,41 +144,54 @@ def sort_grad(g, indices, input_shape, dim):
 
 
 @public("torch Tensor")
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Any:
-    """(values, indices) in order along dim, always stable; nan counts as the largest.
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Any = None
+) -> Any:
+    """(values, indices) in order along dim; nan counts as the largest. With stable=True ties keep their order.
 
     >>> import minitorch as torch
     >>> torch.tensor([3, 1, 2]).sort().indices
     tensor([1, 2, 0])
     """
-    result = OPS["sort_dim"].function(input, integer(dim, "dim", "sort"), bool(descending))
-    if out is None:
-        return result
-    from .inplace import into
-
-    return into(out, OPS["sort_dim"], result)
+    result = op("sort_dim")(input, integer(dim, "dim", "sort"), bool(descending), bool(stable))
+    return into(out, "sort_dim", result)
 
 
 @public("torch Tensor")
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The indices that sort the tensor."""
-    return sort(input, dim, descending).indices
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Any = None) -> Tensor:
+    """The indices that sort the tensor along dim."""
+    return into(out, "argsort", sort(input, dim, descending, stable).indices)
 
 
 @public("torch Tensor")
-def msort(input: Tensor) -> Tensor:
+def msort(input: Tensor, *, out: Any = None) -> Tensor:
     """Sorted along the first dimension."""
-    return sort(input, 0).values
+    return into(out, "msort", sort(input, 0).values)
 
 
-@structured(
-    name="topk_dim",
-    title="Topk",
-    tensors="input",
-    outputs=("indices",),
-    returns=return_type("topk"),
-)
-def topk_dim(input, k, dim, largest):
+# ---------------------------------------------------------------------- topk
+def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarray:
+    """The indices of the k smallest of each row (or largest) in torch's order."""
+    n = rows.shape[1]
+    partial = k * 64 <= n  # where torch goes from a selection to a heap, which leaves its elements in order
+    if rows.dtype != np.bool_ and (ordered or partial):
+        threshold = np.partition(rows, n - k if largest else k - 1, axis=1)[:, [n - k if largest else k - 1]]
+        chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
+        if chosen.size == k * len(rows):  # else there are ties, or nan
+            index = (chosen % n).reshape(len(rows), k)
+            values = np.take_along_axis(rows, index, 1)
+            order = stable_order(values, largest)
+            if not _have_ties(np.take_along_axis(values, order, 1)).any():
+                return np.take_along_axis(index, order, 1)
+    index = np.empty((len(rows), k), np.int64)
+    kernels = _kernels()
+    kind = kernels.PARTIAL if partial else kernels.SELECT
+    kernels.arrange_rows(_kernel_keys(rows, largest), np.empty(n, np.int64), kind, ordered, index)
+    return index
+
+
+@structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))
+def topk_dim(input, k, dim, largest, sorted):
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim] if input.shape else 1
     check(0 <= k <= n, "selected index k out of range")
@@ -146,13 +201,16 @@ def topk_dim(input, k, dim, largest):
 
 
 @topk_dim.cpu
-def topk_cpu(input, k, dim, largest):
-    topk_dim.infer(input, k, dim, largest)
-    dim = wrap_dim(dim, input.ndim)
+def topk_cpu(input, k, dim, largest, sorted):
+    (shape, dtype), (_, int64) = topk_dim.infer(input, k, dim, largest, sorted)
     if not input.ndim:
-        return input.copy(), np.zeros((), np.int64)
-    indices = first_in_order(input, k, dim, largest)
-    return np.take_along_axis(input, indices, dim), indices
+        return input.copy(), np.zeros((), int64)
+    if not k or not input.size:
+        return np.empty(shape, dtype), np.empty(shape, int64)
+    dim = wrap_dim(dim, input.ndim)
+    rows = rows_along(input, dim)
+    index = smallest(rows, k, largest, sorted)
+    return rows_back(np.take_along_axis(rows, index, 1), input, dim), rows_back(index, input, dim)
 
 
 @topk_dim.grad("input")
@@ -161,38 +219,149 @@ def topk_grad(g, indices, input_shape, dim):
 
 
 @public("torch Tensor")
-def topk(
-    input: Tensor,
-    k: int,
-    dim: int = -1,
-    largest: bool = True,
-    sorted: bool = True,
-    *,
-    out: Any = None,
-) -> Any:
-    """(values, indices) of the k largest along dim, always sorted."""
-    result = OPS["topk_dim"].function(input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest))
-    if out is None:
-        return result
-    from .inplace import into
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+    """(values, indices) of the k largest along dim, or the smallest; in order unless sorted=False.
 
-    return into(out, OPS["topk_dim"], result)
+    >>> import minitorch as torch
+    >>> torch.tensor([3, 1, 2]).topk(2).values
+    tensor([3, 2])
+    """
+    result = op("topk_dim")(input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest), bool(sorted))
+    return into(out, "topk_dim", result)
+
+
+# ---------------------------------------------------------------------- elements by rank
+def kth_in_rows(rows: np.ndarray, k: int) -> np.ndarray:
+    """Where element k of each row in order is; of equal ones the one that torch's selection leaves there."""
+    hits = rows == np.partition(rows, k, axis=1)[:, [k]]
+    if int(np.count_nonzero(hits)) == len(rows) and hits.any(1).all():
+        return hits.argmax(1)
+    index = np.empty(len(rows), np.int64)
+    _kernels().kth_rows(_kernel_keys(rows, False), np.empty(rows.shape[1], np.int64), k, index)
+    return index
+
+
+def median_in_rows(rows: np.ndarray, skip_nan: bool) -> np.ndarray:
+    """Where the lower median of each row is: of equal elements in their order. A nan is the median of its row."""
+    n = rows.shape[1]
+    missing = rows != rows
+    some = missing.any(1)
+    if skip_nan:
+        some &= missing.all(1)
+        nth = np.maximum((~missing).sum(1) - 1, 0)[:, None] // 2
+        value = np.take_along_axis(np.sort(rows, axis=1), nth, 1)
+    else:
+        nth = (n - 1) // 2
+        value = np.partition(rows, nth, axis=1)[:, [nth]]
+    hits = rows == value
+    if int(np.count_nonzero(hits)) > len(rows):
+        rank = nth - np.count_nonzero(rows < value, axis=1)[:, None]
+        hits &= np.cumsum(hits, axis=1) == rank + 1
+    return np.where(some, missing.argmax(1), hits.argmax(1))
+
+
+def mode_in_rows(rows: np.ndarray) -> np.ndarray:
+    """Where the last of the most frequent element's places in the sorted row is; of several elements the smallest."""
+    order = torch_order(rows, False)
+    ordered = np.take_along_axis(rows, order, 1)
+    place = np.arange(rows.shape[1])
+    begins = np.ones(rows.shape, np.bool_)
+    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    run = place - np.maximum.accumulate(np.where(begins, place, 0), axis=1)  # how far into its run each is
+    return np.take_along_axis(order, run.argmax(1)[:, None], 1)[:, 0]
+
+
+def _choice(name: str, find: Any) -> Any:
+    """The record that chooses one element along dim: `find(rows, *arguments)` gives the indices."""
+
+    returns = return_type(name)
+
+    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=returns, title=name.title())
+    def record(input, dim, keepdim, arguments):
+        dim = wrap_dim(dim, input.ndim)
+        not_empty(name, input, dim)
+        if input.dtype == np.bool_ and name != "mode":
+            no_kernel(f"{name.removeprefix('nan')}_cpu", input)
+        shape = reduced_shape(input.shape, (dim,), keepdim)
+        return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
+
+    @record.cpu
+    def cpu(input, dim, keepdim, arguments):
+        (shape, dtype), (_, int64) = record.infer(input, dim, keepdim, arguments)
+        if not input.size:
+            return np.empty(shape, dtype), np.empty(shape, int64)
+        rows = rows_along(input, wrap_dim(dim, input.ndim))
+        index = find(rows, *arguments)
+        return np.take_along_axis(rows, index[:, None], 1).reshape(shape), index.astype(int64).reshape(shape)
+
+    @record.grad("input")
+    def grad(g, indices, input_shape, dim, keepdim):
+        return scatter_one(g, indices, input_shape, dim, keepdim)  # noqa: F821
+
+    return record
+
+
+_choice("kthvalue", kth_in_rows)
+_choice("median", median_in_rows)
+_choice("nanmedian", median_in_rows)
+_choice("mode", mode_in_rows)
+
+
+@structured(name="median_of_all", title="Median", tensors="input")
+def median_of_all(input, skip_nan):
+    if input.dtype == np.bool_:
+        no_kernel("median_cpu", input)
+    return (), input.dtype
+
+
+@median_of_all.cpu
+def median_of_all_cpu(input, skip_nan):
+    median_of_all.infer(input, skip_nan)
+    if not input.size:
+        return np.full((), np.nan if input.dtype in FLOATS else np.iinfo(input.dtype).min, input.dtype)
+    rows = input.reshape(1, -1)
+    return rows[0, median_in_rows(rows, skip_nan)].reshape(())
+
+
+@median_of_all.grad("input")
+def median_of_all_grad(g, input, input_shape, out):
+    """Ties share the gradient equally."""
+    x = reshape(input, (-1,))  # noqa: F821
+    chosen = to_copy((x == out) | ((x != x) & (out != out)), g.dtype)  # noqa: F821
+    return reshape(chosen * (g / sum(chosen)), input_shape)  # noqa: F821
 
 
 @public("torch Tensor")
-def unique(
-    input: Tensor,
-    sorted: bool = True,
-    return_inverse: bool = False,
-    return_counts: bool = False,
-    dim: int | None = None,
-) -> Any:
-    """The different values, always sorted; on request where each element went and the counts."""
-    axis = None if dim is None else wrap_dim(dim, input.ndim)
-    values, inverse, counts = np.unique(
-        input.array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
-    )
-    inverse = inverse.reshape(input.shape if dim is None else -1)
-    results = [wrap(values), wrap(inverse.astype(np.int64)), wrap(counts.astype(np.int64))]
-    wanted = [r for r, w in zip(results, (True, return_inverse, return_counts), strict=True) if w]
-    return wanted[0] if len(wanted) == 1 else tuple(wanted)
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+    """(values, indices) of the k-th smallest along dim, counted from 1."""
+    k, dim = integer(k, "k", "kthvalue"), wrap_dim(integer(dim, "dim", "kthvalue"), input.ndim)
+    n = input.shape[dim] if input.ndim else 1
+    if n:
+        check(1 <= k <= n, f"kthvalue(): selected number k out of range for dimension {dim}")
+    return into(out, "kthvalue_dim", op("kthvalue_dim")(input, dim, keepdim, (k - 1,)))
+
+
+@public("torch Tensor")
+def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
+    """The lower median of all elements; with dim (values, indices). nan where there is one."""
+    return _median("median", input, dim, keepdim, out)
+
+
+@public("torch Tensor")
+def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
+    """median of the elements that are not nan."""
+    return _median("nanmedian", input, dim, keepdim, out)
+
+
+def _median(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any:
+    skip_nan = name == "nanmedian"
+    if dim is None:
+        return into(out, name, op("median_of_all")(input, skip_nan))
+    result = OPS[f"{name}_dim"].function(input, integer(dim, "dim", name), keepdim, (skip_nan,))
+    return into(out, f"{name}_dim", result)
+
+
+@public("torch Tensor")
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
+    """(values, indices) of the most frequent element along dim; of several the smallest."""
+    return into(out, "mode_dim", op("mode_dim")(input, integer(dim, "dim", "mode"), keepdim, ()))

@@ -1,1 +1,215 @@
 """`nn.functional.pad` in all its modes."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._tensor import Tensor, wrap
+
+from .check import check, no_kernel
+from .op import structured
+from .operands import NUMBERS
+from .public import op, public
+
+
+# ---------------------------------------------------------------------- constant
+@structured(name="constant_pad", title="ConstantPadNd", tensors="input")
+def constant_pad(input, pads, value):
+    return padded_shape(input.shape, pads), input.dtype
+
+
+def padded_shape(shape: tuple[int, ...], pads: Any) -> tuple[int, ...]:
+    """The shape with `pads` more elements (before, after) per dimension, counted from the last dimension."""
+    check(len(pads) % 2 == 0, f"Length of pad must be even but instead it equals {len(pads)}")
+    check(
+        len(pads) // 2 <= len(shape),
+        "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+        f"{len(pads)}while the input has {len(shape)}dimensions.",
+    )
+    made = list(shape)
+    for i in range(len(pads) // 2):
+        d = len(shape) - 1 - i
+        before, after = pads[2 * i : 2 * i + 2]
+        check(shape[d] + min(before, 0) + min(after, 0) >= 0, "narrow(): length must be non-negative.")
+        made[d] += before + after
+    return tuple(made)
+
+
+@constant_pad.cpu
+def constant_pad_cpu(input, pads, value):
+    out = np.full(padded_shape(input.shape, pads), value, input.dtype)
+    source, dest = [slice(None)] * input.ndim, [slice(None)] * input.ndim
+    for i in range(len(pads) // 2):
+        d, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
+        n = input.shape[d]
+        source[d] = slice(max(0, -before), n - max(0, -after))
+        dest[d] = slice(max(0, before), out.shape[d] - max(0, after))
+    out[tuple(dest)] = input[tuple(source)]
+    return out
+
+
+@constant_pad.grad("input")
+def constant_pad_grad(g, pads):
+    return constant_pad(g, tuple([-p for p in pads]), 0)
+
+
+@public("torch")
+def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
+    """A border of one value: `pad` holds (before, after) for the last dimension, then for the one before it."""
+    return op("constant_pad")(input, tuple(pad), _number(input, value))
+
+
+def _number(input: Tensor, value: Any) -> Any:
+    value = value.item() if isinstance(value, Tensor) else value
+    if value.__class__ not in NUMBERS:
+        raise TypeError(f"constant_pad_nd(): argument 'value' (position 3) must be Number, not {type(value).__name__}")
+    return value if input.is_floating_point() else bool(value) if input.array.dtype == np.bool_ else int(value)
+
+
+# ---------------------------------------------------------------------- the input's own elements
+def _reflected(n: int, before: int, after: int) -> np.ndarray:
+    at = np.abs(np.arange(-before, n + after))
+    return (n - 1) - np.abs((n - 1) - at)
+
+
+def _replicated(n: int, before: int, after: int) -> np.ndarray:
+    return np.clip(np.arange(-before, n + after), 0, n - 1)
+
+
+def _wrapped(n: int, before: int, after: int) -> np.ndarray:
+    kept = np.arange(max(-before, 0), n - max(-after, 0))  # what negative padding leaves is what repeats
+    return kept[np.arange(-max(before, 0), len(kept) + max(after, 0)) % max(len(kept), 1)]
+
+
+_MODES = {"reflect": (_reflected, "reflection"), "replicate": (_replicated, "replication"), "circular": (_wrapped, "")}
+
+
+# ---------------------------------------------------------------------- without negative padding: one copy and borders
+def _borders(shape: tuple[int, ...], pads: tuple[int, ...], how: str) -> Any:
+    """(dimension, position, the position that it repeats), dimension by dimension."""
+    for i in range(len(pads) // 2):
+        dim, (before, after) = len(shape) - 1 - i, pads[2 * i : 2 * i + 2]
+        n = shape[dim]
+        places = (_MODES[how][0](n, before, after) + before).tolist()
+        for at in (*range(before), *range(before + n, before + n + after)):
+            yield dim, at, places[at]
+
+
+def _inside(shape: tuple[int, ...], pads: tuple[int, ...]) -> tuple[slice, ...]:
+    lead = len(shape) - len(pads) // 2
+    firsts = (0,) * lead + pads[-2::-2]
+    return tuple([slice(first, first + n) for first, n in zip(firsts, shape, strict=True)])
+
+
+def _at(dim: int, position: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * dim, position)
+
+
+@structured(tensors="input", title="Pad")
+def bordered(input, pads, how):
+    return padded_shape(input.shape, pads), input.dtype
+
+
+@bordered.cpu
+def bordered_cpu(input, pads, how):
+    out = np.empty(padded_shape(input.shape, pads), input.dtype)
+    out[_inside(input.shape, pads)] = input
+    for dim, at, repeated in _borders(input.shape, pads, how):
+        out[_at(dim, at)] = out[_at(dim, repeated)]
+    return out
+
+
+@bordered.grad("input")
+def bordered_grad(g, input_shape, pads, how):
+    return bordered_backward(g, input_shape, pads, how)
+
+
+@structured(tensors="g")
+def bordered_backward(g, input_shape, pads, how):
+    return input_shape, g.dtype
+
+
+@bordered_backward.cpu
+def bordered_backward_cpu(g, input_shape, pads, how):
+    """What lies in the borders is added to where it was taken from, in the opposite order."""
+    g = np.array(g, order="C")
+    for dim, at, repeated in reversed(list(_borders(input_shape, pads, how))):
+        g[_at(dim, repeated)] += g[_at(dim, at)]
+    return np.ascontiguousarray(g[_inside(input_shape, pads)])
+
+
+@bordered_backward.grad("g")
+def bordered_backward_grad(g, pads, how):
+    return bordered(g, pads, how)
+
+
+@public("nn.functional")
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> Tensor:
+    """`pad` elements before and after, from the last dimension on: (left, right, top, bottom, ...).
+
+    mode: "constant" (`value`, 0 if None), or the input's elements: "reflect", "replicate", "circular". These take
+    inputs with one or two dimensions more than are padded.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.pad(torch.arange(3).reshape(1, 3), (2, 1), "reflect")
+    tensor([[2, 1, 0, 1, 2, 1]])
+    """
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
+    pads = tuple([int(p) for p in pad])
+    check(len(pads) % 2 == 0, "Padding length must be divisible by 2")
+    check(
+        len(pads) <= 2 * input.ndim,
+        "Padding length should be less than or equal to two times the input dimension but got padding length "
+        f"{len(pads)} and input of dimension {input.ndim}",
+    )
+    if mode == "constant":
+        return constant_pad_nd(input, pads, 0 if value is None else value)
+    check(value is None or value == 0, f'Padding mode "{mode}" doesn\'t take in value argument')
+    spatial = len(pads) // 2
+    if spatial not in (1, 2, 3) or input.ndim not in (spatial + 1, spatial + 2):
+        raise NotImplementedError(f"Padding size {len(pads)} is not supported for {input.ndim}D input tensor.")
+    if mode not in _MODES:
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    places, kernel = _MODES[mode]
+    if kernel:
+        _check_filled(input, spatial)
+    if kernel and input.array.dtype == np.bool_:
+        no_kernel(f"{kernel}_pad{spatial}d", input.array)
+    _check_pads(mode, input, pads)
+    if min(pads) >= 0 and input.numel():
+        return op("bordered")(input, pads, mode)
+    result = input
+    for i in range(spatial):
+        dim, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
+        if before or after:
+            rows = places(input.shape[dim], before, after)
+            result = op("index_select")(result, dim, wrap(rows.astype(np.int64)))
+    return result.clone() if result is input else result
+
+
+def _check_filled(input: Tensor, spatial: int) -> None:
+    counted = input.shape[1:] if input.ndim == spatial + 2 else input.shape
+    check(
+        0 not in counted,
+        f"Expected {spatial + 1}D or {spatial + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+        f"dimensions for input, but got: {list(input.shape)}",
+    )
+
+
+def _check_pads(mode: str, input: Tensor, pads: tuple[int, ...]) -> None:
+    for i in range(len(pads) // 2):
+        dim, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
+        n = input.shape[dim]
+        if mode == "circular":
+            check(before <= n and after <= n, "Padding value causes wrapping around more than once.")
+            check(n + before + after >= 0, "Negative padding value is resulting in an empty dimension")
+        elif mode == "reflect":
+            check(
+                before < n and after < n,
+                f"Argument #{2 * i + 4}: Padding size should be less than the corresponding input dimension, but got: "
+                f"padding ({before}, {after}) at dimension {dim} of input {list(input.shape)}",
+            )
+        if mode != "circular":
+            made = n + before + after
+            check(made >= 1, f"input ({'WHD'[i]}: {n}) is too small. Calculated output {'WHD'[i]}: {made}")

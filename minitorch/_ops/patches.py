@@ -1,1 +1,244 @@
-"""Sliding patches: unfold (im2col) and its adjoint fold (col2im), pixel_shuffle."""
+"""Sliding patches: unfold (im2col) and its adjoint fold (col2im); pixel_shuffle, channel_shuffle."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from .check import check, integer, no_kernel
+from .op import structured
+from .public import op, public
+from .shapes import reshape
+
+
+# ---------------------------------------------------------------------- patches as columns
+class _Windows:
+    """The windows of one call; `sizes` are kernel, dilation, padding and stride, each (height, width)."""
+
+    def __init__(self, size: tuple[int, int], sizes: Any):
+        self.size, self.sizes = size, sizes
+        kernel, dilation, padding, stride = sizes
+        self.blocks = tuple(
+            [
+                (n + 2 * p - d * (k - 1) - 1) // s + 1
+                for n, k, d, p, s in zip(size, kernel, dilation, padding, stride, strict=True)
+            ]
+        )
+
+    def parts(self) -> Any:
+        """For each element of the kernel: (row, column, its places in the padded image)."""
+        (kernel, dilation, _, stride), blocks = self.sizes, self.blocks
+        for i in range(kernel[0]):
+            for j in range(kernel[1]):
+                rows, columns = (
+                    slice(k * d, k * d + s * (n - 1) + 1, s)
+                    for k, d, s, n in zip((i, j), dilation, stride, blocks, strict=True)
+                )
+                yield i, j, (Ellipsis, rows, columns)
+
+
+@structured(tensors="input", title="Im2Col")
+def im2col(input, size, sizes):
+    kernel = sizes[0]
+    blocks = _Windows(size, sizes).blocks
+    return (*input.shape[:-3], input.shape[-3] * kernel[0] * kernel[1], blocks[0] * blocks[1]), input.dtype
+
+
+@im2col.cpu
+def im2col_cpu(input, size, sizes):
+    shape, _ = im2col.infer(input, size, sizes)
+    windows, (kernel, _, padding, _) = _Windows(size, sizes), sizes
+    if any(padding):
+        around = [(0, 0)] * (input.ndim - 2) + [(p, p) for p in padding]
+        input = np.pad(input, around)
+    out = np.empty((*input.shape[:-2], *kernel, *windows.blocks), input.dtype)
+    for i, j, places in windows.parts():
+        out[..., i, j, :, :] = input[places]
+    return out.reshape(shape)
+
+
+@im2col.grad("input")
+def im2col_grad(g, size, sizes):
+    return col2im(g, size, sizes)
+
+
+@structured(tensors="input", title="Col2Im")
+def col2im(input, size, sizes):
+    kernel = sizes[0]
+    return (*input.shape[:-2], input.shape[-2] // (kernel[0] * kernel[1]), *size), input.dtype
+
+
+@col2im.cpu
+def col2im_cpu(input, size, sizes):
+    shape, _ = col2im.infer(input, size, sizes)
+    windows, (kernel, _, padding, _) = _Windows(size, sizes), sizes
+    columns = input.reshape(*shape[:-2], *kernel, *windows.blocks)
+    wide = np.zeros((*shape[:-2], *[n + 2 * p for n, p in zip(size, padding, strict=True)]), input.dtype)
+    for i, j, places in windows.parts():
+        wide[places] += columns[..., i, j, :, :]
+    inner = tuple([slice(p, p + n) for n, p in zip(size, padding, strict=True)])
+    return np.ascontiguousarray(wide[(Ellipsis, *inner)])
+
+
+@col2im.grad("input")
+def col2im_grad(g, size, sizes):
+    return im2col(g, size, sizes)
+
+
+def _two(value: Any, name: str) -> tuple[int, int]:
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    check(len(values) == 2, f"It is expected {name} equals to 2, but got size {len(values)}")
+    return integer(values[0], name, "unfold"), integer(values[1], name, "unfold")
+
+
+def _window_sizes(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Any:
+    kernel, dilation = _two(kernel_size, "kernel_size"), _two(dilation, "dilation")
+    padding, stride = _two(padding, "padding"), _two(stride, "stride")
+    for name, label, pair in (("kernel size", "kernel", kernel), ("stride", "stride", stride)):
+        check(
+            min(pair) > 0,
+            f"{name} should be greater than zero, but got {label}_height: {pair[0]} {label}_width: {pair[1]}",
+        )
+    check(
+        min(dilation) > 0,
+        f"dilation should be greater than zero, but got dilation_height: {dilation[0]} dilation_width: {dilation[1]}",
+    )
+    check(
+        min(padding) >= 0,
+        f"padding should be non-negative, but got pad_height: {padding[0]} pad_width: {padding[1]}",
+    )
+    return kernel, dilation, padding, stride
+
+
+def _refuse_dtype(kernel: str, input: Tensor) -> None:
+    if input.array.dtype not in dtypes.FLOATS and input.array.dtype != np.bool_:
+        no_kernel(kernel, input.array)
+
+
+@public("nn.functional")
+def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """(N, C, H, W) -> (N, C * kernel, blocks): each window of the image as a column.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.unfold(torch.arange(9.0).reshape(1, 1, 3, 3), 2)[0, :, 0]
+    tensor([0., 1., 3., 4.])
+    """
+    sizes = _window_sizes(kernel_size, dilation, padding, stride)
+    kernel, dilation, padding, _ = sizes
+    if input.ndim < 3:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got 2)"
+        )
+    check(
+        input.ndim in (3, 4) and 0 not in input.shape[-3:],
+        "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
+        f"but got: {list(input.shape)}",
+    )
+    size = tuple(input.shape[-2:])
+    blocks = _Windows(size, sizes).blocks
+    check(
+        min(blocks) > 0,
+        f"Given input with spatial size ({size[0]}, {size[1]}), kernel_size=({kernel[0]}, {kernel[1]}), "
+        f"dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, {padding[1]}), calculated shape of the array "
+        f"of sliding blocks as ({blocks[0]}, {blocks[1]}), but its components must be at least one.",
+    )
+    _refuse_dtype("im2col_out_cpu", input)
+    return op("im2col")(input, size, sizes)
+
+
+@public("nn.functional")
+def fold(
+    input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """(N, C * kernel, blocks) -> (N, C, H, W): each column added at its window, the adjoint of `unfold`."""
+    size = _two(output_size, "output_size")
+    sizes = _window_sizes(kernel_size, dilation, padding, stride)
+    kernel, dilation, padding, stride = sizes
+    check(
+        input.ndim in (2, 3) and 0 not in input.shape[-2:],
+        "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, "
+        f"but got: {list(input.shape)}",
+    )
+    channels, columns = input.shape[-2:]
+    check(
+        channels % (kernel[0] * kernel[1]) == 0,
+        "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+        f"input.size(1)={channels} and kernel_size=({kernel[0]}, {kernel[1]}).",
+    )
+    blocks = _Windows(size, sizes).blocks
+    count = blocks[0] * blocks[1]
+    text = ", ".join(
+        f"{name}=({pair[0]}, {pair[1]})"
+        for name, pair in zip(
+            ("output_size", "kernel_size", "dilation", "padding", "stride"),
+            (size, kernel, dilation, padding, stride),
+            strict=True,
+        )
+    )
+    check(
+        count == columns and min(blocks) > 0,
+        f"Given {text}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
+        f"{blocks[0]} * {blocks[1]} = {count}, but got input.size(2)={columns}.",
+    )
+    _refuse_dtype("col2im_out_cpu", input)
+    return op("col2im")(input, size, sizes)
+
+
+# ---------------------------------------------------------------------- shuffles
+def _check_shuffle(name: str, factor: str, input: Tensor, n: int) -> None:
+    check(
+        input.ndim >= 3,
+        f"{name} expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)",
+    )
+    check(n > 0, f"{name} expects a positive {factor}, but got {n}")
+
+
+@public("torch nn.functional")
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """(..., C * r * r, H, W) -> (..., C, H * r, W * r), r the upscale_factor."""
+    r = upscale_factor
+    _check_shuffle("pixel_shuffle", "upscale_factor", input, r)
+    *lead, c, h, w = input.shape
+    check(
+        c % (r * r) == 0,
+        "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+        f"input.size(-3)={c} is not divisible by {r * r}",
+    )
+    k = len(lead)
+    parts = reshape(input, *lead, c // (r * r), r, r, h, w)
+    order = (*range(k + 1), k + 3, k + 1, k + 4, k + 2)
+    return reshape(op("dense")(op("permute_dims")(parts, order)), *lead, c // (r * r), h * r, w * r)
+
+
+@public("torch nn.functional")
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """(..., C, H * r, W * r) -> (..., C * r * r, H, W), r the downscale_factor."""
+    r = downscale_factor
+    _check_shuffle("pixel_unshuffle", "downscale_factor", input, r)
+    *lead, c, h, w = input.shape
+    for n, name, dim in ((h, "height", -2), (w, "width", -1)):
+        check(
+            n % r == 0,
+            f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({dim})={n} is not "
+            f"divisible by {r}",
+        )
+    k = len(lead)
+    parts = reshape(input, *lead, c, h // r, r, w // r, r)
+    order = (*range(k + 1), k + 2, k + 4, k + 1, k + 3)
+    return reshape(op("dense")(op("permute_dims")(parts, order)), *lead, c * r * r, h // r, w // r)
+
+
+@public("torch nn.functional", "native_channel_shuffle")
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The channels (dimension 1) of `groups` groups taken in turn."""
+    shape = tuple(input.shape)
+    check(len(shape) > 2, f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+    check(groups > 0, f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    check(
+        shape[1] % groups == 0,
+        f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups.",
+    )
+    parts = reshape(input, shape[0], groups, shape[1] // groups, *shape[2:])
+    return reshape(op("dense")(op("transpose")(parts, 1, 2)), *shape)

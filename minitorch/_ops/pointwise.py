@@ -11,11 +11,17 @@ formulas run with names of their own (`codegen.Formula`). Imported are the vocab
 from minitorch._kernels.scalar import (
     absolute,
     arccos,
+    arccosh,
     arcsin,
+    arcsinh,
     arctan,
     arctan2,
+    arctanh,
+    left_shift,
     maximum,
     minimum,
+    right_shift,
+    rint,
     where,
 )
 
@@ -35,7 +41,14 @@ def add_grad(g):
     return g
 
 
-@pointwise(on="torch Tensor", operator="__sub__ __isub__", inplace=True, extra="*, alpha=1", before=_ALPHA)
+@pointwise(
+    on="torch Tensor",
+    operator="__sub__ __isub__",
+    inplace=True,
+    extra="*, alpha=1",
+    before=_ALPHA,
+    guard="if other.__class__ is bool: refuse_bool({name}_op, input.array, asarray(other))",
+)
 def sub(x, y):
     return x - y
 
@@ -86,18 +99,29 @@ def div_grad_y(g, x, y):
 _BY_ZERO = "refuse_zero_division('{name}', input, other)"
 
 
-@pointwise(on="torch Tensor", operator="__floordiv__ __ifloordiv__", inplace=True, bools=False, guard=_BY_ZERO)
+@pointwise(
+    on="torch Tensor",
+    operator="__floordiv__ __ifloordiv__",
+    inplace=True,
+    bools=False,
+    guard=_BY_ZERO,
+    kernel="div_floor_cpu",
+)
 def floor_divide(x, y):
     return x // y
 
 
+# the factors of addcmul, the quotient of addcdiv
+_TERMS = {"y": "tensor1", "z": "tensor2"}
+
+
 # rounding_mode of div: unlike `//`, these have a gradient, which is 0
-@pointwise(title="Div", bools=False)
+@pointwise(title="Div", bools=False, kernel="div_floor_cpu")
 def div_floor(x, y):
     return x // y
 
 
-@pointwise(title="Div", bools=False)
+@pointwise(title="Div", bools=False, kernel="div_trunc_cpu")
 def div_trunc(x, y):
     return trunc(x / y)
 
@@ -108,7 +132,7 @@ def div_rounded_grad(g):
     return where(g == g, 0.0, 0.0 * g)
 
 
-@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, guard=_BY_ZERO)
+@pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, guard=_BY_ZERO, numbers="xy")
 def remainder(x, y):
     return x % y
 
@@ -138,7 +162,7 @@ def fmod_grad_y(g, x, y):
     return -g * trunc(x / y)
 
 
-@pointwise(on="torch Tensor", operator="__neg__", inplace=True)
+@pointwise(on="torch Tensor", operator="__neg__", inplace="torch Tensor")
 def neg(x):
     return -x
 
@@ -169,7 +193,7 @@ def pow_number_grad_x(g, x, *, exponent):
     return where(exponent == 0.0, 0.0 * g, g * (exponent * x ** (exponent - 1.0)))
 
 
-@pointwise(title="Pow", inplace=True, bools=False, letters={"y": "exponent"})
+@pointwise(title="Pow", inplace=True, bools=False, letters={"y": "exponent"}, kernel="pow")
 def pow_tensor(x, y):
     return x**y
 
@@ -184,7 +208,7 @@ def pow_tensor_grad_y(g, x, y, out):
     return where((x == 0.0) & (y >= 0.0), 0.0 * g, g * (out * log(x)))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def reciprocal(x):
     return 1.0 / x
 
@@ -194,8 +218,123 @@ def reciprocal_grad_x(g, out):
     return -g * (out * out)
 
 
-# ---------------------------------------------------------------------- exponentials, roots, logarithms
+@pointwise(on="torch Tensor", inplace=True, bools=False, numbers="", kernel="addcmul_cpu_out", letters=_TERMS)
+def addcmul(x, y, z, *, value=1):
+    return x + value * y * z
+
+
+@addcmul.grad("x")
+def addcmul_grad_x(g):
+    return g
+
+
+@addcmul.grad("y")
+def addcmul_grad_y(g, z, *, value):
+    return g * (z * value)
+
+
+@addcmul.grad("z")
+def addcmul_grad_z(g, y, *, value):
+    return g * (y * value)
+
+
+@pointwise(
+    on="torch Tensor",
+    inplace=True,
+    numbers="",
+    letters=_TERMS,
+    guard="refuse_integer_quotient(input, tensor1, tensor2)",
+)
+def addcdiv(x, y, z, *, value=1):
+    return x + value * y / z
+
+
+@addcdiv.grad("x")
+def addcdiv_grad_x(g):
+    return g
+
+
+@addcdiv.grad("y")
+def addcdiv_grad_y(g, z, *, value):
+    return g * (value / z)
+
+
+@addcdiv.grad("z")
+def addcdiv_grad_z(g, y, z, *, value):
+    return -g * (value * y / (z * z))
+
+
+# nearer the end from there: exact at both ends
+@pointwise(
+    on="torch Tensor", inplace=True, result="float_only", kernel="lerp_kernel_scalar", letters={"y": "end", "z": "weight"},
+    guard="check_lerp(input, end, weight)",
+)  # fmt: skip
+def lerp(x, y, z):
+    return where(absolute(z) < 0.5, x + z * (y - x), y - (y - x) * (1.0 - z))
+
+
+@lerp.grad("x")
+def lerp_grad_x(g, z):
+    return g * (1.0 - z)
+
+
+@lerp.grad("y")
+def lerp_grad_y(g, z):
+    return g * z
+
+
+@lerp.grad("z")
+def lerp_grad_z(g, x, y):
+    return g * (y - x)
+
+
 @pointwise(on="torch Tensor", inplace=True, result="float")
+def copysign(x, y):
+    return copysign(x, y)
+
+
+@copysign.grad("x")
+def copysign_grad_x(g, x, out):
+    return where(x == 0.0, 0.0, g * (out / x))
+
+
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")
+def hypot(x, y):
+    return hypot(x, y)
+
+
+@hypot.grad("x")
+def hypot_grad_x(g, x, out):
+    return g * (x / out)
+
+
+@hypot.grad("y")
+def hypot_grad_y(g, y, out):
+    return g * (y / out)
+
+
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")
+def nextafter(x, y):
+    return nextafter(x, y)
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", numbers="")
+def gcd(x, y):
+    return gcd(x, y)
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", numbers="")
+def lcm(x, y):
+    return lcm(x, y)
+
+
+@pointwise(on="torch Tensor", inplace=True, numbers="", guard="check_heaviside(input, values)", letters={"y": "values"})
+def heaviside(x, y):
+    return where(x == 0.0, y, where(x > 0.0, 1.0, 0.0))
+
+
+# ---------------------------------------------------------------------- exponentials, roots, logarithms
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def exp(x):
     return exp(x)
 
@@ -205,7 +344,7 @@ def exp_grad_x(g, out):
     return g * out
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def exp2(x):
     return exp2(x)
 
@@ -215,7 +354,7 @@ def exp2_grad_x(g, out):
     return g * (out * 0.6931471805599453)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def expm1(x):
     return expm1(x)
 
@@ -225,7 +364,7 @@ def expm1_grad_x(g, out):
     return g * (out + 1.0)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def log(x):
     return log(x)
 
@@ -235,7 +374,7 @@ def log_grad_x(g, x):
     return g / x
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def log1p(x):
     return log1p(x)
 
@@ -245,7 +384,7 @@ def log1p_grad_x(g, x):
     return g / (x + 1.0)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def log2(x):
     return log2(x)
 
@@ -255,7 +394,7 @@ def log2_grad_x(g, x):
     return g / (x * 0.6931471805599453)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def log10(x):
     return log10(x)
 
@@ -265,7 +404,7 @@ def log10_grad_x(g, x):
     return g / (x * 2.302585092994046)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def sqrt(x):
     return sqrt(x)
 
@@ -286,7 +425,7 @@ def std_of_var_grad_x(g, out):
     return where(out == 0.0, 0.0, g / (2.0 * out))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def rsqrt(x):
     return 1.0 / sqrt(x)
 
@@ -296,8 +435,53 @@ def rsqrt_grad_x(g, out):
     return -0.5 * g * (out * out * out)
 
 
+@pointwise(on="torch Tensor", result="float_only", numbers="")
+def logaddexp(x, y):
+    return logaddexp(x, y)
+
+
+@logaddexp.grad("x")
+def logaddexp_grad_x(g, x, y):
+    return g / (1.0 + exp(y - x))
+
+
+@logaddexp.grad("y")
+def logaddexp_grad_y(g, x, y):
+    return g / (1.0 + exp(x - y))
+
+
+@pointwise(on="torch Tensor", result="float_only", numbers="")
+def logaddexp2(x, y):
+    return logaddexp2(x, y)
+
+
+@logaddexp2.grad("x")
+def logaddexp2_grad_x(g, x, y):
+    return g / (1.0 + exp2(y - x))
+
+
+@logaddexp2.grad("y")
+def logaddexp2_grad_y(g, x, y):
+    return g / (1.0 + exp2(x - y))
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float", numbers="xy")
+def xlogy(x, y):
+    return where(y != y, y, where(x == 0.0, 0.0, x * log(y)))
+
+
+@xlogy.grad("x")
+def xlogy_grad_x(g, x, y):
+    return where((x == 0.0) & (y <= 0.0), 0.0, g * log(y))
+
+
+@xlogy.grad("y")
+def xlogy_grad_y(g, x, y):
+    return g * x / y
+
+
 # ---------------------------------------------------------------------- trigonometry
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def sin(x):
     return sin(x)
 
@@ -307,7 +491,7 @@ def sin_grad_x(g, x):
     return g * cos(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def cos(x):
     return cos(x)
 
@@ -317,7 +501,7 @@ def cos_grad_x(g, x):
     return -g * sin(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def tan(x):
     return tan(x)
 
@@ -327,7 +511,7 @@ def tan_grad_x(g, out):
     return g * (1.0 + out * out)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def asin(x):
     return arcsin(x)
 
@@ -337,7 +521,7 @@ def asin_grad_x(g, x):
     return g / sqrt(1.0 - x * x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def acos(x):
     return arccos(x)
 
@@ -347,7 +531,7 @@ def acos_grad_x(g, x):
     return -g / sqrt(1.0 - x * x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def atan(x):
     return arctan(x)
 
@@ -357,7 +541,7 @@ def atan_grad_x(g, x):
     return g / (1.0 + x * x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace=True, result="float", numbers="")
 def atan2(x, y):
     return arctan2(x, y)
 
@@ -372,7 +556,69 @@ def atan2_grad_y(g, x, y):
     return where(x * x + y * y == 0.0, 0.0 * g, -g * (x / (x * x + y * y)))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def asinh(x):
+    return arcsinh(x)
+
+
+@asinh.grad("x")
+def asinh_grad_x(g, x):
+    return g / sqrt(x * x + 1.0)
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def acosh(x):
+    return arccosh(x)
+
+
+@acosh.grad("x")
+def acosh_grad_x(g, x):
+    return g / sqrt(x * x - 1.0)
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def atanh(x):
+    return arctanh(x)
+
+
+@atanh.grad("x")
+def atanh_grad_x(g, x):
+    return g / (1.0 - x * x)
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def deg2rad(x):
+    return x * 0.017453292519943295
+
+
+@deg2rad.grad("x")
+def deg2rad_grad_x(g):
+    return g * 0.017453292519943295
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def rad2deg(x):
+    return x * 57.29577951308232
+
+
+@rad2deg.grad("x")
+def rad2deg_grad_x(g):
+    return g * 57.29577951308232
+
+
+# sin(pi x) / (pi x)
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
+def sinc(x):
+    return where(x == 0.0, 1.0, sin(x * 3.141592653589793) / (x * 3.141592653589793))
+
+
+@sinc.grad("x")
+def sinc_grad_x(g, x):
+    p = x * 3.141592653589793
+    return where(x == 0.0, 0.0, g * ((p * cos(p) - sin(p)) / (p * x)))
+
+
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def sinh(x):
     return sinh(x)
 
@@ -382,7 +628,7 @@ def sinh_grad_x(g, x):
     return g * cosh(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float")
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float")
 def cosh(x):
     return cosh(x)
 
@@ -392,7 +638,7 @@ def cosh_grad_x(g, x):
     return g * sinh(x)
 
 
-@pointwise(on="torch Tensor nn.functional", inplace=True, result="float")
+@pointwise(on="torch Tensor nn.functional", inplace="torch Tensor", result="float")
 def tanh(x):
     return tanh(x)
 
@@ -406,21 +652,28 @@ def tanh_grad_x(g, out):
 _INTEGERS = "if not input.is_floating_point(): return unrounded('{twin}', input)"
 
 
-@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace="torch Tensor", bools=False, before=_INTEGERS, kernel="floor_vml_cpu")
 def floor(x):
     return floor(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace="torch Tensor", bools=False, before=_INTEGERS, kernel="ceil_vml_cpu")
 def ceil(x):
     return ceil(x)
 
 
-@pointwise(on="torch Tensor", inplace=True, bools=False, before=_INTEGERS)
+@pointwise(on="torch Tensor", inplace="torch Tensor", bools=False, before=_INTEGERS, kernel="trunc_vml_cpu")
 def trunc(x):
     return trunc(x)
 
 
+# to an integer, halves to even; `arithmetic.py` has the decimals
+@pointwise(title="Round", inplace=True, bools=False, before=_INTEGERS, kernel="round_vml_cpu")
+def round_to_even(x):
+    return rint(x)
+
+
+@round_to_even.grad("x")
 @floor.grad("x")
 @ceil.grad("x")
 @trunc.grad("x")
@@ -428,7 +681,28 @@ def rounding_grad_x(g):
     return where(g == g, 0.0, 0.0 * g)
 
 
-@pointwise(on="torch Tensor", operator="__abs__", inplace=True, bools=False)
+@pointwise(on="torch Tensor", inplace="torch Tensor", result="float_only")
+def frac(x):
+    return x - trunc(x)
+
+
+@frac.grad("x")
+def frac_grad_x(g):
+    return g
+
+
+# of a real number: 0, or pi where it is negative
+@pointwise(title="Angle", result="float")
+def angle_of_real(x):
+    return where(x < 0.0, 3.141592653589793, where(x != x, x, 0.0))
+
+
+@angle_of_real.grad("x")
+def angle_of_real_grad_x(g):
+    return where(g == g, 0.0, 0.0 * g)
+
+
+@pointwise(on="torch Tensor", operator="__abs__", inplace="torch Tensor", bools=False)
 def abs(x):
     return absolute(x)
 
@@ -443,17 +717,23 @@ def sign(x):
     return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0))
 
 
+@pointwise(on="torch Tensor", inplace=True)
+def sgn(x):
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0))
+
+
 @sign.grad("x")
+@sgn.grad("x")
 def sign_grad_x(g):
     return where(g == g, 0.0, 0.0 * g)
 
 
-@pointwise(on="torch Tensor")
+@pointwise(on="torch Tensor", numbers="")
 def maximum(x, y):  # noqa: F811
     return maximum(x, y)
 
 
-@pointwise(on="torch Tensor")
+@pointwise(on="torch Tensor", numbers="")
 def minimum(x, y):  # noqa: F811
     return minimum(x, y)
 
@@ -468,6 +748,59 @@ def greater_grad(g, x, y):
 @minimum.grad("x")
 def less_grad(g, x, y):
     return where(x > y, 0.0, where(x == y, 0.5 * g, g))
+
+
+@pointwise(on="torch Tensor", numbers="")
+def fmax(x, y):
+    return fmax(x, y)
+
+
+@pointwise(on="torch Tensor", numbers="")
+def fmin(x, y):
+    return fmin(x, y)
+
+
+@fmax.grad("x")
+def fmax_grad_x(g, x, y):
+    return where((x >= y) | (y != y), g, 0.0)
+
+
+@fmax.grad("y")
+def fmax_grad_y(g, x, y):
+    return where((x >= y) | (y != y), 0.0, g)
+
+
+@fmin.grad("x")
+def fmin_grad_x(g, x, y):
+    return where((x <= y) | (y != y), g, 0.0)
+
+
+@fmin.grad("y")
+def fmin_grad_y(g, x, y):
+    return where((x <= y) | (y != y), 0.0, g)
+
+
+@pointwise(title="NanToNum", inplace=True)
+def replace_nonfinite(x, *, nan, posinf, neginf):
+    return where(x != x, nan, where(x == 1e999, posinf, where(x == -1e999, neginf, x)))
+
+
+@replace_nonfinite.grad("x")
+def replace_nonfinite_grad_x(g, x):
+    return where((x != x) | (absolute(x) == 1e999), 0.0, g)
+
+
+# log(x / (1 - x)), x kept between eps and 1 - eps unless eps is negative
+@pointwise(title="Logit", inplace=True, result="float")
+def logit_within(x, *, eps):
+    z = where(eps < 0.0, x, where(x < eps, eps, where(x > 1.0 - eps, 1.0 - eps, x)))
+    return log(z / (1.0 - z))
+
+
+@logit_within.grad("x")
+def logit_within_grad_x(g, x, *, eps):
+    low = where(eps < 0.0, 0.0, eps)
+    return where((x < low) | (x > 1.0 - low), where(eps < 0.0, 1e999 - 1e999, 0.0), g / (x * (1.0 - x)))
 
 
 # the bounds of clamp, where the gradient passes at equality
@@ -499,71 +832,6 @@ def clamp_high_grad_x(g, x, y):
 @clamp_high.grad("y")
 def clamp_high_grad_y(g, x, y):
     return where(x > y, g, 0.0)
-
-
-# ---------------------------------------------------------------------- activations
-_INPLACE = "if inplace: return functions['{name}_'](input)"
-
-
-@pointwise(on="torch Tensor nn.functional", inplace=True, bools=False, extra="inplace=False", before=_INPLACE)
-def relu(x):
-    return where(x < 0.0, 0.0, x)  # this way round: relu(nan) is nan, relu(-0.0) is -0.0
-
-
-@relu.grad("x")
-def relu_grad_x(g, out):
-    return where(out <= 0.0, 0.0, g)  # reads `out`, so relu_ is safe; the gradient at 0 is 0
-
-
-@pointwise(on="torch Tensor nn.functional", inplace=True, result="float")
-def sigmoid(x):
-    return 1.0 / (1.0 + exp(-x))
-
-
-@sigmoid.grad("x")
-def sigmoid_grad_x(g, out):
-    return g * ((1.0 - out) * out)
-
-
-@pointwise(on="nn.functional", result="float_only", inplace=True, extra="inplace=False", before=_INPLACE)
-def silu(x):
-    return x / (1.0 + exp(-x))
-
-
-@silu.grad("x")
-def silu_grad_x(g, x):
-    s = 1.0 / (1.0 + exp(-x))
-    return g * (s * (1.0 + x * (1.0 - s)))
-
-
-@pointwise(on="nn.functional", inplace=True, result="float_only", extra="inplace=False", before=_INPLACE)
-def leaky_relu(x, *, negative_slope=0.01):
-    return where(x > 0.0, x, x * negative_slope)
-
-
-@leaky_relu.grad("x")
-def leaky_relu_grad_x(g, x, *, negative_slope):
-    return where(x > 0.0, g, g * negative_slope)
-
-
-@pointwise(on="nn.functional", inplace=True, result="float_only", extra="inplace=False", before=_INPLACE)
-def elu(x, *, alpha=1.0):
-    return where(x > 0.0, x, alpha * expm1(where(x > 0.0, 0.0, x)))
-
-
-@elu.grad("x")
-def elu_grad_x(g, x, *, alpha):
-    return where(x <= 0.0, g * (alpha * exp(where(x > 0.0, 0.0, x))), g)
-
-
-@pointwise(on="nn.functional", result="float_only")
-def softplus(x, *, beta=1.0, threshold=20.0):
-    return where(x * beta > threshold, x, log1p(exp(where(x * beta > threshold, 0.0, x * beta))) / beta)
-
-
-@softplus.grad("x")
-def softplus_grad_x(g, x, *, beta, threshold):
-    return where(x * beta > threshold, g, g / (1.0 + exp(-(x * beta))))
 
 
 # ---------------------------------------------------------------------- comparison and logic
@@ -602,39 +870,83 @@ def isnan(x):
     return x != x
 
 
+@pointwise(on="torch Tensor", result="bool")
+def isinf(x):
+    return isinf(x)
+
+
+@pointwise(on="torch Tensor", result="bool")
+def isfinite(x):
+    return isfinite(x)
+
+
+@pointwise(on="torch Tensor", result="bool")
+def isposinf(x):
+    return isinf(x) & (x > 0)
+
+
+@pointwise(on="torch Tensor", result="bool")
+def isneginf(x):
+    return isinf(x) & (x < 0)
+
+
+@pointwise(on="torch Tensor", result="bool")
+def isreal(x):
+    return (x == x) | (x != x)
+
+
+@pointwise(on="torch Tensor", result="bool")
+def signbit(x):
+    return signbit(x)
+
+
 @pointwise(on="torch Tensor", inplace=True, result="bool")
 def logical_not(x):
     return x == 0
 
 
-@pointwise(on="torch Tensor", inplace=True, result="bool")
+@pointwise(on="torch Tensor", inplace=True, result="bool", numbers="")
 def logical_and(x, y):
     return (x != 0) & (y != 0)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="bool")
+@pointwise(on="torch Tensor", inplace=True, result="bool", numbers="")
 def logical_or(x, y):
     return (x != 0) | (y != 0)
 
 
-@pointwise(on="torch Tensor", inplace=True, result="bool")
+@pointwise(on="torch Tensor", inplace=True, result="bool", numbers="")
 def logical_xor(x, y):
     return (x != 0) ^ (y != 0)
 
 
-@pointwise(on="torch Tensor", operator="__and__ __rand__ __iand__", inplace=True)
+@pointwise(on="torch Tensor", operator="__and__ __rand__ __iand__", inplace=True, numbers="xy")
 def bitwise_and(x, y):
     return x & y
 
 
-@pointwise(on="torch Tensor", operator="__or__ __ror__ __ior__", inplace=True)
+@pointwise(on="torch Tensor", operator="__or__ __ror__ __ior__", inplace=True, numbers="xy")
 def bitwise_or(x, y):
     return x | y
 
 
-@pointwise(on="torch Tensor", operator="__xor__ __rxor__ __ixor__", inplace=True)
+@pointwise(on="torch Tensor", operator="__xor__ __rxor__ __ixor__", inplace=True, numbers="xy")
 def bitwise_xor(x, y):
     return x ^ y
+
+
+@pointwise(
+    on="torch Tensor", operator="__lshift__ __ilshift__", inplace=True, bools=False, numbers="xy", kernel="lshift_cpu"
+)
+def bitwise_left_shift(x, y):
+    return left_shift(x, y)
+
+
+@pointwise(
+    on="torch Tensor", operator="__rshift__ __irshift__", inplace=True, bools=False, numbers="xy", kernel="rshift_cpu"
+)
+def bitwise_right_shift(x, y):
+    return right_shift(x, y)
 
 
 @pointwise(on="torch Tensor", inplace=True)

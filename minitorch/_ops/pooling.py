@@ -1,4 +1,4 @@
-"""Max pooling over two dimensions."""
+"""Max, average and power-average pooling over one to three dimensions, with windows of one size."""
 
 from typing import Any
 
@@ -8,15 +8,39 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
-from .check import check, not_implemented_for, pair
-from .op import structured
+from .axis_maps import Maps, axis_map_op, from_ranges
+from .check import check, integer, no_kernel
+from .op import Op, structured
 from .operands import FUNCTIONS
 from .public import op, public
 
 empty = np.empty
+COUNT = {1: "one int", 2: "two ints", 3: "three ints"}
+PLURAL = {2: "3D or 4D", 3: "4D or 5D"}
 
 
-def _pool_out(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode: bool) -> int:
+def _by(sizes: Any) -> str:
+    return "x".join(map(str, sizes))
+
+
+def as_plane(values: Any, unit: Any) -> tuple[Any, ...]:
+    """Values by axis; torch pools a line as a plane of height 1."""
+    return (unit,) * (len(values) == 1) + tuple(values)
+
+
+def _named(letter: str, values: Any) -> str:
+    """Values by axis as torch's messages list them: kT: 1 kH: 2 kW: 2."""
+    return " ".join(f"{letter}{axis}: {v}" for axis, v in zip("THW"[-len(values) :], values, strict=True))
+
+
+def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode: bool) -> int:
+    check(stride != 0, "stride should not be zero")
+    check(pad >= 0, f"pad must be non-negative, but got pad: {pad}")
+    check(
+        pad <= ((k - 1) * dilation + 1) // 2,
+        f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={k} and "
+        f"dilation={dilation}",
+    )
     span = n + 2 * pad - dilation * (k - 1) - 1 + (stride - 1 if ceil_mode else 0)
     size = span // stride + 1
     if ceil_mode and (size - 1) * stride >= n + pad:
@@ -24,57 +48,91 @@ def _pool_out(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode: b
     return size
 
 
-@structured(
-    name="max_pool_2d",
-    title="MaxPool2DWithIndices",
-    tensors="input",
-    outputs=("indices",),
-    returns=lambda values, indices: (values, indices),
-)
-def max_pool_2d(input, kernel, stride, padding, dilation, ceil_mode):
-    n, c, h, w = input.shape
-    check(min(kernel) > 0, f"kernel size should be greater than zero, but got kH: {kernel[0]} kW: {kernel[1]}")
-    check(min(stride) > 0, f"stride should be greater than zero, but got dH: {stride[0]} dW: {stride[1]}")
-    check(
-        min(dilation) > 0,
-        f"dilation should be greater than zero, but got dilationH: {dilation[0]} dilationW: {dilation[1]}",
-    )
-    check(min(padding) >= 0, f"pad must be non-negative, but got pad: {min(padding)}")
-    for p, k in zip(padding, kernel, strict=True):
+def _pooled_shape(kind: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    """The shape of what pooling makes of (N, C, ...), with all checks."""
+    spatial = as_plane(x.shape[2:], 1)
+    kernel, stride, dilation = (as_plane(v, 1) for v in (kernel, stride, dilation))
+    padding = as_plane(padding, 0)
+    if len(spatial) == 3:
+        _check_volumes(kind, x)
+    axes = zip(spatial, kernel, stride, padding, dilation, strict=True)
+    size = [_output_size(*axis, ceil_mode) for axis in axes]
+    check(min(kernel) > 0, f"kernel size should be greater than zero, but got {_named('k', kernel)}")
+    check(min(stride) > 0, f"stride should be greater than zero, but got {_named('d', stride)}")
+    check(min(dilation) > 0, f"dilation should be greater than zero, but got {_named('dilation', dilation)}")
+    if len(spatial) == 2:
         check(
-            p <= k // 2,
-            f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation="
-            f"{dilation[0]}",
+            0 not in x.shape[1:],
+            "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
+            f"{[*x.shape[:2], *spatial]}",
         )
-    size = [
-        _pool_out(m, k, s, p, d, ceil_mode)
-        for m, k, s, p, d in zip((h, w), kernel, stride, padding, dilation, strict=True)
-    ]
+    if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
+        names = [f"pad{a} = {v}" for a, v in zip("WHT", reversed(padding), strict=False)]
+        names += [f"k{a} = {v}" for a, v in zip("WHT", reversed(kernel), strict=False)]
+        raise RuntimeError(f"pad should be smaller than or equal to half of kernel size, but got {', '.join(names)}")
+    if (
+        len(spatial) == 3
+        and kind == "avg"
+        and any(k > n + 2 * p for k, n, p in zip(kernel, spatial, padding, strict=True))
+    ):
+        raise RuntimeError(f"input image ({_named('', spatial)}) smaller than kernel size ({_named('k', kernel)})")
     check(
         min(size) >= 1,
-        f"Given input size: ({c}x{h}x{w}). Calculated output size: ({c}x{size[0]}x{size[1]}). Output size is too small",
+        f"Given input size: ({x.shape[1]}x{_by(spatial)}). Calculated output size: ({x.shape[1]}x{_by(size)}). "
+        "Output size is too small",
     )
-    if input.dtype == np.bool_:
-        not_implemented_for("max_pool2d", input)
-    shape = (n, c, *size)
-    return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
+    return (*x.shape[:2], *size[-(x.ndim - 2) :])
 
 
-def _pool_kernels() -> Any:
+def _check_volumes(kind: str, x: Any) -> None:
+    where = "avg_pool3d()" if kind == "avg" else "max_pool3d_with_indices_out_cpu_template()"
+    for d, n in enumerate(x.shape[1:]):
+        check(
+            n > 0,
+            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+            f"{list(x.shape)} and non-batch dimension {max(0, d - 1)} has length zero!",
+        )
+
+
+# ---------------------------------------------------------------------- maximum: records
+def pool_kernels() -> Any:
     return cache.load_file("cpu.pool")
 
 
-@max_pool_2d.cpu
-def max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
-    (shape, dtype), _ = max_pool_2d.infer(input, kernel, stride, padding, dilation, ceil_mode)
+def _values_and_indices(values: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    return values, indices
+
+
+def max_op(name: str, title: str, infer: Any, cpu: Any, tensors: str = "input") -> Op:
+    """A record of windows' maxima with their places, which is all that the gradient needs."""
+    record = structured(name=name, title=title, tensors=tensors, outputs=("indices",), returns=_values_and_indices)(
+        infer
+    )
+    record.cpu(cpu)
+    record.grad("input")(_max_pool_grad)
+    return record
+
+
+def _max_pool_grad(g, indices, input_shape):
+    return max_pool_backward(g, indices, input_shape)
+
+
+def _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode):
+    shape = _pooled_shape("max", input, kernel, stride, padding, dilation, ceil_mode)
+    if input.dtype == np.bool_:
+        no_kernel(f"max_pool{max(2, len(kernel))}d", input)
+    return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
+
+
+def _max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
+    (shape, dtype), _ = _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode)
     out, indices = empty(shape, dtype), empty(shape, np.int64)
-    _pool_kernels().max_pool2d(input, kernel, stride, padding, dilation, out, indices)
+    pool_kernels().max_pool(input, kernel, stride, padding, dilation, out, indices)
     return out, indices
 
 
-@max_pool_2d.grad("input")
-def max_pool_grad(g, indices, input_shape):
-    return max_pool_backward(g, indices, input_shape)
+max_pool_planes = max_op("max_pool_planes", "MaxPool2DWithIndices", _max_pool_infer, _max_pool_cpu)
+max_pool_volumes = max_op("max_pool_volumes", "MaxPool3DWithIndices", _max_pool_infer, _max_pool_cpu)
 
 
 @structured(tensors="grad_output indices")
@@ -85,7 +143,7 @@ def max_pool_backward(grad_output, indices, shape):
 @max_pool_backward.cpu
 def max_pool_backward_cpu(grad_output, indices, shape):
     dx = empty(shape, grad_output.dtype)
-    _pool_kernels().max_pool2d_backward(grad_output, indices, dx)
+    pool_kernels().max_pool_backward(grad_output, indices, dx)
     return dx
 
 
@@ -96,20 +154,137 @@ def max_pool_backward_grad(g, indices):
 
 @structured(tensors="input indices")
 def pick_in_planes(input, indices):
-    """input (N, C, H, W) at indices into its H * W planes."""
+    """input (N, C, ...) at indices into its planes (or lines, or volumes)."""
     return indices.shape, input.dtype
 
 
 @pick_in_planes.cpu
 def pick_in_planes_cpu(input, indices):
     n, c = input.shape[:2]
-    flat = np.take_along_axis(input.reshape(n, c, -1), indices.reshape(n, c, -1), 2)
-    return flat.reshape(indices.shape)
+    size = int(np.prod(indices.shape[2:]))
+    planes = input.reshape(n, c, int(np.prod(input.shape[2:])))
+    return np.take_along_axis(planes, indices.reshape(n, c, size), 2).reshape(indices.shape)
 
 
 @pick_in_planes.grad("input")
 def pick_in_planes_grad(g, indices, input_shape):
     return max_pool_backward(g, indices, input_shape)
+
+
+# ---------------------------------------------------------------------- average: records
+avg_pool_planes = axis_map_op("avg_pool_planes", "AvgPool2D")
+avg_pool_volumes = axis_map_op("avg_pool_volumes", "AvgPool3D")
+
+
+# ---------------------------------------------------------------------- arguments
+def per_axis(value: Any, n: int, error: str, name: str, function: str) -> tuple[int, ...]:
+    """An int, or n ints, or a list of one."""
+    if not isinstance(value, (tuple, list)):
+        place = " (position 2)" * (name in ("kernel_size", "output_size"))
+        check(
+            hasattr(value, "__index__") and not isinstance(value, bool),
+            f"{function}(): argument '{name}'{place} must be tuple of ints, not {type(value).__name__}",
+            TypeError,
+        )
+        return (value.__index__(),) * n
+    check(len(value) in (1, n), error)
+    return tuple([integer(v, name, function) for v in value]) * (n if len(value) == 1 else 1)
+
+
+_LINE_ARGUMENTS = {
+    "stride": "None, an int, list of ints, or tuple of ints",
+    "padding": "an int, list of ints, or tuple of ints",
+}
+
+
+def _arguments(function: str, n: int, **values: Any) -> list[tuple[int, ...]]:
+    """The arguments of a pooling function, each an int for every dimension."""
+    found = []
+    for name, value in values.items():
+        if name == "stride" and (value is None or value in ((), [])):
+            found.append(found[0])
+            continue
+        got = len(value) if isinstance(value, (tuple, list)) else 1
+        if function == "avg_pool1d":
+            error = f"{function}() argument '{name}' should contain one int (got {got})"
+        elif n == 1:
+            what = _LINE_ARGUMENTS.get(name, "an int, list of ints or tuple of ints")
+            error = f"{function}() {name} must be {what} of size 1 but got size {got}"
+        else:
+            either = "either " * (function != "avg_pool3d")
+            must = f"must be {either}" if name == "dilation" else f"must {either}be "
+            omitted = "omitted, " * (name == "stride")
+            error = f"{function}: {name} {must}{omitted}a single int, or a tuple of {COUNT[n]}"
+        found.append(per_axis(value, n, error, name, function))
+    return found
+
+
+def as_batch(input: Tensor, n: int, error: str = "", kind: type[Exception] = RuntimeError) -> tuple[Tensor, bool]:
+    """The input as (N, C, ...), and whether it was."""
+    ndim = input.ndim
+    check(ndim in (n + 1, n + 2), error, kind)
+    return (input, True) if ndim == n + 2 else (op("unsqueeze")(input, 0), False)
+
+
+def unbatched(t: Tensor, batched: bool) -> Tensor:
+    return t if batched else op("squeeze_dims")(t, (0,))
+
+
+# ---------------------------------------------------------------------- maximum: public functions
+def _max_pool(
+    n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any, with_indices: Any
+) -> Any:
+    function = f"max_pool{n}d"
+    if n == 1:
+        _check_lines(input)
+    kernel, stride, padding, dilation = _arguments(
+        function, n, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
+    )
+    if n == 1 and not with_indices:
+        _check_line_arguments(input, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
+    words = PLURAL.get(n, "")
+    batch, batched = as_batch(input, n, f"non-empty {words} (batch mode) tensor expected for input")
+    record = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"]
+    values, indices = record(batch, kernel, stride, padding, dilation, bool(ceil_mode))
+    values = unbatched(values, batched)
+    return (values, unbatched(indices, batched)) if with_indices else values
+
+
+def _check_lines(input: Tensor) -> None:
+    shape = list(input.shape)
+    check(
+        len(shape) in (2, 3) and 0 not in shape[-2:],
+        f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{shape}",
+    )
+
+
+def _check_line_arguments(input: Tensor, k: int, stride: int, pad: int, dilation: int, ceil_mode: Any) -> None:
+    check(k > 0, f"max_pool1d() kernel_size must be greater than zero, but got {k}")
+    check(stride > 0, f"max_pool1d() stride must be greater than zero, but got {stride}")
+    check(pad >= 0, f"max_pool1d() padding must be non-negative, but got {pad}")
+    check(
+        pad <= k // 2,
+        f"max_pool1d() padding should be at most half of kernel size, but got padding={pad} and kernel_size={k}",
+    )
+    check(dilation > 0, f"max_pool1d() dilation must be greater than zero, but got {dilation}")
+    size = _output_size(input.shape[-1], k, stride, pad, dilation, ceil_mode)
+    check(size > 0, f"max_pool1d() Invalid computed output size: {size}")
+    if not input.is_floating_point():
+        no_kernel("max_pool1d_impl", input.array)
+
+
+@public("torch nn.functional")
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window of (N, C, L) or (C, L); with return_indices also where in its line it lies."""
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @public("torch nn.functional")
@@ -122,31 +297,18 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The maximum of each window of (N, C, H, W) or (C, H, W); with return_indices also where in its plane it lies."""
-    x = input.array
-    check(
-        x.ndim in (3, 4) and 0 not in x.shape[-3:],
-        "max_pool2d: Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got: "
-        f"{list(x.shape)}",
-    )
-    kernel = pair(kernel_size, "kernel_size", "max_pool2d")
-    steps = kernel if stride is None or stride == [] or stride == () else pair(stride, "stride", "max_pool2d")
-    batched = x.ndim == 4
-    values, indices = FUNCTIONS["max_pool_2d"](
-        input if batched else op("unsqueeze")(input, 0),
-        kernel,
-        steps,
-        pair(padding, "padding", "max_pool2d"),
-        pair(dilation, "dilation", "max_pool2d"),
-        ceil_mode,
-    )
-    if not batched:
-        values, indices = op("squeeze_dims")(values, (0,)), op("squeeze_dims")(indices, (0,))
-    return (values, indices) if return_indices else values
+    """The maximum of each window of (N, C, H, W) or (C, H, W); with return_indices also where in its plane it lies.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-@public("nn.functional")
-def max_pool2d_with_indices(
+@public("torch nn.functional")
+def max_pool3d(
     input: Tensor,
     kernel_size: Any,
     stride: Any = None,
@@ -155,5 +317,146 @@ def max_pool2d_with_indices(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """max_pool2d with its indices."""
-    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W); return_indices adds its place in the volume."""
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _with_indices(function: Any, name: str, where: str) -> None:
+    def max_pool_with_indices(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = True,
+    ) -> Any:
+        return function(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+    max_pool_with_indices.__name__ = max_pool_with_indices.__qualname__ = name
+    max_pool_with_indices.__doc__ = f"{function.__name__} and where the maxima lie."
+    public(where)(max_pool_with_indices)
+
+
+_with_indices(max_pool1d, "max_pool1d_with_indices", "torch nn.functional")
+_with_indices(max_pool2d, "max_pool2d_with_indices", "nn.functional")
+_with_indices(max_pool3d, "max_pool3d_with_indices", "nn.functional")
+
+
+# ---------------------------------------------------------------------- average: public functions
+def _avg_pool(
+    n: int,
+    input: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: Any,
+    include_pad: Any,
+    divisor: Any = None,
+) -> Tensor:
+    function = f"avg_pool{n}d"
+    if n == 1:
+        check_argument_dims(function, input)
+    kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
+    if n == 2:
+        check(
+            input.ndim > 2,
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)",
+            IndexError,
+        )
+    input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
+    shape = _pooled_shape("avg", input, kernel, stride, padding, (1,) * n, ceil_mode)
+    check(divisor != 0, "divisor must be not zero")
+    if not input.is_floating_point() and input.dtype != dtypes.int64:
+        no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)
+    axes = zip(input.shape[2:], shape[2:], kernel, stride, padding, strict=True)
+    divisors = [divisor] + [divisor and 1] * (n - 1)
+    maps = Maps(_avg_map(*axis, include_pad, d) for axis, d in zip(axes, divisors, strict=True))
+    return unbatched((avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps), batched)
+
+
+def _avg_map(n: int, outputs: int, kernel: int, stride: int, pad: int, include_pad: bool, divisor: Any) -> Any:
+    first = np.arange(outputs) * stride - pad
+    last = np.minimum(first + kernel, n + pad)
+    size = last - first
+    first, last = np.maximum(first, 0), np.minimum(last, n)
+    if divisor is not None:
+        size = np.full(outputs, divisor)
+    elif not include_pad:
+        size = np.maximum(last - first, 1)
+    return from_ranges(n, first, last, size)
+
+
+def check_argument_dims(function: str, input: Tensor) -> None:
+    check(
+        input.ndim in (2, 3),
+        f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
+        f"arguments for {function})",
+    )
+
+
+@public("torch nn.functional")
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The mean of each window of (N, C, L) or (C, L)."""
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@public("nn.functional")
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of (N, C, H, W) or (C, H, W); divisor_override replaces the count of its elements."""
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+@public("nn.functional")
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of (N, C, D, H, W) or (C, D, H, W)."""
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+@public("nn.functional")
+def lp_pool1d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The root of the sum of powers of each window: of (N, C, L) or (C, L)."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@public("nn.functional")
+def lp_pool2d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The root of the sum of powers of each window: of (N, C, H, W) or (C, H, W)."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@public("nn.functional")
+def lp_pool3d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The root of the sum of powers of each window: of (N, C, D, H, W) or (C, D, H, W)."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def _lp_pool(n: int, input: Tensor, p: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * n
+    check(len(sizes) == n or n == 1, f"not enough values to unpack (expected {n}, got {len(sizes)})", ValueError)
+    mean = _avg_pool(n, FUNCTIONS["pow"](input, p), kernel_size, stride, 0, ceil_mode, True)
+    positive = op("sign")(mean) * op("relu")(op("abs")(mean))
+    return FUNCTIONS["pow"](positive * int(np.prod(sizes)), 1.0 / p)

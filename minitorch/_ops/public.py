@@ -1,7 +1,10 @@
 """Functions that other ops express, and where they appear: `@public("torch Tensor")`."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
+
+from minitorch._tensor import Tensor
 
 from .op import OPS
 
@@ -15,21 +18,67 @@ PROPERTIES: dict[str, property] = {}
 SHARED = ("torch", "Tensor", "nn.functional")  # where a name means the same thing
 
 
-def public(on: str, *aliases: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorator: the function is public under its name (and aliases) in the namespaces of `on`.
+def public(on: str, *aliases: str, name: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
     These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special".
     """
     where = on.split()
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        for name in (function.__name__, *aliases):
-            PUBLIC[name if where[0] in SHARED else f"{on}.{name}"] = function, where
+        if "nn.functional" not in where:  # which in torch is Python, and takes torch's words only
+            function = _with_numpy_spelling(function)
+        for n in (name or function.__name__, *aliases):
+            PUBLIC[n if where[0] in SHARED and n not in PUBLIC else f"{on}.{n}"] = function, where
         return function
 
     return register
 
 
+def _with_numpy_spelling(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with `axis` and `keepdims` for the arguments that torch calls dim and keepdim."""
+    code = function.__code__
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    words = [(ours, numpy) for ours, numpy in (("dim", "axis"), ("keepdim", "keepdims")) if ours in arguments]
+    if not words:
+        return function
+
+    @functools.wraps(function)
+    def spelled(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for ours, numpy in words:
+                if numpy in kwargs and ours not in kwargs:
+                    kwargs[ours] = kwargs.pop(numpy)
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError):
+            if not (args and hasattr(args[0], "__torch_function__")) or isinstance(args[0], Tensor):
+                raise
+            from minitorch import overrides
+
+            if not overrides.enable():
+                raise
+        return spelled(*args, **kwargs)
+
+    return spelled
+
+
 def op(name: str) -> Callable[..., Any]:
     """The function of a recorded op."""
     return OPS[name].function
+
+
+class _Named:
+    """A function that is no record, under the name by which its errors call it."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+def into(out: Any, name: str, result: Any) -> Any:
+    """The result of a public function: as it is, or written to `out=` if one was given."""
+    if out is None:
+        return result
+    from .inplace import into
+
+    return into(out, OPS.get(name) or _Named(name), result)

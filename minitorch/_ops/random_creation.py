@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import _options, _out, _shape, made
+from minitorch._creation import _out, made, size_of
+from minitorch._data import options as resolved
 from minitorch._device import backend
 from minitorch._dtype import FLOATS
 from minitorch._generator import default_generator
+from minitorch._kernels import half
 from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import state
 
 from .check import C_NAMES, c_name, check
 from .operands import FUNCTIONS
@@ -39,15 +42,19 @@ def filled(
 ) -> Tensor:
     """A new tensor, or `out`, from a sampler; `options`: dtype, device, layout, pin_memory."""
     stream_of(name, generator)
-    numpy_type, where = _options(*options)
-    shape = _shape(size, name)
+    numpy_type, where = resolved(*options)
+    shape = size_of(name, size)
+    if hasattr(state.mode, "drawn"):
+        return state.mode.drawn(
+            lambda size: filled(name, size, options, kernel, values, generator, out, requires_grad), shape
+        )
     if out is not None:
         numpy_type = _dtype_of_out(out, options[0])
     _check_values(kernel, numpy_type, values)
     if where.type != "cpu":
         return made(backend(where).empty(shape, numpy_type), requires_grad)
     if out is None:
-        return made(draw(kernel, np.empty(shape, numpy_type), generator, values), requires_grad)
+        return made(draw(kernel, half.empty(shape, numpy_type), generator, values), requires_grad)
     draw(kernel, resized(out, name, shape), generator, values)
     return out
 
@@ -151,14 +158,17 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     stream_of(name, options["generator"])
     dtype, device = options["dtype"] or input.dtype, options["device"] or input.device
-    numpy_type, where = _options(dtype, device, options["layout"], options["pin_memory"])
+    if hasattr(state.mode, "drawn"):
+        form = dtype, device, options["layout"], options["pin_memory"]
+        size = tuple(input.shape)
+        return filled(name, (size,), form, kernel, values, options["generator"], None, options["requires_grad"])
+    numpy_type, where = resolved(dtype, device, options["layout"], options["pin_memory"])
     _check_values(kernel, numpy_type, values)
-    if where.type != "cpu" or input.array.__class__ is not np.ndarray:
-        empty = np.empty if where.type == "cpu" else backend(where).empty
-        array = empty(input.array.shape, numpy_type)
+    if where.type != "cpu" or not isinstance(input.array, np.ndarray):
+        array = backend(where).empty(input.array.shape, numpy_type)
     else:
         expanded = 0 in input.array.strides
-        array = np.empty_like(input.array, numpy_type, order="C" if expanded else "K")
+        array = half.tagged(np.empty_like(np.asarray(input.array), numpy_type, order="C" if expanded else "K"))
     if where.type == "cpu":
         draw(kernel, array, options["generator"], values)
     return made(array, options["requires_grad"])
@@ -236,8 +246,8 @@ def randperm(
     n = integer("randperm", "n", 1, n)
     if out is not None:
         dtype = out.dtype
-    numpy_type, where = _options(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
-    _shape((n,), "randperm")
+    numpy_type, where = resolved(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
+    size_of("randperm", (n,))
     _check_countable(n, numpy_type)
     if where.type != "cpu":
         return made(backend(where).empty((n,), numpy_type), requires_grad)
@@ -246,7 +256,7 @@ def randperm(
     source = default_generator if generator is None else generator
     with source.lock:
         order = rng.randperm(source.stream, n)
-    return _given(out, "randperm", order.astype(numpy_type), requires_grad)
+    return _given(out, "randperm", half.converted(order, numpy_type), requires_grad)
 
 
 def _given(out: Any, name: str, array: np.ndarray, requires_grad: bool = False) -> Tensor:
@@ -269,7 +279,7 @@ def _check_countable(n: int, dtype: np.dtype) -> None:
     if dtype == np.bool_:
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
     if dtype in FLOATS:
-        digits = np.finfo(dtype).nmant + 1
+        digits = half.FLOAT_INFO[dtype].digits
         check(
             n <= (1 << digits) + 1,
             f"n cannot be greater than 2^{digits}+1 for {C_NAMES[dtype.name]} type.",
@@ -354,10 +364,11 @@ def multinomial(
             f"multinomial expects Long tensor out, got: {c_name(out.array)}",
         )
     shape = (*a.shape[:-1], num_samples)
-    if a.__class__ is not np.ndarray:
+    if not isinstance(a, np.ndarray):
         return made(backend(input.device).empty(shape, dtypes.INT64_NUMPY))
     if not a.size:
         return _given(out, "multinomial", np.empty(shape, np.int64))
+    a = half.widened(a)
     _check_weights(a, replacement and num_samples > 1)
     from minitorch._kernels.cpu import rng
 

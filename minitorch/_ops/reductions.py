@@ -1,17 +1,20 @@
 """Reductions: an initial value, a step and a finish, from which loops are generated, and the gradients."""
 
 from math import prod as product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import codegen
 from minitorch._kernels.cpu.loops import for_contiguous
+from minitorch._tensor import Tensor
 
-from .check import check, float_required, wrap_dim, wrap_dims
+from .check import C_NAMES, c_name, check, float_required, integer, wrap_dim, wrap_dims
 from .generate import SMALL
-from .op import ARRAY_NAMES, structured
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
+from .operands import to_float
+from .public import into, op, public
 
 ndarray = np.ndarray
 empty = np.empty
@@ -105,6 +108,7 @@ class Reduction:
 
 SUM = Reduction("sum", "0", "a + x", wide=True)
 MEAN = Reduction("mean", "0", "a + x", "a / n", wide=True)
+NANSUM = Reduction("nansum", "0", "a + (x if x == x else A(0))", wide=True)
 PROD = Reduction("prod", "1", "a * x", wide=True)
 AMAX = Reduction("amax", "first", "x if x > a or x != x else a", numpy=np.maximum.reduce)
 AMIN = Reduction("amin", "first", "x if x < a or x != x else a", numpy=np.minimum.reduce)
@@ -121,7 +125,7 @@ def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return SUM(g, dims, False).reshape(shape)
 
 
-def _result_dtype(input: Any, dtype: Any) -> np.dtype:
+def result_dtype(input: Any, dtype: Any) -> np.dtype:
     """sum and prod of integers and bools are int64."""
     if dtype is not None:
         return dtypes.numpy_dtype(dtype)
@@ -136,7 +140,7 @@ def _as(a: np.ndarray, dtype: np.dtype) -> np.ndarray:
 @structured(tensors="input", on="torch Tensor", name="sum")
 def sum_(input, dim=None, keepdim=False, *, dtype=None):
     dims = reduced_dims(dim, input.ndim)
-    return reduced_shape(input.shape, dims, keepdim), _result_dtype(input, dtype)
+    return reduced_shape(input.shape, dims, keepdim), result_dtype(input, dtype)
 
 
 @sum_.cpu
@@ -145,13 +149,28 @@ def sum_cpu(input, dim=None, keepdim=False, dtype=None):
         o = empty((), input.dtype)
         SUM.of_floats(input, o)
         return o
-    to = _result_dtype(input, dtype)
+    to = result_dtype(input, dtype)
     return SUM(_as(input, to), dim, keepdim, to)
 
 
 @sum_.grad("input")
 def sum_grad(g, input_shape, input_dtype, dim, keepdim):
     return spread(g, input_shape, dim, keepdim, 1, input_dtype)
+
+
+@structured(tensors="input", title="Nansum")
+def sum_of_valid(input, dim, keepdim):
+    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), input.dtype
+
+
+@sum_of_valid.cpu
+def sum_of_valid_cpu(input, dim, keepdim):
+    return NANSUM(input, dim, keepdim)
+
+
+@sum_of_valid.grad("input")
+def sum_of_valid_grad(g, input, dim, keepdim):
+    return where(input == input, keep_dims(g, input, dim, keepdim), 0.0)  # noqa: F821
 
 
 def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
@@ -164,15 +183,9 @@ def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
     check(
         to in dtypes.FLOATS,
         f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-        f"{ {v: k for k, v in C_DTYPES.items()}.get(to, to) }",
+        f"{C_NAMES[to.name]}",
     )
     return to
-
-
-C_DTYPES = {"Long": dtypes.INT64_NUMPY, "Bool": dtypes.BOOL_NUMPY} | {
-    n: d.numpy
-    for n, d in (("Int", dtypes.int32), ("Short", dtypes.int16), ("Char", dtypes.int8), ("Byte", dtypes.uint8))
-}
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -224,204 +237,15 @@ def spread_grad(g, shape, dim, keepdim, divisor, g_dtype):
     return to_copy(sum(g, dim if len(shape) else None, keepdim), g_dtype) / (divisor or 1)  # noqa: F821
 
 
-# ---------------------------------------------------------------------- extremes
-def _extreme_shape(name, input, dim, keepdim):
-    if not input.size:
-        if dim is None or dim == ():
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                "dim with "
-                "the 'dim' argument."
-            )
-        for i in dim if isinstance(dim, (tuple, list)) else (dim,):
-            check(
-                input.shape[wrap_dim(i, input.ndim)],
-                f"{name}(): Expected reduction dim {i} to have non-zero size.",
-                IndexError,
-            )
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim)
-
-
-@structured(tensors="input", on="torch Tensor")
-def amax(input, dim=(), keepdim=False):
-    return _extreme_shape("amax", input, dim, keepdim), input.dtype
-
-
-@amax.cpu
-def amax_cpu(input, dim=(), keepdim=False):
-    _extreme_shape("amax", input, dim, keepdim)
-    return AMAX(input, None if dim == () else dim, keepdim)
-
-
-@structured(tensors="input", on="torch Tensor")
-def amin(input, dim=(), keepdim=False):
-    return _extreme_shape("amin", input, dim, keepdim), input.dtype
-
-
-@amin.cpu
-def amin_cpu(input, dim=(), keepdim=False):
-    _extreme_shape("amin", input, dim, keepdim)
-    return AMIN(input, None if dim == () else dim, keepdim)
-
-
-@amax.grad("input")
-@amin.grad("input")
-def extreme_grad(g, input, out, dim, keepdim):
-    """Ties share the gradient equally."""
-    chosen = to_copy(input == keep_dims(out, input, dim, keepdim), g.dtype)  # noqa: F821
-    return chosen * (keep_dims(g, input, dim, keepdim) / sum(chosen, dim if dim != () else None, True))  # noqa: F821
-
-
-class ValuesIndices(NamedTuple):
-    """What max, min and sort return with a dimension."""
-
-    values: Any
-    indices: Any
-
-
-def return_type(name: str) -> Any:
-    kind = type(name, (ValuesIndices,), {"__slots__": (), "__repr__": _named_repr})
-    kind.__module__ = "torch.return_types"
-    return kind
-
-
-def _named_repr(r: Any) -> str:
-    return (
-        f"torch.return_types.{type(r).__name__}(\n"
-        + ",\n".join(f"{n}={v!r}" for n, v in zip(r._fields, r, strict=True))
-        + ")"
-    )
-
-
-def _arg_extreme(a: np.ndarray, dim: int, keepdim: bool, largest: bool) -> tuple[np.ndarray, np.ndarray]:
-    if not a.ndim:
-        return a.copy(), np.zeros((), np.int64)
-    if a.dtype == np.bool_:
-        a = a.view(np.uint8)
-    find = np.argmax if largest else np.argmin
-    where = np.asarray(find(a, axis=dim, keepdims=True), np.int64)
-    values = np.take_along_axis(a, where, dim)
-    return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
-
-
-def _make_extreme_dim(name: str, largest: bool) -> Any:
-    @structured(
-        name=f"{name}_dim", tensors="input", outputs=("indices",), returns=return_type(name), title=name.title()
-    )
-    def op(input, dim, keepdim=False):
-        dim = wrap_dim(dim, input.ndim)
-        check(
-            not input.shape or input.shape[dim],
-            f"{name}(): Expected reduction dim {dim} to have non-zero size.",
-            IndexError,
-        )
-        shape = reduced_shape(input.shape, (dim,), keepdim)
-        return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
-
-    @op.cpu
-    def cpu(input, dim, keepdim=False):
-        op.infer(input, dim, keepdim)
-        values, indices = _arg_extreme(input, wrap_dim(dim, input.ndim), keepdim, largest)
-        return np.asarray(values).view(input.dtype), np.asarray(indices)
-
-    @op.grad("input")
-    def grad(g, indices, input_shape, dim, keepdim):
-        return scatter_one(g, indices, input_shape, dim, keepdim)
-
-    return op
-
-
-max_dim = _make_extreme_dim("max", True)
-min_dim = _make_extreme_dim("min", False)
-
-
-@structured(tensors="g indices")
-def scatter_one(g, indices, shape, dim, keepdim):
-    return shape, g.dtype
-
-
-@scatter_one.cpu
-def scatter_one_cpu(g, indices, shape, dim, keepdim):
-    """Zeros of `shape` with g at the indices along dim."""
-    if not shape:
-        return g.copy()
-    d = np.zeros(shape, g.dtype)
-    if not keepdim:
-        dim = wrap_dim(dim, len(shape))
-        g, indices = np.expand_dims(g, dim), np.expand_dims(indices, dim)
-    np.put_along_axis(d, indices, g, dim)
-    return d
-
-
-@scatter_one.grad("g")
-def scatter_one_grad(g, indices, shape, dim, keepdim):
-    return take_one(g, indices, dim, keepdim)
-
-
-@structured(tensors="input indices")
-def take_one(input, indices, dim, keepdim):
-    return indices.shape, input.dtype
-
-
-@take_one.cpu
-def take_one_cpu(input, indices, dim, keepdim):
-    if not input.ndim:
-        return input.copy()
-    at = indices if keepdim else np.expand_dims(indices, dim)
-    taken = np.take_along_axis(input, at, dim)
-    return np.asarray(taken if keepdim else taken.squeeze(dim))
-
-
-@take_one.grad("input")
-def take_one_grad(g, indices, input_shape, dim, keepdim):
-    return scatter_one(g, indices, input_shape, dim, keepdim)
-
-
-def _arg_shape(name, input, dim, keepdim):
-    check(input.dtype != np.bool_, f"{name}(): does not support bool input")
-    if dim is None:
-        check(input.size, f"{name}(): Expected reduction dim to be specified for input.numel() == 0.", IndexError)
-        return (1,) * input.ndim if keepdim else ()
-    dim = wrap_dim(dim, input.ndim)
-    check(
-        not input.shape or input.shape[dim],
-        f"{name}(): Expected reduction dim {dim} to have non-zero size.",
-        IndexError,
-    )
-    return reduced_shape(input.shape, (dim,), keepdim)
-
-
-@structured(tensors="input", on="torch Tensor")
-def argmax(input, dim=None, keepdim=False):
-    return _arg_shape("argmax", input, dim, keepdim), dtypes.INT64_NUMPY
-
-
-@argmax.cpu
-def argmax_cpu(input, dim=None, keepdim=False):
-    _arg_shape("argmax", input, dim, keepdim)
-    return np.asarray(np.argmax(input, axis=dim if input.ndim else None, keepdims=keepdim), np.int64)
-
-
-@structured(tensors="input", on="torch Tensor")
-def argmin(input, dim=None, keepdim=False):
-    return _arg_shape("argmin", input, dim, keepdim), dtypes.INT64_NUMPY
-
-
-@argmin.cpu
-def argmin_cpu(input, dim=None, keepdim=False):
-    _arg_shape("argmin", input, dim, keepdim)
-    return np.asarray(np.argmin(input, axis=dim if input.ndim else None, keepdims=keepdim), np.int64)
-
-
 # ---------------------------------------------------------------------- products, truth
 @structured(name="prod_dim", title="Prod", tensors="input")
 def prod_dim(input, dim=None, keepdim=False, dtype=None):
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), _result_dtype(input, dtype)
+    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), result_dtype(input, dtype)
 
 
 @prod_dim.cpu
 def prod_cpu(input, dim=None, keepdim=False, dtype=None):
-    to = _result_dtype(input, dtype)
+    to = result_dtype(input, dtype)
     return PROD(_as(input, to), dim, keepdim, to)
 
 
@@ -430,13 +254,7 @@ def prod_grad(g, input, dim, keepdim):
     return keep_dims(g, input, dim, keepdim) * prod_of_others(input, dim)  # noqa: F821
 
 
-@structured(tensors="input")
-def prod_of_others(input, dim):
-    return input.shape, input.dtype
-
-
-@prod_of_others.cpu
-def prod_of_others_cpu(input, dim):
+def prod_of_others_array(input: np.ndarray, dim: Any) -> np.ndarray:
     """The product of all elements but one: of those before it and those after it, so that zeros do no harm."""
     if not input.size:
         return input.copy()
@@ -451,11 +269,21 @@ def prod_of_others_cpu(input, dim):
     return np.ascontiguousarray(others).reshape(input.shape)
 
 
-@prod_of_others.grad("input")
-def prod_of_others_grad(g, input, out, dim):
-    """Right where at most one element is zero in each product: the double gradient of prod needs no more."""
-    share = g * out
-    return (sum(share, dim, True) - share) / input
+def _prod_of_others_tensor(input: Any, dim: Any) -> Any:
+    """The same in ops, which have gradients."""
+    names = TENSOR_NAMES
+    dims = reduced_dims(dim, input.ndim) if input.ndim else ()
+    kept = [i for i in range(input.ndim) if i not in dims]
+    moved = names["permute_dims"](input, (*kept, *dims))
+    rows = names["reshape"](moved, (product([input.shape[i] for i in kept]), -1) if input.array.size else (0, 1))
+    before = names["cumprod"](names["shifted"](rows, 1, 1, 1.0), 1)
+    after = names["flip"](names["cumprod"](names["flip"](names["shifted"](rows, 1, -1, 1.0), (1,)), 1), (1,))
+    others = names["reshape"](before * after, tuple(moved.shape))
+    return names["permute_dims"](others, tuple(np.argsort([*kept, *dims]).tolist()))
+
+
+ARRAY_NAMES["prod_of_others"] = prod_of_others_array
+TENSOR_NAMES["prod_of_others"] = _prod_of_others_tensor
 
 
 def _truth_shape(input, dim, keepdim):
@@ -494,40 +322,6 @@ def _truth(function: Any, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndar
     return np.asarray(found, np.uint8 if input.dtype == np.uint8 else np.bool_)
 
 
-# ---------------------------------------------------------------------- variance
-@structured(name="variance", title="Var", tensors="input")
-def variance(input, dim, correction, keepdim):
-    float_check("var", input)
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), input.dtype
-
-
-def float_check(name: str, input: Any) -> None:
-    check(input.dtype in dtypes.FLOATS, f"{name}: only support floating point and complex dtypes")
-
-
-@variance.cpu
-def variance_cpu(input, dim, correction, keepdim):
-    float_check("var", input)
-    if dim == ():
-        dim = None
-    dims = reduced_dims(dim, input.ndim)
-    if input.size:
-        # from the first element: rounding must not give equal values a variance
-        input = np.asarray(input - input[tuple([slice(0, 1) if i in dims else slice(None) for i in range(input.ndim)])])
-        input = np.asarray(input - MEAN(input, dims if input.ndim else None, True))
-    squares = SUM(np.asarray(np.square(input)), dims if input.ndim else None, keepdim)
-    left = count_reduced(input.shape, dim) - correction
-    with np.errstate(all="ignore"):
-        return np.asarray(squares / squares.dtype.type(max(left, 0)))
-
-
-@variance.grad("input")
-def variance_grad(g, input, dim, correction, keepdim):
-    left = count_reduced(input.shape, dim) - correction
-    g = keep_dims(g, input, dim, keepdim)  # noqa: F821
-    return g * (input - mean(input, dim, True)) * (2.0 / left if left else float("nan"))
-
-
 @structured(tensors="input", name="logsumexp_dims", title="Logsumexp")
 def logsumexp_dims(input, dim, keepdim):
     float_required("logsumexp", input)
@@ -550,24 +344,6 @@ def logsumexp_cpu(input, dim, keepdim):
 @logsumexp_dims.grad("input")
 def logsumexp_grad(g, input, out, dim, keepdim):
     return keep_dims(g, input, dim, keepdim) * exp(input - keep_dims(out, input, dim, keepdim))  # noqa: F821
-
-
-@structured(tensors="input", on="torch Tensor")
-def cumsum(input, dim, *, dtype=None):
-    wrap_dim(dim, input.ndim)
-    return input.shape, _result_dtype(input, dtype)
-
-
-@cumsum.cpu
-def cumsum_cpu(input, dim, dtype=None):
-    wrap_dim(dim, input.ndim)
-    to = _result_dtype(input, dtype)
-    return np.cumsum(input, axis=dim, dtype=to) if input.ndim else input.astype(to)
-
-
-@cumsum.grad("input")
-def cumsum_grad(g, input_dtype, dim):
-    return to_copy(flip(cumsum(flip(g, (dim,)), dim), (dim,)), input_dtype)  # noqa: F821
 
 
 @structured(tensors="input", name="flip_dims", title="Flip")
@@ -593,3 +369,43 @@ def keep_dims_array(a: np.ndarray, like: np.ndarray, dim: Any, keepdim: bool) ->
 
 
 ARRAY_NAMES.update(keep_dims=keep_dims_array, count_reduced=count_reduced)
+
+
+# ---------------------------------------------------------------------- public names
+@public("torch Tensor")
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+    """The product of all elements, or along one dimension."""
+    if dim is not None:
+        dim = wrap_dim(integer(dim, "dim", "prod"), input.ndim)
+    return into(out, "prod", op("prod_dim")(input, dim, keepdim, dtype))
+
+
+@public("torch Tensor")
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
+    """log(sum(exp(input))), without overflow."""
+    return into(out, "logsumexp", op("logsumexp_dims")(to_float(input), dim, keepdim))
+
+
+@public("torch Tensor")
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+    """The sum with nan counted as zero.
+
+    >>> import minitorch as torch
+    >>> torch.tensor([1.0, float("nan")]).nansum()
+    tensor(1.)
+    """
+    if not input.is_floating_point():
+        return op("sum")(input, dim, keepdim, dtype=dtype, out=out)
+    return into(out, "nansum", op("sum_of_valid")(input if dtype is None else input.to(dtype), dim, keepdim))
+
+
+@public("torch Tensor")
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+    """The mean of what is not nan."""
+    check(
+        input.is_floating_point(),
+        f"nanmean(): expected input to have floating point or complex dtype but got {c_name(input.array)}",
+    )
+    count = op("sum")(input == input, dim, keepdim)
+    result = nansum(input, dim, keepdim, dtype=dtype) / count
+    return into(out, "nanmean", result)

@@ -1,1 +1,290 @@
-"""interpolate, grid_sample, affine_grid."""
+"""interpolate: images at another size, each dimension by a table of which inputs make an output."""
+
+import warnings
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from .adaptive_pooling import adaptive_avg_pool
+from .axis_maps import AxisMap, Maps, axis_map_op, from_taps
+from .check import check, no_kernel
+from .operands import FUNCTIONS, cast
+from .public import public
+
+SPATIAL = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}  # dimensions that a mode is for
+
+_NEAREST = {n: axis_map_op(f"upsample_nearest{n}d", f"UpsampleNearest{n}D") for n in (1, 2, 3)}
+_EXACT = {n: axis_map_op(f"upsample_nearest_exact{n}d", f"UpsampleNearestExact{n}D") for n in (1, 2, 3)}
+_SMOOTH = {
+    "linear": axis_map_op("upsample_linear1d", "UpsampleLinear1D"),
+    "bilinear": axis_map_op("upsample_bilinear2d", "UpsampleBilinear2D"),
+    "trilinear": axis_map_op("upsample_trilinear3d", "UpsampleTrilinear3D"),
+    "bicubic": axis_map_op("upsample_bicubic2d", "UpsampleBicubic2D"),
+}
+_ANTIALIASED = {
+    "bilinear": axis_map_op("upsample_bilinear2d_aa", "UpsampleBilinear2DAa"),
+    "bicubic": axis_map_op("upsample_bicubic2d_aa", "UpsampleBicubic2DAa"),
+    "lanczos": axis_map_op("upsample_lanczos2d_aa", "UpsampleLanczos2DAa"),
+}
+
+
+# ---------------------------------------------------------------------- tables
+@lru_cache(maxsize=64)
+def nearest_map(n: int, outputs: int, factor: float | None, exact: bool, dtype: str) -> AxisMap:
+    """The input whose place, scaled down, is the output's; `exact` compares the pixels' centres, as PIL does."""
+    if outputs == n and not exact:
+        return _identity(n)  # whatever the factor says, in torch too
+    kind = np.dtype(dtype).type  # where an output falls between two inputs depends on how the scale is rounded
+    scale = kind(1.0 / factor) if factor is not None and factor > 0 else kind(n) / kind(outputs)
+    place = np.arange(outputs).astype(kind) + kind(0.5 if exact else 0.0)
+    index = np.minimum((place * scale).astype(np.int64), n - 1)
+    return from_taps(n, index[:, None], np.ones((outputs, 1)))
+
+
+def _identity(n: int) -> AxisMap:
+    return from_taps(n, np.arange(n)[:, None], np.ones((n, 1)))
+
+
+def _scale(n: int, outputs: int, factor: float | None, align_corners: bool) -> float:
+    if align_corners:
+        return (n - 1) / (outputs - 1) if outputs > 1 else 0.0
+    return 1.0 / factor if factor is not None and factor > 0 else n / outputs
+
+
+def _places(n: int, outputs: int, factor: float | None, align_corners: bool) -> Any:
+    """The outputs' places among the inputs: corner on corner, or as pixels with an area."""
+    scale = _scale(n, outputs, factor, align_corners)
+    return np.arange(outputs) * scale if align_corners else (np.arange(outputs) + 0.5) * scale - 0.5
+
+
+@lru_cache(maxsize=64)
+def linear_map(n: int, outputs: int, factor: float | None, align_corners: bool) -> AxisMap:
+    """The two inputs next to the output's place, the nearer one with more weight."""
+    place = np.maximum(_places(n, outputs, factor, align_corners), 0)
+    low = np.minimum(place.astype(np.int64), n - 1)
+    part = np.minimum(place - low, 1.0)
+    index = np.stack([low, np.minimum(low + 1, n - 1)], 1)
+    return from_taps(n, index, np.stack([1.0 - part, part], 1))
+
+
+def cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
+    """Keys' cubic convolution: the weights of the four points around a place t beyond the second."""
+
+    def near(x: Any) -> Any:
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+
+    def far(x: Any) -> Any:
+        return ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a
+
+    return [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)]
+
+
+@lru_cache(maxsize=64)
+def cubic_map(n: int, outputs: int, factor: float | None, align_corners: bool) -> AxisMap:
+    """The four inputs around the output's place."""
+    place = _places(n, outputs, factor, align_corners)
+    low = np.floor(place).astype(np.int64)
+    index = np.clip(low[:, None] + np.arange(-1, 3), 0, n - 1)
+    return from_taps(n, index, np.stack(cubic_weights(place - low), 1))
+
+
+def _triangle(x: Any) -> Any:
+    return np.maximum(1.0 - np.abs(x), 0.0)
+
+
+def _cubic(x: Any) -> Any:
+    x = np.abs(x)
+    far, near = cubic_weights(np.where(x < 1, x, x - 1), -0.5)[:2]
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def _lanczos(x: Any) -> Any:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
+_FILTERS = {"bilinear": (_triangle, 1), "bicubic": (_cubic, 2), "lanczos": (_lanczos, 3)}  # and their reach
+
+
+@lru_cache(maxsize=64)
+def antialiased_map(n: int, outputs: int, factor: float | None, align_corners: bool, mode: str) -> AxisMap:
+    """All inputs that a filter as wide as the output's pixel reaches, as PIL does."""
+    if outputs == n:
+        return _identity(n)
+    shape, reach = _FILTERS[mode]
+    scale = _scale(n, outputs, factor, align_corners)
+    wide = max(scale, 1.0)
+    starts, index, weights = [0], [], []
+    for i in range(outputs):
+        center = scale * (i + 0.5)
+        first = max(int(center - reach * wide + 0.5), 0)
+        last = min(int(center + reach * wide + 0.5), n)
+        weight = shape((np.arange(first, last) - center + 0.5) / wide)
+        index.append(np.arange(first, last))
+        weights.append(weight / weight.sum() if weight.sum() else weight)
+        starts.append(starts[-1] + last - first)
+    return AxisMap(n, starts, np.concatenate(index), np.concatenate(weights))
+
+
+# ---------------------------------------------------------------------- arguments
+def _per_axis(value: Any, input: Tensor, what: str, of: str, form: str) -> list[Any]:
+    n = input.ndim - 2
+    if not isinstance(value, (tuple, list)):
+        return [value] * n
+    check(
+        len(value) == n,
+        f"Input and {what} must have the same number of spatial dimensions, but got input with spatial dimensions of "
+        f"{list(input.shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+        f"{form} format.",
+        ValueError,
+    )
+    return list(value)
+
+
+def _sizes_and_factors(input: Tensor, size: Any, scale_factor: Any, recompute: bool) -> tuple[Any, Any]:
+    """The output's size, and the factors if these count rather than what the sizes' ratio is."""
+    check(size is None or scale_factor is None, "only one of size or scale_factor should be defined", ValueError)
+    check(size is not None or scale_factor is not None, "either size or scale_factor should be defined", ValueError)
+    form = "scale_factor in (s1, s2, ...,sK)"
+    if size is not None:
+        form = "output size in (o1, o2, ...,oK)"
+        sizes = _per_axis(size, input, "output", "output size of", form)
+        for s in sizes:
+            check(
+                hasattr(s, "__index__") and not isinstance(s, bool),
+                f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
+                f"size with types {[type(s) for s in sizes]}",
+                TypeError,
+            )
+        check(not recompute, "recompute_scale_factor is not meaningful with an explicit size.", ValueError)
+        return [s.__index__() for s in sizes], [None] * len(sizes)
+    factors = _per_axis(scale_factor, input, "scale_factor", "scale_factor of shape", form)
+    for f in factors:
+        check(isinstance(f, (int, float)), f"scale_factor must be numbers, not {type(f).__name__}", TypeError)
+    sizes = [int(n * f) for n, f in zip(input.shape[2:], factors, strict=True)]
+    return sizes, [None] * len(sizes) if recompute else [float(f) for f in factors]
+
+
+def _check_mode(input: Tensor, mode: Any, align_corners: bool | None, antialias: bool) -> None:
+    plain = mode in ("nearest", "area", "nearest-exact")
+    check(
+        not plain or align_corners is None,
+        "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear",
+        ValueError,
+    )
+    check(
+        not antialias or (mode in _FILTERS and input.ndim == 4),
+        "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input",
+        ValueError,
+    )
+    if input.ndim in (3, 4, 5) and (plain or SPATIAL.get(mode) == input.ndim - 2):
+        check(mode != "lanczos" or not align_corners, "Lanczos mode does not support align_corners=True", ValueError)
+        check(mode != "lanczos" or antialias, "Lanczos mode requires antialias=True", ValueError)
+        return
+    if input.ndim in (3, 4, 5) and mode in ("linear", "bilinear", "trilinear"):
+        raise NotImplementedError(f"Got {input.ndim}D input, but {mode} mode needs {SPATIAL[mode] + 2}D input")
+    raise NotImplementedError(
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear "
+        f"| bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
+    )
+
+
+def _check_sizes(input: Tensor, sizes: Any) -> None:
+    shape, n = list(input.shape), input.ndim - 2
+
+    def listed(values: Any) -> str:
+        return ", ".join(f"{axis}: {v}" for axis, v in zip("DHW"[-n:], values, strict=True))
+
+    check(
+        min(*shape[2:], *sizes) > 0,
+        f"Input and output sizes should be greater than 0, but got input ({listed(shape[2:])}) output "
+        f"({listed(sizes)})",
+    )
+    check(shape[1] > 0, f"Non-empty {input.ndim}D data tensor expected but got a tensor with sizes {shape}")
+
+
+def _refuse_integers(input: Tensor, mode: str) -> None:
+    dtype = input.array.dtype
+    if dtype in dtypes.FLOATS or (dtype == np.uint8 and (mode.startswith("nearest") or SPATIAL[mode] == 2)):
+        return
+    kind = mode.split("-")[0]
+    if input.ndim == 4 and kind in ("nearest", "bilinear"):
+        no_kernel(f"upsample_{kind}2d_channels_last", input.array)
+    names = {"nearest": "nearest", "bicubic": "cubic"}
+    no_kernel(f"compute_indices_weights_{names.get(kind, 'linear')}", input.array)
+
+
+# ---------------------------------------------------------------------- public functions
+@public("nn.functional")
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """(N, C, L), (N, C, H, W) or (N, C, D, H, W) at another size, given itself or as a factor.
+
+    mode: nearest, nearest-exact, area, linear (3-D input), bilinear or bicubic (4-D), trilinear (5-D), or with
+    antialias lanczos (4-D).
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2, mode="linear")
+    tensor([[[1.0000, 1.2500, 1.7500, 2.0000]]])
+    """
+    recompute = bool(recompute_scale_factor)
+    sizes, factors = _sizes_and_factors(input, size, scale_factor, recompute)
+    _check_mode(input, mode, align_corners, antialias)
+    n = input.ndim - 2
+    if mode == "area":
+        return adaptive_avg_pool(n, input, sizes)
+    _check_sizes(input, sizes)
+    _refuse_integers(input, mode)
+    axes = list(zip(input.shape[2:], sizes, factors, strict=True))
+    if mode in ("nearest", "nearest-exact"):
+        dtype = "float64" if input.dtype == dtypes.float64 else "float32"
+        exact = mode == "nearest-exact"
+        maps = Maps(nearest_map(*axis, exact, dtype) for axis in axes)
+        return (_EXACT if exact else _NEAREST)[n].function(input, maps)
+    align = bool(align_corners)
+    if antialias:
+        record, maps = _ANTIALIASED[mode], Maps(antialiased_map(*axis, align, mode) for axis in axes)
+    else:
+        table = cubic_map if mode == "bicubic" else linear_map
+        record, maps = _SMOOTH[mode], Maps(table(*axis, align) for axis in axes)
+    if input.dtype != dtypes.uint8:
+        return record.function(input, maps)
+    smooth = record.function(cast(input, dtypes.float32.numpy), maps)
+    return cast(FUNCTIONS["clamp"](FUNCTIONS["floor"](smooth + 0.5), 0, 255), dtypes.uint8.numpy)
+
+
+def _deprecated(name: str, instead: str = "interpolate") -> None:
+    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.{instead}` instead.", stacklevel=3)
+
+
+@public("nn.functional")
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
+    """interpolate under its deprecated name."""
+    _deprecated("upsample")
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+@public("nn.functional")
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """interpolate with mode="nearest", deprecated."""
+    _deprecated("upsample_nearest")
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+@public("nn.functional")
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """interpolate with mode="bilinear" and align_corners=True, deprecated."""
+    _deprecated("upsample_bilinear")
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

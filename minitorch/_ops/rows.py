@@ -8,12 +8,11 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
 from .copies import check_not_overlapping
-from .gathering import along, in_dtype_of, int64, without
+from .gathering import along, in_dtype_of, int64, without, writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
-from .operands import FUNCTIONS
 from .positions import first_outside, kernels
-from .public import public
+from .public import into, public
 
 ndarray = np.ndarray
 
@@ -49,7 +48,9 @@ def index_select_cpu(input, dim, index):
         raise IndexError("index out of range in self")
     if not input.shape:
         return input.copy()
-    return np.take(input, _row_index(index), dim).reshape(shape)
+    return np.take(input, _row_index(index), dim, mode="clip").reshape(
+        shape
+    )  # checked; "raise" would buffer the result
 
 
 @index_select.grad("input")
@@ -117,7 +118,6 @@ def _rows_op(name: str, title: str, kernel: Any) -> Op:
 
 INDEX_ADD = _rows_op("index_add_into", "IndexAdd", rows_added)
 INDEX_COPY = _rows_op("index_copy_into", "IndexCopy", rows_set)
-INDEX_FILL = _rows_op("index_fill_into", "IndexFill", rows_set)
 
 
 @INDEX_ADD.grad("input")
@@ -126,7 +126,6 @@ def index_add_grad_input(g):
 
 
 @INDEX_COPY.grad("input")
-@INDEX_FILL.grad("input")
 def index_copy_grad_input(g, index, dim):
     return rows_cleared(g, index, dim)
 
@@ -152,6 +151,50 @@ def rows_cleared_grad(g, index, dim):
     return rows_cleared(g, index, dim)
 
 
+@structured(tensors="g index")
+def rows_kept(g, index, dim):
+    return g.shape, g.dtype
+
+
+@rows_kept.cpu
+def rows_kept_cpu(g, index, dim):
+    """Zeros but for the rows of the index."""
+    if not g.ndim:
+        return g.copy() if index.size else np.zeros_like(g)
+    d, rows = np.zeros_like(g), (slice(None),) * dim + (_row_index(index),)
+    d[rows] = g[rows]
+    return d
+
+
+@rows_kept.grad("g")
+def rows_kept_grad(g, index, dim):
+    return rows_kept(g, index, dim)
+
+
+@structured(name="index_fill_into", title="IndexFill", tensors="input value index", inplace=True)
+def index_fill_into(input, value, index, dim):
+    return input.shape, input.dtype
+
+
+@index_fill_into.cpu
+def index_fill_array(input, value, index, dim):
+    if input.ndim:
+        input[(slice(None),) * dim + (_row_index(index),)] = value
+    elif index.size:
+        input[...] = value
+    return input
+
+
+@index_fill_into.grad("input")
+def index_fill_grad_input(g, index, dim):
+    return rows_cleared(g, index, dim)
+
+
+@index_fill_into.grad("value")
+def index_fill_grad_value(g, index, dim):
+    return sum(rows_kept(g, index, dim))
+
+
 def _check_rows(
     name: str, x: Tensor, dim: int, index: Tensor, error: type[Exception], prefix: str, low: int = 0
 ) -> int:
@@ -166,6 +209,10 @@ def _check_rows(
 @public("Tensor")
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """self[index[i]] += alpha * source[i] along dim; repeated indices add up."""
+    return _index_add(self, dim, index, source, alpha, False)
+
+
+def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any, fresh: bool) -> Tensor:
     dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
     kind, size = C_NAMES[i.dtype.name], list(i.shape)
     check(
@@ -194,18 +241,22 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     )
     _check_rows("index_add_", self, dim, index, RuntimeError, "")
     check_not_overlapping(self)
-    return FUNCTIONS["index_add_into_"](self, source if alpha == 1 else source * alpha, index, dim)
+    return writer("index_add_into", fresh)(self, source if alpha == 1 else source * alpha, index, dim)
 
 
 @public("torch Tensor")
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """index_add_ on a copy."""
-    return index_add_(OPS["dense"].function(input), dim, index, source, alpha=alpha)
+    return into(out, "index_add", _index_add(OPS["dense"].function(input), dim, index, source, alpha, True))
 
 
 @public("Tensor")
 def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """self[index[i]] = source[i] along dim."""
+    return _index_copy(self, dim, index, source, False)
+
+
+def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bool) -> Tensor:
     dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
     check(
         s.dtype is self.array.dtype,
@@ -231,18 +282,22 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     )
     _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
     check_not_overlapping(self)
-    return FUNCTIONS["index_copy_into_"](self, source, index, dim)
+    return writer("index_copy_into", fresh)(self, source, index, dim)
 
 
 @public("torch Tensor")
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
     """index_copy_ on a copy."""
-    return index_copy_(OPS["dense"].function(input), dim, index, source)
+    return into(out, "index_copy", _index_copy(OPS["dense"].function(input), dim, index, source, True))
 
 
 @public("Tensor")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """self[index[i]] = value along dim."""
+    return _index_fill(self, dim, index, value, False)
+
+
+def _index_fill(self: Tensor, dim: int, index: Tensor, value: Any, fresh: bool) -> Tensor:
     dim, i = wrap_dim(dim, self.ndim), index.array
     if isinstance(value, Tensor):
         check(
@@ -254,11 +309,10 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     _check_rows("index_fill_", self, dim, index, IndexError, "", -1)
     value = in_dtype_of(self, value_for(self, value))
     warn_if_expanded(self, "index_fill_", "tensor[mask] = scalar")
-    rows = (*self.shape[:dim], i.size, *self.shape[dim + 1 :]) if self.ndim else ()
-    return FUNCTIONS["index_fill_into_"](self, OPS["expand_to"].function(value, rows), index, dim)
+    return writer("index_fill_into", fresh)(self, value, index, dim)
 
 
 @public("torch Tensor")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """index_fill_ on a copy."""
-    return index_fill_(OPS["clone"].function(input), dim, index, value)
+    return _index_fill(OPS["clone"].function(input), dim, index, value, True)

@@ -4,8 +4,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minitorch._dtype import FLOATS
+from minitorch._dtype import FLOATS, HALVES
 from minitorch._generator import Generator, default_generator
+from minitorch._kernels import half
+from minitorch._kernels.half import FLOAT_INFO
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import state
 
@@ -17,6 +19,8 @@ from .public import public
 
 # a dtype as the messages of torch's distributions name it
 CPP_NAMES = {
+    "float16": "c10::Half",
+    "void16": "c10::BFloat16",
     "float32": "float",
     "float64": "double",
     "int64": "long int",
@@ -35,10 +39,11 @@ def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]
 
     order = memory_order(array)
     target = array.transpose(order)
-    scratch = target if target.flags.c_contiguous else np.empty(target.shape, array.dtype)
+    scratch = target if target.flags.c_contiguous else half.empty(target.shape, array.dtype)
     if kernel == "normal":
         values = (*values, array.flags.c_contiguous)
-    values = tuple([np.ascontiguousarray(v.transpose(order)) if isinstance(v, np.ndarray) else v for v in values])
+    plain = [half.widened(v).transpose(order) if isinstance(v, np.ndarray) else v for v in values]
+    values = tuple([np.ascontiguousarray(v) if isinstance(v, np.ndarray) else v for v in plain])
     source = default_generator if generator is None else generator
     with source.lock:
         getattr(rng, kernel)(source.stream, scratch, *values)
@@ -73,7 +78,7 @@ def _filling(name: str, kernel: str, title: str) -> Op:
     def infer(input, generator, values):
         return input.shape, input.dtype
 
-    record = structured(name=f"fill_{name}", title=title, tensors="input", inplace=True)(infer)
+    record = structured(name=f"fill_{name}", title=title, tensors="input", inplace=True, halves="own")(infer)
 
     @record.cpu
     def run(input, generator, values):
@@ -102,7 +107,7 @@ for _record in [
     _filling(*_record)
 
 
-@structured(name="fill_bernoulli_p", title="BernoulliBackward1", tensors="input p", inplace=True)
+@structured(name="fill_bernoulli_p", title="BernoulliBackward1", tensors="input p", inplace=True, halves="own")
 def fill_bernoulli_p(input, p, generator):
     float_required("bernoulli_tensor_cpu_p_", p)
     return input.shape, input.dtype
@@ -133,7 +138,7 @@ def check_probabilities(p: np.ndarray) -> None:
     )
 
 
-@structured(name="bernoulli_sample", title="Bernoulli", tensors="input")
+@structured(name="bernoulli_sample", title="Bernoulli", tensors="input", halves="own")
 def bernoulli_sample(input, generator):
     float_required("bernoulli_tensor_cpu_p_", input)
     return input.shape, input.dtype
@@ -143,7 +148,7 @@ def bernoulli_sample(input, generator):
 def bernoulli_array(input, generator):
     bernoulli_sample.infer(input, generator)
     check_probabilities(input)
-    return draw("bernoulli", np.empty(input.shape, input.dtype), generator, (input,))
+    return draw("bernoulli", half.empty(input.shape, input.dtype), generator, (input,))
 
 
 @bernoulli_sample.grad("input")
@@ -151,7 +156,7 @@ def bernoulli_grad(g):
     return g * 0.0
 
 
-@structured(name="normal_mean", title="NormalBackward1", tensors="mean")
+@structured(name="normal_mean", title="NormalBackward1", tensors="mean", halves="own")
 def normal_mean(mean, std, generator):
     return _normal_shape(mean, mean.shape)
 
@@ -159,7 +164,7 @@ def normal_mean(mean, std, generator):
 @normal_mean.cpu
 def normal_mean_array(mean, std, generator):
     shape, dtype = normal_mean.infer(mean, std, generator)
-    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, std))
+    sample = draw("normal", half.empty(shape, dtype), generator, (0.0, std))
     sample += mean
     return sample
 
@@ -169,7 +174,7 @@ def normal_mean_grad(g):
     return g * 0.0
 
 
-@structured(name="normal_std", title="NormalBackward2", tensors="std")
+@structured(name="normal_std", title="NormalBackward2", tensors="std", halves="own")
 def normal_std(std, mean, generator):
     return _normal_shape(std, std.shape)
 
@@ -178,9 +183,9 @@ def normal_std(std, mean, generator):
 def normal_std_array(std, mean, generator):
     shape, dtype = normal_std.infer(std, mean, generator)
     check_deviations(std)
-    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
+    sample = draw("normal", half.empty(shape, dtype), generator, (0.0, 1.0))
     sample *= std
-    sample += dtype.type(mean)
+    sample += np.float64(mean) if dtype in HALVES else dtype.type(mean)
     return sample
 
 
@@ -189,7 +194,7 @@ def normal_std_grad(g):
     return g * 0.0
 
 
-@structured(name="normal_both", title="NormalBackward3", tensors="mean std")
+@structured(name="normal_both", title="NormalBackward3", tensors="mean std", halves="own")
 def normal_both(mean, std, generator):
     from .check import broadcast_error
 
@@ -204,7 +209,7 @@ def normal_both(mean, std, generator):
 def normal_both_array(mean, std, generator):
     shape, dtype = normal_both.infer(mean, std, generator)
     check_deviations(std)
-    sample = draw("normal", np.empty(shape, dtype), generator, (0.0, 1.0))
+    sample = draw("normal", half.empty(shape, dtype), generator, (0.0, 1.0))
     np.multiply(sample, std, sample, casting="same_kind")
     np.add(sample, mean, sample, casting="same_kind")
     return sample
@@ -247,7 +252,7 @@ def number(name: str, argument: str, position: int, value: Any) -> float:
 def uniform_bounds(array: Any, low: float, high: float) -> None:
     """torch's checks of a range for uniform_."""
     float_required("check_uniform_bounds", array)
-    largest = float(np.finfo(array.dtype).max)
+    largest = FLOAT_INFO[array.dtype].max
     for argument, value in (("from", low), ("to", high)):
         check(
             -largest <= value <= largest,
@@ -390,7 +395,7 @@ def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
             "differentiation, but one of the arguments requires grad."
         )
     if out.array.shape != shape:
-        out.array = np.empty(shape, out.array.dtype)
+        out.array = half.empty(shape, out.array.dtype)
     out.version[0] += 1
     return out.array
 
@@ -419,7 +424,7 @@ def random_(self: Tensor, *args: Any, generator: Any = None, **bounds: Any) -> T
 
 def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
     dtype = self.array.dtype
-    last = 1 << np.finfo(dtype).nmant + 1 if dtype in FLOATS else _ends(dtype)[1]
+    last = 1 << FLOAT_INFO[dtype].digits if dtype in FLOATS else _ends(dtype)[1]
     if low != -(1 << 63):
         _in_range(dtype, ("from", low))
         check(
@@ -449,7 +454,7 @@ def _ends(dtype: np.dtype) -> tuple[int, int]:
 def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
     for argument, value in bounds:
         if dtype in FLOATS:
-            digits = np.finfo(dtype).nmant + 1
+            digits = FLOAT_INFO[dtype].digits
             if abs(value) > 1 << digits:
                 _warn_of_precision(argument, digits, CPP_NAMES[dtype.name])
             continue

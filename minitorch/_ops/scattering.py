@@ -1,1 +1,334 @@
 """Writes to positions given by an index tensor: scatter_reduce, index_reduce, put, masked_scatter."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from .check import C_NAMES, c_name, check, no_kernel, wrap_dim
+from .gathering import broadcast_shape, check_along, check_scatter, int64, scatter_array, without, writer
+from .op import Op, structured
+from .positions import first_outside
+from .public import into, op, public
+
+# ---------------------------------------------------------------------- reductions
+_COMBINE = {"amax": np.maximum, "amin": np.minimum}
+
+
+def _flat_places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
+    """Where in a flat C-contiguous array of this shape the index along dim points."""
+    strides = [int(np.prod(shape[i + 1 :], dtype=np.int64)) for i in range(len(shape))]
+    places = int64(index) * strides[dim]
+    for i, s in enumerate(strides):
+        if i != dim:
+            places = places + (np.arange(index.shape[i]) * s).reshape((-1,) + (1,) * (len(shape) - i - 1))
+    return places.reshape(-1)
+
+
+def _combined(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
+    """A copy of the input, combined with src at the indices along dim."""
+    input = np.array(input, order="C")
+    if not index.size:
+        return input
+    if how == "prod":
+        return scatter_array(input, src, index, dim, "multiply")
+    check_along(index.reshape(index.shape or (1,)), dim, input.shape[dim] if input.ndim else 1)
+    flat = input.reshape(-1)
+    if input.ndim:
+        places = _flat_places(input.shape, index, dim)
+        src = src[tuple([slice(n) for n in index.shape])]
+    else:
+        places = int64(index).reshape(-1)
+    _COMBINE[how].at(flat, places, np.ascontiguousarray(src).reshape(-1)[: places.size])
+    return input
+
+
+def _reducing(name: str) -> Op:
+    @structured(name=name, title="ScatterReduce", tensors="input src index")
+    def record(input, src, index, dim, how):
+        return input.shape, input.dtype
+
+    record.cpu(_combined)
+    return record
+
+
+PRODUCT = _reducing("scatter_product")
+EXTREME = _reducing("scatter_extreme")
+
+
+@EXTREME.grad("input")
+def scatter_extreme_grad_input(g, input, src, index, out, dim):
+    """What was among the largest gets an equal share of the gradient."""
+    mine = to_copy(input == out, g.dtype)  # noqa: F821
+    theirs = to_copy(src == gather(out, dim, index), g.dtype)  # noqa: F821
+    count = mine + gather_backward(theirs, index, mine.shape, dim)  # noqa: F821
+    return mine * (g / where(count == 0.0, 1.0, count))  # noqa: F821
+
+
+@EXTREME.grad("src")
+def scatter_extreme_grad_src(g, input, src, index, out, dim):
+    mine = to_copy(input == out, g.dtype)  # noqa: F821
+    theirs = to_copy(src == gather(out, dim, index), g.dtype)  # noqa: F821
+    count = mine + gather_backward(theirs, index, mine.shape, dim)  # noqa: F821
+    return theirs * gather(g / where(count == 0.0, 1.0, count), dim, index)  # noqa: F821
+
+
+@PRODUCT.grad("input")
+def scatter_product_grad_input(g, input, src, index, dim):
+    """The product of all that the element is multiplied by."""
+    return g * scatter_product(zeros_like(input) + 1.0, src, index, dim, "prod")  # noqa: F821
+
+
+@PRODUCT.grad("src")
+def scatter_product_grad_src(g, input, src, index, dim):
+    """The product of the others: all of them by this one, and where just this one is 0, of all but the zeros."""
+    zero = src == 0.0
+    zeros = gather(gather_backward(to_copy(zero, g.dtype), index, input.shape, dim), dim, index)  # noqa: F821
+    filled = where(zero, 1.0, src)  # noqa: F821
+    others = gather(scatter_product(g * input, filled, index, dim, "prod"), dim, index) / filled  # noqa: F821
+    alone = to_copy(zero, g.dtype) * to_copy(zeros == 1.0, g.dtype) + to_copy(zeros == 0.0, g.dtype)  # noqa: F821
+    return others * alone
+
+
+_SCATTER_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+@public("torch Tensor")
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
+    """A copy with src reduced into it at the indices along dim; reduce: "sum", "prod", "mean", "amax" or "amin".
+
+    >>> import minitorch as torch
+    >>> torch.zeros(3).scatter_reduce(0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]), "amax")
+    tensor([2., 0., 3.])
+    """
+    check(
+        reduce in _SCATTER_REDUCTIONS,
+        f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}",
+    )
+    dim = wrap_dim(dim, input.ndim)
+    src = check_scatter(input, dim, index, src)
+    if reduce == "mean" and input.array.dtype == np.bool_ and index.numel():
+        no_kernel("scatter_gather_tensor_cpu_reduce_mean", input.array)
+    return into(out, "scatter_reduce", _scatter_reduced(input, dim, index, src, reduce, include_self))
+
+
+@public("Tensor")
+def scatter_reduce_(
+    self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """scatter_reduce, in place."""
+    return self.copy_(scatter_reduce(self, dim, index, src, reduce, include_self=include_self))
+
+
+def _scatter_reduced(x: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, include_self: bool) -> Tensor:
+    if not index.numel():
+        return op("dense")(x)
+    if not include_self:
+        x = x.scatter(dim, index, _identity(reduce, x.array.dtype))
+    if reduce in ("sum", "mean"):
+        total = x.scatter_add(dim, index, src)
+        return total if reduce == "sum" else _divided(total, x, dim, index, include_self)
+    record = PRODUCT if reduce == "prod" else EXTREME
+    return record.function(x, src, index, dim, reduce)
+
+
+def _divided(total: Tensor, x: Tensor, dim: int, index: Tensor, include_self: bool) -> Tensor:
+    """The sum by how many were added up."""
+    from minitorch._creation import ones_like
+
+    count = ones_like(x.detach())
+    if not include_self:
+        count = count.scatter(dim, index, 0)
+    ones = ones_like(index, dtype=count.dtype)
+    count = count.scatter_add(dim, index, ones)
+    count = count.masked_fill(count == 0, 1)
+    return total / count if total.is_floating_point() else total.div(count, rounding_mode="floor")
+
+
+def _identity(reduce: str, dtype: np.dtype) -> Any:
+    """What a reduction starts from."""
+    if reduce in ("sum", "mean", "prod"):
+        return int(reduce == "prod")
+    if dtype == np.bool_:
+        return reduce == "amin"
+    if dtype in dtypes.FLOATS:
+        return -np.inf if reduce == "amax" else np.inf
+    info = np.iinfo(dtype)
+    return int(info.min if reduce == "amax" else info.max)
+
+
+@public("torch Tensor")
+def index_reduce(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
+    """A copy with the rows of source reduced into the rows along dim; reduce: "prod", "mean", "amax" or "amin"."""
+    dim = wrap_dim(dim, input.ndim)
+    _check_index_reduce(input, dim, index, source, reduce)
+    if not input.ndim:
+        index, source = index.reshape(()), source.reshape(())
+    else:
+        index = index.reshape(*[1] * dim, -1, *[1] * (input.ndim - dim - 1)).expand(source.shape)
+    result = _scatter_reduced(input, dim, index, source, reduce, include_self)
+    return into(out, "index_reduce", result)
+
+
+def _check_index_reduce(x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str) -> None:
+    check(
+        reduce in _SCATTER_REDUCTIONS[1:],
+        f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.",
+    )
+    i, s = index.array, source.array
+    kind = C_NAMES[i.dtype.name]
+    check(
+        i.ndim < 2,
+        "index_reduce_(): Index is supposed to be a vector, but got "
+        f"dim: {i.ndim} with type: {kind} and size: {list(i.shape)}",
+        IndexError,
+    )
+    check(
+        i.dtype in (np.int64, np.int32),
+        f"index_reduce_(): Expected dtype int32/int64 for index but got: {kind}",
+    )
+    check(
+        s.dtype is x.array.dtype,
+        f"index_reduce_(): self ({c_name(x.array)}) and source ({c_name(s)}) must have the same scalar type",
+    )
+    count = s.shape[dim] if s.shape else 1
+    check(
+        i.size == count,
+        f"index_reduce_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
+    )
+    check(
+        not x.ndim or without(x.shape, dim) == without(s.shape, dim),
+        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+        f"{list(x.shape)} source.shape = {list(s.shape)}",
+    )
+    if x.array.dtype == np.bool_:
+        no_kernel("index_func_", x.array)
+    if index.is_cpu and first_outside(i, 0, x.shape[dim] if x.ndim else 1) is not None:
+        raise IndexError("index out of range in self")
+
+
+@public("Tensor")
+def index_reduce_(
+    self: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """index_reduce, in place."""
+    return self.copy_(index_reduce(self, dim, index, source, reduce, include_self=include_self))
+
+
+# ---------------------------------------------------------------------- put
+@public("torch Tensor")
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with the elements of source at positions in the flat input; with accumulate, added.
+
+    >>> import minitorch as torch
+    >>> torch.zeros(2, 2).put(torch.tensor([3]), torch.tensor([1.0]))
+    tensor([[0., 0.],
+            [0., 1.]])
+    """
+    i, n = index.array, input.numel()
+    check(i.dtype == np.int64, f"put_(): Expected a long tensor for index, but got {c_name(i)}")
+    check(
+        source.dtype == input.dtype,
+        "put_(): self and source expected to have the same dtype, but got self.dtype = "
+        f"{c_name(input.array)} and source.dtype = {c_name(source.array)}",
+    )
+    check(
+        source.numel() == i.size,
+        "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+        f"{source.numel()}, index.numel() = {i.size}",
+        IndexError,
+    )
+    check(n or not i.size, "put_(): Tried to put elements into an empty tensor", IndexError)
+    bad = first_outside(i, -n, n) if index.is_cpu and i.size else None
+    if bad is not None:
+        raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
+    if not i.size:
+        return input.clone()
+    flat = op("dense")(input).view(-1)
+    return flat.index_put((index.reshape(-1),), source.reshape(-1), accumulate).view(input.shape)
+
+
+@public("Tensor")
+def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """put, in place."""
+    return self.copy_(put(self, index, source, accumulate))
+
+
+# ---------------------------------------------------------------------- masked_scatter
+@structured(name="masked_scatter_into", title="MaskedScatter", tensors="input source mask", inplace=True)
+def masked_scatter_into(input, source, mask):
+    return input.shape, input.dtype
+
+
+@masked_scatter_into.cpu
+def masked_scatter_cpu(input, source, mask):
+    """The first elements of source where the mask is true, in order."""
+    wanted = int(np.count_nonzero(mask))
+    check(wanted <= source.size, "Number of elements of source < number of ones in mask")
+    if wanted:
+        np.place(input, mask, source.reshape(-1)[:wanted])
+    return input
+
+
+@masked_scatter_into.grad("input")
+def masked_scatter_grad_input(g, mask):
+    return masked_zero(g, mask)  # noqa: F821
+
+
+@masked_scatter_into.grad("source")
+def masked_scatter_grad_source(g, mask, source_shape):
+    return masked_scatter_backward(g, mask, source_shape)
+
+
+@structured(tensors="g mask")
+def masked_scatter_backward(g, mask, source_shape):
+    return source_shape, g.dtype
+
+
+@masked_scatter_backward.cpu
+def masked_scatter_backward_cpu(g, mask, source_shape):
+    d = np.zeros(source_shape, g.dtype)
+    taken = g[mask]
+    d.reshape(-1)[: taken.size] = taken
+    return d
+
+
+@masked_scatter_backward.grad("g")
+def masked_scatter_backward_grad(g, mask):
+    return masked_scatter_into(to_copy(mask, g.dtype) * 0.0, g, mask)  # noqa: F821
+
+
+@public("torch Tensor")
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy, broadcast with the mask, with the elements of source in order where the mask is true."""
+    shape = broadcast_shape(mask.array.shape, input.array.shape)
+    wide = input if shape == input.array.shape else op("expand_to")(input, shape)
+    return _masked_scatter(op("dense")(wide), mask, source, True)
+
+
+@public("Tensor")
+def masked_scatter_(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """Write the elements of source in order where the mask, broadcast, is true."""
+    return _masked_scatter(self, mask, source, False)
+
+
+def _masked_scatter(self: Tensor, mask: Tensor, source: Tensor, fresh: bool) -> Tensor:
+    kind = mask.array.dtype
+    check(
+        self.dtype == source.dtype,
+        "masked_scatter: expected self and source to have same dtypes but got"
+        f"{c_name(self.array)} and {c_name(source.array)}",
+    )
+    if mask.array.shape != self.array.shape:
+        mask = op("expand_to")(mask, self.array.shape)
+    check(
+        kind == np.bool_,
+        f"masked_scatter_ only supports boolean masks, but got mask with dtype {C_NAMES[kind.name]}",
+    )
+    return writer("masked_scatter_into", fresh)(self, source, mask)

@@ -1,17 +1,22 @@
 """Softmax and log-softmax."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from minitorch._creation import FACTORIES, zeros_like
+from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from .check import float_required, wrap_dim
+from .generate import SMALL
 from .op import structured
-from .public import PUBLIC, op
+from .public import PUBLIC, op, public
 from .reductions import AMAX, SUM
 
 empty = np.empty
+empty_like = FACTORIES["empty_like"]
 
 
 @structured(name="softmax_dim", title="Softmax", tensors="input")
@@ -26,14 +31,39 @@ def _shifted(input: np.ndarray, dim: int) -> np.ndarray:
     return input - AMAX(input, (wrap_dim(dim, input.ndim),), True)
 
 
+def kernels() -> Any:
+    """The compiled loops."""
+    return cache.load_file("cpu.softmax")
+
+
+def is_rows(input: np.ndarray, dim: int) -> bool:
+    """Whether the compiled loop over rows pays: the last dimension, and more elements than NumPy is fast for."""
+    return input.size > SMALL and wrap_dim(dim, input.ndim) == input.ndim - 1
+
+
+def _by_rows(kernel: Any, input: np.ndarray) -> np.ndarray:
+    dest = empty(input.shape, input.dtype)
+    kernel(np.ascontiguousarray(input).reshape(-1, input.shape[-1]), dest.reshape(-1, input.shape[-1]))
+    return dest
+
+
+def _exponentials(x: np.ndarray) -> np.ndarray:
+    """exp in place."""
+    if x.size <= SMALL or not x.flags.c_contiguous:
+        return np.exp(x, x)
+    kernels().exponentials(x.reshape(-1))
+    return x
+
+
 @softmax_dim.cpu
 def softmax_cpu(input, dim):
     softmax_dim.infer(input, dim)
     if not input.size or not input.ndim:
         return np.ones_like(input)
+    if is_rows(input, dim):
+        return _by_rows(kernels().softmax, input)
     with np.errstate(all="ignore"):
-        e = _shifted(input, dim)
-        np.exp(e, e)
+        e = _exponentials(_shifted(input, dim))
         e /= SUM(e, (wrap_dim(dim, input.ndim),), True)
     return e
 
@@ -55,9 +85,11 @@ def log_softmax_cpu(input, dim):
     log_softmax_dim.infer(input, dim)
     if not input.size or not input.ndim:
         return np.zeros_like(input)
+    if is_rows(input, dim):
+        return _by_rows(kernels().log_softmax, input)
     with np.errstate(all="ignore"):
         x = _shifted(input, dim)
-        x -= np.log(SUM(np.exp(x), (wrap_dim(dim, input.ndim),), True))
+        x -= np.log(SUM(_exponentials(x.copy()), (wrap_dim(dim, input.ndim),), True))
     return x
 
 
@@ -71,8 +103,6 @@ def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:
-    import warnings
-
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
         stacklevel=4,
@@ -104,3 +134,24 @@ def _softmax_functions(name: str) -> None:
 
 _softmax_functions("softmax")
 _softmax_functions("log_softmax")
+
+
+@public("nn.functional")
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """softmax of -input."""
+    if dim is None:
+        dim = _softmax_default_dim("softmin", input.ndim)
+    return op("softmax_dim")(_in_dtype(-input, dtype), dim)
+
+
+@public("nn.functional")
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + Gumbel noise) / tau); with hard one-hot, with the gradient of the soft values."""
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    noise = -empty_like(logits).exponential_().log()
+    soft = op("softmax_dim")((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.argmax(dim, True)
+    return zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft

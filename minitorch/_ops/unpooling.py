@@ -1,1 +1,253 @@
 """Inverses of max pooling, and fractional max pooling."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from .check import c_name, check, no_kernel
+from .op import Op, structured
+from .operands import FUNCTIONS
+from .pooling import as_batch, max_op, per_axis, pool_kernels, unbatched
+from .public import op, public
+from .random_creation import rand
+
+empty = np.empty
+
+
+# ---------------------------------------------------------------------- unpooling
+def _unpool_infer(input, indices, size):
+    n = len(size)
+    check(
+        indices.dtype == np.int64,
+        "elements in indices should be type int64" + f" but got: {c_name(indices)}" * (n == 2),
+    )
+    check(
+        input.shape == indices.shape,
+        f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
+        f"tensor with shape: {list(indices.shape)}",
+    )
+    for d in range(1, input.ndim):
+        check(
+            input.shape[d] > 0,
+            f"max_unpooling{n}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, but "
+            f"got {list(input.shape)} with dimension {d} being empty.",
+        )
+    if input.dtype not in dtypes.FLOATS:
+        no_kernel(f"max_unpool{n}d", input)
+    return (*input.shape[:2], *size), input.dtype
+
+
+def _unpool_cpu(input, indices, size):
+    shape, dtype = _unpool_infer(input, indices, size)
+    area = int(np.prod(size))
+    wrong = indices[(indices < 0) | (indices >= area)]
+    if wrong.size:
+        by = "x".join(map(str, size))
+        raise RuntimeError(f"Found an invalid max index: {wrong[0]} (output volumes are of size {by})")
+    planes, count = shape[0] * shape[1], int(np.prod(input.shape[2:]))
+    out = np.zeros((planes, area), dtype)
+    np.put_along_axis(out, indices.reshape(planes, count), input.reshape(planes, count), 1)
+    return out.reshape(shape)
+
+
+def _unpool_grad(g, indices):
+    return pick_in_planes(g, indices)  # noqa: F821
+
+
+def _unpool_op(name: str, title: str) -> Op:
+    record = structured(name=name, title=title, tensors="input indices")(_unpool_infer)
+    record.cpu(_unpool_cpu)
+    record.grad("input")(_unpool_grad)
+    return record
+
+
+unpool_planes = _unpool_op("unpool_planes", "MaxUnpool2D")
+unpool_volumes = _unpool_op("unpool_volumes", "MaxUnpool3D")
+
+
+def _per_axis(value: Any, n: int) -> tuple[int, ...]:
+    return (value,) * n if isinstance(value, int) else tuple(value)
+
+
+def _output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, output_size: Any) -> list[int]:
+    """What pooling had as its input, or, of the sizes that pool alike, the one that was asked for."""
+    n = len(kernel)
+    axes = zip(input.shape[-n:], kernel, stride, padding, strict=True)
+    default = [(m - 1) * s + k - 2 * p for m, k, s, p in axes]
+    if output_size is None:
+        return default
+    if len(output_size) == n + 2:
+        output_size = output_size[2:]
+    check(
+        len(output_size) == n,
+        f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
+        f"'{len(output_size)}'",
+        ValueError,
+    )
+    for d in range(n):
+        low, high = default[d] - stride[d], default[d] + stride[d]
+        check(
+            low < output_size[d] < high,
+            f'invalid output_size "{output_size}" (dim {d} must be between {low} and {high})',
+            ValueError,
+        )
+    return list(output_size)
+
+
+def _unpool(n: int, input: Tensor, indices: Tensor, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Tensor:
+    kernel = _per_axis(kernel, n)
+    stride, padding = kernel if stride is None else _per_axis(stride, n), _per_axis(padding, n)
+    if n < 3:
+        check(len(kernel) == n, "tuple index out of range", IndexError)
+    check(
+        len(kernel) == n,
+        "There should be exactly three elements (depth, height, width) in output_size, but got "
+        f"{len(kernel)} elements.",
+    )
+    size = _output_size(input, kernel, stride, padding, output_size)
+    if n == 1:  # as torch does: a plane of width 1
+        input, indices, size = op("unsqueeze")(input, -1), op("unsqueeze")(indices, -1), [*size, 1]
+    space = len(size)
+    check(n < 3 or min(stride) > 0, f"strides should be greater than zero, but got stride: {list(stride)}")
+    either = "3d or 4d" if n < 3 else "4d or 5d"
+    error = (
+        f"Input to max_unpooling{space}d should be a {either} Tensor, but got a tensor with {input.ndim} dimensions."
+    )
+    input, batched = as_batch(input, space, error)
+    indices = indices if batched else op("unsqueeze")(indices, 0)
+    out = FUNCTIONS["unpool_volumes" if n == 3 else "unpool_planes"](input, indices, tuple(size))
+    return op("squeeze_dims")(unbatched(out, batched), (-1,)) if n == 1 else unbatched(out, batched)
+
+
+@public("nn.functional")
+def max_unpool1d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Zeros, with the elements of (N, C, L) at the places that max_pool1d found them at."""
+    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public("nn.functional")
+def max_unpool2d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Zeros, with the elements of (N, C, H, W) at the places that max_pool2d found them at."""
+    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public("nn.functional")
+def max_unpool3d(
+    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """Zeros, with the elements of (N, C, D, H, W) at the places that max_pool3d found them at."""
+    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
+# ---------------------------------------------------------------------- fractional
+def _fractional_infer(input, samples, kernel, size):
+    n = len(kernel)
+    where = "fractional_max_pool2d()" if n == 2 else "fractional_max_pool3d_out()"
+    check(samples.ndim == 3, f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
+    check(samples.dtype == input.dtype, "Expect _random_samples to have the same dtype as input")
+    check(samples.shape[0] >= input.shape[0], "Expect _random_samples.size(0) no less then input batch size.")
+    check(samples.shape[1] == input.shape[1], "Expect _random_samples.size(1) equals to input channel size.")
+    check(samples.shape[2] == n, f"Expect _random_samples.size(2) equals to {n}; got {samples.shape[2]}.")
+    for name, m, k, s in zip(("time", "height", "width")[-n:], input.shape[2:], kernel, size, strict=True):
+        check(s + k - 1 <= m, f"{where}: pool {name} {k} too large relative to input {name} {m}")
+    shape = (*input.shape[:2], *size)
+    return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
+
+
+def _fractional_cpu(input, samples, kernel, size):
+    (shape, dtype), _ = _fractional_infer(input, samples, kernel, size)
+    out, indices = empty(shape, dtype), empty(shape, np.int64)
+    planes = shape[0] * shape[1]
+    samples = samples[: shape[0]].reshape(planes, len(size))
+    if len(size) == 2:
+        samples = samples[:, ::-1]  # torch's first sample is the width's there, the depth's in volumes
+    axes = zip(input.shape[2:], kernel, size, samples.T, strict=True)
+    starts = [_fractional_starts(m, k, s, sample[:, None]) for m, k, s, sample in axes]
+    ends = [s + k for s, k in zip(starts, kernel, strict=True)]
+    pool_kernels().max_windows(input, starts, ends, out, indices)
+    return out, indices
+
+
+def _fractional_starts(inputs: int, kernel: int, outputs: int, sample: Any) -> Any:
+    """Where each plane's windows begin: at steps of a fraction, shifted by the plane's sample, the last at the end."""
+    steps = sample.dtype.type(inputs - kernel) / sample.dtype.type(max(1, outputs - 1))
+    i = np.arange(outputs).astype(sample.dtype)
+    starts = ((i + sample) * steps).astype(np.int64) - (sample * steps).astype(np.int64)
+    starts[:, -1:] = inputs - kernel
+    return starts
+
+
+fractional_max_planes = max_op(
+    "fractional_max_planes", "FractionalMaxPool2D", _fractional_infer, _fractional_cpu, "input samples"
+)
+fractional_max_volumes = max_op(
+    "fractional_max_volumes", "FractionalMaxPool3D", _fractional_infer, _fractional_cpu, "input samples"
+)
+
+
+def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_indices: bool, samples: Any) -> Any:
+    function = f"fractional_max_pool{n}d"
+    if size is None:
+        check(ratio is not None, f"{function} requires specifying either an output_size or an output_ratio", ValueError)
+        if n == 2 and not isinstance(ratio, (tuple, list)):
+            raise TypeError(f"object of type '{type(ratio).__name__}' has no len()")
+        ratios = ratio if isinstance(ratio, (tuple, list)) else (ratio,) * n
+        check(
+            len(ratios) == n,
+            f"{function} requires output_ratio to either be a single Int or tuple of Ints.",
+            ValueError,
+        )
+        size = [int(m * r) for m, r in zip(input.shape[-n:], ratios, strict=True)]
+    if input.ndim <= n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {-n - 1})"
+        )
+    if samples is None:
+        batch = 1 if input.ndim == n + 1 else input.shape[0]
+        samples = rand(batch, input.shape[-n - 1], n, dtype=input.dtype)
+    single = "must either be a single Int or tuple of Ints"
+    kernel = per_axis(kernel, n, f"{function}: kernel_size {single}", "kernel_size", function)
+    size = per_axis(size, n, f"{function}: output_size {single}", "output_size", function)
+    input, batched = as_batch(input, n, f"{function}(): Expected {n + 1}D or {n + 2}D tensor, but got: {input.shape}")
+    record = FUNCTIONS["fractional_max_volumes" if n == 3 else "fractional_max_planes"]
+    values, indices = record(input, samples, kernel, size)
+    values = unbatched(values, batched)
+    return (values, unbatched(indices, batched)) if with_indices else values
+
+
+def _fractional_function(n: int) -> None:
+    def fractional_max_pool(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        return _fractional(n, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+    def with_indices(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        return _fractional(n, input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+    for function, suffix in ((fractional_max_pool, ""), (with_indices, "_with_indices")):
+        function.__name__ = function.__qualname__ = f"fractional_max_pool{n}d{suffix}"
+        function.__doc__ = f"The maxima of windows at random steps over the last {n} dimensions (arXiv 1412.6071)."
+        public("nn.functional")(function)
+
+
+for _n in (2, 3):
+    _fractional_function(_n)

@@ -16,6 +16,16 @@ from .op import structured, view
 ndarray = np.ndarray
 
 
+@view(tensors="input")
+def alias(input):
+    return input[...]
+
+
+@alias.grad("input")
+def alias_grad(g):
+    return alias(g)
+
+
 # ---------------------------------------------------------------------- order of dimensions
 @view(tensors="input", on="torch Tensor")
 def transpose(input, dim0, dim1):
@@ -188,7 +198,13 @@ def select_grad(g, input_shape, dim, index):
 
 @view(tensors="input", name="slice_dim", title="Slice")
 def slice_dim(input, dim, start, stop, step):
-    return input[(slice(None),) * dim + (slice(start, stop, step),)]
+    made = input[(slice(None),) * dim + (slice(start, stop, step),)]
+    if made.size or not isinstance(input, ndarray):
+        return made
+    strides = (*input.strides[:dim], input.strides[dim] * step, *input.strides[dim + 1 :])
+    return restrided(
+        input, made.shape, strides, start * input.strides[dim]
+    )  # NumPy forgets where an empty slice begins
 
 
 @slice_dim.grad("input")
@@ -213,6 +229,29 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
 @diagonal.grad("input")
 def diagonal_grad(g, input_shape, offset, dim1, dim2):
     return diagonal_backward(g, input_shape, offset, dim1, dim2)
+
+
+@view(tensors="input", name="unfold_view", title="Unfold")
+def unfold_view(input, dimension, size, step):
+    dim = wrap_dim(dimension, input.ndim)
+    shape, strides = (input.shape, input.strides) if input.ndim else ((1,), (input.dtype.itemsize,))
+    n = shape[dim]
+    check(size >= 0, f"size is {size} but must be >= 0")
+    check(size <= n, f"maximum size for tensor at dimension {dim} is {n} but size is {size}")
+    check(step > 0, f"step is {step} but must be > 0")
+    if not input.ndim:
+        return restrided(input, (size,), strides)
+    count = (n - size) // step + 1
+    return restrided(
+        input,
+        (*shape[:dim], count, *shape[dim + 1 :], size),
+        (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim]),
+    )
+
+
+@unfold_view.grad("input")
+def unfold_grad(g, input_shape, dimension, size, step):
+    return unfold_backward(g, input_shape, dimension, size, step)
 
 
 # what flows back through a part: zeros with the gradient in its place
@@ -267,11 +306,34 @@ def diagonal_backward_grad(g, offset, dim1, dim2):
     return diagonal(g, offset, dim1, dim2)
 
 
+@structured(tensors="g")
+def unfold_backward(g, input_shape, dimension, size, step):
+    return input_shape, g.dtype
+
+
+@unfold_backward.cpu
+def unfold_backward_cpu(g, input_shape, dimension, size, step):
+    d = np.zeros(input_shape, g.dtype)
+    if not d.ndim:
+        return np.asarray(g.sum(dtype=g.dtype))
+    dim = wrap_dim(dimension, d.ndim)
+    along, count = np.moveaxis(d, dim, -1), g.shape[dim]
+    parts = np.moveaxis(g, dim, -2)
+    for k in range(size):  # windows that overlap meet here
+        along[..., k : k + step * (count - 1) + 1 : step] += parts[..., k]
+    return d
+
+
+@unfold_backward.grad("g")
+def unfold_backward_grad(g, dimension, size, step):
+    return unfold_view(g, dimension, size, step)
+
+
 # ---------------------------------------------------------------------- any geometry
 def _storage_start(a: Any) -> int:
     from minitorch._storage import address, root
 
-    return address(a) - address(root(a)) if a.__class__ is ndarray else a.offset
+    return address(a) - address(root(a)) if isinstance(a, ndarray) else a.offset
 
 
 @view(tensors="input", on="torch Tensor")
@@ -284,7 +346,7 @@ def as_strided(input, size, stride, storage_offset=None):
     item = input.dtype.itemsize
     start = _storage_start(input)
     offset = start // item if storage_offset is None else storage_offset
-    if input.__class__ is ndarray and prod(size):
+    if isinstance(input, ndarray) and prod(size):
         from minitorch._storage import UntypedStorage
 
         have = UntypedStorage._of(input).nbytes()
@@ -335,19 +397,6 @@ def as_strided_backward_grad(g, input_geometry, size, stride, storage_offset):
     return as_strided_read(g, input_geometry, size, stride, storage_offset)
 
 
-@structured(tensors="input src")
-def as_strided_scatter(input, src, size, stride, storage_offset=None):
-    return input.shape, input.dtype
-
-
-@as_strided_scatter.cpu
-def as_strided_scatter_cpu(input, src, size, stride, storage_offset=None):
-    dest = np.array(input, order="C")
-    item = dest.dtype.itemsize
-    restrided(dest, tuple(size), tuple(s * item for s in stride), (storage_offset or 0) * item)[...] = src
-    return dest
-
-
 @structured(tensors="g")
 def as_strided_read(g, input_geometry, size, stride, storage_offset=None):
     return size, g.dtype
@@ -371,11 +420,75 @@ def as_strided_read_grad(g, input_geometry, size, stride, storage_offset):
     return as_strided_backward(g, input_geometry, size, stride, storage_offset)
 
 
-@as_strided_scatter.grad("input")
-def as_strided_scatter_grad_input(g, size, stride, storage_offset):
-    return as_strided_scatter(g, as_strided(g, size, stride, storage_offset) * 0.0, size, stride, storage_offset)
+# ---------------------------------------------------------------------- a view's part of its base, by geometry
+# `base` is (shape, strides) of a tensor, `part` (shape, strides, offset from its first element), both in elements
+def _memory_of(g: Any, base: Any) -> Any:
+    """A copy of g with the strides of `base`."""
+    shape, strides = base
+    item = g.dtype.itemsize
+    extent = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    made = restrided(np.empty(max(extent, 1), g.dtype), shape, tuple([s * item for s in strides]))
+    made[...] = g
+    return made
 
 
-@as_strided_scatter.grad("src")
-def as_strided_scatter_grad_src(g, size, stride, storage_offset):
-    return clone(as_strided(clone(g), size, stride, storage_offset))  # noqa: F821
+def _window(a: Any, part: Any) -> Any:
+    size, strides, offset = part
+    item = a.dtype.itemsize
+    return restrided(a, size, tuple([s * item for s in strides]), offset * item)
+
+
+@structured(tensors="g")
+def strided_part(g, base, part):
+    return part[0], g.dtype
+
+
+@strided_part.cpu
+def strided_part_cpu(g, base, part):
+    return _window(_memory_of(g, base), part).copy()
+
+
+@strided_part.grad("g")
+def strided_part_grad(g, base, part):
+    return strided_spread(g, base, part)
+
+
+@structured(tensors="g")
+def strided_spread(g, base, part):
+    return base[0], g.dtype
+
+
+@strided_spread.cpu
+def strided_spread_cpu(g, base, part):
+    """Zeros with g in the place of the part."""
+    made = _memory_of(np.zeros((), g.dtype), base)
+    _window(made, part)[...] = g
+    return made
+
+
+@strided_spread.grad("g")
+def strided_spread_grad(g, base, part):
+    return strided_part(g, base, part)
+
+
+@structured(tensors="g src")
+def strided_written(g, src, base, part):
+    return base[0], g.dtype
+
+
+@strided_written.cpu
+def strided_written_cpu(g, src, base, part):
+    """A copy of g with src in the place of the part."""
+    made = _memory_of(g, base)
+    _window(made, part)[...] = src
+    return made
+
+
+@strided_written.grad("g")
+def strided_written_grad_g(g, base, part):
+    return strided_written(g, zeros_like(strided_part(g, base, part)), base, part)  # noqa: F821
+
+
+@strided_written.grad("src")
+def strided_written_grad_src(g, base, part):
+    return strided_part(g, base, part)

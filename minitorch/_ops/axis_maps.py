@@ -1,0 +1,114 @@
+"""Linear maps along the last dimensions, one after the other: average pooling and interpolation.
+
+Each is a table that says of which inputs an output is the weighted sum. The adjoint is such a table too, so one record
+is its own gradient.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._kernels import cache
+
+from .op import Op, structured
+
+
+class AxisMap:
+    """out[i] = sum over q from starts[i] to starts[i + 1] of weights[q] * x[index[q]].
+
+    Where `divisors` are given, the weights of output i are 1 / divisors[i], and integers are summed and divided.
+    """
+
+    def __init__(self, inputs: int, starts: Any, index: Any, weights: Any, divisors: Any = None):
+        self.inputs, self.outputs = inputs, len(starts) - 1
+        self.starts, self.index, self.divisors = np.asarray(starts, np.int64), np.asarray(index, np.uint32), divisors
+        self.weights = {dtype: np.asarray(weights, dtype) for dtype in ("float32", "float64")}
+
+    @cached_property
+    def transposed(self) -> "AxisMap":
+        """The adjoint: what each input contributes, and where."""
+        rows = np.repeat(np.arange(self.outputs), np.diff(self.starts))
+        order = np.argsort(self.index, kind="stable")
+        starts = np.searchsorted(self.index[order], np.arange(self.inputs + 1))
+        return AxisMap(self.outputs, starts, rows[order], self.weights["float64"][order])
+
+    @cached_property
+    def copies(self) -> bool:
+        """Whether every output is one of the inputs."""
+        return len(self.index) == self.outputs and bool((self.weights["float64"] == 1).all())
+
+    def __call__(self, x: Any, axis: int) -> Any:
+        """The map along one dimension of an array."""
+        shape = *x.shape[:axis], self.outputs, *x.shape[axis + 1 :]
+        if x.dtype not in dtypes.FLOATS:
+            return x.take(self.index, axis) if self.copies else self._summed(x, axis)
+        out = np.empty(shape, x.dtype)
+        if out.size:
+            inner = int(np.prod(x.shape[axis + 1 :]))
+            source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
+            tables = self.starts, self.index, self.weights[x.dtype.name]
+            cache.load_file("cpu.resample").map_axis(source, *tables, out.reshape(-1, self.outputs, inner))
+        return out
+
+    def _summed(self, x: Any, axis: int) -> Any:
+        """The sums of integers, not yet divided."""
+        members = np.zeros((self.inputs, self.outputs), x.dtype)
+        np.add.at(members, (self.index, np.repeat(np.arange(self.outputs), np.diff(self.starts))), 1)
+        return np.moveaxis(np.moveaxis(x, axis, -1) @ members, -1, axis)
+
+
+def from_ranges(inputs: int, first: Any, last: Any, divisors: Any) -> AxisMap:
+    """The map whose output i is the sum of inputs first[i] to last[i], the latter left out, divided by divisors[i]."""
+    lengths = np.maximum(last - first, 0)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    index = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, lengths)
+    return AxisMap(inputs, starts, index, np.repeat(1.0 / divisors, lengths), divisors)
+
+
+def from_taps(inputs: int, index: Any, weights: Any) -> AxisMap:
+    """The map whose output i is the sum over t of weights[i, t] * x[index[i, t]]."""
+    outputs, taps = index.shape
+    return AxisMap(inputs, np.arange(outputs + 1) * taps, index.ravel(), weights.ravel())
+
+
+class Maps(tuple):
+    """An AxisMap for each of the last dimensions."""
+
+    @property
+    def transposed(self) -> "Maps":
+        return Maps(m.transposed for m in self)
+
+
+def _infer(input, maps):
+    return (*input.shape[: input.ndim - len(maps)], *[m.outputs for m in maps]), input.dtype
+
+
+def _cpu(input, maps):
+    lead = input.ndim - len(maps)
+    integers = input.dtype not in dtypes.FLOATS
+    # whatever makes it smaller first
+    for d in sorted(range(len(maps)), key=lambda d: maps[d].outputs / max(1, maps[d].inputs)):
+        input = maps[d](input, lead + d)
+    if integers and maps[0].divisors is not None:
+        divisor = maps[0].divisors
+        for m in maps[1:]:
+            divisor = np.multiply.outer(divisor, m.divisors)
+        input = np.sign(input) * np.sign(divisor) * (np.abs(input) // np.abs(divisor))  # rounds toward zero
+    return input
+
+
+def _grad(g, maps):
+    return map_axes(g, maps.transposed)
+
+
+def axis_map_op(name: str, title: str) -> Op:
+    """A record of maps along dimensions: op(input, maps)."""
+    op = structured(name=name, title=title, tensors="input")(_infer)
+    op.cpu(_cpu)
+    op.grad("input")(_grad)
+    return op
+
+
+map_axes = axis_map_op("map_axes", "MapAxes")

@@ -1,0 +1,269 @@
+"""Cross-entropy and the negative log-likelihood over classes."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+
+from . import loss_reduction as _reduction
+from .check import C_NAMES, c_name, check, float_required
+from .composite import reshape
+from .losses import reduction_name
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
+from .operands import FUNCTIONS
+from .public import op, public
+from .reductions import SUM
+from .softmax import kernels
+
+empty = np.empty
+
+
+@structured(name="cross_entropy_rows", title="NllLoss", tensors="input target weight?")
+def cross_entropy_rows(input, target, weight, reduction, ignore_index):
+    float_required("nll_loss_out_frame", input)
+    return (input.shape[0],) if reduction == 0 else (), input.dtype
+
+
+def _weights(input: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    return np.ones(input.shape[1], input.dtype) if weight is None else weight
+
+
+@cross_entropy_rows.cpu
+def cross_entropy_cpu(input, target, weight, reduction, ignore_index):
+    float_required("nll_loss_out_frame", input)
+    rows = empty(input.shape[0], input.dtype)
+    x = np.ascontiguousarray(input)
+    used, bad = kernels().cross_entropy(x, target, _weights(input, weight), ignore_index, rows)
+    if bad >= 0:
+        raise IndexError(f"Target {target[bad]} is out of bounds.")
+    if reduction == 0:
+        return rows
+    total = SUM(rows, None, False)
+    if reduction == 1:
+        with np.errstate(all="ignore"):
+            total /= total.dtype.type(used)
+    return total
+
+
+@cross_entropy_rows.grad("input")
+def cross_entropy_grad(g, input, target, weight, reduction, ignore_index):
+    return cross_entropy_backward(g, input, target, weight, reduction, ignore_index)
+
+
+@structured(tensors="grad_output input target weight?")
+def cross_entropy_backward(grad_output, input, target, weight, reduction, ignore_index):
+    return input.shape, input.dtype
+
+
+@cross_entropy_backward.cpu
+def cross_entropy_backward_cpu(grad_output, input, target, weight, reduction, ignore_index):
+    d = empty(input.shape, input.dtype)
+    rows = row_factors(grad_output, input, target, weight, reduction, ignore_index)
+    x = np.ascontiguousarray(input)
+    kernels().cross_entropy_gradient(rows, x, target, _weights(input, weight), ignore_index, d)
+    return d
+
+
+def row_factors(
+    g: np.ndarray, input: np.ndarray, target: np.ndarray, weight: Any, reduction: int, ignore: int
+) -> np.ndarray:
+    """What each row's loss counts for: g itself, or spread over the rows, or over the weights used."""
+    if reduction == 0:
+        return np.ascontiguousarray(g)
+    factor = g[()]
+    if reduction == 1:
+        kept = target != ignore
+        used = np.count_nonzero(kept) if weight is None else weight[target[kept]].sum()
+        with np.errstate(all="ignore"):
+            factor = factor / g.dtype.type(used)
+    rows = empty(input.shape[0], g.dtype)
+    rows.fill(factor)
+    return rows
+
+
+@structured(tensors="input target weight?")
+def loss_weights(input, target, weight, reduction, ignore_index):
+    """(N, 1): what each row's cross-entropy counts for in the result; has no gradient."""
+    return (input.shape[0], 1), input.dtype
+
+
+@loss_weights.cpu
+def loss_weights_cpu(input, target, weight, reduction, ignore_index):
+    one = np.ones(input.shape[0] if reduction == 0 else (), input.dtype)
+    rows = row_factors(one, input, target, weight, reduction, ignore_index)
+    kept = target != ignore_index
+    rows = rows * np.where(kept, _weights(input, weight)[np.where(kept, target, 0)], 0)
+    return rows[:, None].astype(input.dtype)
+
+
+def _per_row(g: Tensor, reduction: int) -> Tensor:
+    return op("unsqueeze")(g, 1) if reduction == 0 else g
+
+
+@cross_entropy_backward.grad("grad_output")
+def cross_entropy_backward_grad_output(g, input, target, weight, reduction, ignore_index):
+    each = sum(g * cross_entropy_jacobian(input, target, weight, reduction, ignore_index), 1)  # noqa: F821
+    return each if reduction == 0 else sum(each)
+
+
+@cross_entropy_backward.grad("input")
+def cross_entropy_backward_grad_input(g, grad_output, input, target, weight, reduction, ignore_index):
+    p = softmax_dim(input, 1)  # noqa: F821
+    rows = loss_weights(input, target, weight, reduction, ignore_index) * per_row(grad_output, reduction)  # noqa: F821
+    return p * (g - sum(g * p, 1, True)) * rows
+
+
+def _jacobian_array(input: Any, target: Any, weight: Any, reduction: int, ignore: int) -> Any:
+    one = np.ones(input.shape[0] if reduction == 0 else (), input.dtype)
+    return cross_entropy_backward_cpu(one, input, target, weight, reduction, ignore)
+
+
+def _jacobian_tensor(input: Tensor, target: Tensor, weight: Any, reduction: int, ignore: int) -> Tensor:
+    from minitorch._creation import ones
+
+    one = ones((input.shape[0],) if reduction == 0 else (), dtype=input.dtype, device=input.device)
+    return op("cross_entropy_backward")(one, input, target, weight, reduction, ignore)
+
+
+ARRAY_NAMES.update(cross_entropy_jacobian=_jacobian_array, per_row=lambda g, r: g[:, None] if r == 0 else g)
+TENSOR_NAMES.update(cross_entropy_jacobian=_jacobian_tensor, per_row=_per_row)
+
+
+@public("nn.functional")
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The negative log-likelihood of softmax(input); target holds class indices, or probabilities of input's shape.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))
+    tensor(1.3863)
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_name(size_average, reduce, reduction)
+    code = _reduction.get_enum(reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    x, t = input.array, target.array
+    if (
+        x.ndim == 2
+        and t.ndim == 1
+        and x.shape[0] == t.shape[0]
+        and not label_smoothing
+        and t.dtype is dtypes.INT64_NUMPY
+    ):
+        _check_weight(x, weight)
+        return FUNCTIONS["cross_entropy_rows"](input, target, weight, code, ignore_index)
+    check(
+        x.ndim > 0,
+        "Expected input to have at least 1 dimension, got 0 dimensions" if not x.ndim else "",
+    )
+    class_dim = 0 if x.ndim == 1 else 1
+    if x.shape == t.shape and t.dtype in dtypes.FLOATS:
+        return _soft_cross_entropy(input, target, weight, code, label_smoothing, class_dim)
+    logs = op("log_softmax_dim")(input, class_dim)
+    hard = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if not label_smoothing:
+        return hard
+    return _smoothed(logs, target, weight, code, ignore_index, label_smoothing, class_dim, hard)
+
+
+def _check_weight(x: np.ndarray, weight: Tensor | None) -> None:
+    if weight is not None:
+        check(
+            weight.ndim == 1 and weight.array.size == x.shape[1],
+            f"weight tensor should be defined either for all {x.shape[1]} classes or no classes but got weight "
+            "tensor of shape: "
+            f"{list(weight.shape)}",
+        )
+        check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
+
+
+def _class_weights(logs: Tensor, weight: Tensor, class_dim: int) -> Tensor:
+    shape = [1] * logs.ndim
+    shape[class_dim] = -1
+    return reshape(weight, *shape)
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Any, code: int, smoothing: float, class_dim: int
+) -> Tensor:
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / input.shape[class_dim]
+    logs = op("log_softmax_dim")(input, class_dim)
+    losses = logs * target
+    if weight is not None:
+        losses = losses * _class_weights(logs, weight, class_dim)
+    losses = op("neg")(op("sum")(losses, class_dim))
+    if code == 0:
+        return losses
+    total = op("sum")(losses)
+    return total if code == 2 else total / (input.array.size / input.shape[class_dim])
+
+
+def _smoothed(
+    logs: Tensor, target: Tensor, weight: Any, code: int, ignore: int, smoothing: float, class_dim: int, hard: Tensor
+) -> Tensor:
+    """label_smoothing mixes the loss with that of equal probabilities."""
+    kept = op("ne")(target, ignore)
+    even = logs if weight is None else logs * _class_weights(logs, weight, class_dim)
+    even = op("neg")(op("sum")(even, class_dim)) * kept
+    if code:
+        even = op("sum")(even)
+    if code == 1:
+        counted = op("sum")(kept) if weight is None else op("sum")(_picked_weights(target, kept, weight))
+        even = even / counted
+    classes = logs.shape[class_dim]
+    return hard * (1 - smoothing) + even * (smoothing / classes)
+
+
+def _picked_weights(target: Tensor, kept: Tensor, weight: Tensor) -> Tensor:
+    return weight.detach()[target * kept] * kept
+
+
+@public("nn.functional")
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative of input (log-probabilities) at the target classes."""
+    reduction = reduction_name(size_average, reduce, reduction)
+    code = _reduction.get_enum(reduction)
+    x, t = input.array, target.array
+    class_dim = 0 if x.ndim == 1 else 1
+    if x.ndim > 1 and x.shape[0] != t.shape[0]:
+        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
+    check(
+        x.shape[:class_dim] + x.shape[class_dim + 1 :] == t.shape,
+        f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}",
+    )
+    if t.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"expected scalar type Long but found {c_name(t)}")
+    classes = x.shape[class_dim]
+    kept_array = t != ignore_index
+    outside = kept_array & ((t < 0) | (t >= classes))
+    if outside.any():
+        raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
+    kept = op("ne")(target, ignore_index)
+    safe = target * kept
+    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
+    weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)
+    losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
+    if code == 0:
+        return losses
+    total = op("sum")(losses)
+    return total if code == 2 else total / op("sum")(weights)

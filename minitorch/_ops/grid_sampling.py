@@ -1,0 +1,222 @@
+"""grid_sample: an image read at the places of a grid; affine_grid, which makes such grids.
+
+Made of other ops, so gradients of any order come from theirs.
+"""
+
+import warnings
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor, wrap
+
+from .check import c_name, check, no_kernel
+from .operands import FUNCTIONS, cast
+from .public import public
+from .resampling import cubic_weights
+
+MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
+
+_CHANGED = (
+    "Default {} behavior has changed to align_corners=False since 1.3.0. Please specify align_corners=True if the old "
+    "behavior is desired. See the documentation of grid_sample for details."
+)
+
+
+# ---------------------------------------------------------------------- coordinates
+def _pixels(c: Tensor, n: int, align_corners: bool) -> Tensor:
+    """From -1 .. 1 to places among n pixels, whose corners or whose outer edges lie at -1 and 1."""
+    return (c + 1.0) * ((n - 1) / 2.0) if align_corners else ((c + 1.0) * n - 1.0) / 2.0
+
+
+def _clipped(x: Tensor, n: int) -> Tensor:
+    """Within the image; no gradient flows from the edge on."""
+    inside = (x > 0) & (x < n - 1)
+    return FUNCTIONS["where"](inside, x, FUNCTIONS["clamp"](x.detach(), 0, n - 1))
+
+
+def _reflected(x: Tensor, n: int, align_corners: bool) -> Tensor:
+    """Mirrored at the outer pixels' centres, or at their outer edges, until it is within."""
+    low, span = (0.0, n - 1.0) if align_corners else (-0.5, float(n))
+    if span == 0:
+        return x.detach() * 0.0
+    x = x - low
+    x = FUNCTIONS["where"](x < 0, -x, x)
+    flips = FUNCTIONS["floor"](x.detach() / span)
+    rest = x - flips * span
+    return FUNCTIONS["where"](FUNCTIONS["remainder"](flips, 2.0) == 0, rest, span - rest) + low
+
+
+def _padded(x: Tensor, n: int, padding: str, align_corners: bool) -> Tensor:
+    if padding == "zeros":
+        return x
+    return _clipped(x if padding == "border" else _reflected(x, n, align_corners), n)
+
+
+# ---------------------------------------------------------------------- samples
+def _taps(x: Tensor, n: int, mode: str, padding: str, align_corners: bool) -> list[tuple[Tensor, Any]]:
+    """Along one axis: the places that are read, whole numbers, and their weights (None for 1)."""
+    if mode == "nearest":
+        return [(FUNCTIONS["round"](_padded(x.detach(), n, padding, align_corners)), None)]
+    if mode == "bilinear":
+        x = _padded(x, n, padding, align_corners)
+        low = FUNCTIONS["floor"](x.detach())
+        return [(low, low + 1.0 - x), (low + 1.0, x - low)]
+    low = FUNCTIONS["floor"](x.detach())
+    places = [_padded(low + float(k), n, padding, align_corners) for k in (-1, 0, 1, 2)]
+    return list(zip(places, cubic_weights(x - low), strict=True))
+
+
+def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners: bool) -> Tensor:
+    """input (N, C, *sizes) at the places of grid (N, *outputs, number of sizes), whose first is along the last size."""
+    sizes, outputs, count = input.shape[2:], grid.shape[1:-1], prod(grid.shape[1:-1])
+    shape = (*input.shape[:2], count)
+    image = FUNCTIONS["view_as_shape"](FUNCTIONS["clone"](input), (*input.shape[:2], prod(sizes)))
+    axes = []
+    for axis, n in enumerate(sizes):
+        places = _pixels(FUNCTIONS["select"](grid, -1, len(sizes) - 1 - axis), n, align_corners)
+        places = FUNCTIONS["view_as_shape"](FUNCTIONS["clone"](places), (grid.shape[0], count))
+        axes.append(_taps(places, n, mode, padding, align_corners))
+    total: Any = None
+    for taps in product(*axes):
+        index: Any = 0
+        inside, weight = None, None
+        for (place, w), n in zip(taps, sizes, strict=True):
+            within = (place >= 0) & (place < n)
+            inside = within if inside is None else inside & within
+            index = index * n + cast(FUNCTIONS["clamp"](place, 0, n - 1), dtypes.int64.numpy)
+            if w is not None:
+                weight = w if weight is None else weight * w
+        index = FUNCTIONS["expand_to"](FUNCTIONS["unsqueeze"](index, 1), shape)
+        value = FUNCTIONS["gather"](image, 2, index)
+        value = FUNCTIONS["where"](FUNCTIONS["unsqueeze"](inside, 1), value, 0.0)
+        value = value if weight is None else value * FUNCTIONS["unsqueeze"](weight, 1)
+        total = value if total is None else total + value
+    return FUNCTIONS["view_as_shape"](total, (*input.shape[:2], *outputs))
+
+
+def _check(input: Tensor, grid: Tensor, mode: str) -> None:
+    n = input.ndim - 2
+    shapes = f"input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
+    check(
+        input.shape[0] == grid.shape[0],
+        f"grid_sampler(): expected grid and input to have same batch size, but got {shapes}",
+    )
+    check(
+        grid.shape[-1] == n,
+        f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with sizes {list(grid.shape)}",
+    )
+    for d, size in enumerate(input.shape[2:], 2):
+        check(
+            size > 0,
+            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+            f"{list(input.shape)} with dimension {d} being empty",
+        )
+    check(
+        input.ndim in (4, 5) and input.ndim == grid.ndim,
+        f"grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got {shapes}",
+    )
+    check(n == 2 or mode != "bicubic", "grid_sampler(): bicubic interpolation only supports 4D input")
+    if input.array.dtype not in dtypes.FLOATS:
+        no_kernel("grid_sampler_2d_cpu_kernel_impl" if n == 2 else "grid_sampler_3d_cpu", input.array)
+    if input.dtype != grid.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(input.array)} but found {c_name(grid.array)}")
+
+
+@public("torch")
+def grid_sampler(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """nn.functional.grid_sample with modes by number."""
+    mode, padding = MODES[interpolation_mode], PADDINGS[padding_mode]
+    _check(input, grid, mode)
+    return _sample(input, grid, mode, padding, align_corners)
+
+
+@public("torch")
+def grid_sampler_2d(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """grid_sampler of (N, C, H, W)."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@public("torch")
+def grid_sampler_3d(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """grid_sampler of (N, C, D, H, W)."""
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@public("nn.functional")
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """input (N, C, H, W) at the places (x, y), from -1 to 1, of grid (N, H', W', 2); or volumes, at (x, y, z).
+
+    >>> import minitorch as torch
+    >>> centre = torch.zeros(1, 1, 1, 2)
+    >>> torch.nn.functional.grid_sample(torch.arange(4.0).reshape(1, 1, 2, 2), centre, align_corners=False)
+    tensor([[[[1.5000]]]])
+    """
+    check(
+        mode in MODES,
+        f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'",
+        ValueError,
+    )
+    check(
+        padding_mode in PADDINGS,
+        "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
+        f"'{padding_mode}'",
+        ValueError,
+    )
+    if align_corners is None:
+        warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
+    return grid_sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
+
+
+# ---------------------------------------------------------------------- grids
+@public("nn.functional")
+def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
+    """The grid (N, H, W, 2) of places that theta (N, 2, 3) maps an image of size (N, C, H, W) to; likewise volumes."""
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    shown = tuple(size)
+    check(
+        len(shown) in (4, 5),
+        f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {shown}.",
+        NotImplementedError,
+    )
+    n = len(shown) - 2
+    check(
+        theta.ndim == 3 and tuple(theta.shape[-2:]) == (n, n + 1),
+        f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {shown}. Got {theta.shape}.",
+        ValueError,
+    )
+    check(min(shown) > 0, f"Expected non-zero, positive output size. Got {shown}", ValueError)
+    if align_corners is None:
+        warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
+    return affine_grid_generator(theta, shown, bool(align_corners))
+
+
+@public("torch")
+def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tensor:
+    """nn.functional.affine_grid without its checks."""
+    batch, _, *sizes = size
+    dtype = theta.array.dtype
+    places = np.ones((*sizes, len(sizes) + 1), np.float64)
+    for axis, n in enumerate(sizes):
+        line = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
+        line = line if align_corners else line * (n - 1) / n
+        places[..., len(sizes) - 1 - axis] = line.reshape(-1, *(1,) * (len(sizes) - 1 - axis))
+    base = cast(wrap(places.reshape(1, -1, len(sizes) + 1)), dtype)
+    grid = FUNCTIONS["bmm"](FUNCTIONS["expand_to"](base, (batch, *base.shape[1:])), FUNCTIONS["transpose"](theta, 1, 2))
+    return FUNCTIONS["view_as_shape"](grid, (batch, *sizes, len(sizes)))

@@ -1,0 +1,524 @@
+"""Products made of the matrix product: sums with one, of batches, of many matrices, of tensors over any dimensions."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch import _dtype as dtypes
+from minitorch._creation import ones_like
+from minitorch._dtype import FLOATS
+from minitorch._tensor import Tensor
+
+from .arithmetic import write_result
+from .check import c_name, check, integer, no_kernel, wrap_dim, wrap_dims
+from .linalg import bmm, cpp_name, matmul, mm, mv
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
+from .operands import FUNCTIONS, common_dtype
+from .public import op, public
+from .shapes import reshape
+from .views import expand_to
+
+
+def into(out: Any, result: Any, name: str) -> Any:
+    """`out=` of a function made of others."""
+    if out is None:
+        return result
+    from .inplace import into as write
+
+    return write(out, _Named(name), result)
+
+
+class _Named:
+    """What `inplace.into` asks of an op: its name, for messages."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+
+# ---------------------------------------------------------------------- beta * input + alpha * product
+def _sum_of(input: Any, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    if product.dtype not in FLOATS:
+        alpha, beta = int(alpha), int(beta)  # as torch does
+    if alpha != 1:
+        product = product * product.dtype.type(alpha)
+    if beta == 0:  # then nan in the input do not count
+        return np.asarray(product)
+    return np.asarray(np.add(input if beta == 1 else input * input.dtype.type(beta), product))
+
+
+def _expanded_shape(input: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if input.shape != shape:
+        expand_to.forward(input, shape)  # type: ignore[misc]  # for its errors
+    return shape
+
+
+def _scaled(x: Any, alpha: Any) -> Any:
+    return x if alpha == 1 else x * alpha
+
+
+ARRAY_NAMES["scaled"] = TENSOR_NAMES["scaled"] = _scaled
+
+
+def _addmm_dtypes(input: Any, mat1: Any, mat2: Any) -> None:
+    for a, b, names in ((mat1, mat2, "mat1 and mat2"), (input, mat2, "self and mat2")):
+        check(a.dtype == b.dtype, f"{names} must have the same dtype, but got {c_name(a)} and {c_name(b)}")
+
+
+@structured(tensors="input mat1 mat2", on="torch Tensor")
+def addmm(input, mat1, mat2, *, beta=1, alpha=1):
+    check(mat1.ndim == 2, f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
+    check(mat2.ndim == 2, f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
+    if mat1.shape[1] == mat2.shape[0]:
+        _addmm_dtypes(input, mat1, mat2)
+    shape, dtype = mm.infer(mat1, mat2)
+    return _expanded_shape(input, shape), dtype
+
+
+@addmm.cpu
+def addmm_cpu(input, mat1, mat2, beta=1, alpha=1):
+    addmm.infer(input, mat1, mat2)
+    return _sum_of(input, np.dot(mat1, mat2), beta, alpha)
+
+
+@structured(tensors="input mat vec", on="torch Tensor")
+def addmv(input, mat, vec, *, beta=1, alpha=1):
+    check(
+        mat.ndim == 2 and vec.ndim == 1 and input.ndim <= 1,
+        f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}",
+    )
+    n, k = mat.shape
+    check(
+        k == vec.size and input.size in (1, n),
+        f"size mismatch, got input ({input.size}), mat ({n}x{k}), vec ({vec.size})",
+    )
+    check(
+        input.dtype == mat.dtype == vec.dtype,
+        f"addmv input tensors must have the same dtype, but got {c_name(input)}, {c_name(mat)}, and {c_name(vec)}",
+    )
+    return mv.infer(mat, vec)
+
+
+@addmv.cpu
+def addmv_cpu(input, mat, vec, beta=1, alpha=1):
+    addmv.infer(input, mat, vec)
+    return _sum_of(input, np.dot(mat, vec), beta, alpha)
+
+
+@structured(tensors="input batch1 batch2", on="torch Tensor")
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    check(batch1.ndim == 3, "batch1 must be a 3D tensor")
+    wrap_dim(2, batch2.ndim)
+    if not input.dtype == batch1.dtype == batch2.dtype:
+        names = [cpp_name(a) for a in (input, batch1, batch2)]
+        raise RuntimeError("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*names))
+    if input.dtype == np.bool_:
+        no_kernel("baddbmm", input)
+    shape, dtype = bmm.infer(batch1, batch2)
+    return _expanded_shape(input, shape), dtype
+
+
+@baddbmm.cpu
+def baddbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
+    baddbmm.infer(input, batch1, batch2)
+    return _sum_of(input, np.matmul(batch1, batch2), beta, alpha)
+
+
+@structured(tensors="input batch1 batch2", on="torch Tensor")
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    check(batch1.ndim == 3, "batch1 must be a 3D tensor")
+    wrap_dim(2, batch2.ndim)
+    check(batch2.ndim == 3, "batch2 must be a 3D tensor")
+    (b, n, k), (b2, k2, m) = batch1.shape, batch2.shape
+    check(b == b2, f"batch1 and batch2 must have same number of batches, got {b} and {b2}")
+    check(k == k2, f"Incompatible matrix sizes for bmm ({n}x{k} and {k2}x{m})")
+    _expanded_shape(input, (n, m))
+    _addmm_dtypes(input, batch1, batch2)
+    if input.dtype == np.bool_:
+        no_kernel("addmm_impl_cpu_", input)
+    return (n, m), input.dtype
+
+
+@addbmm.cpu
+def addbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
+    (n, m), _ = addbmm.infer(input, batch1, batch2)
+    rows = batch1.transpose(1, 0, 2).reshape(n, -1) if batch1.size else np.zeros((n, 0), batch1.dtype)
+    columns = batch2.reshape(-1, m) if rows.shape[1] else np.zeros((0, m), batch2.dtype)
+    return _sum_of(input, np.dot(rows, columns), beta, alpha)
+
+
+@addmm.grad("input")
+@addmv.grad("input")
+@baddbmm.grad("input")
+@addbmm.grad("input")
+def addmm_grad_input(g, input_shape, beta):
+    return scaled(sum_to_size(g, input_shape), beta)  # noqa: F821
+
+
+@addmm.grad("mat1")
+def addmm_grad_mat1(g, mat2, alpha):
+    return scaled(product_nt(g, mat2), alpha)  # noqa: F821
+
+
+@addmm.grad("mat2")
+def addmm_grad_mat2(g, mat1, alpha):
+    return scaled(product_tn(mat1, g), alpha)  # noqa: F821
+
+
+@addmv.grad("mat")
+def addmv_grad_mat(g, vec, alpha):
+    return scaled(outer(g, vec), alpha)  # noqa: F821
+
+
+@addmv.grad("vec")
+def addmv_grad_vec(g, mat, alpha):
+    return scaled(mv(t(mat), g), alpha)  # noqa: F821
+
+
+@baddbmm.grad("batch1")
+def baddbmm_grad_batch1(g, batch2, alpha):
+    return scaled(batch(g, swap(batch2)), alpha)  # noqa: F821
+
+
+@baddbmm.grad("batch2")
+def baddbmm_grad_batch2(g, batch1, alpha):
+    return scaled(batch(swap(batch1), g), alpha)  # noqa: F821
+
+
+@addbmm.grad("batch1")
+def addbmm_grad_batch1(g, batch1_shape, batch2, alpha):
+    return scaled(batch(expand_to(g, (batch1_shape[0], *g.shape)), swap(batch2)), alpha)  # noqa: F821
+
+
+@addbmm.grad("batch2")
+def addbmm_grad_batch2(g, batch1, batch2_shape, alpha):
+    return scaled(batch(swap(batch1), expand_to(g, (batch2_shape[0], *g.shape))), alpha)  # noqa: F821
+
+
+@public("torch Tensor", "ger")
+def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
+    """The product of every element of one vector with every element of the other."""
+    check(input.ndim == 1, f"outer: Expected 1-D argument self, but got {input.ndim}-D")
+    check(vec2.ndim == 1, f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    return into(out, op("mul")(op("unsqueeze")(input, 1), vec2), "outer")
+
+
+ARRAY_NAMES["outer"] = np.outer
+
+
+@public("torch Tensor")
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2), in the dtype that the three have in common."""
+    check(vec1.ndim == 1, f"addr: Expected 1-D argument vec1, but got {vec1.ndim}-D")
+    check(vec2.ndim == 1, f"addr: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    dtype = common_dtype([input.array, vec1.array, vec2.array])
+    for name, number in (("beta", beta), ("alpha", alpha)):
+        if dtype not in FLOATS:
+            check(
+                not isinstance(number, float),
+                f"For integral input tensors, argument {name} must not be a floating point number.",
+            )
+        if dtype != np.bool_:
+            check(not isinstance(number, bool), f"Boolean {name} only supported for Boolean results.")
+    input = op("expand_to")(input, (*vec1.shape, *vec2.shape))
+    product = FUNCTIONS["outer"](vec1, vec2)
+    if dtype == np.bool_:
+        product, kept = product & bool(alpha), input & bool(beta)
+        return into(out, product | kept if beta else product, "addr")
+    product = _scaled(product, alpha)
+    result = product.to(dtypes.OF_NUMPY[dtype]) if beta == 0 else op("add")(_scaled(input, beta), product)
+    return into(out, result, "addr")
+
+
+def _bad_inplace(name: str, x: Tensor, result: Tensor) -> None:
+    have, made = list(x.shape), list(result.shape)
+    check(name != "addr_" or x.ndim == 2, f"2D tensor expected, got {x.ndim}D tensor for input")
+    check(have == made, f"Bad in-place call: input tensor size {have} and output tensor size {made} should match")
+
+
+def _make_inplace(name: str) -> None:
+    def twin(self, a, b, *, beta=1, alpha=1):
+        result = FUNCTIONS[name](self, a, b, beta=beta, alpha=alpha)
+        _bad_inplace(name + "_", self, result)
+        return write_result(self, result)
+
+    twin.__name__ = twin.__qualname__ = name + "_"
+    twin.__doc__ = f"In-place form of {name}."
+    public("Tensor")(twin)
+
+
+for _name in ("addmm", "addmv", "addr", "baddbmm", "addbmm"):
+    _make_inplace(_name)
+
+
+# ---------------------------------------------------------------------- products of vectors
+@public("torch Tensor")
+def vdot(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
+    """dot, which conjugates complex numbers."""
+    return op("dot")(input, other, out=out)
+
+
+@public("linalg")
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
+    """The dot products of the vectors along a dimension."""
+    float_needed("linalg.vecdot", x)
+    check(
+        x.dtype == y.dtype,
+        "linalg.vecdot: Expected x and y to have the same dtype, but found x of type "
+        f"{c_name(x.array)} and y of type {c_name(y.array)} instead",
+    )
+    if x.ndim == y.ndim == 1:
+        return into(out, op("dot")(x, y), "linalg_vecdot")
+    return into(out, op("sum")(x * y, dim), "linalg_vecdot")
+
+
+def float_needed(name: str, x: Tensor) -> None:
+    """torch.linalg's error for integers."""
+    check(
+        x.array.dtype in FLOATS,
+        f"{name}: Expected a floating point or complex tensor as input. Got {c_name(x.array)}",
+    )
+
+
+@public("torch Tensor")
+def inner(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
+    """The dot products over the last dimension of both."""
+    if not input.ndim or not other.ndim:
+        return into(out, op("mul")(input, other), "inner")
+    check(
+        input.shape[-1] == other.shape[-1],
+        "inner() the last dimension must match on both input tensors but got shapes "
+        f"{list(input.shape)} and {list(other.shape)}",
+    )
+    return tensordot(input, other, ([-1], [-1]), out=out)
+
+
+@public("linalg")
+def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
+    """The cross products of the vectors of length 3 along a dimension."""
+    check(input.ndim == other.ndim, "linalg.cross: inputs must have the same number of dimensions.")
+    at = wrap_dim(dim, input.ndim)
+    have = (input.shape[at], other.shape[at]) if input.ndim else (1, 1)
+    check(
+        have == (3, 3),
+        f"linalg.cross: inputs dimension {dim} must have length 3. Got {have[0]} and {have[1]}",
+    )
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(input.array)} but found {c_name(other.array)}")
+    if input.array.dtype == np.bool_:
+        no_kernel("cross", input.array)
+    roll = FUNCTIONS["roll"]
+    result = roll(input, -1, at) * roll(other, -2, at) - roll(input, -2, at) * roll(other, -1, at)
+    return into(out, result, "linalg_cross")
+
+
+@public("torch Tensor", name="cross")
+def torch_cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
+    """The cross products of the vectors along a dimension: without `dim`, along the first of length 3."""
+    if dim is None and input.ndim == other.ndim:
+        dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
+        check(dim is not None, "no dimension of size 3 in input")
+    return cross(input, other, dim=-1 if dim is None else dim, out=out)
+
+
+@public("torch Tensor")
+def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
+    """The Kronecker product: every element of the first times all of the second."""
+    n = max(input.ndim, other.ndim)
+    a, b = (1,) * (n - input.ndim) + tuple(input.shape), (1,) * (n - other.ndim) + tuple(other.shape)
+    left = reshape(input, *[k for m in a for k in (m, 1)])
+    right = reshape(other, *[k for m in b for k in (1, m)])
+    product = op("mul")(left, right)
+    return into(out, reshape(product, *[i * j for i, j in zip(a, b, strict=True)]), "kron")
+
+
+@public("torch Tensor")
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal."""
+    check(input.ndim == 2, f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    if input.array.dtype == np.bool_:
+        no_kernel("trace", input.array)
+    return op("sum")(op("diagonal")(input))
+
+
+@public("torch")
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers of a vector's elements, one row each, the highest first unless `increasing`."""
+    check(x.ndim == 1, "x must be a one-dimensional tensor.")
+    n = x.shape[0] if N is None else integer(N, "N", "vander")
+    check(n >= 0, "N must be non-negative.")
+    if x.array.dtype not in FLOATS:
+        x = x.long()
+    result = _powers(x, n)
+    return result if increasing else op("flip_dims")(result, (1,))
+
+
+@public("linalg", name="vander")
+def linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """The powers 0 to N - 1 of every element, in a new last dimension."""
+    low = x.array.dtype == np.bool_ or (x.array.dtype in FLOATS and x.array.dtype.itemsize == 2)
+    check(
+        not low,
+        f"linalg.vander supports floating point, complex, and integer tensors, but got {c_name(x.array)}",
+    )
+    x = x if x.ndim else op("unsqueeze")(x, 0)
+    n = x.shape[-1] if N is None else integer(N, "N", "linalg_vander")
+    check(n > 1, "N must be greater than 1.")
+    if x.array.dtype not in FLOATS:
+        x = x.long()
+    return _powers(x, n)
+
+
+def _powers(x: Tensor, n: int) -> Tensor:
+    columns = [ones_like(x)]
+    while len(columns) < n:
+        columns.append(columns[-1] * x)
+    return FUNCTIONS["stack"](columns[:n], -1) if n else columns[0].new_empty((*x.shape, 0))
+
+
+@public("linalg", name="matmul")
+def linalg_matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
+    """Same as torch.matmul."""
+    return matmul(input, other, out=out)
+
+
+@public("linalg", name="diagonal")
+def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """A view of the diagonals of a batch of matrices."""
+    return op("diagonal")(A, offset, dim1, dim2)
+
+
+# ---------------------------------------------------------------------- sums over any dimensions
+@public("torch")
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
+    """The products of two tensors summed over pairs of dimensions.
+
+    `dims` is how many (the last of `a` with the first of `b`), or two lists that name them.
+
+    >>> import minitorch as torch
+    >>> torch.tensordot(torch.ones(2, 3, 4), torch.ones(3, 4, 5)).shape
+    torch.Size([2, 5])
+    """
+    left, right = _contracted(a, b, dims)
+    check(len(left) == len(right), "both dimension lists should have same length")
+    check(a.dtype == b.dtype, "both inputs should have same dtype")
+    for i, j in zip(left, right, strict=True):
+        n, m = a.shape[wrap_dim(i, a.ndim)], b.shape[wrap_dim(j, b.ndim)]
+        if n != m and 1 in (n, m):  # the other's sum is the product with a dimension of length 1
+            a, b = (op("sum")(a, i, True), b) if m == 1 else (a, op("sum")(b, j, True))
+            continue
+        check(
+            n == m,
+            f"contracted dimensions need to match, but first has size {n} in dim {i} and second has size {m} in dim "
+            f"{j}",
+        )
+    left, right = wrap_dims(left, a.ndim), wrap_dims(right, b.ndim)
+    free_a = [i for i in range(a.ndim) if i not in left]
+    free_b = [i for i in range(b.ndim) if i not in right]
+    shape = [a.shape[i] for i in free_a] + [b.shape[i] for i in free_b]
+    n, k, m = prod([a.shape[i] for i in free_a]), prod([a.shape[i] for i in left]), prod([b.shape[i] for i in free_b])
+    rows = reshape(op("permute_dims")(a, (*free_a, *left)), n, k)
+    columns = reshape(op("permute_dims")(b, (*right, *free_b)), k, m)
+    return into(out, reshape(op("mm")(rows, columns), *shape), "tensordot")
+
+
+def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:
+    if isinstance(dims, Tensor):
+        dims = dims.tolist() if dims.numel() > 1 else int(dims.item())
+    if isinstance(dims, (tuple, list)):
+        left, right = (d if isinstance(d, (tuple, list)) else [d] for d in dims)
+        return tuple(left), tuple(right)
+    if isinstance(dims, bool) or not isinstance(dims, int):
+        raise RuntimeError(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
+            f"but got dims={dims}"
+        )
+    check(dims >= 0, f"tensordot expects dims >= 0, but got dims={dims}")
+    check(dims <= min(a.ndim, b.ndim), f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+    return tuple(range(-dims, 0)), tuple(range(dims))
+
+
+# ---------------------------------------------------------------------- products of many matrices
+@public("torch")
+def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
+    """The product of several matrices, in the cheapest order."""
+    check(matrices, "chain_matmul(): Expected one or more matrices")
+    for m in matrices:
+        check(m.ndim == 2, f"Tensor dimension is {m.ndim}, expected 2 instead.")
+    return into(out, matrices[0] if len(matrices) == 1 else multi_dot(matrices), "chain_matmul")
+
+
+@public("linalg")
+def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
+    """The product of two or more matrices, in the cheapest order; the first and the last may be vectors."""
+    ts = list(tensors)
+    check(len(ts) >= 2, f"multi_dot(): expected at least 2 tensors but got {len(ts)}")
+    first, last = ts[0].ndim, ts[-1].ndim
+    check(first in (1, 2), f"multi_dot(): the first tensor must be 1D or 2D but got {first}D")
+    check(last in (1, 2), f"multi_dot(): the last tensor must be 1D or 2D but got {last}D")
+    if first == 1:
+        ts[0] = op("unsqueeze")(ts[0], 0)
+    if last == 1:
+        ts[-1] = op("unsqueeze")(ts[-1], -1)
+    for i, (t, given) in enumerate(zip(ts, tensors, strict=True)):
+        check(t.ndim == 2, f"multi_dot(): tensor {i} must be 2D but got {t.ndim}D")
+        check(
+            t.dtype == ts[0].dtype,
+            f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {cpp_name(ts[0].array)} and "
+            f"tensor {i} {cpp_name(t.array)}",
+        )
+        check(
+            i == 0 or ts[i - 1].shape[1] == t.shape[0],
+            f"multi_dot(): tensors {i - 1} and {i} with shapes {list(tensors[i - 1].shape)} and {list(given.shape)} "
+            "cannot be multiplied",
+        )
+    product = _in_order(ts, _cheapest_splits([t.shape[0] for t in ts] + [ts[-1].shape[1]]), 0, len(ts) - 1)
+    ends = (0,) * (first == 1) + (-1,) * (last == 1)
+    return into(out, op("squeeze_dims")(product, ends) if ends else product, "linalg_multi_dot")
+
+
+def _cheapest_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to split each run of matrices i..j, by dynamic programming (Cormen et al., chapter 15.2)."""
+    n = len(sizes) - 1
+    cost: dict[tuple[int, int], int] = {(i, i): 0 for i in range(n)}
+    splits = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            costs = [cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)]
+            cost[i, j] = min(costs)
+            splits[i, j] = i + costs.index(cost[i, j])
+    return splits
+
+
+def _in_order(ts: list[Tensor], splits: dict[tuple[int, int], int], i: int, j: int) -> Tensor:
+    if i == j:
+        return ts[i]
+    k = splits[i, j]
+    return op("mm")(_in_order(ts, splits, i, k), _in_order(ts, splits, k + 1, j))
+
+
+# ---------------------------------------------------------------------- the layer of two inputs
+@public("nn.functional")
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """sum over i, j of input1[..., i] * weight[k, i, j] * input2[..., j], plus bias[k]."""
+    _check_bilinear(input1, input2, weight, bias)
+    n, i, j = weight.shape
+    lead = tuple(input1.shape[:-1])
+    left = reshape(input1, prod(lead), i)
+    right = reshape(input2, prod(lead), 1, j)
+    by_output = reshape(op("mm")(left, reshape(op("permute_dims")(weight, (1, 0, 2)), i, n * j)), prod(lead), n, j)
+    out = reshape(op("sum")(op("mul")(by_output, right), -1), *lead, n)
+    return out if bias is None else out + bias
+
+
+def _check_bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    check(a.ndim == b.ndim, f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}")
+    for i, (n, m) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
+        check(n == m, f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")
+    for name, t, at in (("input1", a, 1), ("input2", b, 2)):
+        have, wanted = t.shape[-1], weight.shape[wrap_dim(at, weight.ndim)]
+        check(have == wanted, f"bilinear(): {name} size does not match weight size: got {have} but expected {wanted}")
+    if bias is not None:
+        have, wanted = bias.shape[0], weight.shape[0]
+        check(have == wanted, f"bilinear(): bias size does not match weight size: got {have} but expected {wanted}")

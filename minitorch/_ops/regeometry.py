@@ -1,0 +1,147 @@
+"""Ops that change a tensor's own geometry: transpose_, squeeze_, as_strided_, resize_, set_."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch import _storage
+from minitorch._kernels.half import tagged
+from minitorch._kernels.strided import contiguous_strides, restrided
+from minitorch._tensor import Tensor, preserve_format
+from minitorch.autograd.grad_mode import check_inference, state
+
+from .check import check, sizes
+from .inplace import check_inplace
+from .operands import FUNCTIONS
+from .public import public
+
+
+def _becomes(self: Tensor, view: Callable[..., Tensor], *args: Any) -> Tensor:
+    """Let the tensor be the view of itself; it keeps its memory, its base and its version counter."""
+    if self.version.__class__ is not list:
+        check_inference()
+    if state.mode is None and self.requires_grad:
+        check_inplace(self)
+    made = view(self, *args)
+    self.array = made.array
+    if state.mode is None:
+        self.edge = made.edge
+    self.version[0] += 1
+    if self.base is not None:
+        self.view_version = self.version[0]
+    return self
+
+
+@public("Tensor", "swapaxes_", "swapdims_")
+def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
+    """transpose, in place."""
+    return _becomes(self, FUNCTIONS["transpose"], dim0, dim1)
+
+
+@public("Tensor")
+def t_(self: Tensor) -> Tensor:
+    """t, in place."""
+    return _becomes(self, FUNCTIONS["t"])
+
+
+@public("Tensor")
+def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
+    """squeeze, in place."""
+    return _becomes(self, FUNCTIONS["squeeze"], dim)
+
+
+@public("Tensor")
+def unsqueeze_(self: Tensor, dim: int) -> Tensor:
+    """unsqueeze, in place."""
+    return _becomes(self, FUNCTIONS["unsqueeze"], dim)
+
+
+@public("torch Tensor")
+def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
+    """as_strided, in place."""
+    return _becomes(self, FUNCTIONS["as_strided"], size, stride, storage_offset)
+
+
+@public("Tensor")
+def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
+    """Another shape, over the same memory as far as it reaches; what is new is not initialised.
+
+    Other tensors over the same memory keep the old one where it has to grow.
+    """
+    if memory_format not in (None, preserve_format):
+        raise NotImplementedError(f"resize_: memory_format={memory_format} is not supported by minitorch")
+    check(not self.requires_grad, "cannot resize variables that require grad")
+    shape = sizes(size, "resize_")
+    check(all(n >= 0 for n in shape), "numel: integer multiplication overflow")
+    if shape != self.array.shape:
+        self.array = _resized(self.array, shape)
+        self.version[0] += 1
+    return self
+
+
+def _resized(a: Any, shape: tuple[int, ...]) -> Any:
+    if not isinstance(a, np.ndarray):
+        raise NotImplementedError(f"resize_ on {a.device.type} tensors is not supported by minitorch")
+    item = a.dtype.itemsize
+    strides = contiguous_strides(shape, item)
+    start = _storage.offset(a) * item
+    need, have = start + prod(shape) * item, _storage.UntypedStorage._of(a).nbytes()
+    if need <= have:
+        return restrided(a, shape, strides)
+    memory = np.empty(need, np.uint8)
+    memory[:have] = _storage._bytes(_storage.root(a))
+    return restrided(tagged(memory.view(a.dtype)), shape, strides, start)
+
+
+@public("torch Tensor")
+def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:
+    """resize_ to another tensor's shape."""
+    return resize_(self, *other.shape, memory_format=memory_format)
+
+
+@public("Tensor")
+def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Tensor:
+    """Let the tensor share the memory of another tensor or of a storage.
+
+    >>> import minitorch as torch
+    >>> x = torch.zeros(2).set_(torch.arange(4.0), 1, (2,), (2,))
+    >>> x
+    tensor([1., 3.])
+    """
+    if state.mode is None and self.requires_grad:
+        check_inplace(self)
+    if source is None:
+        self.array = tagged(np.empty(0, self.array.dtype))
+    elif isinstance(source, Tensor):
+        check(
+            source.dtype == self.dtype,
+            f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}",
+        )
+        self.array = source.array if size is None else _window(source.array, storage_offset, size, stride)
+    elif isinstance(source, _storage.UntypedStorage):
+        item = self.array.dtype.itemsize
+        memory = tagged(_storage._bytes(source.owner)[: source.nbytes() // item * item].view(self.array.dtype))
+        size = (memory.size - storage_offset,) if size is None else size
+        self.array = _window(memory, storage_offset, size, stride)
+    else:
+        raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {type(source).__name__}")
+    self.version[0] += 1
+    return self
+
+
+def _window(a: Any, storage_offset: int, size: Any, stride: Any) -> Any:
+    shape = sizes((size,), "set_")
+    item = a.dtype.itemsize
+    steps = contiguous_strides(shape, 1) if stride is None else sizes((stride,), "set_")
+    check(len(shape) == len(steps), "mismatch in length of strides and shape")
+    have = _storage.UntypedStorage._of(a).nbytes()
+    need = (storage_offset + 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))) * item
+    check(
+        0 in shape or (storage_offset >= 0 and min(steps, default=0) >= 0 and need <= have),
+        f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {storage_offset}, and itemsize {item} "
+        f"requiring a storage size of {need} are out of bounds for storage of size {have}",
+    )
+    start = storage_offset * item - _storage.offset(a) * item
+    return restrided(a, shape, tuple([s * item for s in steps]), start)

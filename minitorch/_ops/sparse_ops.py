@@ -1,0 +1,247 @@
+"""What ops mean for sparse tensors, by the op's name: arithmetic on the values, or sums over the stored elements."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minitorch._tensor import Tensor, wrap
+
+from .check import c_name, check, wrap_dims
+from .op import OPS, Op
+from .operands import FUNCTIONS
+from .public import op, public
+from .sparse import SparseTensor, flat_indices, gathered, made
+
+HANDLERS: dict[str, Callable[..., Any]] = {}
+
+# ops of one tensor for which f(0) = 0: they apply to the values
+ON_VALUES = (
+    "abs", "neg", "sign", "sin", "sinh", "tan", "tanh", "asin", "asinh", "atan", "atanh", "sqrt", "square", "expm1",
+    "log1p", "relu", "ceil", "floor", "trunc", "round", "erf", "positive", "pow_2", "to_copy", "clone", "deg2rad",
+    "rad2deg", "isnan", "isinf", "signbit", "sgn",
+)  # fmt: skip
+LINEAR = "neg", "to_copy", "clone", "positive"  # of which equal indices may still be apart
+
+
+def sparse_call(called: Op, args: tuple[Any, ...]) -> Any:
+    """An op of which an argument is sparse."""
+    handler = HANDLERS.get(called.name)
+    if handler is not None:
+        return handler(*args)
+    if called.name in ON_VALUES:
+        s = args[0] if called.name in LINEAR else args[0].coalesce()
+        return s.with_values(OPS[called.name].function(s.sparse_values, *args[1:]))
+    raise NotImplementedError(
+        f"Could not run 'aten::{called.public_name}' with arguments from the 'SparseCPU' backend: minitorch does not "
+        "implement it for sparse tensors (to_dense() gives a dense one)."
+    )
+
+
+def _handles(*names: str) -> Callable[[Any], Any]:
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        HANDLERS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+# ---------------------------------------------------------------------- arithmetic
+@_handles("add")
+def _add(x: Tensor, y: Tensor) -> Tensor:
+    if not y.is_sparse:
+        raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+    if not isinstance(x, SparseTensor):
+        return x + y.to_dense()  # type: ignore[attr-defined]
+    assert isinstance(y, SparseTensor)
+    check(
+        x.shape == y.shape,
+        f"add: expected sizes of 'self' and 'other' to match, but {list(x.shape)} != {list(y.shape)}",
+    )
+    cat, dtype = FUNCTIONS["cat"], FUNCTIONS["result_type"](x.sparse_values, y.sparse_values)
+    values = cat([x.sparse_values.to(dtype), y.sparse_values.to(dtype)])
+    both = made(cat([x.sparse_indices, y.sparse_indices], 1), values, x.array.shape, False)
+    return both.coalesce() if x.coalesced and y.coalesced else both
+
+
+@_handles("sub")
+def _sub(x: Tensor, y: Tensor) -> Tensor:
+    return _add(x, -y) if y.is_sparse else _add(x, y)
+
+
+@_handles("mul")
+def _mul(x: Tensor, y: Tensor) -> Tensor:
+    if not isinstance(x, SparseTensor):
+        return _mul(y, x)
+    if not y.ndim and not y.is_sparse:
+        return x.with_values(x.sparse_values * y)
+    if not isinstance(y, SparseTensor):
+        return x.with_values(x.sparse_values * gathered(op("expand_to")(y, x.array.shape), x))
+    x, y = x.coalesce(), y.coalesce()
+    check(x.shape == y.shape, f"mul operands have incompatible sizes: {list(x.shape)} != {list(y.shape)}")
+    _, i, j = np.intersect1d(flat_indices(x), flat_indices(y), assume_unique=True, return_indices=True)
+    take, first, second = FUNCTIONS["index_select"], wrap(i.astype(np.int64)), wrap(j.astype(np.int64))
+    values = take(x.sparse_values, 0, first) * take(y.sparse_values, 0, second)
+    return made(take(x.sparse_indices, 1, first), values, x.array.shape, True)
+
+
+@_handles("div")
+def _div(x: Tensor, y: Tensor) -> Tensor:
+    if y.is_sparse or y.ndim:
+        raise RuntimeError(
+            "Sparse division requires a scalar or zero-dim dense tensor divisor (got "
+            + ("a sparse divisor)" if y.is_sparse else f"shape {list(y.shape)} for divisor)")
+        )
+    assert isinstance(x, SparseTensor)
+    return x.with_values(x.sparse_values / y)
+
+
+# ---------------------------------------------------------------------- shape
+@_handles("transpose")
+def _transpose(s: SparseTensor, dim0: int, dim1: int) -> SparseTensor:
+    order = list(range(s.ndim))
+    i, j = wrap_dims((dim0,), s.ndim)[0], wrap_dims((dim1,), s.ndim)[0]
+    order[i], order[j] = j, i
+    return _permute(s, order)
+
+
+@_handles("t")
+def _t(s: SparseTensor) -> SparseTensor:
+    check(s.ndim <= 2, f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but self is {s.ndim}D")
+    return _permute(s, list(reversed(range(s.ndim))))
+
+
+@_handles("permute_dims")
+def _permute(s: SparseTensor, dims: Any) -> SparseTensor:
+    dims, k = list(wrap_dims(dims, s.ndim)), s.sparse_dim()
+    check(sorted(dims[:k]) == list(range(k)), "transpositions between sparse and dense dimensions are not supported")
+    indices = wrap(np.ascontiguousarray(s.sparse_indices.array[dims[:k]]))
+    values = op("permute_dims")(s.sparse_values, (0, *[d - k + 1 for d in dims[k:]]))
+    same = dims[:k] == list(range(k))
+    return made(indices, values, tuple(s.array.shape[d] for d in dims), s.coalesced and same)
+
+
+@_handles("select")
+def _select(s: SparseTensor, dim: int, index: int) -> SparseTensor:
+    dim, n = wrap_dims((dim,), s.ndim)[0], s.shape[dim]
+    check(-n <= index < n, f"select(): index {index} out of range for tensor of size {list(s.shape)} at dimension {dim}",
+          IndexError)  # fmt: skip
+    k, shape = s.sparse_dim(), (*s.array.shape[:dim], *s.array.shape[dim + 1 :])
+    if dim >= k:
+        return made(s.sparse_indices, op("select")(s.sparse_values, dim - k + 1, index), shape, s.coalesced)
+    indices = s.sparse_indices.array
+    chosen = np.flatnonzero(indices[dim] == index % n)
+    values = FUNCTIONS["index_select"](s.sparse_values, 0, wrap(chosen.astype(np.int64)))
+    if k == 1:
+        return op("sum")(values, 0)
+    rest = np.ascontiguousarray(np.delete(indices, dim, 0)[:, chosen])
+    return made(wrap(rest), values, shape, s.coalesced)
+
+
+# ---------------------------------------------------------------------- sums
+@_handles("sum")
+def _sum(s: SparseTensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    if keepdim:
+        raise NotImplementedError("sum: keepdim=True is not supported for sparse tensors")
+    if dim is None or dim == ():
+        return op("sum")(s.sparse_values, dtype=dtype)
+    dims = wrap_dims(dim if isinstance(dim, (tuple, list)) else (dim,), s.ndim)
+    k = s.sparse_dim()
+    dense = tuple(d - k + 1 for d in dims if d >= k)
+    values = op("sum")(s.sparse_values, dense, dtype=dtype) if dense else s.sparse_values
+    values = values if dtype is None else values.to(dtype)
+    shape = tuple(n for i, n in enumerate(s.array.shape) if i not in dims)
+    left = [i for i in range(k) if i not in dims]
+    if not left:
+        return op("sum")(values, 0)
+    if len(left) == k:
+        return made(s.sparse_indices, values, shape, s.coalesced)
+    return made(wrap(s.sparse_indices.array[left]), values, shape, False).coalesce()
+
+
+@public("sparse", name="sum")
+def sparse_sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
+    """The sum of a sparse tensor: dense if no sparse dimension is left, else sparse."""
+    return _sum(input, dim, False, dtype)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------- products
+@_handles("mm")
+def _mm(x: Tensor, y: Tensor) -> Tensor:
+    if not isinstance(x, SparseTensor):
+        return _mm(y.t(), x.t()).t()
+    check(x.ndim == 2 and x.sparse_dim() == 2, f"addmm: matrices expected, got {x.ndim}D tensor")
+    check(y.ndim == 2, f"Dimension out of range (expected to be in range of [{-y.ndim}, {y.ndim - 1}], but got 1)",
+          IndexError)  # fmt: skip
+    check(
+        x.shape[1] == y.shape[0],
+        f"addmm: Argument #3 (dense): Expected dim 0 size {x.shape[1]}, got {y.shape[0]}",
+    )
+    check(x.dtype == y.dtype, f"expected scalar type {c_name(x.array)} but found {c_name(y.array)}")
+    if isinstance(y, SparseTensor):
+        return _sparse_product(x, y)
+    row, column = x.sparse_indices
+    terms = FUNCTIONS["index_select"](y, 0, column) * op("unsqueeze")(x.sparse_values, 1)
+    return FUNCTIONS["index_add"](y.new_zeros((x.shape[0], y.shape[1])), 0, row, terms)
+
+
+def _sparse_product(x: SparseTensor, y: SparseTensor) -> SparseTensor:
+    """Every stored (i, k) of x meets every stored (k, j) of y."""
+    x, y = x.coalesce(), y.coalesce()
+    (i, k), (rows, j) = x.sparse_indices.array, y.sparse_indices.array
+    first, last = np.searchsorted(rows, k), np.searchsorted(rows, k, "right")
+    count = last - first
+    left = np.repeat(np.arange(len(k)), count)
+    right = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+    take = FUNCTIONS["index_select"]
+    values = take(x.sparse_values, 0, wrap(left)) * take(y.sparse_values, 0, wrap(right))
+    return made(wrap(np.stack([i[left], j[right]])), values, (x.shape[0], y.shape[1]), False).coalesce()
+
+
+@_handles("mv")
+def _mv(x: Tensor, y: Tensor) -> Tensor:
+    return op("squeeze_dims")(_mm(x, op("unsqueeze")(y, 1)), (1,))
+
+
+@_handles("addmm")
+def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    product = _mm(mat1, mat2)
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else (input if beta == 1 else input * beta) + product
+
+
+@public("torch", name="spmm")
+def spmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Same as torch.mm, for a sparse matrix and a dense one."""
+    return op("mm")(input, mat2)
+
+
+@public("sparse", name="mm")
+def sparse_mm(mat1: Tensor, mat2: Tensor) -> Tensor:
+    """The product of a sparse matrix and another; sparse if both are.
+
+    >>> import minitorch as torch
+    >>> torch.sparse.mm(torch.eye(2).to_sparse(), torch.ones(2, 2))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    return op("mm")(mat1, mat2)
+
+
+@public("sparse", name="addmm")
+def sparse_addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: Any = 1.0) -> Tensor:
+    """beta * mat + alpha * (mat1 @ mat2), for a sparse mat1."""
+    return _addmm(mat, mat1, mat2, beta, alpha)
+
+
+def _not_implemented(name: str) -> None:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"torch.sparse.{name} is not supported by minitorch")
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = "Not implemented."
+    public("sparse")(function)
+
+
+for _name in ("softmax", "log_softmax", "spdiags", "sampled_addmm", "spsolve"):
+    _not_implemented(_name)

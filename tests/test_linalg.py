@@ -1,0 +1,420 @@
+"""Linear algebra against torch: values, gradients, double gradients, named results and errors."""
+
+import numpy as np
+import pytest
+import torch
+from compare import EverySample, array_of, assert_same, both, first_line
+
+import minitorch
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*(deprecated|torch.lu_solve|torch.lu):UserWarning")  # torch's
+
+
+def random(*shape):
+    return np.random.default_rng(sum(shape) + len(shape)).standard_normal(shape)
+
+
+def positive(*shape):
+    a = random(*shape, shape[-1])
+    return a @ a.swapaxes(-1, -2) + np.eye(shape[-1])
+
+
+def lower(*shape):
+    return np.tril(random(*shape, shape[-1])) + 3 * np.eye(shape[-1])
+
+
+def lu_of(ns, a):
+    return ns.linalg.lu_factor(a)
+
+
+SQUARE = random(3, 3), random(2, 3, 3), random(2, 0, 4, 4), random(0, 0), random(1, 1), random(40, 40) / 6
+RECTANGULAR = (*SQUARE[:5], random(5, 3), random(3, 5), random(2, 4, 2), random(0, 3), random(3, 0))
+SYMMETRIC = positive(3), positive(2, 4), positive(1), positive(0)
+
+# what is differentiated is the same for both signs of a singular or eigenvector
+UNARY = {
+    "cholesky": (lambda ns, a: ns.linalg.cholesky(a), SYMMETRIC),
+    "cholesky upper": (lambda ns, a: ns.linalg.cholesky(a, upper=True), SYMMETRIC),
+    "torch.cholesky": (lambda ns, a: a.cholesky(), SYMMETRIC),
+    "cholesky_ex": (lambda ns, a: ns.linalg.cholesky_ex(a), SYMMETRIC),
+    "cholesky_inverse": (lambda ns, a: ns.cholesky_inverse(a), (lower(3), lower(2, 3))),
+    "cholesky_inverse upper": (lambda ns, a: ns.cholesky_inverse(a.mT, True), (lower(3), lower(2, 3))),
+    "lu": (lambda ns, a: ns.linalg.lu(a), RECTANGULAR),
+    "lu_factor": (lambda ns, a: ns.linalg.lu_factor(a), RECTANGULAR),
+    "lu_factor_ex": (lambda ns, a: ns.linalg.lu_factor_ex(a), RECTANGULAR),
+    "Tensor.lu": (lambda ns, a: a.lu(get_infos=True), RECTANGULAR),
+    "lu_unpack": (lambda ns, a: ns.lu_unpack(*ns.linalg.lu_factor(a)), RECTANGULAR),
+    "qr": (lambda ns, a: ns.linalg.qr(a), RECTANGULAR),
+    "qr complete": (lambda ns, a: ns.linalg.qr(a, "complete"), (random(3, 3), random(3, 5))),
+    "torch.qr": (lambda ns, a: a.qr(), RECTANGULAR),
+    "eigvalsh": (lambda ns, a: ns.linalg.eigvalsh(a + a.mT), SQUARE),
+    "eigvalsh U": (lambda ns, a: ns.linalg.eigvalsh(a, UPLO="U"), SQUARE[:2]),
+    "eigh": (lambda ns, a: [x * x for x in ns.linalg.eigh(a + a.mT)], SQUARE),
+    "eigh of one triangle": (lambda ns, a: [x * x for x in ns.linalg.eigh(a)], SQUARE[:2]),
+    "svdvals": (lambda ns, a: ns.linalg.svdvals(a), RECTANGULAR),
+    "svd": (lambda ns, a: [x * x for x in ns.linalg.svd(a, False)], RECTANGULAR),
+    "svd of all": (lambda ns, a: ns.linalg.svd(a).S, RECTANGULAR),
+    "torch.svd": (lambda ns, a: a.svd().V.square(), RECTANGULAR),
+    "inv": (lambda ns, a: ns.linalg.inv(a), SQUARE),
+    "inv_ex": (lambda ns, a: ns.linalg.inv_ex(a), SQUARE),
+    "inverse": (lambda ns, a: a.inverse(), SQUARE),
+    "det": (lambda ns, a: ns.linalg.det(a), SQUARE),
+    "det of singular": (lambda ns, a: a.det(), (np.diag([2.0, 0.0, 3.0]), np.diag([2.0, 3.0, 4.0, 0.0]))),
+    "slogdet": (lambda ns, a: ns.linalg.slogdet(a), SQUARE),
+    "torch.slogdet": (lambda ns, a: a.slogdet(), SQUARE),
+    "logdet": (lambda ns, a: a.logdet(), SYMMETRIC),
+    "logdet of negative": (lambda ns, a: a.logdet(), (np.diag([-1.0, 2.0]),)),
+    "pinv": (lambda ns, a: ns.linalg.pinv(a), RECTANGULAR),
+    "pinv tolerant": (lambda ns, a: ns.linalg.pinv(a, atol=0.9, rtol=0.3), RECTANGULAR[:2]),
+    "pinv hermitian": (lambda ns, a: ns.linalg.pinv(a + a.mT, hermitian=True), SQUARE[:2]),
+    "pinverse": (lambda ns, a: a.pinverse(), (random(4, 2) @ random(2, 3),)),
+    "matrix_exp": (lambda ns, a: ns.matrix_exp(a), SQUARE),
+    "matrix_exp scaled": (lambda ns, a: ns.linalg.matrix_exp(a), (30 * random(2, 3, 3), np.zeros((2, 2)))),
+    "matrix_power": (lambda ns, a: [a.matrix_power(n) for n in (0, 1, 2, 3, 5)], SQUARE[:2]),
+    "matrix_power of inverse": (lambda ns, a: ns.linalg.matrix_power(a, -2), SQUARE[:2]),
+    "matrix_rank": (lambda ns, a: ns.linalg.matrix_rank(a), (*RECTANGULAR, random(4, 2) @ random(2, 3))),
+    "matrix_rank tolerant": (lambda ns, a: ns.linalg.matrix_rank(a, atol=0.9, rtol=0.3), RECTANGULAR[:2]),
+    "matrix_rank hermitian": (lambda ns, a: ns.linalg.matrix_rank(a, hermitian=True), SYMMETRIC[:3]),
+    "tensorinv": (lambda ns, a: ns.linalg.tensorinv(a, ind=1), (random(6, 2, 3),)),
+    "vander": (lambda ns, a: ns.linalg.vander(a, N=4), (random(3), random(2, 3))),
+    "torch.vander": (lambda ns, a: [ns.vander(a.detach(), *n) for n in ((), (2, True), (0,))], (random(3),)),
+    "trace": (lambda ns, a: a.trace(), (random(3, 3), random(2, 3), random(0, 2))),
+    "diagonal": (lambda ns, a: ns.linalg.diagonal(a, offset=1), RECTANGULAR),
+    "householder_product": (lambda ns, a: ns.linalg.householder_product(a, a[..., 0, :]), (random(3, 3), random(2, 4, 2))),
+    "ormqr": (
+        lambda ns, a: [a.ormqr(a[..., 0, :], a[..., :2], t, s) for t, s in ((True, False), (True, True))],
+        (random(3, 3), random(2, 4, 2)),
+    ),
+    "ormqr right": (lambda ns, a: a.ormqr(a[..., 0, :], a.mT, False), (random(3, 3), random(2, 4, 2))),
+    "cond": (lambda ns, a: [ns.linalg.cond(a), ns.linalg.cond(a, -2)], (*RECTANGULAR[:2], random(5, 3))),
+}  # fmt: skip
+
+BINARY = {
+    "solve": (lambda ns, a, b: ns.linalg.solve(a, b), (
+        (random(3, 3), random(3)), (random(3, 3), random(3, 2)), (random(2, 3, 3), random(3, 4)),
+        (random(2, 3, 3), random(2, 3)), (random(3, 3), random(2, 3, 1)), (random(0, 0), random(0, 2)),
+    )),
+    "solve from the right": (lambda ns, a, b: ns.linalg.solve(a, b, left=False), ((random(3, 3), random(2, 3)),)),
+    "solve_ex": (lambda ns, a, b: ns.linalg.solve_ex(a, b), ((random(3, 3), random(3)),)),
+    "solve_triangular": (
+        lambda ns, a, b: [
+            ns.linalg.solve_triangular(x, b, upper=u, unitriangular=unit)
+            for x, u in ((a, False), (a.mT, True)) for unit in (False, True)
+        ], ((lower(3), random(3, 2)), (lower(2, 3), random(3, 2)), (lower(70) / 9, random(70, 2)), (lower(0), random(0, 2))),
+    ),
+    "solve_triangular from the right": (
+        lambda ns, a, b: ns.linalg.solve_triangular(a, b, upper=True, left=False), ((lower(3), random(2, 3)),)
+    ),
+    "triangular_solve": (
+        lambda ns, b, a: [b.triangular_solve(a, u, t) for u in (True, False) for t in (True, False)],
+        ((random(3, 2), lower(3)), (random(3, 2), lower(2, 3))),
+    ),
+    "cholesky_solve": (
+        lambda ns, b, a: [b.cholesky_solve(a), b.cholesky_solve(a, True)],
+        ((random(3, 2), lower(3)), (random(3, 2), lower(2, 3))),
+    ),
+    "lu_solve": (
+        lambda ns, a, b: [
+            ns.linalg.lu_solve(*lu_of(ns, a), b), ns.linalg.lu_solve(*lu_of(ns, a), b, adjoint=True),
+            ns.linalg.lu_solve(*lu_of(ns, a), b.mT, left=False), b.lu_solve(*lu_of(ns, a)),
+        ], ((random(3, 3), random(3, 2)), (random(2, 3, 3), random(2, 3, 1))),
+    ),
+    "lstsq": (lambda ns, a, b: ns.linalg.lstsq(a, b), (
+        (random(4, 3), random(4, 2)), (random(3, 4), random(3, 2)), (random(2, 4, 3), random(2, 4)),
+    )),
+    "lstsq gelsd": (lambda ns, a, b: ns.linalg.lstsq(a, b, driver="gelsd"), ((random(4, 3), random(4, 2)),)),
+    "lstsq gels": (lambda ns, a, b: ns.linalg.lstsq(a, b, driver="gels"), ((random(4, 3), random(4, 2)),)),
+    "tensorsolve": (lambda ns, a, b: ns.linalg.tensorsolve(a, b), ((random(2, 3, 6), random(2, 3)),)),
+    "tensorsolve moved": (lambda ns, a, b: ns.linalg.tensorsolve(a, b, dims=(0,)), ((random(6, 2, 3), random(2, 3)),)),
+    "kron": (lambda ns, a, b: ns.kron(a, b), ((random(2, 3), random(2)), (random(2), random(3, 1, 2)))),
+    "inner": (lambda ns, a, b: a.inner(b), ((random(2, 3), random(4, 3)), (random(3), random(3)), (random(2), random()))),
+    "vdot": (lambda ns, a, b: a.vdot(b), ((random(3), random(3)),)),
+    "vecdot": (lambda ns, a, b: ns.linalg.vecdot(a, b, dim=0), ((random(3, 2), random(3, 1)), (random(3), random(3)))),
+    "cross": (lambda ns, a, b: a.cross(b), ((random(2, 3), random(2, 3)), (random(3, 3), random(3, 3)))),
+    "linalg.cross": (lambda ns, a, b: ns.linalg.cross(a, b), ((random(2, 3), random(1, 3)),)),
+    "tensordot": (lambda ns, a, b: [ns.tensordot(a, b, 1), ns.tensordot(a, b, ([0, 2], [2, 0]))], (
+        (random(2, 4, 3), random(3, 4, 2)), (random(2, 4, 1), random(3, 4, 2)),
+    )),
+    "tensordot of all": (lambda ns, a, b: ns.tensordot(a, b), ((random(2, 3), random(2, 3)),)),
+    "addmv": (lambda ns, a, b: ns.addmv(b, a, b, alpha=2, beta=0.5), ((random(3, 3), random(3)),)),
+    "addr": (lambda ns, a, b: ns.addr(a, b, b, alpha=2, beta=0.5), ((random(3, 3), random(3)), (random(1, 3), random(3)))),
+    "addmm": (lambda ns, a, b: b.addmm(a, a, beta=0), ((random(3, 3), random(3)), (random(3, 3), random(1, 3)))),
+    "baddbmm": (lambda ns, a, b: b.baddbmm(a, a, alpha=-1, beta=3), ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3)))),
+    "addbmm": (lambda ns, a, b: b.addbmm(a, a, alpha=-1, beta=3), ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3)))),
+    "multi_dot": (lambda ns, a, b: [
+        ns.linalg.multi_dot([b, a, a, b]), ns.linalg.multi_dot([a, b]), ns.chain_matmul(a, a, a), ns.chain_matmul(a),
+    ], ((random(3, 3), random(3)),)),
+}  # fmt: skip
+
+
+def gradients(ns, function, arrays):
+    """Values, the first gradients of a weighting of them, and the gradients of those by inputs and weights."""
+    tensors = [ns.tensor(a, requires_grad=True) for a in arrays]
+    value = function(ns, *tensors)
+    flat = list(value) if isinstance(value, (tuple, list)) else [value]
+    flat = [v for f in flat for v in (f if isinstance(f, (tuple, list)) else [f])]
+    outputs = [v for v in flat if v.requires_grad]
+    if not outputs:
+        return value, None, None
+    rng = np.random.default_rng(1)
+    weights = [ns.tensor(rng.uniform(0.5, 1.5, tuple(o.shape)), requires_grad=True) for o in outputs]
+    first = ns.autograd.grad(outputs, tensors, weights, create_graph=True, allow_unused=True)
+    again = [g for g in first if g is not None and g.requires_grad]
+    seeds = [ns.tensor(rng.uniform(0.5, 1.5, tuple(g.shape))) for g in again]
+    second = ns.autograd.grad(again, [*tensors, *weights], seeds, allow_unused=True) if again else ()
+    return value, first, second
+
+
+def arrays_of(tensors, like):
+    """Gradients as arrays; None is zero."""
+    return [np.zeros(np.shape(a)) if t is None else array_of(t) for t, a in zip(tensors, like)]
+
+
+def assert_gradients(ours, theirs, arrays, tolerance=1e-8):
+    assert_same(list(ours[0]) if isinstance(ours[0], tuple) else ours[0],
+                list(theirs[0]) if isinstance(theirs[0], tuple) else theirs[0], tolerance)  # fmt: skip
+    assert (ours[1] is None) == (theirs[1] is None), "requires_grad of the outputs"
+    if ours[1] is None:
+        return
+    for a, b in zip(arrays_of(ours[1], arrays), arrays_of(theirs[1], arrays)):
+        np.testing.assert_allclose(a, b, tolerance, tolerance * max(1, np.abs(b).max(initial=0)))
+    for a, b in zip(ours[2], theirs[2]):
+        if b is not None and np.isfinite(array_of(b)).all():
+            a = np.zeros(b.shape) if a is None else array_of(a)
+            np.testing.assert_allclose(
+                a, array_of(b), tolerance, 10 * tolerance * max(1, np.abs(array_of(b)).max(initial=0))
+            )
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_values_and_gradients_of_a_matrix_are_torchs(name):
+    function, inputs = UNARY[name]
+    with EverySample() as sample:
+        for a in inputs:
+            with sample(name, a.shape):
+                assert_gradients(gradients(minitorch, function, [a]), gradients(torch, function, [a]), [a])
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_values_and_gradients_of_two_are_torchs(name):
+    function, inputs = BINARY[name]
+    with EverySample() as sample:
+        for arrays in inputs:
+            with sample(name, [a.shape for a in arrays]):
+                assert_gradients(gradients(minitorch, function, arrays), gradients(torch, function, arrays), arrays)
+
+
+def test_results_are_named_as_torchs():
+    a = positive(3)
+    calls = {
+        "cholesky_ex": lambda ns, a: ns.linalg.cholesky_ex(a), "lu": lambda ns, a: ns.linalg.lu(a),
+        "lu_factor": lambda ns, a: ns.linalg.lu_factor(a), "lu_factor_ex": lambda ns, a: ns.linalg.lu_factor_ex(a),
+        "lu_unpack": lambda ns, a: ns.lu_unpack(*ns.linalg.lu_factor(a)), "qr": lambda ns, a: ns.linalg.qr(a),
+        "torch.qr": lambda ns, a: ns.qr(a), "svd": lambda ns, a: ns.linalg.svd(a), "torch.svd": lambda ns, a: ns.svd(a),
+        "eigh": lambda ns, a: ns.linalg.eigh(a), "inv_ex": lambda ns, a: ns.linalg.inv_ex(a),
+        "solve_ex": lambda ns, a: ns.linalg.solve_ex(a, a), "slogdet": lambda ns, a: ns.linalg.slogdet(a),
+        "torch.slogdet": lambda ns, a: ns.slogdet(a), "geqrf": lambda ns, a: ns.geqrf(a),
+        "lstsq": lambda ns, a: ns.linalg.lstsq(a, a), "triangular_solve": lambda ns, a: ns.triangular_solve(a, a),
+        "lu with info": lambda ns, a: ns.lu(a, get_infos=True),
+    }  # fmt: skip
+    with EverySample() as sample:
+        for name, call in calls.items():
+            ours, theirs = call(minitorch, minitorch.tensor(a)), call(torch, torch.tensor(a))
+            with sample(name):
+                assert type(ours).__name__ == type(theirs).__name__
+                assert ours._fields == tuple(k for k in type(theirs).__dict__ if k in ours._fields)
+                assert repr(ours).split("=")[0] == repr(theirs).split("=")[0]
+
+
+BAD = {
+    "not positive": ("cholesky cholesky_ex", lambda ns: ns.tensor([[[1.0, 0], [0, 1]], [[1.0, 2], [2, 1]]])),
+    "singular": ("inv det slogdet lu_factor matrix_rank", lambda ns: ns.tensor([[[1.0, 0], [0, 1]], [[1.0, 2], [2, 4]]])),
+    "one singular": ("inv solve lu_factor cond", lambda ns: ns.zeros(2, 2)),
+    "rectangular": ("cholesky cholesky_ex inv det slogdet eigh eigvalsh matrix_exp matrix_power solve cond",
+                    lambda ns: ns.ones(2, 3)),
+    "vector": ("cholesky inv det slogdet eigh eigvalsh matrix_exp matrix_power qr svd svdvals lu lu_factor pinv cond "
+               "matrix_rank solve", lambda ns: ns.ones(3)),
+    "integers": ("cholesky inv det slogdet eigh eigvalsh matrix_exp qr svd svdvals lu lu_factor pinv matrix_rank solve",
+                 lambda ns: ns.ones(3, 3, dtype=ns.int64)),
+    "halves": ("cholesky inv det slogdet eigh eigvalsh qr svd svdvals lu lu_factor pinv matrix_rank solve",
+               lambda ns: ns.ones(3, 3).half()),
+    "nan": ("svd svdvals pinv", lambda ns: ns.full((3, 3), float("nan"))),
+}  # fmt: skip
+
+
+def second_argument(name, a, ns):
+    return {"solve": (ns.ones(a.shape[-1], dtype=a.dtype),), "matrix_power": (2,)}.get(name, ())
+
+
+def assert_torchs_error(ours, theirs):
+    assert (ours.error is None) == (theirs.error is None), f"{ours.error!r} instead of {theirs.error!r}"
+    if theirs.error is not None:
+        assert type(ours.error).__name__ == type(theirs.error).__name__.lstrip("_")
+        assert first_line(ours.error).split(" (error code")[0] == first_line(theirs.error).split(" (error code")[0]
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_errors_of_bad_matrices_are_torchs(kind):
+    names, make = BAD[kind]
+    with EverySample() as sample:
+        for name in names.split():
+            ours, theirs = both(lambda ns: getattr(ns.linalg, name)(make(ns), *second_argument(name, make(ns), ns)))
+            with sample(kind, name):
+                assert_torchs_error(ours, theirs)
+
+
+WRONG_CALLS = {
+    "UPLO": lambda ns: ns.linalg.eigh(ns.eye(2), UPLO="X"),
+    "driver": lambda ns: ns.linalg.svd(ns.eye(2), driver="gesvd"),
+    "qr mode": lambda ns: ns.linalg.qr(ns.eye(2), mode="x"),
+    "lu pivot": lambda ns: ns.linalg.lu(ns.eye(2), pivot=False),
+    "qr r": lambda ns: ns.linalg.qr(ns.ones(3, 2, requires_grad=True), mode="r").R.sum().backward(),
+    "qr complete": lambda ns: ns.linalg.qr(ns.ones(3, 2, requires_grad=True), mode="complete").R.sum().backward(),
+    "geqrf": lambda ns: ns.geqrf(ns.ones(3, 2, requires_grad=True)).a.sum().backward(),
+    "inv_ex": lambda ns: ns.linalg.inv_ex(ns.zeros(2, 2), check_errors=True),
+    "cholesky_ex": lambda ns: ns.linalg.cholesky_ex(ns.zeros(2, 2), check_errors=True),
+    "lu_factor_ex": lambda ns: ns.linalg.lu_factor_ex(ns.zeros(2, 2), check_errors=True),
+    "solve_ex": lambda ns: ns.linalg.solve_ex(ns.zeros(2, 2), ns.ones(2), check_errors=True),
+    "solve batch": lambda ns: ns.linalg.solve(ns.ones(2, 3, 3), ns.ones(3, 3, 1)),
+    "solve shape": lambda ns: ns.linalg.solve(ns.eye(3), ns.ones(2, 1)),
+    "solve right": lambda ns: ns.linalg.solve(ns.eye(3), ns.ones(2, 2), left=False),
+    "solve dtype": lambda ns: ns.linalg.solve(ns.eye(3), ns.ones(3, dtype=ns.float64)),
+    "solve number": lambda ns: ns.linalg.solve(ns.eye(3), ns.tensor(1.0)),
+    "triangular vector": lambda ns: ns.linalg.solve_triangular(ns.eye(3), ns.ones(3), upper=True),
+    "triangular shape": lambda ns: ns.linalg.solve_triangular(ns.eye(3), ns.ones(2, 1), upper=True),
+    "triangular_solve": lambda ns: ns.triangular_solve(ns.ones(2, 1), ns.eye(3)),
+    "triangular_solve vector": lambda ns: ns.triangular_solve(ns.ones(3), ns.eye(3)),
+    "cholesky_solve": lambda ns: ns.cholesky_solve(ns.ones(2, 1), ns.eye(3)),
+    "cholesky_solve vector": lambda ns: ns.cholesky_solve(ns.ones(3, 1), ns.ones(3)),
+    "cholesky_inverse": lambda ns: ns.cholesky_inverse(ns.zeros(2, 2)),
+    "lu_solve dtype": lambda ns: ns.linalg.lu_solve(ns.eye(3), ns.ones(3, dtype=ns.int64), ns.ones(3, 1)),
+    "lu_solve count": lambda ns: ns.linalg.lu_solve(ns.eye(3), ns.ones(2, dtype=ns.int32), ns.ones(3, 1)),
+    "lu_solve zero": lambda ns: ns.linalg.lu_solve(ns.eye(3), ns.zeros(3, dtype=ns.int32), ns.ones(3, 1)),
+    "lu_unpack dtype": lambda ns: ns.lu_unpack(ns.eye(3), ns.ones(3, dtype=ns.int64)),
+    "lu_unpack zero": lambda ns: ns.lu_unpack(ns.eye(3), ns.zeros(3, dtype=ns.int32)),
+    "lstsq shape": lambda ns: ns.linalg.lstsq(ns.eye(3), ns.ones(2, 1)),
+    "lstsq dtype": lambda ns: ns.linalg.lstsq(ns.eye(3), ns.ones(3, 1, dtype=ns.float64)),
+    "lstsq driver": lambda ns: ns.linalg.lstsq(ns.eye(3), ns.ones(3, 1), driver="x"),
+    "lstsq dims": lambda ns: ns.linalg.lstsq(ns.ones(2, 4, 3), ns.ones(4)),
+    "tensorinv": lambda ns: ns.linalg.tensorinv(ns.ones(2, 3, 4), ind=1),
+    "tensorinv ind": lambda ns: ns.linalg.tensorinv(ns.eye(2), ind=0),
+    "tensorsolve": lambda ns: ns.linalg.tensorsolve(ns.ones(2, 3), ns.ones(2)),
+    "householder tau": lambda ns: ns.linalg.householder_product(ns.ones(3, 2), ns.ones(3)),
+    "householder wide": lambda ns: ns.linalg.householder_product(ns.ones(2, 3), ns.ones(2)),
+    "ormqr": lambda ns: ns.ormqr(ns.ones(3, 2), ns.ones(2), ns.ones(2, 3)),
+    "matrix_power": lambda ns: ns.matrix_power(ns.eye(2), 2.0),
+    "cond": lambda ns: ns.linalg.cond(ns.eye(2), p=3),
+    "vander": lambda ns: ns.linalg.vander(ns.ones(3), N=1),
+    "torch.vander": lambda ns: ns.vander(ns.ones(3), -1),
+    "trace": lambda ns: ns.trace(ns.ones(3)),
+    "cross": lambda ns: ns.cross(ns.ones(2, 4), ns.ones(2, 4)),
+    "linalg.cross": lambda ns: ns.linalg.cross(ns.ones(2, 3), ns.ones(4, 3)),
+    "inner": lambda ns: ns.inner(ns.ones(2, 3), ns.ones(2)),
+    "vecdot": lambda ns: ns.linalg.vecdot(ns.ones(3), ns.ones(3, dtype=ns.float64)),
+    "vecdot integers": lambda ns: ns.linalg.vecdot(ns.ones(3, dtype=ns.int64), ns.ones(3, dtype=ns.int64)),
+    "tensordot": lambda ns: ns.tensordot(ns.ones(2, 3), ns.ones(2, 3), dims=1),
+    "tensordot many": lambda ns: ns.tensordot(ns.ones(2, 3), ns.ones(2, 3), dims=3),
+    "tensordot lists": lambda ns: ns.tensordot(ns.ones(2, 3), ns.ones(2, 3), dims=([0], [0, 1])),
+    "multi_dot": lambda ns: ns.linalg.multi_dot([ns.ones(2, 3)]),
+    "multi_dot middle": lambda ns: ns.linalg.multi_dot([ns.ones(2, 3), ns.ones(3), ns.ones(2, 2)]),
+    "multi_dot shapes": lambda ns: ns.linalg.multi_dot([ns.ones(2, 3), ns.ones(2, 2), ns.ones(3, 3)]),
+    "chain_matmul": lambda ns: ns.chain_matmul(ns.ones(3), ns.ones(3, 4)),
+    "addmm shape": lambda ns: ns.addmm(ns.ones(3), ns.ones(2, 3), ns.ones(3, 4)),
+    "addmm dtype": lambda ns: ns.addmm(ns.ones(4, dtype=ns.float64), ns.ones(2, 3), ns.ones(3, 4)),
+    "addmm_": lambda ns: ns.ones(4).addmm_(ns.ones(2, 3), ns.ones(3, 4)),
+    "addmv": lambda ns: ns.addmv(ns.ones(3), ns.ones(2, 3), ns.ones(3)),
+    "addr": lambda ns: ns.addr(ns.ones(2, 4, dtype=ns.int64), ns.ones(2, dtype=ns.int64), ns.ones(4, dtype=ns.int64), alpha=0.5),
+    "addbmm": lambda ns: ns.addbmm(ns.ones(4), ns.ones(3, 2, 3), ns.ones(2, 3, 4)),
+    "baddbmm": lambda ns: ns.baddbmm(ns.ones(4, dtype=ns.float64), ns.ones(2, 2, 3), ns.ones(2, 3, 4)),
+    "bilinear": lambda ns: ns.nn.functional.bilinear(ns.ones(2, 3), ns.ones(3, 4), ns.ones(5, 3, 4)),
+    "bilinear bias": lambda ns: ns.nn.functional.bilinear(ns.ones(2, 3), ns.ones(2, 4), ns.ones(5, 3, 4), ns.ones(4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_CALLS)
+def test_errors_of_wrong_calls_are_torchs(name):
+    ours, theirs = both(WRONG_CALLS[name])
+    assert theirs.error is not None
+    assert_torchs_error(ours, theirs)
+
+
+def test_eigenvalues_of_general_matrices_say_that_complex_numbers_are_missing():
+    for name in ("eig", "eigvals"):
+        with pytest.raises(NotImplementedError, match="complex"):
+            getattr(minitorch.linalg, name)(minitorch.eye(2))
+
+
+def test_integer_products_are_torchs():
+    rng = np.random.default_rng(0)
+    with EverySample() as sample:
+        for dtype in ("int64", "int32", "int16", "int8", "uint8"):
+            a, b = (rng.integers(0, 100, s).astype(dtype) for s in ((2, 3, 4), (2, 4, 5)))
+            calls = {
+                "bmm": lambda ns, a, b: ns.bmm(a, b), "mm": lambda ns, a, b: a[0] @ b[0], "mv": lambda ns, a, b: a[0] @ b[0, :, 0],
+                "dot": lambda ns, a, b: a[0, 0].dot(b[0, :, 0]), "addmm": lambda ns, a, b: ns.addmm(a[0, :, :1], a[0], b[0], alpha=2.7),
+                "addbmm": lambda ns, a, b: ns.addbmm(a[0, :, :1], a, b, beta=2), "tensordot": lambda ns, a, b: ns.tensordot(a[0], b[0], 1),
+                "trace": lambda ns, a, b: a[0].trace(), "kron": lambda ns, a, b: ns.kron(a[0], b[0]), "power": lambda ns, a, b: ns.matrix_power(a[0, :, :3], 3),
+            }  # fmt: skip
+            for name, call in calls.items():
+                ours, theirs = both(lambda ns: call(ns, ns.from_numpy(a), ns.from_numpy(b)))
+                with sample(dtype, name):
+                    assert_same(ours.value, theirs.value)
+
+
+def test_inplace_products_write_to_their_own_tensor():
+    for name, shapes in {"addmm_": ((2, 4), (2, 3), (3, 4)), "addmv_": ((2,), (2, 3), (3,)), "addr_": ((2, 3), (2,), (3,)),
+                         "baddbmm_": ((2, 2, 4), (2, 2, 3), (2, 3, 4)), "addbmm_": ((2, 4), (3, 2, 3), (3, 3, 4))}.items():  # fmt: skip
+        results = []
+        for ns in (minitorch, torch):
+            x, *others = [ns.tensor(random(*s)) for s in shapes]
+            assert getattr(x, name)(*others, beta=0.5, alpha=2) is x
+            results.append(x.numpy())
+        np.testing.assert_allclose(*results)
+
+
+def test_out_receives_the_results():
+    a = minitorch.tensor(positive(3))
+    Q, R = minitorch.empty(0, dtype=a.dtype), minitorch.empty(0, dtype=a.dtype)
+    minitorch.linalg.qr(a, out=(Q, R))
+    np.testing.assert_allclose((Q @ R).numpy(), a.numpy())
+    result = minitorch.empty(3, 3, dtype=a.dtype)
+    minitorch.linalg.inv(a, out=result)
+    np.testing.assert_allclose((result @ a).numpy(), np.eye(3), atol=1e-12)
+
+
+def test_equal_singular_values_leave_the_gradient_of_the_values_finite():
+    a = minitorch.eye(3, dtype=minitorch.float64).requires_grad_()
+    minitorch.linalg.svd(a).S.sum().backward()
+    np.testing.assert_allclose(a.grad.numpy(), np.eye(3), atol=1e-12)
+    a.grad = None
+    minitorch.linalg.eigh(a).eigenvalues.sum().backward()
+    np.testing.assert_allclose(a.grad.numpy(), np.eye(3), atol=1e-12)
+
+
+def test_approximations_of_low_rank_find_a_matrix_of_low_rank():
+    minitorch.manual_seed(0)
+    a = minitorch.tensor(random(8, 2) @ random(2, 6))
+    for x in (a, a.mT):
+        U, S, V = minitorch.svd_lowrank(x, q=2)
+        np.testing.assert_allclose((U * S @ V.mT).numpy(), x.numpy(), atol=1e-9)
+        U, S, V = minitorch.pca_lowrank(x, q=3)
+        np.testing.assert_allclose((U * S @ V.mT).numpy(), (x - x.mean(0)).numpy(), atol=1e-9)
+
+
+def test_orthogonal_init_gives_orthogonal_matrices():
+    w = minitorch.nn.init.orthogonal_(minitorch.empty(4, 3))
+    np.testing.assert_allclose((w.mT @ w).numpy(), np.eye(3), atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 100])
+def test_blocked_lu_is_exact_across_its_blocks(n):
+    from minitorch._kernels.cpu import lapack
+
+    a = np.random.default_rng(n).standard_normal((2, n, n))
+    LU, pivots, info = lapack.lu(a)
+    L, U = np.tril(LU, -1) + np.eye(n), np.triu(LU)
+    rows = np.stack([m[p] for m, p in zip(a, lapack.permutation(pivots, n))])
+    np.testing.assert_allclose(L @ U, rows, atol=1e-10)
+    assert np.abs(L).max() <= 1 and not info.any()
+    b = np.random.default_rng(0).standard_normal((2, n, 3))
+    np.testing.assert_allclose(U @ lapack.solve_triangular(U, b, True, False), b, atol=1e-6)
