@@ -1,64 +1,105 @@
 """Reverse-mode differentiation. Read `node.py`, then `engine.py`; `grad_mode.py` says when operations are recorded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from . import engine, function
+from . import anomaly_mode, engine, forward_ad, function, functional, grad_mode, graph
+from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .grad_mode import (
     enable_grad,
     inference_mode,
     is_grad_enabled,
     is_inference_mode_enabled,
+    is_multithreading_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
+    state,
 )
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .node import Node
 
 __all__ = [
-    "Function", "GradcheckError", "Node", "backward", "enable_grad", "function", "grad", "gradcheck", "gradgradcheck",
-    "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
+    "Function", "GradcheckError", "Node", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad",
+    "forward_ad", "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_grad_enabled",
+    "is_inference_mode_enabled", "is_multithreading_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
+    "set_multithreading_enabled",
 ]  # fmt: skip
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (tuple, list)) else [value]
+class _VariableMeta(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        from minitorch._tensor import Tensor
+
+        return isinstance(instance, Tensor)
 
 
-def _edge(t: Any) -> Any:
-    from minitorch._tensor import current_edge
+class Variable(metaclass=_VariableMeta):
+    """What tensors that require grad were once wrapped in; calling it gives a tensor.
 
-    return t.edge if t.base is None else current_edge(t)
+    >>> import minitorch as torch
+    >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
+        from minitorch._creation import empty
+
+        return (empty(0) if data is None else data.detach()).requires_grad_(requires_grad)
+
+
+def _listed(value: Any, what: str = "") -> list[Any]:
+    from minitorch._tensor import Tensor
+
+    if isinstance(value, (Tensor, graph.GradientEdge)):
+        return [value]
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return list(value)
+
+
+def _given(gradients: Any, n: int) -> list[Any]:
+    """One gradient, or None, for each of n outputs."""
+    listed = [None] * n if gradients is None else _listed(gradients)
+    if len(listed) != n:
+        raise RuntimeError(f"got {n} tensors and {len(listed)} gradients")
+    return listed
+
+
+def _like(value: Any) -> Any:
+    """An array of the shape and dtype of a tensor or of what a GradientEdge stands for; None if it does not tell."""
+    token = value.ownership_token if isinstance(value, graph.GradientEdge) else value
+    return getattr(token, "tensor", None) if isinstance(value, graph.GradientEdge) else value.array
+
+
+def _root(i: int, t: Any, g: Any) -> tuple[Node, Any]:
+    """(node, gradient) of one tensor to start from, with torch's checks."""
+    from minitorch._creation import ones_like
+    from minitorch._tensor import Tensor, wrap
+
+    if not isinstance(t, (Tensor, graph.GradientEdge)):
+        raise AssertionError("Expected output to be a torch.Tensor")
+    edge, like = graph.edge_of(t), _like(t)
+    if g is not None and not isinstance(g, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if g is None and edge is not None:
+        if like is None or like.size != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        g = ones_like(wrap(like))
+    if g is not None and like is not None and g.array.shape != like.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
+            f"{wrap(like).shape}."
+        )
+    if edge is None:
+        raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+    return edge, g if like is None or g.array.dtype == like.dtype else g.to(wrap(like).dtype)
 
 
 def _roots(tensors: list[Any], gradients: list[Any], create_graph: bool) -> list[tuple[Node, Any]]:
-    """(node, gradient) of each tensor to start from, with torch's checks."""
-    from minitorch._creation import ones_like
-    from minitorch._tensor import Tensor
-
-    roots = []
-    for i, (t, g) in enumerate(zip(tensors, gradients, strict=True)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"element {i} of tensors must be a Tensor, not {type(t).__name__}")
-        edge = _edge(t)
-        if edge is None:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        if g is None:
-            if t.array.size != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = ones_like(t)
-        if not isinstance(g, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-        if g.array.shape != t.array.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
-                f"{t.shape}."
-            )
-        if g.array.dtype != t.array.dtype:
-            g = g.to(t.dtype)
-        roots.append((edge, g if create_graph else g.array))
-    return roots
+    roots = [_root(i, t, g) for i, (t, g) in enumerate(zip(tensors, gradients, strict=True))]
+    return roots if create_graph else [(edge, g.array) for edge, g in roots]
 
 
 def backward(
@@ -78,27 +119,30 @@ def backward(
     tensor([3., 3.])
     """
     if grad_variables is not None:
+        import warnings
+
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only "
+                "use `grad_tensors`."
+            )
         grad_tensors = grad_variables
-    tensors = _listed(tensors)
-    if inputs is not None and isinstance(inputs, Sequence) and not len(inputs):
+    targets = None if inputs is None else _listed(inputs)
+    if targets is not None and not targets:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    gradients = [None] * len(tensors) if grad_tensors is None else _listed(grad_tensors)
-    if len(gradients) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    roots = _roots(tensors, gradients, create_graph)
+    tensors = _listed(tensors)
+    roots = _roots(tensors, _given(grad_tensors, len(tensors)), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    if inputs is None:
+    if targets is None:
         engine.backward_many(roots, keep, create_graph)
         return
-    leaves = _listed(inputs)
-    for t in leaves:
-        if _edge(t) is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        if not t.is_leaf:
+    for t in targets:
+        if not isinstance(t, graph.GradientEdge):
             t.retain_grad()
-    targets = {_edge(t): None for t in leaves}
-    wanted = engine.ancestors_leading_to([n for n, _ in roots], targets) | set(targets)
-    engine.backward_many(roots, keep, create_graph, None, wanted)
+    edges = dict.fromkeys(map(graph.edge_of, targets))
+    wanted = engine.ancestors_leading_to([n for n, _ in roots], edges) | {e for e in edges if e.is_leaf}
+    engine.backward_many(roots, keep, create_graph, edges, wanted)
 
 
 def grad(
@@ -111,8 +155,11 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+) -> Any:
     """The gradients of `outputs` with respect to `inputs`; `create_graph` makes them differentiable.
+
+    A dictionary of inputs gives a dictionary. With `is_grads_batched`, one pass is made for each entry of the first
+    dimension of `grad_outputs`.
 
     >>> import minitorch as torch
     >>> x = torch.tensor(2.0, requires_grad=True)
@@ -120,49 +167,94 @@ def grad(
     >>> torch.autograd.grad(g, x)
     (tensor(12.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad(): is_grads_batched=True is not supported by minitorch")
     if not only_inputs:
-        raise NotImplementedError("grad(): only_inputs=False is not supported, as in torch")
-    from minitorch._creation import zeros_like
-    from minitorch._tensor import wrap
+        import warnings
 
-    outputs, inputs = _listed(outputs), _listed(inputs)
-    if allow_unused is None:
-        allow_unused = materialize_grads
-    elif allow_unused is False and materialize_grads:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
+    if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
-    gradients = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
-    roots = _roots(outputs, gradients, create_graph)
-    edges = [_edge(t) for t in inputs]
+    allow_unused = materialize_grads if allow_unused is None else allow_unused
+    if isinstance(inputs, Mapping):
+        found = grad(
+            outputs, tuple(inputs.values()), grad_outputs, retain_graph, create_graph, True, allow_unused,
+            is_grads_batched, materialize_grads,
+        )  # fmt: skip
+        return dict(zip(inputs, found, strict=True))
+    outputs, inputs = _listed(outputs), _listed(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    gradients = _given(grad_outputs, len(outputs))
+    keep = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        made = _batched(outputs, inputs, gradients, keep, create_graph, allow_unused)
+    else:
+        made = _gradients(outputs, inputs, gradients, keep, create_graph, allow_unused)
+    if materialize_grads:
+        made = [_zeros_for(t) if g is None else g for t, g in zip(inputs, made, strict=True)]
+    return tuple(made)
+
+
+def _zeros_for(t: Any) -> Any:
+    from minitorch._creation import zeros_like
+
+    if isinstance(t, graph.GradientEdge):
+        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+    return zeros_like(t)
+
+
+def _gradients(
+    outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
+) -> list[Any]:
+    from minitorch._tensor import wrap
+
+    edges = [graph.edge_of(t) for t in inputs]
+    tensors = create_graph or any(hasattr(i, "beneath") for i in state.interceptors)  # a transform must see the ops
+    roots = _roots(outputs, gradients, tensors)
     if any(e is None for e in edges):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    captured: dict[Node, Any] = dict.fromkeys(edges)
+    captured: dict[Any, Any] = dict.fromkeys(edges)
     wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
-    engine.backward_many(roots, create_graph if retain_graph is None else retain_graph, create_graph, captured, wanted)
-    found = []
-    for i, (t, e) in enumerate(zip(inputs, edges, strict=True)):
-        g = captured[e]
-        if g is None and not allow_unused:
+    engine.backward_many(roots, keep, tensors, captured, wanted)
+    for i, e in enumerate(edges):
+        if captured[e] is None and not allow_unused:
             raise RuntimeError(
                 f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
-                "allow_unused=True if "
-                "this is the desired behavior."
+                "allow_unused=True if this is the desired behavior."
             )
-        if g is not None and not create_graph:
-            g = wrap(g)
-        found.append(zeros_like(t) if g is None and materialize_grads else g)
-    return tuple(found)
+    if tensors and not create_graph:
+        from minitorch._transforms.reverse import without_graph
+
+        return [None if captured[e] is None else without_graph(captured[e]) for e in edges]
+    return [captured[e] if create_graph or captured[e] is None else wrap(captured[e]) for e in edges]
 
 
-def set_detect_anomaly(mode: bool, check_nan: bool = True) -> None:
-    """Switch anomaly detection; only off is supported so far."""
-    if mode:
-        raise NotImplementedError("set_detect_anomaly(True) is not supported by minitorch yet")
+def _batched(
+    outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
+) -> list[Any]:
+    """A pass for each entry of the gradients' first dimension, the results stacked."""
+    from minitorch._ops.joining import stack
 
-
-def detect_anomaly(check_nan: bool = True) -> None:
-    """Anomaly detection as a context manager: not supported so far."""
-    raise NotImplementedError("detect_anomaly() is not supported by minitorch yet")
+    for i, (t, g) in enumerate(zip(outputs, gradients, strict=True)):
+        if g is None:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if g.shape[1:] != t.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{i}] has a shape of {g.shape[1:]} and output[{i}] "
+                f"has a shape of {t.shape}. If you only want some tensors in `grad_output` to be considered batched, "
+                "consider using vmap."
+            )
+    n = len(gradients[0])
+    rows = [
+        _gradients(outputs, inputs, [g[k] for g in gradients], keep or k + 1 < n, create_graph, allow_unused)
+        for k in range(n)
+    ]
+    return [None if column[0] is None else stack(list(column)) for column in zip(*rows, strict=True)]

@@ -9,6 +9,7 @@ have a graph of their own.
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,23 @@ import numpy as np
 from minitorch._fork import fork_safe_lock
 
 from .grad_mode import NO_GRAD, state
-from .node import MultiNode, Node
+from .node import MultiNode, Node, OutputEdge
 
 Heap = list[tuple[int, Node]]
 
 _add = np.add
 _ndarray = np.ndarray
 _lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes take turns
-_running: list[Heap] = []  # heaps of the passes in progress, outermost first
+_next_pass = count().__next__
+# (heap, roots, wanted, number) of the passes in progress, outermost first
+_running: list[tuple[Heap, list[Node], set[Node] | None, int]] = []
 
 # given by _tensor.py (array -> Tensor) and _ops/namespaces.py (Tensor + Tensor), which import this module
 wrap: Callable[[Any], Any] = _ndarray
 add_tensors: Callable[[Any, Any], Any] = _add
+
+# anomaly_mode.py's check of what nodes compute, while it is switched on
+anomaly: Any = None
 
 
 def accumulate(node: Node, g: Any) -> None:
@@ -53,29 +59,31 @@ def deliver(edge: Node, g: Any, owned: bool, heap: Heap) -> None:
         accumulate(edge, g)
 
 
-def without_recording(function: Callable[..., Any], *args: Any) -> Any:
+def without_recording(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """function(*args) with grad mode off, as hooks and gradients run unless create_graph asks otherwise."""
-    before, state.mode = state.mode, NO_GRAD
+    before, state.mode = state.mode, state.interceptors[-1] if state.interceptors else NO_GRAD
     grad, state.grad = state.grad, False
     try:
-        return function(*args)
+        return function(*args, **kwargs)
     finally:
         state.mode, state.grad = before, grad
 
 
 def backward_one(node: Node, g: Any, keep: Any) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
+    if anomaly is not None:
+        return backward_many([(node, g)], keep, False)
     with _lock:
         aside = _set_aside() if _running else ()
         heap: Heap = []
-        _running.append(heap)
+        _running.append((heap, [node], None, _next_pass()))
         node.owned = False
         try:
             while True:
                 if node.hooks is None:
                     node.run(g, heap, keep)
                 else:
-                    _run_with_hooks(node, g, heap, keep, False)
+                    _run_with_hooks(node, g, heap, keep, False, None)
                 if not heap:
                     break
                 node = heappop(heap)[1]
@@ -97,10 +105,11 @@ def backward_many(
 
     `captured` receives the gradients that reach its keys; a node outside `wanted` is not run.
     """
+    targets = None if wanted is None else wanted.union(captured or ())
     with _lock:
         aside = _set_aside() if _running else ()
         heap: Heap = []
-        _running.append(heap)
+        _running.append((heap, [node for node, _ in roots], targets, _next_pass()))
         grad, state.grad = state.grad, create_graph
         state.refresh()
         try:
@@ -111,11 +120,9 @@ def backward_many(
                 g, node.grad = node.grad, None
                 run = wanted is None or node in wanted
                 if node.hooks is not None:
-                    g = _run_with_hooks(node, g, heap, keep, create_graph, run)
-                elif wanted is None:
-                    (node.run_tensors if create_graph else node.run)(g, heap, keep)
+                    g = _run_with_hooks(node, g, heap, keep, create_graph, targets, run)
                 elif run:
-                    _run_for(wanted, captured or {}, node, g, heap, keep, create_graph)
+                    _run(node, g, heap, keep, create_graph, targets)
                 if captured is not None and node in captured:
                     captured[node] = g
         finally:
@@ -125,24 +132,27 @@ def backward_many(
             _put_back(heap, aside)
 
 
-def _run_for(
-    wanted: set[Node], captured: dict[Node, Any], node: Node, g: Any, heap: Heap, keep: bool, tensors: bool
-) -> None:
-    """Run the node for those of its edges alone that lead to a target: a gradient nobody asked for costs nothing."""
-    edges = [(name, getattr(node, name)) for name in node.edges]
-    unwanted = [(name, e) for name, e in edges if e is not None and e not in wanted and e not in captured]
-    for name, _ in unwanted:
-        setattr(node, name, None)
-    try:
-        (node.run_tensors if tensors else node.run)(g, heap, keep)
-    finally:
-        for name, e in unwanted:
-            setattr(node, name, e)
+def pass_number() -> int:
+    """The number of the pass in progress; -1 outside of one."""
+    return _running[-1][3] if _running else -1
+
+
+def is_partial() -> bool:
+    """Whether the pass in progress is for some targets only."""
+    return bool(_running) and _running[-1][2] is not None
+
+
+def takes_part(node: Node) -> bool:
+    """Whether the pass in progress reaches this node (and not only from hooks)."""
+    _, roots, targets, _ = _running[-1]
+    if targets is not None:
+        return node in targets
+    return node in reachable(roots)
 
 
 def _set_aside() -> list[Any]:
     """A hook may call backward() again: what the outer passes have in flight waits meanwhile."""
-    aside = [(n, n.grad, n.owned) for heap in _running for _, n in heap]
+    aside = [(n, n.grad, n.owned) for heap, *_ in _running for _, n in heap]
     for n, _, _ in aside:
         n.grad = None
     return aside
@@ -155,7 +165,34 @@ def _put_back(heap: Heap, aside: Any) -> None:
         n.grad, n.owned = grad, owned
 
 
-def _run_with_hooks(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, run: bool = True) -> Any:
+def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[Node] | None) -> None:
+    """Run the node for those of its edges alone that lead to a target: a gradient nobody asked for costs nothing."""
+    runner = node.run_tensors if tensors else node.run
+    if isinstance(node, OutputEdge):
+        return runner(g, heap, keep)
+    post = node.__dict__.get("post_hooks")
+    unwanted = []
+    if targets is not None:
+        edges = [(name, getattr(node, name)) for name in node.edges]
+        unwanted = [(name, e) for name, e in edges if e is not None and e not in targets]
+        for name, _ in unwanted:
+            setattr(node, name, None)
+    if unwanted and tensors:
+        node.__dict__["set_aside"] = dict(unwanted)  # what is kept has its place in the graph all the same
+    try:
+        if post or anomaly is not None:
+            _run_watched(node, runner, g, heap, keep, tensors, post or {})
+        else:
+            runner(g, heap, keep)
+    finally:
+        for name, e in unwanted:
+            setattr(node, name, e)
+        node.__dict__.pop("set_aside", None)
+
+
+def _run_with_hooks(
+    node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[Node] | None, run: bool = True
+) -> Any:
     """Hooks on the gradient, the node, hooks on what it made; returns the gradient as the hooks left it."""
     call = _call if tensors else without_recording
     if isinstance(node, MultiNode):
@@ -169,29 +206,38 @@ def _run_with_hooks(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, ru
         for hook in tuple(node.hooks.values()):
             new = call(hook, given)
             if new is not None:
-                if new.array.shape != given.array.shape:
-                    raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value")
-                given = new
+                given = _replacement(hook, given, new)
                 node.owned = False
         node.owned = node.owned and not node.hooks  # a hook may have kept what it saw
         g = given if tensors else given.array
     if run:
-        post = node.__dict__.get("post_hooks")
-        runner = node.run_tensors if tensors else node.run
-        if post:
-            _run_with_post_hooks(node, runner, g, heap, keep, tensors, post, call)
-        else:
-            runner(g, heap, keep)
+        _run(node, g, heap, keep, tensors, targets)
     return g
+
+
+def _replacement(hook: Callable[..., Any], old: Any, new: Any) -> Any:
+    """What a hook returned in place of a gradient, if it fits."""
+    name = getattr(hook, "__name__", hook)
+    if not hasattr(new, "array"):
+        raise TypeError(f"hook '{name}' has returned an incorrect type (got {type(new).__name__}, but expected Tensor)")
+    if new.array.dtype != old.array.dtype:
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {_kind(old)} got {_kind(new)})")
+    if new.array.shape != old.array.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
+    return new
+
+
+def _kind(t: Any) -> str:
+    from minitorch._ops.check import C_NAMES
+
+    return f"torch.{C_NAMES[t.array.dtype.name]}Tensor"
 
 
 def _call(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
 
 
-def _run_with_post_hooks(
-    node: Node, runner: Any, g: Any, heap: Heap, keep: bool, tensors: bool, post: Any, call: Any
-) -> None:
+def _run_watched(node: Node, runner: Any, g: Any, heap: Heap, keep: bool, tensors: bool, post: Any) -> None:
     """Run the node with its edges diverted, show the hooks the gradients it made, deliver what they return."""
     edges = [getattr(node, e) for e in node.edges]
     catchers = [None if e is None else Node() for e in edges]
@@ -199,38 +245,63 @@ def _run_with_post_hooks(
         if catcher is not None:
             catcher.key, catcher.grad, catcher.owned, catcher.hooks = key, None, False, None
         setattr(node, name, catcher)
+    elsewhere: Heap = []
     try:
-        runner(g, [], keep)
+        runner(g, elsewhere, keep)
+    except Exception:
+        if anomaly is not None:
+            anomaly.failed(node)
+        raise
     finally:
         for name, edge in zip(node.edges, edges, strict=True):
             setattr(node, name, edge)
+    for entry in elsewhere:  # what CopySlices and the edge of an output send past the node's own edges
+        if entry[1] not in catchers:
+            heappush(heap, entry)
+    made = [None if c is None else c.grad for c in catchers]
+    if anomaly is not None:
+        anomaly.check(node, made)
+    if post:
+        made = _post_hooked(post, made, g, tensors)
+    for edge, d in zip(edges, made, strict=True):
+        if edge is not None and d is not None:
+            deliver(edge, d, False, heap)
+
+
+def _post_hooked(post: Any, made: list[Any], g: Any, tensors: bool) -> Any:
+    """The gradients that a node made, as its hooks leave them."""
 
     def shown(value: Any) -> Any:
         return value if value is None or tensors else wrap(value)
 
-    made = tuple(None if c is None else shown(c.grad) for c in catchers)
+    inputs = tuple(map(shown, made))
     outputs = tuple(map(shown, g)) if isinstance(g, list) else (shown(g),)
     for hook in tuple(post.values()):
-        new = call(hook, made, outputs)
-        made = made if new is None else new if isinstance(new, tuple) else (new,)
-    for edge, d in zip(edges, made, strict=True):
-        if edge is not None and d is not None:
-            deliver(edge, d if tensors else d.array, False, heap)
+        new = (_call if tensors else without_recording)(hook, inputs, outputs)
+        inputs = inputs if new is None else new if isinstance(new, tuple) else (new,)
+    return [d if d is None or tensors else d.array for d in inputs]
 
 
-def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> set[Node]:
-    """The nodes from which a target can be reached: all that a pass for the targets must run."""
-    consumers: dict[Node, list[Node]] = {}
+def reachable(roots: list[Node], consumers: dict[Node, list[Node]] | None = None) -> set[Node]:
+    """All nodes that a pass from the roots comes to; `consumers` receives who passes gradients to each."""
     seen, stack = set(roots), list(roots)
     while stack:
         node = stack.pop()
         for edge in node.successors():
             if edge is None:
                 continue
-            consumers.setdefault(edge, []).append(node)
+            if consumers is not None:
+                consumers.setdefault(edge, []).append(node)
             if edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
+    return seen
+
+
+def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> set[Node]:
+    """The nodes from which a target can be reached: all that a pass for the targets must run."""
+    consumers: dict[Node, list[Node]] = {}
+    seen = reachable(roots, consumers)
     wanted: set[Node] = set()
     stack = [t for t in targets if t in seen]
     while stack:

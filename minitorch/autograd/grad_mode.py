@@ -13,15 +13,39 @@ class _State(threading.local):
 
     `mode` is None in plain eager code, NO_GRAD where nothing is recorded, else the innermost of `interceptors`,
     whose `call(op, args)` takes over. It follows from `grad` and `interceptors`: call `refresh` after a change.
+
+    An interceptor hands a call on by `with state.below(self): op.function(*args)`. One that treats user-defined
+    Functions in a way of its own has a method `call_function(cls, args, kwargs)`.
     """
 
     mode: Any = None
     grad = True
     inference = False
     interceptors: tuple[Any, ...] = ()
+    hooks_disabled: str | None = None  # why saved-tensor hooks may not be entered
 
     def refresh(self) -> None:
         self.mode = self.interceptors[-1] if self.interceptors else None if self.grad else NO_GRAD
+
+    def below(self, interceptor: Any) -> "_Below":
+        """A context in which the mode is what `interceptor` stands in front of."""
+        position = self.interceptors.index(interceptor)
+        return _Below(self.interceptors[position - 1] if position else None if self.grad else NO_GRAD)
+
+
+class _Below:
+    """A mode for the length of a `with`; grad mode and interceptors stay as they are."""
+
+    __slots__ = ("before", "mode")
+
+    def __init__(self, mode: Any):
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self.before, state.mode = state.mode, self.mode
+
+    def __exit__(self, *_: object) -> None:
+        state.mode = self.before
 
 
 state = _State()
@@ -41,11 +65,9 @@ class InferenceMode:
     """The interceptor inside `inference_mode`: nothing is recorded, and new tensors are unfit for autograd."""
 
     def call(self, op: Any, args: tuple[Any, ...]) -> Any:
-        state.mode = NO_GRAD
-        try:
+        with state.below(self):
+            state.mode = state.mode or NO_GRAD  # enable_grad does not reach in here
             out = op.function(*args)
-        finally:
-            state.refresh()
         for t in out if isinstance(out, (tuple, list)) else (out,):
             self.mark(t)
         return out
@@ -106,20 +128,21 @@ def is_inference_mode_enabled() -> bool:
 class _Switch:
     """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
 
-    __slots__ = ("before", "enabled")
+    __slots__ = ("before", "enabled", "mode")
     before: bool
     enabled: bool
+    mode: Any
 
     def __enter__(self) -> None:
-        self.before = state.grad
+        self.before, self.mode = state.grad, state.mode
         state.grad = self.enabled
         if not state.interceptors:
             state.mode = None if self.enabled else NO_GRAD
+        elif self.enabled and state.mode is NO_GRAD:
+            state.refresh()
 
     def __exit__(self, *_: object) -> None:
-        state.grad = self.before
-        if not state.interceptors:
-            state.mode = None if self.before else NO_GRAD
+        state.grad, state.mode = self.before, self.mode
 
     def clone(self) -> "_Switch":
         new = object.__new__(type(self))
@@ -251,3 +274,28 @@ class inference_mode(no_grad):
     def __exit__(self, *_: object) -> None:
         state.grad, (state.inference, state.interceptors) = self.before, self.outside
         state.refresh()
+
+
+class set_multithreading_enabled(_Switch):
+    """Whether backward passes may use threads of their own, which minitorch's never do: remembered only."""
+
+    __slots__ = ()
+    current = True
+
+    def __init__(self, mode: bool):
+        self.before, self.enabled = set_multithreading_enabled.current, mode
+        set_multithreading_enabled.current = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        set_multithreading_enabled.current = self.before
+
+    def clone(self) -> "set_multithreading_enabled":
+        return set_multithreading_enabled(self.enabled)
+
+
+def is_multithreading_enabled() -> bool:
+    """What `set_multithreading_enabled` was last told."""
+    return set_multithreading_enabled.current

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, ClassVar
 from weakref import ref
 
+from . import _lines
 from .grad_mode import state
 
 # falls, so that the heap's smallest entry is the newest node: creation order is a topological order
@@ -32,16 +33,32 @@ MODIFIED = (
 )
 
 
+def modified_error(array: Any, which: str, cell: list[Any], then: int, saver: str, node: "Node | None") -> str:
+    """torch's error for a kept value that was written to since, then who saved it, who wrote, where, and the remedy."""
+    from minitorch._ops.check import C_NAMES
+
+    writer, wrote_at = _lines.of_write(cell)
+    saved_at = _lines.of_node(node)
+    kind = f"torch.{C_NAMES[array.dtype.name]}Tensor"
+    text = MODIFIED.format(type=kind, shape=list(array.shape), which=which, now=cell[0], then=then)
+    text += f"\n{saver}, then {writer} wrote to it."
+    text += f"\n  saved at {saved_at}" * bool(saved_at) + f"\n  written at {wrote_at}" * bool(wrote_at)
+    return text + f"\nWrite to a copy instead (x = x.clone()), or use the out-of-place form of {writer}."
+
+
 class Node:
     """One recorded call. `_ops/generate.py` makes a subclass per op, with a slot for all that it keeps.
 
     `grad` is the gradient that has arrived so far during a backward pass, `owned` says that nothing else refers to its
-    memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does.
+    memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does. `code` and
+    `at` say on which line of the user's it was made (`_lines.py`); only recorded calls have them.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "grad", "hooks", "key", "owned")
+    __slots__ = ("__dict__", "__weakref__", "at", "code", "grad", "hooks", "key", "owned")
     is_leaf: ClassVar[bool] = False
     edges: tuple[str, ...] = ()
+    at: int
+    code: Any
     grad: Any
     hooks: Any
     key: int
@@ -52,7 +69,7 @@ class Node:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} object at {id(self):#x}>"
+        return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
 
     @property
     def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
@@ -83,6 +100,11 @@ class Node:
         """Call fn(grad_outputs) before the node runs; what it returns replaces them."""
         return add_hook(self, lambda g: only(fn((g,))))
 
+    @property
+    def _sequence_nr(self) -> int:
+        """Later calls have greater numbers."""
+        return -self.key
+
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
         """Turn the gradient array of the output into those of the inputs and deliver them to the edges."""
         raise NotImplementedError(self.name())
@@ -90,6 +112,11 @@ class Node:
     def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
         """The same on Tensors, recorded: what `create_graph=True` runs."""
         raise NotImplementedError(f"{self.name()} has no double backward")
+
+
+def remember_line(node: Node) -> None:
+    """Note on which line of the user's program the node is made; generated functions do it in line."""
+    node.code, node.at = _lines.here()
 
 
 def only(result: Any) -> Any:
@@ -209,3 +236,6 @@ class MultiNode(Node):
 
     __slots__ = ("outputs",)
     outputs: int
+
+    def register_prehook(self, fn: Callable[..., Any]) -> Any:
+        return add_hook(self, fn)

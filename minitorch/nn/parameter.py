@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Any
 
 from minitorch._creation import empty
-from minitorch._tensor import Tensor
+from minitorch._tensor import Tensor, disabled_torch_function
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -29,6 +29,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     Parameter containing:
     tensor([0., 0.], requires_grad=True)
     """
+
+    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
@@ -83,6 +85,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     True
     """
 
+    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
     persistent: bool
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:

@@ -1,5 +1,16 @@
 """Same paths as torch.utils."""
 
+from typing import Any
+
 from minitorch.utils import hooks
 
-__all__ = ["hooks"]
+__all__ = ["checkpoint", "dlpack", "hooks"]
+
+
+def __getattr__(name: str) -> Any:
+    """Submodules are imported when first named."""
+    if name in ("checkpoint", "dlpack"):
+        import importlib
+
+        return importlib.import_module(f"minitorch.utils.{name}")
+    raise AttributeError(f"module 'minitorch.utils' has no attribute {name!r}")

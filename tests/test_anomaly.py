@@ -1,0 +1,242 @@
+"""Anomaly mode, and the lines of the user's program that errors name."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from compare import both, first_line
+
+import minitorch
+
+
+def here():
+    """The number of the line that calls this."""
+    return inspect.currentframe().f_back.f_lineno
+
+
+def place(line):
+    return f"{__file__}:{line}, in "
+
+
+# ---------------------------------------------------------------------- writes to saved tensors
+def modified(build):
+    """The lines of the error of a backward pass through build(x)."""
+    x = minitorch.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError) as error:
+        build(x * 2).sum().backward()
+    return str(error.value).split("\n")
+
+
+def test_error_of_a_write_names_both_lines_and_the_remedy():
+    def build(y):
+        z = y.sigmoid() * y
+        lines.append(here() - 1)
+        y.add_(1)
+        lines.append(here() - 1)
+        return z
+
+    lines = []
+    _, who, saved, written, remedy = modified(build)
+    assert who == "mul saved 'y' for its gradient (MulBackward0), then add_ wrote to it." or "mul saved" in who
+    assert saved.strip().startswith("saved at " + place(lines[0]) + "build")
+    assert saved.endswith("z = y.sigmoid() * y")
+    assert written.strip().startswith("written at " + place(lines[1]) + "build")
+    assert "x.clone()" in remedy
+
+
+def test_lines_are_the_users_where_minitorch_itself_calls_the_op():
+    def build(y):
+        z = minitorch.nn.functional.softmax(minitorch.nn.Tanh()(y), 0)
+        lines.append(here() - 1)
+        with minitorch.no_grad():
+            minitorch.nn.init.zeros_(z)
+            lines.append(here() - 1)
+        return z
+
+    lines = []
+    _, _, saved, written, _ = modified(build)
+    assert place(lines[0]) in saved
+    assert place(lines[1]) in written
+
+
+def test_line_of_a_function_that_saved():
+    class Square(minitorch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g * ctx.saved_tensors[0]
+
+    def build(y):
+        z = Square.apply(y)
+        lines.append(here() - 1)
+        y.zero_()
+        return z
+
+    lines = []
+    _, who, saved, _, _ = modified(build)
+    assert "SquareBackward" in who
+    assert place(lines[0]) in saved
+
+
+def test_a_node_costs_no_text_until_it_is_printed():
+    node = (minitorch.ones(1, requires_grad=True) * 2).grad_fn
+    assert node.code is inspect.currentframe().f_code
+    assert isinstance(node.at, int)
+
+
+# ---------------------------------------------------------------------- nan in backward
+def root_of_zero(ns):
+    x = ns.zeros(2, requires_grad=True)
+    return (x * 0).sqrt().sum()
+
+
+def log_of_negative(ns):
+    return ns.tensor([-1.0], requires_grad=True).sqrt().log().sum()
+
+
+def division_by_zero(ns):
+    x = ns.zeros(1, requires_grad=True)
+    return (x / x).sum()
+
+
+def custom(ns):
+    class Bad(ns.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * float("nan")
+
+    return Bad.apply(ns.ones(2, requires_grad=True)).sum()
+
+
+def fine(ns):
+    x = ns.ones(2, requires_grad=True)
+    (x * x).exp().sum().backward()
+    return x.sum()
+
+
+@pytest.mark.parametrize("build", [root_of_zero, log_of_negative, division_by_zero, custom, fine])
+@pytest.mark.parametrize("check_nan", [True, False])
+def test_nan_in_backward_is_torchs_error(build, check_nan):
+    def run(ns):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with ns.autograd.set_detect_anomaly(True, check_nan):
+                build(ns).backward()
+
+    ours, theirs = both(run)
+    assert (ours.error is None) == (theirs.error is None)
+    if theirs.error is not None:
+        assert type(ours.error) is type(theirs.error)
+        assert first_line(ours.error) == first_line(theirs.error)
+
+
+def test_nan_in_backward_shows_the_line_that_made_the_node():
+    with minitorch.autograd.set_detect_anomaly(True):
+        x = minitorch.zeros(2, requires_grad=True)
+        y = x * 0
+        z = y.sqrt()
+        line = here() - 1
+        w = z.sum() * 0
+        with (
+            pytest.warns(UserWarning, match="Error detected in SqrtBackward0") as seen,
+            pytest.raises(
+                RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output"
+            ) as error,
+        ):
+            w.backward()
+    assert place(line) in str(seen[0].message)
+    assert place(line) in str(error.value)
+
+
+def test_error_in_backward_shows_the_line_that_made_the_node():
+    class Bad(minitorch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("mine")
+
+    y = Bad.apply(minitorch.ones(1, requires_grad=True))
+    line = here() - 1
+    with (
+        minitorch.autograd.set_detect_anomaly(True),
+        pytest.warns(UserWarning, match="Error detected in BadBackward") as seen,
+        pytest.raises(ValueError, match="mine"),
+    ):
+        y.backward()
+    assert place(line) in str(seen[0].message)
+
+
+def test_nan_is_found_with_create_graph_and_in_grad():
+    x = minitorch.zeros(1, requires_grad=True)
+    for create_graph in (False, True):
+        with (
+            np.errstate(all="ignore"),
+            minitorch.autograd.set_detect_anomaly(True),
+            pytest.warns(UserWarning, match="Error detected in SqrtBackward0"),
+            pytest.raises(RuntimeError, match="returned nan values in its 0th output"),
+        ):
+            y = (x * 0).sqrt() * 0
+            minitorch.autograd.grad(y.sum(), x, create_graph=create_graph)
+
+
+# ---------------------------------------------------------------------- forward values
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (lambda x: (x - 2).sqrt(), "nan"),
+        (lambda x: (x * 1000).exp(), "infinity"),
+        (lambda x: (x - 1).log(), "infinity"),
+    ],
+)
+def test_forward_values_that_turn_bad_are_warned_of(function, word):
+    x = minitorch.ones(2)
+    with minitorch.autograd.set_detect_anomaly(True), np.errstate(all="ignore"):
+        with pytest.warns(UserWarning, match=f"of finite values gave {word}, at .*test_anomaly.py"):
+            function(x)
+    function(x)
+
+
+def test_forward_values_that_were_bad_before_are_not_warned_of():
+    with minitorch.autograd.set_detect_anomaly(True):
+        x = minitorch.tensor([float("inf")])
+        x - x
+        minitorch.ones(2).masked_fill(minitorch.tensor([True, False]), float("-inf"))
+        minitorch.empty(100)
+    with minitorch.autograd.set_detect_anomaly(True, check_nan=False):
+        minitorch.zeros(1).log()
+
+
+# ---------------------------------------------------------------------- the switch
+@pytest.mark.parametrize("ns", [minitorch, torch], ids=["ours", "torch"])
+def test_the_mode_is_switched_and_restored(ns):
+    assert not ns.is_anomaly_enabled()
+    with ns.autograd.set_detect_anomaly(True, check_nan=False):
+        assert ns.is_anomaly_enabled()
+        assert not ns.is_anomaly_check_nan_enabled()
+        with ns.autograd.set_detect_anomaly(False):
+            assert not ns.is_anomaly_enabled()
+        assert ns.is_anomaly_enabled()
+    assert not ns.is_anomaly_enabled()
+    assert ns.is_anomaly_check_nan_enabled()
+    with pytest.warns(UserWarning, match="Anomaly Detection has been enabled"):
+        mode = ns.autograd.detect_anomaly()
+    with mode:
+        assert ns.is_anomaly_enabled()
+    assert not ns.is_anomaly_enabled()
+    ns.autograd.set_detect_anomaly(True)
+    assert ns.is_anomaly_enabled()
+    ns.autograd.set_detect_anomaly(False)
+    assert not ns.is_anomaly_enabled()
