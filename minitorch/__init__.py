@@ -10,12 +10,15 @@ from typing import Any as _Any
 from . import autograd
 from ._creation import FACTORIES as _FACTORIES
 from ._device import device, get_default_device, set_default_device
+from ._dtype import WITHOUT_STORAGE as _WITHOUT_STORAGE
 from ._dtype import (
     bfloat16,
     bool,
     can_cast,
     cdouble,
     cfloat,
+    chalf,
+    complex32,
     complex64,
     complex128,
     double,
@@ -36,10 +39,16 @@ from ._dtype import (
     set_default_dtype,
     short,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from ._generator import Generator
+from ._legacy_types import TYPES as _TYPES
+from ._legacy_types import set_default_tensor_type
 from ._ops import namespaces as _namespaces
 from ._ops import random_creation as _random_creation
+from ._ops.sparse import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
 from ._tensor import (
     Size,
     Tensor,
@@ -51,6 +60,7 @@ from ._tensor import (
     strided,
 )
 from ._tensor_str import set_printoptions
+from ._type_info import finfo, iinfo
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -59,7 +69,10 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 
+globals().update(_WITHOUT_STORAGE, bit=_WITHOUT_STORAGE["uint1"])
+globals().update(_TYPES)
 globals().update(_FACTORIES)
 globals().update(_random_creation.FACTORIES)
 globals().update(_namespaces.TORCH)
@@ -71,11 +84,21 @@ from .random import default_generator, get_rng_state, initial_seed, manual_seed,
 newaxis = None
 __version__ = "0.1.0"
 
-_LAZY = ("cuda", "linalg", "nn", "optim", "random", "special", "utils")
+_LAZY = (
+    "_C", "cuda", "fft", "func", "linalg", "nn", "optim", "overrides", "random", "return_types", "sparse", "special", "utils",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
-    """Submodules are imported when first named."""
+    """Submodules, and what few programs need, are imported when first named."""
+    if name in ("from_dlpack", "to_dlpack"):
+        from . import _exchange
+
+        return getattr(_exchange, name)
+    if name == "vmap":
+        from . import func
+
+        return func.vmap
     if name in _LAZY:
         import importlib
 

@@ -14,7 +14,7 @@ import numpy as np
 from . import _dtype as dtypes
 from ._device import CPU, device
 from .autograd import engine
-from .autograd.grad_mode import INFERENCE, InferenceVersion, state
+from .autograd.grad_mode import NO_GRAD, InferenceVersion, state
 from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
@@ -81,6 +81,11 @@ preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 
 
+def disabled_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """The `__torch_function__` of classes whose instances count as plain tensors, such as Parameter."""
+    return func(*args, **(kwargs or {}))
+
+
 class Tensor:
     """A multi-dimensional array that can record what is done to it.
 
@@ -95,7 +100,6 @@ class Tensor:
         "__dict__", "__weakref__", "_grad", "array", "base", "created", "edge", "version", "view_version",
     )  # fmt: skip
     __array_priority__ = 1000
-    __torch_function__ = None
 
     if TYPE_CHECKING:  # the methods that namespaces.py places here
 
@@ -121,14 +125,30 @@ class Tensor:
     _grad: "Tensor | None"
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        from ._creation import legacy_tensor
+        from ._legacy_types import legacy_tensor
 
         return legacy_tensor(cls, *args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__dict__.get("__torch_function__") is not None:
-            raise NotImplementedError(f"class {cls.__name__}: minitorch does not support __torch_function__ yet")
+        if cls.__torch_function__ is not disabled_torch_function:
+            from . import overrides
+
+            overrides.enable()
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What a public function does with an instance of a subclass: tensors that it returns become `cls`.
+
+        >>> import minitorch as torch
+        >>> class Named(torch.Tensor):
+        ...     pass
+        >>> torch.ones(2).as_subclass(Named) + 1
+        Named([2., 2.])
+        """
+        from .overrides import default_torch_function
+
+        return default_torch_function(cls, func, types, args, kwargs)
 
     @staticmethod
     def _make_subclass(cls: type, data: "Tensor", require_grad: bool = False) -> Any:
@@ -136,6 +156,34 @@ class Tensor:
         t.array, t.version, t.edge, t._grad, t.base = data.array, data.version, None, None, None
         if require_grad:
             t.requires_grad = True
+        return t
+
+    @staticmethod
+    def _make_wrapper_subclass(cls: type, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            "_make_wrapper_subclass() is not supported by minitorch: it has no __torch_dispatch__"
+        )
+
+    def as_subclass(self, cls: type) -> Any:
+        """The same memory as an instance of `cls`, in the same graph."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise RuntimeError("as_subclass(): cls must be a subclass of Tensor")
+        from ._ops.op import OPS
+
+        return (self if self.edge is None else OPS["alias"].function(self))._with_class(cls)
+
+    def _with_class(self, cls: type) -> Any:
+        """A copy of this object, as an instance of `cls`; a leaf that requires grad becomes a view of itself."""
+        source = self
+        if self.edge is not None and self.edge.is_leaf:
+            from ._ops.op import OPS
+
+            source = OPS["alias"].function(self)
+        t: Any = new(cls)
+        for name in ("array", "version", "edge", "base", "created", "view_version"):
+            if hasattr(source, name):
+                setattr(t, name, getattr(source, name))
+        t._grad = None
         return t
 
     # ------------------------------------------------------------------ what it is
@@ -205,7 +253,7 @@ class Tensor:
     def data_ptr(self) -> int:
         """The address of the first element; 0 if there are none."""
         a = self.array
-        return a.__array_interface__["data"][0] if a.__class__ is ndarray and a.size else 0
+        return a.__array_interface__["data"][0] if isinstance(a, ndarray) and a.size else 0
 
     def untyped_storage(self) -> Any:
         """The memory under this tensor and its views, as bytes."""
@@ -247,7 +295,7 @@ class Tensor:
 
     layout = property(lambda self: strided)
     is_cuda = property(lambda self: self.device.type == "cuda")
-    is_cpu = property(lambda self: self.array.__class__ is ndarray)
+    is_cpu = property(lambda self: isinstance(self.array, ndarray))
     is_meta = property(lambda self: self.device.type == "meta")
     is_sparse = is_quantized = is_mkldnn = is_nested = property(lambda self: False)
 
@@ -279,6 +327,8 @@ class Tensor:
         """
         if requires_grad and self.array.dtype not in dtypes.FLOATS:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if hasattr(state.mode, "refuse_leaf"):
+            state.mode.refuse_leaf()
         self.requires_grad = requires_grad
         return self
 
@@ -391,7 +441,7 @@ class Tensor:
         False
         """
         mode = state.mode
-        if mode is INFERENCE:
+        if mode is not None and mode is not NO_GRAD:
             return mode.call(DETACH, (self,))
         return wrap(self.array, self.version)
 
@@ -423,6 +473,8 @@ class Tensor:
         tensor(6.)
         """
         a = self.array
+        if hasattr(state.mode, "refuse_backward"):
+            state.mode.refuse_backward()
         if gradient is None and inputs is None and not create_graph and not a.shape:
             edge = self.edge if self.base is None else current_edge(self)
             if edge is not None and a.__class__ is ndarray and a.dtype in ONE:
@@ -507,13 +559,13 @@ class Tensor:
         a = self.array
         if a.size != 1:
             raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
-        if a.__class__ is not ndarray:
+        if not isinstance(a, ndarray) and not hasattr(a, "item"):
             raise RuntimeError(f"Tensor.item() cannot be called on {self.device.type} tensors")
         return a.item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        if self.array.__class__ is not ndarray:
+        if not isinstance(self.array, ndarray) and not hasattr(self.array, "tolist"):
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         return self.array.tolist()
 
@@ -526,14 +578,18 @@ class Tensor:
         """
         if force:
             return self.detach().cpu().numpy()
-        if self.array.__class__ is not ndarray:
+        if not isinstance(self.array, ndarray):
+            if hasattr(self.array, "tolist"):
+                self.array.tolist()  # torch's error within vmap
             raise TypeError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
                 "memory first."
             )
         if self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self.array.view()
+        if self.array.dtype == dtypes.bfloat16.numpy:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return self.array.view(ndarray)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         a = self.numpy()
@@ -545,6 +601,16 @@ class Tensor:
         from ._creation import from_numpy
 
         return from_numpy(np.asarray(array))
+
+    def __dlpack__(self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+        from ._exchange import dlpack
+
+        return dlpack(self, stream, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        from ._exchange import dlpack_device
+
+        return dlpack_device(self)
 
     def __len__(self) -> int:
         if not self.array.shape:
@@ -563,7 +629,7 @@ class Tensor:
                 "Boolean value of Tensor with no values is ambiguous" if not a.size
                 else "Boolean value of Tensor with more than one value is ambiguous"
             )  # fmt: skip
-        return bool(self.item())
+        return a.truth() if hasattr(a, "truth") else bool(self.item())
 
     def _only(self) -> Any:
         if self.array.size != 1:
@@ -600,7 +666,7 @@ class Tensor:
     def __repr__(self) -> str:
         from ._tensor_str import tensor_repr
 
-        return tensor_repr(self)
+        return self.array.text() if hasattr(self.array, "text") else tensor_repr(self)
 
     def __dir__(self) -> list[str]:
         return sorted({n for n in object.__dir__(self) if n not in self.__slots__ or n.startswith("__")})
@@ -626,8 +692,6 @@ class Tensor:
         return t
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("Cannot pickle a tensor that is not a leaf of the graph; call detach() first")
         return _rebuild, (type(self), self.array, self.requires_grad, self.__dict__)
 
 
@@ -640,15 +704,17 @@ def _rebuild(cls: type, array: Any, requires_grad: bool, attributes: dict[str, A
 class _Detach:
     """`detach` in the form an interceptor calls."""
 
+    name = "detach"
+
     @staticmethod
     def function(t: Tensor) -> Tensor:
-        return wrap(t.array, t.version)
+        return t.detach()
 
 
 DETACH = _Detach()
 
 # what a loss's backward starts from each time; np.ones costs 1 us
-ONE = {d: np.ones((), d) for d in dtypes.FLOATS}
+ONE = {d: np.ones((), d) for d in dtypes.FLOATS - dtypes.HALVES}
 for _one in ONE.values():
     _one.flags.writeable = False
 
@@ -662,7 +728,7 @@ def wrap(array: Any, version: list[int] | None = None) -> Tensor:
 
 def like_parameter(parameter: Any, g: Any) -> Any:
     """A copy of a gradient, laid out as its parameter."""
-    if g.__class__ is not ndarray:
+    if not isinstance(g, ndarray):
         return g.copy()
     copy = np.empty_like(parameter, g.dtype)
     copy[...] = g

@@ -126,6 +126,24 @@ def tensor_repr(t: Tensor) -> str:
     return _append_notes(opening + values, notes, len(opening)) + ")"
 
 
+def sparse_repr(t: Any) -> str:
+    """The text of a sparse tensor: its indices and values as they lie."""
+
+    def part(name: str, values: Tensor) -> str:
+        opening = f"{name}=tensor("
+        text = _values_text(values, indent + len(opening)) if values.numel() else f"[], size={tuple(values.shape)}"
+        return f"{opening}{text})"
+
+    indent = len("tensor(")
+    separator = ",\n" + " " * indent
+    parts = [part("indices", t._indices()), part("values", t._values()), f"size={tuple(t.shape)}"]
+    notes = [f"nnz={t._nnz()}"]
+    if not _dtype_goes_without_saying(t.dtype, values_are_shown=t._nnz() > 0):
+        notes.append(f"dtype={t.dtype}")
+    notes += [f"layout={t.layout}", *_autograd_note(t)]
+    return _append_notes("tensor(" + separator.join(parts), notes, indent) + ")"
+
+
 def _dtype_goes_without_saying(dtype: Any, values_are_shown: bool) -> bool:
     from minitorch._dtype import get_default_dtype
 
