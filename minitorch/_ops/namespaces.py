@@ -17,14 +17,17 @@ from . import (  # noqa: F401 - they fill the tables
     convolution,
     copies,
     cross_entropy,
+    ctc,
     decompositions,
     diagonals,
     distances,
     dropout,
+    eigenvalues,
     einsum,
     embedding,
     extremes,
     finite_differences,
+    further_names,
     gathering,
     grid_sampling,
     indexing,
@@ -42,6 +45,7 @@ from . import (  # noqa: F401 - they fill the tables
     products,
     random_creation,
     rearranging,
+    recurrent,
     reductions,
     reflectors,
     regeometry,
@@ -61,6 +65,7 @@ from . import (  # noqa: F401 - they fill the tables
     special,
     stacking,
     statistics,
+    sums_of_products,
     type_queries,
     unpooling,
     view_copies,
@@ -93,8 +98,29 @@ ALIASES = {
     "asin": ("arcsin",),
     "atan": ("arctan",),
     "atan2": ("arctan2",),
-    "transpose": ("swapaxes", "swapdims"),
+    "acosh": ("arccosh",),
+    "asinh": ("arcsinh",),
+    "atanh": ("arctanh",),
+    "transpose": ("swapdims",),
     "movedim": ("moveaxis",),
+}
+
+# functions that torch.special offers too: its name -> theirs
+SPECIAL = {
+    "exp2": "exp2",
+    "expit": "sigmoid",
+    "expm1": "expm1",
+    "gammainc": "igamma",
+    "gammaincc": "igammac",
+    "gammaln": "lgamma",
+    "log1p": "log1p",
+    "log_softmax": "log_softmax",
+    "logsumexp": "logsumexp",
+    "multigammaln": "mvlgamma",
+    "psi": "digamma",
+    "sinc": "sinc",
+    "softmax": "softmax",
+    "xlogy": "xlogy",
 }
 
 
@@ -133,6 +159,7 @@ def _fill() -> None:
     for name, (function, where) in PUBLIC.items():
         FUNCTIONS.setdefault(name, function)
         _place(name.rpartition(".")[2], function, where)
+    MODULES["special"].update({name: TORCH[theirs] for name, theirs in SPECIAL.items()})
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
     Tensor.where = selecting.tensor_where  # type: ignore[attr-defined]

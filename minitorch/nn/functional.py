@@ -1,13 +1,14 @@
 """Same as torch.nn.functional: the names that ops declare for it, see `minitorch/_ops/namespaces.py`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from minitorch._ops.namespaces import FUNCTIONAL
+from minitorch._ops.namespaces import FUNCTIONAL as _FUNCTIONAL
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any: ...
+    def __getattr__(name: str) -> _Any: ...
 
 
-globals().update(FUNCTIONAL)
-__all__ = sorted(FUNCTIONAL)
+globals().update(_FUNCTIONAL)
+__all__ = sorted(_FUNCTIONAL)

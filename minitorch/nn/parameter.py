@@ -6,7 +6,7 @@ from typing import Any
 from minitorch._creation import empty
 from minitorch._tensor import Tensor, disabled_torch_function
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
 
 class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
@@ -95,6 +95,99 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         marked.persistent = persistent
         marked._is_buffer = True
         return marked
+
+
+class _Unknown:
+    """The array of a tensor that has a dtype and a device, but no shape yet."""
+
+    __slots__ = ("device", "dtype")
+
+    def __init__(self, like: Tensor):
+        self.device, self.dtype = like.device, like.array.dtype
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError(
+            "Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or "
+            "explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using LazyModules "
+            "Call `forward` with a dummy batch to initialize the parameters before calling torch functions"
+        )
+
+
+class UninitializedTensorMixin(Tensor):
+    """What parameters and buffers of lazy modules share: the first input tells their shape, see `materialize`."""
+
+    cls_to_become: type
+    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become a tensor of `cls_to_become` with this shape, contents undefined, in place."""
+        device = self.device if device is None else device
+        self.array = empty(shape, device=device, dtype=self.dtype if dtype is None else dtype).array
+        self.__class__ = self.cls_to_become
+
+    def stand_in(self) -> Tensor:
+        """An empty tensor of the same dtype and device, to be converted where the real one cannot be."""
+        return empty(0, device=self.device, dtype=self.dtype)
+
+    def become_like(self, other: Tensor) -> None:
+        """Take another tensor's dtype and device."""
+        self.array = _Unknown(other)
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call "
+            "`forward` to initialize the parameters before accessing their attributes."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad, self.device, self.dtype)
+
+
+def is_lazy(param: Any) -> bool:
+    """Same as torch.nn.parameter.is_lazy: whether the tensor waits for its shape."""
+    return isinstance(param, UninitializedTensorMixin)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """Same as torch.nn.UninitializedParameter: a Parameter whose shape the first input will tell.
+
+    >>> p = UninitializedParameter()
+    >>> p.materialize((2, 3))
+    >>> type(p).__name__, p.shape
+    ('Parameter', torch.Size([2, 3]))
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        made = Tensor._make_subclass(cls, empty(0, device=device, dtype=dtype), requires_grad)
+        made.become_like(made)
+        return made
+
+
+class UninitializedBuffer(UninitializedTensorMixin):
+    """Same as torch.nn.UninitializedBuffer: a buffer whose shape the first input will tell."""
+
+    cls_to_become = Tensor
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        made = Tensor._make_subclass(cls, empty(0, device=device, dtype=dtype), requires_grad)
+        made.become_like(made)
+        made.persistent = persistent
+        made._is_buffer = True
+        return made
 
 
 def _clear_grad(parameter: Tensor, set_to_none: bool) -> None:

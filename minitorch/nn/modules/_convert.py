@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import minitorch
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
-from minitorch.nn.parameter import Parameter
+from minitorch.nn.parameter import Parameter, UninitializedTensorMixin
 
 T = TypeVar("T", bound="Conversions")
 # between these torch keeps the tensor object and changes what it holds
@@ -25,10 +25,14 @@ class Conversions:
             for module in self.children():
                 module._apply(fn)
         for name, parameter in self._parameters.items():
-            if parameter is not None:
+            if isinstance(parameter, UninitializedTensorMixin):
+                parameter.become_like(fn(parameter.stand_in()))
+            elif parameter is not None:
                 self._parameters[name] = _converted(parameter, fn)
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if isinstance(buffer, UninitializedTensorMixin):
+                buffer.become_like(fn(buffer.stand_in()))
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 
