@@ -267,3 +267,31 @@ def nll_loss(
         return losses
     total = op("sum")(losses)
     return total if code == 2 else total / op("sum")(weights)
+
+
+@public("nn.functional")
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """`cross_entropy` of a linear map of the input: (N, features) with weights (C, features) or (C, *dims, features).
+
+    `options` chooses among ways to save memory in torch. They change no number, and here they change nothing.
+    """
+    classes, *dims, features = linear_weight.shape
+    bias = None if linear_bias is None else reshape(linear_bias, -1)
+    logits = FUNCTIONS["linear"](input, reshape(linear_weight, -1, features), bias)
+    if dims:
+        logits = reshape(logits, -1, classes, *dims)
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(
+        logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
+    )

@@ -11,9 +11,10 @@ from minitorch._kernels.scalar import absolute, log, log1p, where
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import c_name, check, float_required, not_implemented_for
+from .check import anywhere, c_name, check, float_required, not_implemented_for
 from .composite import broadcast_tensors
 from .linalg import small
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, pointwise, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -233,7 +234,8 @@ def smooth_l1_loss(
     check(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return reduced(op("abs")(input - target), reduction)
-    return reduced(op("smooth_l1_each")(input, target, float(beta)), reduction)
+    losses = op("smooth_l1_each")(input, target, float(beta))
+    return titled(reduced(losses, reduction), "SmoothL1LossBackward0", through=True)
 
 
 @public("nn.functional")
@@ -305,7 +307,7 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
-        elif input.shape[:-1] != var.shape[:-1] or var.shape[-1] != 1:
+        elif var.ndim != input.ndim or any(v not in (1, n) for v, n in zip(var.shape, input.shape, strict=True)):
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
@@ -333,7 +335,7 @@ def binary_cross_entropy(
         )
     _reduction.get_enum(reduction)
     check(
-        input.is_meta or not bool(((input < 0) | (input > 1)).any().item()),
+        input.is_meta or not anywhere((input < 0) | (input > 1)),
         "all elements of input should be between 0 and 1",
     )
     check(
@@ -480,7 +482,7 @@ def multi_margin_loss(
         f"inconsistent weight size, expected {classes} but got {[] if weight is None else list(weight.shape)}",
     )
     index = target.reshape(n, 1)
-    check(not bool(((index < 0) | (index >= classes)).any().item()), "target out of range")
+    check(not anywhere((index < 0) | (index >= classes)), "target out of range")
     losses = (margin - rows.gather(1, index) + rows).relu()
     losses = losses if p == 1 else op("pow_2")(losses)
     if weight is not None:
@@ -522,7 +524,7 @@ def multilabel_margin_loss(
     check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
     rows = input if input.ndim == 2 else input.reshape(1, -1)
     classes = rows.shape[1]
-    check(not bool(((target < -1) | (target >= classes)).any().item()), "argument #3 is out of range")
+    check(not anywhere((target < -1) | (target >= classes)), "argument #3 is out of range")
     labels = target.reshape(rows.shape)
     counted = ((labels < 0).cumsum(1) == 0).unsqueeze(2) & ~op("label_set")(labels, classes).unsqueeze(1)
     labelled = rows.gather(1, labels.clamp_min(0))
