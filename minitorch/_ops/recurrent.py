@@ -88,7 +88,7 @@ def _over_steps(mode: str, gates: Any, state: tuple[Tensor, ...], weights: Any, 
 
 def _over_packed(mode: str, gates: Any, state: tuple[Tensor, ...], weights: Any, reverse: bool) -> Any:
     """`_over_steps` where later steps have fewer rows: sequences that are over leave the batch, or come to it."""
-    narrow, cat, outputs = op("narrow"), FUNCTIONS["cat"], []
+    narrow, cat, outputs = FUNCTIONS["narrow"], FUNCTIONS["cat"], []
     rows = [g.shape[0] for g in gates]
     if reverse:
         current = tuple([narrow(s, 0, 0, rows[-1]) for s in state])

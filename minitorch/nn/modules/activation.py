@@ -116,7 +116,7 @@ class Hardtanh(_InPlace):
     """Same as torch.nn.Hardtanh: x clamped between min_val and max_val."""
 
     __constants__: ClassVar[list[str]] = ["min_val", "max_val", "inplace"]
-    _shown = ("min_val", "max_val")
+    _shown: ClassVar[tuple[str, ...]] = ("min_val", "max_val")
 
     def __init__(
         self,

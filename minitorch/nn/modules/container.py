@@ -68,7 +68,7 @@ class _Numbered(Module):
 
     def append(self: T, module: Module) -> T:
         """Add a child at the end."""
-        self.add_module(str(len(self)), module)  # type: ignore[arg-type]
+        self.add_module(str(len(self)), module)
         return self
 
     def _make_room(self, index: int, module: Module) -> None:

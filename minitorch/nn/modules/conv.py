@@ -88,7 +88,7 @@ class _ConvNd(Module):
     output_padding: tuple[int, ...]
     groups: int
     padding_mode: str
-    weight: Tensor
+    weight: Any
     bias: Any
 
     def __init__(
@@ -294,7 +294,7 @@ class _ConvTransposeNd(_ConvNd):
             )
         smallest = [
             (input.shape[d + extra] - 1) * self.stride[d]
-            - 2 * self.padding[d]  # type: ignore[operator]
+            - 2 * self.padding[d]
             + self.dilation[d] * (self.kernel_size[d] - 1)
             + 1
             for d in range(n)
@@ -338,8 +338,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
     in_channels: int
     out_channels: int
     kernel_size: tuple[int, ...]
-    weight: UninitializedParameter
-    bias: UninitializedParameter | None
+    weight: Any
+    bias: Any
 
     def _become_uninitialized(self: Any, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         self.weight = UninitializedParameter(device=device, dtype=dtype)

@@ -8,7 +8,7 @@ import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import Buffer, Parameter, _clear_grad
@@ -83,6 +83,10 @@ class Module(HookedCall, Walk, Conversions, StateDict):
     >>> [name for name, _ in Twice().named_parameters()]
     ['layer.weight', 'layer.bias']
     """
+
+    if TYPE_CHECKING:  # parameters, buffers and children are attributes, see `_tables.py`
+
+        def __getattr__(self, name: str) -> Any: ...
 
     dump_patches: bool = False
     call_super_init: bool = False

@@ -28,7 +28,7 @@ __all__ = [
 
 
 def _activation(given: Any) -> Callable[[Tensor], Tensor]:
-    named = {"relu": F.relu, "gelu": F.gelu}
+    named: dict[str, Any] = {"relu": F.relu, "gelu": F.gelu}
     if not isinstance(given, str):
         return given
     if given not in named:
