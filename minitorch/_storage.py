@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _dtype as dtypes
 from ._kernels.half import tagged
 from ._kernels.strided import _Window, restrided
 
@@ -25,6 +26,13 @@ def root(a: Any) -> Any:
         if not isinstance(base, ndarray):
             return a
         a = base
+
+
+def refuse_growth(a: np.ndarray, need: int) -> None:
+    """torch's error for memory of another owner, such as a NumPy array, that would have to grow to `need` bytes."""
+    owner = root(a)
+    if owner.base is not None and need > storage_bytes(owner).size:
+        raise RuntimeError("Trying to resize storage that is not resizable")
 
 
 def address(a: np.ndarray) -> int:
@@ -46,12 +54,33 @@ def copy_with_storage(a: Any, memo: dict[int, Any]) -> Any:
     key = ("storage", id(owner))
     copied = memo.get(key)  # type: ignore[call-overload]
     if copied is None:
-        memo[key] = copied = np.array(_bytes(owner))  # type: ignore[index]
+        memo[key] = copied = np.array(storage_bytes(owner))  # type: ignore[index]
         memo.setdefault(id(memo), []).append(owner)  # the id stays taken while the copy goes on
     return restrided(tagged(copied.view(a.dtype)), a.shape, a.strides, address(a) - address(owner))
 
 
-def _bytes(owner: np.ndarray) -> np.ndarray:
+def kept(a: Any) -> Any:
+    """What pickle keeps of an array: where it does not lie in a row, also its place in the storage."""
+    if not isinstance(a, ndarray) or a.flags.c_contiguous or a.flags.f_contiguous:
+        return a
+    owner = root(a)
+    return storage_bytes(owner), a.dtype, a.shape, a.strides, address(a) - address(owner)
+
+
+def restored(saved: Any) -> Any:
+    """The array that `kept` saw."""
+    if not isinstance(saved, tuple):
+        return saved.view(_known(saved.dtype)) if saved.__class__ is ndarray else saved
+    memory, dtype, *geometry = saved
+    return restrided(tagged(memory.view(_known(dtype))), *geometry)
+
+
+def _known(dtype: np.dtype) -> np.dtype:
+    """The one dtype object that the ops compare by `is`: what comes from a pickle is another."""
+    return dtypes.OF_NUMPY[dtype].numpy
+
+
+def storage_bytes(owner: np.ndarray) -> np.ndarray:
     """The owner's memory as a flat array of bytes."""
     extent = sum((n - 1) * s for n, s in zip(owner.shape, owner.strides, strict=True))
     length = extent + owner.dtype.itemsize if owner.size else 0
@@ -85,16 +114,16 @@ class UntypedStorage:
 
     def nbytes(self) -> int:
         """The number of bytes."""
-        return int(_bytes(self.owner).size) if isinstance(self.owner, ndarray) else 0
+        return int(storage_bytes(self.owner).size) if isinstance(self.owner, ndarray) else 0
 
     size = __len__ = nbytes
 
     def tolist(self) -> list[int]:
         """The bytes as Python integers."""
-        return _bytes(self.owner).tolist()
+        return storage_bytes(self.owner).tolist()
 
     def __getitem__(self, i: Any) -> Any:
-        return _bytes(self.owner)[i].tolist()
+        return storage_bytes(self.owner)[i].tolist()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and self.owner is other.owner

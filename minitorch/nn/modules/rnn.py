@@ -125,6 +125,17 @@ class RNNBase(Module):
     def _flat_weights(self) -> list[Parameter]:
         return [weight for weights in self.all_weights for weight in weights]
 
+    def __getstate__(self) -> dict:
+        # torch reads the weights from this list, and not from their names
+        names = [name for names in self._all_weights for name in names]
+        return super().__getstate__() | {"_flat_weights_names": names, "_flat_weights": self._flat_weights}
+
+    def __setstate__(self, state: dict) -> None:
+        kept = {k: v for k, v in state.items() if k not in ("_flat_weights_names", "_flat_weights")}
+        super().__setstate__(kept)
+        # pickles older than the argument lack it
+        self.__dict__.setdefault("proj_size", 0)
+
     def flatten_parameters(self) -> None:
         """Nothing: on the CPU weights lie where they lie."""
 

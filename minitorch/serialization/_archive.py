@@ -1,0 +1,119 @@
+"""Records in a zip file, as torch writes them: stored, not compressed, each beginning at a multiple of 64 bytes.
+
+A file is hostile until read. Nothing is unpacked to disk, sizes are compared with what is really there before memory
+is taken for them, and every record is compared with its checksum, except where it is mapped and not read.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+ALIGNMENT = 64
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_PADDING_ID = b"FB"  # of the extra field that torch fills up with
+
+
+def corrupt(what: str) -> RuntimeError:
+    """The error of a file that is no archive, or is damaged."""
+    return RuntimeError(f"PytorchStreamReader failed reading zip archive: {what}")
+
+
+class Writer:
+    """Writes an archive, whose records lie in a folder called `root`, to a stream that can seek."""
+
+    def __init__(self, stream: Any, root: str):
+        self.stream, self.root = stream, root
+        self.zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
+
+    def write(self, name: str, data: Any) -> None:
+        """Add a record: bytes, or any buffer."""
+        info = zipfile.ZipInfo(f"{self.root}/{name}")
+        size = memoryview(data).nbytes
+        large = size * 1.05 > zipfile.ZIP64_LIMIT  # zipfile's own test, for which it adds 20 bytes
+        begin = self.stream.tell() + _LOCAL_HEADER.size + len(info.filename.encode()) + 20 * large
+        padding = -(begin + 4) % ALIGNMENT
+        info.extra = _PADDING_ID + struct.pack("<H", padding) + b"Z" * padding
+        info.file_size = size
+        with self.zip.open(info, "w") as record:
+            record.write(data)
+
+    def close(self) -> None:
+        self.zip.close()
+
+
+class Reader:
+    """Reads an archive from a stream, or maps it if it is a file at `path`."""
+
+    def __init__(self, stream: Any, path: str | None = None):
+        self.stream, self.path = stream, path
+        stream.seek(0, io.SEEK_END)
+        self.size = stream.tell()
+        try:
+            entries = zipfile.ZipFile(stream).infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError, struct.error, EOFError) as e:
+            raise corrupt("failed finding central directory") from e
+        self.entries = {e.filename: e for e in entries}
+        if not entries or len(self.entries) != len(entries):
+            raise corrupt("no records, or two of one name")
+        if sum(e.file_size for e in entries) > self.size:
+            raise corrupt("its records are larger than the file")
+        self.root = entries[0].filename.partition("/")[0]
+
+    def __contains__(self, name: str) -> bool:
+        return f"{self.root}/{name}" in self.entries
+
+    def _place(self, name: str) -> tuple[int, Any]:
+        """Where a record's data begins, and its entry in the directory."""
+        entry = self.entries.get(f"{self.root}/{name}")
+        if entry is None:
+            raise corrupt(f"file not found: {self.root}/{name}")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.compress_size != entry.file_size:
+            raise corrupt(f"{entry.filename} is compressed or encrypted, which torch never writes")
+        self.stream.seek(entry.header_offset)
+        header = self.stream.read(_LOCAL_HEADER.size)
+        if len(header) != _LOCAL_HEADER.size or header[:4] != b"PK\3\4":
+            raise corrupt(f"{entry.filename} has no header")
+        *_, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+        begin = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        if begin + entry.file_size > self.size:
+            raise corrupt(f"{entry.filename} ends after the file does")
+        return begin, entry
+
+    def length(self, name: str) -> int:
+        """The bytes in a record."""
+        return self._place(name)[1].file_size
+
+    def read(self, name: str) -> np.ndarray:
+        """A record's bytes, checked."""
+        begin, entry = self._place(name)
+        data: Any = np.empty(entry.file_size, np.uint8)
+        self.stream.seek(begin)
+        if _read_into(self.stream, data) != data.size or zlib.crc32(data) != entry.CRC:
+            raise corrupt(f"{entry.filename} does not match its checksum")
+        return data
+
+    def map(self, name: str) -> np.ndarray:
+        """A record's bytes without reading them: pages come from the file when first used, and are never written."""
+        begin, entry = self._place(name)
+        if not entry.file_size:
+            return np.empty(0, np.uint8)
+        assert self.path is not None
+        return np.memmap(self.path, np.uint8, "c", begin, entry.file_size).view(np.ndarray)
+
+
+def _read_into(stream: Any, data: Any) -> int:
+    if hasattr(stream, "readinto"):
+        done = 0
+        while done < data.size:
+            n = stream.readinto(memoryview(data)[done:])
+            if not n:
+                break
+            done += n
+        return done
+    found = stream.read(data.size)
+    data[: len(found)] = np.frombuffer(found, np.uint8)
+    return len(found)

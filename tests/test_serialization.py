@@ -1,0 +1,505 @@
+"""Files: what real torch saves we load, what we save it loads; damaged and hostile ones end in an error."""
+
+import copy
+import io
+import os
+import pickle
+import zipfile
+from collections import Counter, OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from compare import array_of
+
+import minitorch
+
+DTYPES = "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool uint16 uint32 uint64".split()
+
+
+def numbers(t, dtype, *shape):
+    return (t.arange(int(np.prod(shape))) % 5 - 1).reshape(shape).to(getattr(t, dtype))
+
+
+OBJECTS = {
+    **{f"tensor of {d}": (lambda t, d=d: numbers(t, d, 3, 4)) for d in DTYPES},
+    "number": lambda t: t.tensor(2.5),
+    "empty": lambda t: t.zeros(2, 0, 3),
+    "transposed": lambda t: numbers(t, "float32", 3, 4).T,
+    "row of a matrix": lambda t: numbers(t, "float64", 3, 4)[1],
+    "steps": lambda t: numbers(t, "float64", 12)[2:11:3],
+    "expanded": lambda t: t.ones(1, 3).expand(4, 3),
+    "requires grad": lambda t: t.ones(2, requires_grad=True),
+    "parameter": lambda t: t.nn.Parameter(t.ones(2)),
+    "frozen parameter": lambda t: t.nn.Parameter(t.ones(2), requires_grad=False),
+    "buffer": lambda t: t.nn.Buffer(t.ones(2)),
+    "meta": lambda t: t.ones(2, 3, device="meta"),
+    "sparse": lambda t: t.eye(3).to_sparse(),
+    "plain data": lambda t: {"a": [1, 2.5, None, True], ("b", 1): {3, 4}, "c": b"\x00\xff", "d": "text", "e": 10**30},
+    "ordered": lambda t: OrderedDict([("z", 1), ("a", t.ones(1))]),
+    "counter": lambda t: Counter("abba"),
+    "size": lambda t: t.Size([2, 3]),
+    "dtypes": lambda t: [t.float16, t.bool, t.int64],
+    "device": lambda t: t.device("cpu"),
+    "layout": lambda t: t.strided,
+    "bytearray": lambda t: bytearray(b"abc"),
+    "complex": lambda t: 1 + 2j,
+    "state of a model": lambda t: model(t).state_dict(),
+    "state of an optimizer": lambda t: trained(t)[1].state_dict(),
+    "checkpoint": lambda t: {
+        "model": trained(t)[0].state_dict(),
+        "optimizer": trained(t)[1].state_dict(),
+        "epoch": 3,
+        "rng": t.get_rng_state(),
+    },
+}
+
+
+def model(t):
+    t.manual_seed(0)
+    nn = t.nn
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
+
+
+def trained(t):
+    m = model(t)
+    optimizer = t.optim.SGD(m.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(2):
+        optimizer.zero_grad()
+        m(t.ones(2, 1, 4, 4)).sum().backward()
+        optimizer.step()
+    return m, optimizer
+
+
+def assert_equal(ours, theirs):
+    if isinstance(theirs, (torch.Tensor, minitorch.Tensor)):
+        assert type(ours).__name__ == type(theirs).__name__ or theirs.is_sparse
+        assert str(ours.dtype) == str(theirs.dtype)
+        assert ours.requires_grad == theirs.requires_grad
+        assert ours.is_sparse == theirs.is_sparse
+        assert tuple(ours.shape) == tuple(theirs.shape)
+        assert ours.device.type == theirs.device.type
+        if theirs.is_sparse:
+            ours, theirs = ours.to_dense(), theirs.to_dense()
+        else:
+            assert ours.stride() == theirs.stride()
+        if not theirs.is_meta:
+            wide = theirs.is_floating_point() and theirs.itemsize == 2
+            ours, theirs = (x.detach().float() if wide else x for x in (ours, theirs))
+            np.testing.assert_array_equal(array_of(ours), array_of(theirs))
+    elif isinstance(theirs, dict):
+        assert list(ours) == list(theirs)
+        assert type(ours).__name__ == type(theirs).__name__
+        for key in theirs:
+            assert_equal(ours[key], theirs[key])
+    elif isinstance(theirs, (list, tuple)):
+        assert type(ours).__name__ == type(theirs).__name__
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs):
+            assert_equal(a, b)
+    elif isinstance(
+        theirs, (torch.dtype, torch.device, torch.layout, minitorch.dtype, minitorch.device, minitorch.layout)
+    ):
+        assert repr(ours) == repr(theirs)
+    else:
+        assert ours == theirs
+
+
+def saved(t, obj, **options):
+    buffer = io.BytesIO()
+    t.save(obj, buffer, **options)
+    return io.BytesIO(buffer.getvalue())
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_torchs_file_is_loaded(name):
+    theirs = OBJECTS[name](torch)
+    assert_equal(minitorch.load(saved(torch, theirs)), theirs)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_torch_loads_our_file(name):
+    assert_equal(OBJECTS[name](minitorch), torch.load(saved(minitorch, OBJECTS[name](minitorch))))
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_our_file_is_loaded(name):
+    loaded = minitorch.load(saved(minitorch, OBJECTS[name](minitorch)))
+    assert_equal(loaded, OBJECTS[name](minitorch))
+
+
+@pytest.mark.parametrize("name", [n for n in OBJECTS if n not in ("meta", "uint16", "complex")])
+def test_torchs_file_of_the_format_before_is_loaded(name):
+    theirs = OBJECTS[name](torch)
+    assert_equal(minitorch.load(saved(torch, theirs, _use_new_zipfile_serialization=False)), theirs)
+
+
+@pytest.mark.parametrize("format", ["zip", "legacy", "ours"])
+def test_views_share_memory_after_loading(format):
+    t = minitorch if format == "ours" else torch
+    x = numbers(t, "float64", 3, 4)
+    options = {"_use_new_zipfile_serialization": False} if format == "legacy" else {}
+    whole, row, column = minitorch.load(saved(t, [x, x[1], x[:, 2]], **options))
+    whole.zero_()
+    assert row.sum() == 0 and column.sum() == 0
+
+
+def test_shared_memory_is_written_once():
+    x = minitorch.zeros(1000)
+    size = len(saved(minitorch, [x, x[:10], x.view(10, 100)]).getvalue())
+    assert size < 4000 + 3000
+
+
+def test_two_dtypes_of_one_memory_are_refused():
+    for t in (torch, minitorch):
+        x = t.zeros(4)
+        with pytest.raises(RuntimeError, match="Cannot save multiple tensors or storages that view the same data"):
+            saved(t, [x, x.view(t.int32)])
+
+
+MODULES = {
+    "layers": model,
+    "lstm": lambda t: t.nn.LSTM(3, 4, 2),
+    "transformer": lambda t: t.nn.TransformerEncoderLayer(8, 2, 16),
+    "embedding": lambda t: t.nn.Embedding(5, 3, padding_idx=1),
+    "containers": lambda t: t.nn.ModuleDict({"a": t.nn.ModuleList([t.nn.Linear(2, 2)]), "b": t.nn.GELU()}),
+    "losses": lambda t: t.nn.ModuleList([t.nn.CrossEntropyLoss(t.ones(3)), t.nn.CTCLoss()]),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_whole_modules_go_both_ways(name):
+    for save, load in ((torch, minitorch), (minitorch, torch), (minitorch, minitorch)):
+        save.manual_seed(0)
+        module = MODULES[name](save)
+        loaded = load.load(saved(save, module), weights_only=False)
+        assert isinstance(loaded, load.nn.Module)
+        assert repr(loaded) == repr(module)
+        a, b = loaded.state_dict(), module.state_dict()
+        assert list(a) == list(b)
+        for key in b:
+            np.testing.assert_array_equal(array_of(a[key]), array_of(b[key]))
+        copy.deepcopy(loaded).train().eval()
+
+
+def test_a_loaded_module_computes_as_the_saved_one():
+    theirs = model(torch).eval()
+    ours = minitorch.load(saved(torch, theirs), weights_only=False)
+    x = np.random.default_rng(0).standard_normal((2, 1, 4, 4)).astype(np.float32)
+    np.testing.assert_allclose(
+        array_of(ours(minitorch.from_numpy(x))), array_of(theirs(torch.from_numpy(x))), rtol=1e-5, atol=1e-6
+    )
+
+
+# ---------------------------------------------------------------------- arguments
+@pytest.mark.parametrize(
+    "where",
+    ["cpu", minitorch.device("cpu"), {"cpu": "cpu"}, {"cuda:0": "cpu"}, lambda s, loc: s, lambda s, loc: None, None],
+    ids=["name", "device", "dict", "other dict", "function", "function of none", "none"],
+)
+def test_map_location_to_memory(where):
+    assert minitorch.load(saved(torch, torch.ones(2)), map_location=where).tolist() == [1, 1]
+
+
+def test_map_location_to_meta():
+    ours = minitorch.load(saved(torch, torch.ones(2, 3)), map_location="meta")
+    assert ours.is_meta and tuple(ours.shape) == (2, 3)
+
+
+def test_map_location_gets_storage_and_name():
+    seen = []
+    minitorch.load(saved(torch, torch.ones(3)), map_location=lambda storage, name: seen.append((len(storage), name)))
+    assert seen == [(12, "cpu")]
+
+
+def test_tensors_of_a_gpu_need_a_map_location():
+    buffer = saved(torch, torch.ones(2))
+    data = buffer.getvalue().replace(b"X\x03\x00\x00\x00cpu", b"X\x03\x00\x00\x00gpu")
+    with pytest.raises(RuntimeError):
+        minitorch.load(io.BytesIO(_with_right_checksums(data)))
+
+
+def _with_right_checksums(data):
+    """The archive with its records as they are now."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            start = entry.header_offset
+            name, extra = (int.from_bytes(data[start + i : start + i + 2], "little") for i in (26, 28))
+            begin = start + 30 + name + extra
+            new.writestr(entry.filename, data[begin : begin + entry.file_size])
+    return out.getvalue()
+
+
+def test_a_path_and_a_file(tmp_path):
+    for f in (tmp_path / "x.pt", str(tmp_path / "y.pt")):
+        minitorch.save({"a": minitorch.ones(2)}, f)
+        assert torch.load(f)["a"].tolist() == [1, 1]
+        assert minitorch.load(f)["a"].tolist() == [1, 1]
+    with open(tmp_path / "z.pt", "wb") as f:
+        minitorch.save(minitorch.ones(2), f)
+    with open(tmp_path / "z.pt", "rb") as f:
+        assert minitorch.load(f).tolist() == [1, 1]
+    assert sorted(os.listdir(tmp_path)) == ["x.pt", "y.pt", "z.pt"]
+
+
+def test_a_file_that_was_written_to_before(tmp_path):
+    with open(tmp_path / "x", "wb") as f:
+        f.write(b"header")
+        minitorch.save(minitorch.ones(2), f)
+    with open(tmp_path / "x", "rb") as f:
+        assert f.read(6) == b"header"
+        assert minitorch.load(f).tolist() == [1, 1]
+
+
+def test_mmap_shares_the_files_memory(tmp_path):
+    path = tmp_path / "x.pt"
+    minitorch.save({"a": minitorch.arange(1000.0), "h": minitorch.ones(3, dtype=minitorch.bfloat16)}, path)
+    loaded = minitorch.load(path, mmap=True)
+    assert loaded["a"].sum() == 499500
+    loaded["a"].zero_()  # the file stays as it is
+    assert minitorch.load(path)["a"].sum() == 499500
+    assert torch.load(path, mmap=True)["a"].sum() == 499500
+    assert loaded["h"].tolist() == [1, 1, 1]
+
+
+def test_records_begin_at_multiples_of_64(tmp_path):
+    data = saved(minitorch, [minitorch.ones(3), minitorch.ones(5)]).getvalue()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for entry in archive.infolist():
+            start = entry.header_offset
+            name, extra = (int.from_bytes(data[start + i : start + i + 2], "little") for i in (26, 28))
+            assert (start + 30 + name + extra) % 64 == 0
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path):
+    class Fails:
+        def __reduce__(self):
+            raise KeyboardInterrupt
+
+    path = tmp_path / "x.pt"
+    minitorch.save(1, path)
+    with pytest.raises(KeyboardInterrupt):
+        minitorch.save([minitorch.ones(3), Fails()], path)
+    assert minitorch.load(path) == 1
+    assert os.listdir(tmp_path) == ["x.pt"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: t.save({}, "/nonexistent/folder/x.pt"),
+        lambda t: t.save({}, 3),
+        lambda t: t.load(3),
+        lambda t: t.load("/nonexistent.pt"),
+        lambda t: t.load(io.BytesIO(b"PK\3\4 and no more")),
+        lambda t: t.load(saved(t, 1), mmap=True),
+        lambda t: t.load(saved(t, Custom())),
+        lambda t: t.load(saved(t, t.nn.Linear(1, 1))),
+    ],
+    ids="folder number load-number no-file no-zip mmap class module".split(),
+)
+def test_errors_are_torchs(call):
+    errors = []
+    for t in (minitorch, torch):
+        with pytest.raises(Exception) as e:
+            call(t)
+        errors.append(e.value)
+    ours, theirs = errors
+    assert type(ours) is type(theirs)
+    # after the colon torch names the parts of the library that it reads zip files with
+    assert str(ours).split("\n")[0].split("archive:")[0] == str(theirs).split("\n")[0].split("archive:")[0]
+
+
+class Custom:
+    def __init__(self):
+        self.x = 3
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.x == other.x
+
+    __hash__ = None
+
+
+def test_an_empty_file_has_ended():
+    with pytest.raises(EOFError):
+        minitorch.load(io.BytesIO())
+
+
+def test_allowed_classes():
+    file = saved(minitorch, Custom())
+    assert minitorch.serialization.get_unsafe_globals_in_checkpoint(file) == [f"{__name__}.Custom"]
+    with minitorch.serialization.safe_globals([Custom]):
+        file.seek(0)
+        assert minitorch.load(file) == Custom()
+        assert Custom in minitorch.serialization.get_safe_globals()
+    file.seek(0)
+    with pytest.raises(pickle.UnpicklingError, match="Custom was not an allowed global"):
+        minitorch.load(file)
+    minitorch.serialization.add_safe_globals([minitorch.nn.Linear, set, OrderedDict])
+    try:
+        loaded = minitorch.load(saved(torch, torch.nn.Linear(2, 2)))
+        assert isinstance(loaded, minitorch.nn.Linear)
+    finally:
+        minitorch.serialization.clear_safe_globals()
+    assert minitorch.serialization.get_safe_globals() == []
+
+
+# ---------------------------------------------------------------------- hostile files
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch /tmp/minitorch_was_here",)
+
+
+def archive_of(pickled, storages=(), root="archive"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr(f"{root}/data.pkl", pickled)
+        for key, data in storages:
+            z.writestr(f"{root}/data/{key}", data)
+        z.writestr(f"{root}/version", "3\n")
+    return io.BytesIO(out.getvalue())
+
+
+def tensor_pickle(*, size=(2,), stride=(1,), offset=0, count=2, key="0", dtype="FloatStorage"):
+    class Storage:
+        def __init__(self):
+            self.id = ("storage", getattr(torch, dtype), key, "cpu", count)
+
+    class P(pickle.Pickler):
+        def persistent_id(self, obj):
+            return obj.id if isinstance(obj, Storage) else None
+
+        def reducer_override(self, obj):
+            if isinstance(obj, Tensor):
+                return torch._utils._rebuild_tensor_v2, (Storage(), offset, size, stride, False, OrderedDict())
+            return NotImplemented
+
+    class Tensor:
+        pass
+
+    out = io.BytesIO()
+    P(out, 2).dump(Tensor())
+    return out.getvalue()
+
+
+HOSTILE = {
+    "runs a command": archive_of(pickle.dumps(Evil(), 2)),
+    "runs a command, no archive": io.BytesIO(pickle.dumps(Evil(), 2)),
+    "reaches beyond its storage": archive_of(tensor_pickle(size=(3,)), [("0", b"\0" * 8)]),
+    "begins beyond its storage": archive_of(tensor_pickle(offset=2), [("0", b"\0" * 8)]),
+    "steps backwards": archive_of(tensor_pickle(stride=(-1,)), [("0", b"\0" * 8)]),
+    "negative size": archive_of(tensor_pickle(size=(-2,)), [("0", b"\0" * 8)]),
+    "negative offset": archive_of(tensor_pickle(offset=-1), [("0", b"\0" * 8)]),
+    "huge steps": archive_of(tensor_pickle(stride=(2**62,)), [("0", b"\0" * 8)]),
+    "size and stride of different lengths": archive_of(tensor_pickle(size=(1, 2)), [("0", b"\0" * 8)]),
+    "says more than there is": archive_of(tensor_pickle(count=10**12), [("0", b"\0" * 8)]),
+    "storage missing": archive_of(tensor_pickle(key="1"), [("0", b"\0" * 8)]),
+    "path out of the archive": archive_of(tensor_pickle(key="../../../etc/passwd"), [("0", b"\0" * 8)]),
+    "huge bytearray": archive_of(b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x3f."),
+    "huge string": archive_of(b"\x80\x02X\xff\xff\xff\x7fab."),
+    "bytearray by number": archive_of(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."),
+    "calls a number": archive_of(b"\x80\x02K\x01)R."),
+    "builds a tensor's attributes": archive_of(b"\x80\x02ctorch\nTensor\n}X\x01\x00\x00\x00aK\x01sb."),
+    "getattr": archive_of(b"\x80\x02cbuiltins\ngetattr\n."),
+    "import by dots": archive_of(b"\x80\x04\x8c\x08builtins\x8c\x0cdict.fromkeys\x93."),
+    "no stop": archive_of(b"\x80\x02K\x01"),
+    "empty pickle": archive_of(b""),
+    "extension": archive_of(b"\x80\x02\x82\x01."),
+    "requires_grad of a string": archive_of(
+        tensor_pickle().replace(b"\x89", b"X\x01\x00\x00\x00a"), [("0", b"\0" * 8)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_ends_in_an_error(name):
+    HOSTILE[name].seek(0)
+    with pytest.raises((pickle.UnpicklingError, RuntimeError, EOFError)):
+        minitorch.load(HOSTILE[name])
+    assert not os.path.exists("/tmp/minitorch_was_here")
+
+
+def test_a_huge_memo_index_takes_no_memory():
+    assert minitorch.load(archive_of(b"\x80\x02Nr\xff\xff\xff\x7f.")) is None
+
+
+def test_compressed_records_are_refused():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("archive/data.pkl", b"0" * 10**7)
+    assert len(out.getvalue()) < 20000
+    with pytest.raises(RuntimeError, match="archive"):
+        minitorch.load(io.BytesIO(out.getvalue()))
+
+
+def test_a_flipped_bit_in_a_tensor_is_seen():
+    data = bytearray(saved(minitorch, minitorch.zeros(1000)).getvalue())
+    place = data.index(b"\0" * 3000) + 1500
+    data[place] ^= 1
+    with pytest.raises(RuntimeError, match="checksum"):
+        minitorch.load(io.BytesIO(bytes(data)))
+
+
+def mutations(data, count, seed):
+    """The file with bytes flipped, cut out, doubled or overwritten, or its end cut off."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        new = bytearray(data)
+        for _ in range(int(rng.integers(1, 4))):
+            at, n = int(rng.integers(len(new))), int(rng.integers(1, 9))
+            how = rng.integers(6)
+            if how == 0:
+                new[at] ^= 1 << int(rng.integers(8))
+            elif how == 1:
+                new[at : at + n] = bytes(rng.integers(0, 256, n, dtype=np.uint8))
+            elif how == 2:
+                del new[at : at + n]
+            elif how == 3:
+                new[at:at] = new[at : at + n]
+            elif how == 4:
+                new[at : at + n] = b"\xff" * n
+            else:
+                del new[at:]
+            if not new:
+                break
+        yield bytes(new)
+
+
+def fuzz(count, seed=0):
+    """Loads mutated files of every format; the counts of what came of them."""
+    state = {"a": np.arange(6.0), "b": np.ones((2, 3), np.float32)}
+
+    def contents(t):
+        return {k: t.from_numpy(v.copy()) for k, v in state.items()} | {"c": [1, "x", {2}], "m": model(t).state_dict()}
+
+    files = [
+        saved(torch, contents(torch)).getvalue(),
+        saved(minitorch, contents(minitorch)).getvalue(),
+        saved(torch, contents(torch), _use_new_zipfile_serialization=False).getvalue(),
+    ]
+    outcomes = Counter()
+    for i, file in enumerate(files):
+        for data in mutations(file, count // len(files) + 1, seed + i):
+            try:
+                loaded = minitorch.load(io.BytesIO(data))
+            except (pickle.UnpicklingError, RuntimeError, EOFError):
+                outcomes["error"] += 1
+            else:
+                outcomes["loaded"] += 1
+                # a zip file has checksums: what it gives is what was saved
+                if i < 2:
+                    for key, value in state.items():
+                        np.testing.assert_array_equal(loaded[key].numpy(), value)
+    return outcomes
+
+
+def test_mutated_files_end_in_errors():
+    outcomes = fuzz(300)
+    assert outcomes["error"] > 100 and sum(outcomes.values()) >= 300
+
+
+@pytest.mark.slow
+def test_many_mutated_files_end_in_errors():
+    outcomes = fuzz(4000, seed=1)
+    assert outcomes["error"] > 1000 and sum(outcomes.values()) >= 4000
