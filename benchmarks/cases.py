@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from benchmarks import array_cases
+
 Step = Callable[[], Any]
 Maker = Callable[[Any], Step]
 
@@ -233,6 +235,7 @@ CASES: tuple[Case, ...] = (
     ),
     *(Case("losses", f"softmax {times(shape)}", softmax(*shape)) for shape in SCORES),
     *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape)) for shape in SCORES),
+    *(Case(section, name, make, 1.5) for section, rows in array_cases.SECTIONS.items() for name, make in rows.items()),
 )
 BY_NAME = {case.name: case for case in CASES}
 SECTIONS = tuple(dict.fromkeys(case.section for case in CASES))

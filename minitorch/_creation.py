@@ -7,6 +7,7 @@ requires_grad, pin_memory) are added by `factory`, the `..._like` and `new_...` 
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ._device import backend
 from ._kernels import half
 from ._kernels.half import converted
 from ._kernels.strided import restrided
-from ._ops.check import C_NAMES, check, integer, non_negative
+from ._ops.check import C_NAMES, check, checked_value, integer, invalid_arguments, no_kernel, non_negative, refuse_batch
 from ._tensor import Tensor, channels_last, contiguous_format, preserve_format
 
 ndarray = np.ndarray
@@ -61,6 +62,7 @@ def _length(name: str, n: Any, position: int, sequence: bool) -> int:
 def number(name: str, argument: str, position: int, value: Any) -> Any:
     """A Python number, also from a 0-dim tensor or of NumPy's."""
     if isinstance(value, Tensor) and not value.ndim:
+        refuse_batch(name, **{argument: value})
         return value.item()
     if isinstance(value, np.generic):
         value = value.item()
@@ -89,21 +91,38 @@ class Target:
 
     def empty(self, shape: tuple[int, ...]) -> Any:
         """An uninitialised array."""
-        return (
-            half.empty(shape, self.numpy) if self.where.type == "cpu" else backend(self.where).empty(shape, self.numpy)
-        )
+        if self.where.type != "cpu":
+            return backend(self.where).empty(shape, self.numpy)
+        try:
+            return half.empty(shape, self.numpy)
+        except (MemoryError, ValueError):
+            raise too_large(shape, self.numpy) from None
 
     def filled(self, shape: tuple[int, ...], value: Any) -> Any:
         """An array full of one number."""
-        return half.filled(shape, value, self.numpy) if self.where.type == "cpu" else self.empty(shape)
+        if self.where.type != "cpu":
+            return self.empty(shape)
+        try:
+            return half.filled(shape, value, self.numpy)
+        except (MemoryError, ValueError):
+            raise too_large(shape, self.numpy) from None
 
     def holding(self, values: np.ndarray) -> Any:
         """The values in the wanted dtype, on the wanted device."""
         return placed(converted(values, self.numpy), self.where)
 
-    def refuse_bool(self) -> None:
-        if self.numpy == np.bool_:
-            raise NotImplementedError(f"\"{self.name}_cpu\" not implemented for 'Bool'")
+    def refuse_uncommon(self, kernel: str) -> None:
+        """torch counts in floats and signed integers and bytes only."""
+        if self.numpy == np.bool_ or dtypes.OF_NUMPY[self.numpy] in dtypes.UNSIGNED:
+            no_kernel(kernel, np.empty(0, self.numpy))
+
+
+def too_large(shape: tuple[int, ...], dtype: np.dtype) -> RuntimeError:
+    """torch's error for an array that memory, or a 64-bit number, cannot hold."""
+    size = prod(shape) * dtype.itemsize
+    if size >= 2**63:
+        return RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)}")
+    return RuntimeError(f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes.")
 
 
 _KEYWORDS = [
@@ -205,23 +224,6 @@ def full(to: Any, size: Any, fill_value: Any) -> Any:
     return to.filled(size_of("full", (size,)), checked_value(value, to.numpy))
 
 
-_C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "void16": "c10::BFloat16"}
-
-
-def checked_value(value: Any, dtype: np.dtype) -> Any:
-    """A number as an element of this dtype; torch refuses those that it cannot hold, but wraps -1 to the largest."""
-    if dtype == np.bool_:
-        return bool(value)
-    message = f"value cannot be converted to type {_C_TYPES.get(dtype.name, f'{dtype.name}_t')} without overflow"
-    if dtype in dtypes.FLOATS:
-        check(not np.isfinite(value) or abs(value) <= half.FLOAT_INFO[dtype].max, message)
-        return value
-    high = int(np.iinfo(dtype).max)
-    check(np.isfinite(value) and (int(np.iinfo(dtype).min) or -high) <= value <= high, message)
-    value = int(value)
-    return value + high + 1 if value < 0 and dtype.kind == "u" else value
-
-
 @factory
 def scalar_tensor(to: Any, s: Any) -> Any:
     """A 0-dim tensor of a number, in the default dtype unless one is given."""
@@ -274,6 +276,8 @@ def eye(to: Any, n: int, m: int | None = None) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
     n = _count("n", 1, n)
     m = n if m is None else _count("m", 2, m)
+    if to.numpy != np.bool_:
+        to.refuse_uncommon("eye")
     return to.holding(np.eye(n, m, dtype=np.float32))
 
 
@@ -300,8 +304,8 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
     check(step > 0 or step < 0, "step must be nonzero")
     check(np.isfinite(start) and np.isfinite(end), f"unsupported range: {start} -> {end}")
     check((end - start) * step >= 0, "upper bound and lower bound inconsistent with step sign")
-    to.refuse_bool()
-    if to.numpy not in dtypes.FLOATS:
+    to.refuse_uncommon("arange_cpu")
+    if to.numpy == dtypes.INT64_NUMPY:
         check(int(step), "step must be nonzero", ValueError)
         start, end, step = int(start), int(end), int(step)
     if all(isinstance(v, int) for v in (start, end, step)):
@@ -312,8 +316,13 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
         count = int(length)
     if to.where.type != "cpu":
         return to.empty((count,))
-    values = np.arange(count)
-    return to.holding(values * np.float64(step) + start if to.numpy in dtypes.FLOATS else start + step * values)
+    try:
+        values = np.arange(count)
+    except (MemoryError, ValueError):
+        raise too_large((count,), to.numpy) from None
+    if to.numpy in dtypes.FLOATS:
+        return to.holding(values * np.float64(step) + start)
+    return to.holding(int(start) + int(step) * values)
 
 
 def _bounds(bounds: tuple[Any, ...], start: Any, end: Any, step: Any) -> tuple[Any, Any, Any]:
@@ -355,16 +364,15 @@ def logspace(to: Any, start: Any, end: Any, steps: int, base: float = 10.0) -> A
 def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndarray], np.ndarray]) -> Any:
     """Values computed in the result's dtype from both ends to the middle, as torch does; halves in float32."""
     name = to.name
-    for what, value in (("start", start), ("end", end)):
-        if isinstance(value, Tensor) and value.ndim:
-            raise RuntimeError(
-                f"{name} only supports 0-dimensional start and end tensors, but got {what} with {value.ndim} "
-                "dimension(s)."
-            )
+    ends = (("start", start), ("end", end))
+    if isinstance(steps, bool) or not hasattr(steps, "__index__") or any(isinstance(v, str) for _, v in ends):
+        invalid_arguments(name, start, end, steps)
+    long = [f"{what} with {v.ndim} dimension(s)" for what, v in ends if isinstance(v, Tensor) and v.ndim]
+    check(not long, f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(long)}.")
     low, high = number(name, "start", 1, start), number(name, "end", 2, end)
-    steps = integer(steps, "steps", name)
+    steps = steps.__index__()
     check(steps >= 0, "number of steps must be non-negative")
-    to.refuse_bool()
+    to.refuse_uncommon(f"{name}_cpu")
     if to.where.type != "cpu":
         return to.empty((steps,))
     kind: Any = np.float32 if to.numpy in dtypes.HALVES else to.numpy.type if to.numpy.kind == "f" else np.float64
@@ -485,7 +493,7 @@ METHODS = {f"new_{f.__name__}": new(f) for f in (empty, zeros, ones, full, empty
 for _name, _method in METHODS.items():
     setattr(Tensor, _name, _method)
 
-FACTORIES = {
+FACTORIES: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         arange, as_tensor, asarray, empty, empty_like, empty_permuted, empty_strided, eye, from_numpy, frombuffer,

@@ -141,6 +141,8 @@ def _infer(data: Any) -> dtypes.dtype:
         kinds = set(map(type, data))
         if kinds <= {float, int, bool}:
             return dtypes.get_default_dtype() if float in kinds else dtypes.int64 if int in kinds else dtypes.bool
+        if isinstance(data[0], str):
+            raise ValueError("too many dimensions 'str'")
         found = _infer(data[0])
         for d in data[1:]:
             found = dtypes.promote_types(found, _infer(d))
@@ -148,7 +150,7 @@ def _infer(data: Any) -> dtypes.dtype:
     if isinstance(data, (bool, np.bool_)):
         return dtypes.bool
     if isinstance(data, (int, np.integer)):
-        return dtypes.int64
+        return dtypes.of_numpy(data.dtype) if isinstance(data, np.integer) else dtypes.int64
     if isinstance(data, (float, np.floating)):
         return dtypes.of_numpy(data.dtype) if isinstance(data, np.floating) else dtypes.get_default_dtype()
     if isinstance(data, Tensor):
@@ -215,8 +217,8 @@ def asarray(
     """
     if isinstance(obj, Tensor):
         source = obj
-    elif isinstance(obj, ndarray):
-        source = from_numpy(obj)
+    elif isinstance(obj, (ndarray, np.generic)):
+        source = from_numpy(np.asarray(obj))
     elif hasattr(obj, "__dlpack__"):
         from ._exchange import from_dlpack
 
@@ -292,7 +294,8 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     a = ndarray
     if not isinstance(a, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(a).__name__})")
+        kind = f"numpy.{type(a).__name__}" if isinstance(a, np.generic) else type(a).__name__
+        raise TypeError(f"expected np.ndarray (got {kind})")
     found = dtypes.of_numpy(a.dtype)
     if any(s < 0 for s in a.strides):
         raise ValueError(

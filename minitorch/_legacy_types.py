@@ -102,7 +102,7 @@ def _named(kind: Any) -> Any:
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Set the default dtype by its tensor type, such as torch.DoubleTensor, or that type's name; deprecated in torch."""
+    """Set the default dtype by its tensor type, such as torch.DoubleTensor, or its name; deprecated in torch."""
     import warnings
 
     warnings.warn(
@@ -117,4 +117,4 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 Tensor.new = new  # type: ignore[attr-defined]
-Tensor.type = type_  # type: ignore[attr-defined,method-assign]
+Tensor.type = type_  # type: ignore[attr-defined]

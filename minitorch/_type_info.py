@@ -33,7 +33,7 @@ class _Info:
     dtype: str
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.dtype == other.dtype  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.dtype == other.dtype
 
     def __hash__(self) -> int:
         return hash(self.dtype)

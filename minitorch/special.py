@@ -1,13 +1,14 @@
 """Same as torch.special: the names that ops declare for it, see `minitorch/_ops/namespaces.py`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
-from minitorch._ops.namespaces import MODULES
+from minitorch._ops.namespaces import MODULES as _MODULES
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any: ...
+    def __getattr__(name: str) -> _Any: ...
 
 
-globals().update(MODULES["special"])
-__all__ = sorted(MODULES["special"])
+globals().update(_MODULES["special"])
+__all__ = sorted(_MODULES["special"])

@@ -428,3 +428,20 @@ def test_casts_between_all_dtypes_give_torchs_values():
                     assert_same_outcome(
                         *both(lambda ns: ns.tensor(data, dtype=ns.float64).to(getattr(ns, a)).to(getattr(ns, b)))
                     )
+
+
+def test_tensors_beyond_memory_and_beyond_numbers_are_torchs_error():
+    with pytest.raises(
+        RuntimeError, match=r"DefaultCPUAllocator: can't allocate memory: you tried to allocate 2\d+ bytes"
+    ):
+        minitorch.empty(2**59)
+    for make in (lambda ns: ns.zeros(2**62, 4), lambda ns: ns.ones(2**31, 2**31, 2**31), lambda ns: ns.arange(2**62)):
+        assert_same_outcome(*both(make))
+
+
+def test_arange_counts_in_floats_but_for_int64():
+    with EverySample() as sample:
+        for dtype in ("int64", "int32", "uint8", "int8", "float32"):
+            for bounds in [(3.1,), (0.0, 3.0, 1.5), (1, 5.5, 2), (2.1, -2.9, -1.0), (0.5, 3.1, 0.5)]:
+                with sample(dtype, bounds):
+                    assert_same_outcome(*both(lambda ns: ns.arange(*bounds, dtype=getattr(ns, dtype))))

@@ -80,7 +80,9 @@ UNARY = {
     "torch.vander": (lambda ns, a: [ns.vander(a.detach(), *n) for n in ((), (2, True), (0,))], (random(3),)),
     "trace": (lambda ns, a: a.trace(), (random(3, 3), random(2, 3), random(0, 2))),
     "diagonal": (lambda ns, a: ns.linalg.diagonal(a, offset=1), RECTANGULAR),
-    "householder_product": (lambda ns, a: ns.linalg.householder_product(a, a[..., 0, :]), (random(3, 3), random(2, 4, 2))),
+    "householder_product": (
+        lambda ns, a: ns.linalg.householder_product(a, a[..., 0, :]), (random(3, 3), random(2, 4, 2)),
+    ),
     "ormqr": (
         lambda ns, a: [a.ormqr(a[..., 0, :], a[..., :2], t, s) for t, s in ((True, False), (True, True))],
         (random(3, 3), random(2, 4, 2)),
@@ -100,7 +102,9 @@ BINARY = {
         lambda ns, a, b: [
             ns.linalg.solve_triangular(x, b, upper=u, unitriangular=unit)
             for x, u in ((a, False), (a.mT, True)) for unit in (False, True)
-        ], ((lower(3), random(3, 2)), (lower(2, 3), random(3, 2)), (lower(70) / 9, random(70, 2)), (lower(0), random(0, 2))),
+        ],
+        ((lower(3), random(3, 2)), (lower(2, 3), random(3, 2)),
+         (lower(70) / 9, random(70, 2)), (lower(0), random(0, 2))),
     ),
     "solve_triangular from the right": (
         lambda ns, a, b: ns.linalg.solve_triangular(a, b, upper=True, left=False), ((lower(3), random(2, 3)),)
@@ -127,7 +131,9 @@ BINARY = {
     "tensorsolve": (lambda ns, a, b: ns.linalg.tensorsolve(a, b), ((random(2, 3, 6), random(2, 3)),)),
     "tensorsolve moved": (lambda ns, a, b: ns.linalg.tensorsolve(a, b, dims=(0,)), ((random(6, 2, 3), random(2, 3)),)),
     "kron": (lambda ns, a, b: ns.kron(a, b), ((random(2, 3), random(2)), (random(2), random(3, 1, 2)))),
-    "inner": (lambda ns, a, b: a.inner(b), ((random(2, 3), random(4, 3)), (random(3), random(3)), (random(2), random()))),
+    "inner": (
+        lambda ns, a, b: a.inner(b), ((random(2, 3), random(4, 3)), (random(3), random(3)), (random(2), random())),
+    ),
     "vdot": (lambda ns, a, b: a.vdot(b), ((random(3), random(3)),)),
     "vecdot": (lambda ns, a, b: ns.linalg.vecdot(a, b, dim=0), ((random(3, 2), random(3, 1)), (random(3), random(3)))),
     "cross": (lambda ns, a, b: a.cross(b), ((random(2, 3), random(2, 3)), (random(3, 3), random(3, 3)))),
@@ -137,10 +143,17 @@ BINARY = {
     )),
     "tensordot of all": (lambda ns, a, b: ns.tensordot(a, b), ((random(2, 3), random(2, 3)),)),
     "addmv": (lambda ns, a, b: ns.addmv(b, a, b, alpha=2, beta=0.5), ((random(3, 3), random(3)),)),
-    "addr": (lambda ns, a, b: ns.addr(a, b, b, alpha=2, beta=0.5), ((random(3, 3), random(3)), (random(1, 3), random(3)))),
+    "addr": (
+        lambda ns, a, b: ns.addr(a, b, b, alpha=2, beta=0.5), ((random(3, 3), random(3)), (random(1, 3), random(3))),
+    ),
     "addmm": (lambda ns, a, b: b.addmm(a, a, beta=0), ((random(3, 3), random(3)), (random(3, 3), random(1, 3)))),
-    "baddbmm": (lambda ns, a, b: b.baddbmm(a, a, alpha=-1, beta=3), ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3)))),
-    "addbmm": (lambda ns, a, b: b.addbmm(a, a, alpha=-1, beta=3), ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3)))),
+    "baddbmm": (
+        lambda ns, a, b: b.baddbmm(a, a, alpha=-1, beta=3),
+        ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3))),
+    ),
+    "addbmm": (
+        lambda ns, a, b: b.addbmm(a, a, alpha=-1, beta=3), ((random(2, 3, 3), random(3)), (random(0, 3, 3), random(3))),
+    ),
     "multi_dot": (lambda ns, a, b: [
         ns.linalg.multi_dot([b, a, a, b]), ns.linalg.multi_dot([a, b]), ns.chain_matmul(a, a, a), ns.chain_matmul(a),
     ], ((random(3, 3), random(3)),)),
@@ -228,7 +241,9 @@ def test_results_are_named_as_torchs():
 
 BAD = {
     "not positive": ("cholesky cholesky_ex", lambda ns: ns.tensor([[[1.0, 0], [0, 1]], [[1.0, 2], [2, 1]]])),
-    "singular": ("inv det slogdet lu_factor matrix_rank", lambda ns: ns.tensor([[[1.0, 0], [0, 1]], [[1.0, 2], [2, 4]]])),
+    "singular": (
+        "inv det slogdet lu_factor matrix_rank", lambda ns: ns.tensor([[[1.0, 0], [0, 1]], [[1.0, 2], [2, 4]]]),
+    ),
     "one singular": ("inv solve lu_factor cond", lambda ns: ns.zeros(2, 2)),
     "rectangular": ("cholesky cholesky_ex inv det slogdet eigh eigvalsh matrix_exp matrix_power solve cond",
                     lambda ns: ns.ones(2, 3)),
@@ -323,7 +338,7 @@ WRONG_CALLS = {
     "addmm dtype": lambda ns: ns.addmm(ns.ones(4, dtype=ns.float64), ns.ones(2, 3), ns.ones(3, 4)),
     "addmm_": lambda ns: ns.ones(4).addmm_(ns.ones(2, 3), ns.ones(3, 4)),
     "addmv": lambda ns: ns.addmv(ns.ones(3), ns.ones(2, 3), ns.ones(3)),
-    "addr": lambda ns: ns.addr(ns.ones(2, 4, dtype=ns.int64), ns.ones(2, dtype=ns.int64), ns.ones(4, dtype=ns.int64), alpha=0.5),
+    "addr": lambda ns: ns.addr(ns.ones(2, 4).long(), ns.ones(2).long(), ns.ones(4).long(), alpha=0.5),
     "addbmm": lambda ns: ns.addbmm(ns.ones(4), ns.ones(3, 2, 3), ns.ones(2, 3, 4)),
     "baddbmm": lambda ns: ns.baddbmm(ns.ones(4, dtype=ns.float64), ns.ones(2, 2, 3), ns.ones(2, 3, 4)),
     "bilinear": lambda ns: ns.nn.functional.bilinear(ns.ones(2, 3), ns.ones(3, 4), ns.ones(5, 3, 4)),
@@ -350,10 +365,14 @@ def test_integer_products_are_torchs():
         for dtype in ("int64", "int32", "int16", "int8", "uint8"):
             a, b = (rng.integers(0, 100, s).astype(dtype) for s in ((2, 3, 4), (2, 4, 5)))
             calls = {
-                "bmm": lambda ns, a, b: ns.bmm(a, b), "mm": lambda ns, a, b: a[0] @ b[0], "mv": lambda ns, a, b: a[0] @ b[0, :, 0],
-                "dot": lambda ns, a, b: a[0, 0].dot(b[0, :, 0]), "addmm": lambda ns, a, b: ns.addmm(a[0, :, :1], a[0], b[0], alpha=2.7),
-                "addbmm": lambda ns, a, b: ns.addbmm(a[0, :, :1], a, b, beta=2), "tensordot": lambda ns, a, b: ns.tensordot(a[0], b[0], 1),
-                "trace": lambda ns, a, b: a[0].trace(), "kron": lambda ns, a, b: ns.kron(a[0], b[0]), "power": lambda ns, a, b: ns.matrix_power(a[0, :, :3], 3),
+                "bmm": lambda ns, a, b: ns.bmm(a, b), "mm": lambda ns, a, b: a[0] @ b[0],
+                "mv": lambda ns, a, b: a[0] @ b[0, :, 0],
+                "dot": lambda ns, a, b: a[0, 0].dot(b[0, :, 0]),
+                "addmm": lambda ns, a, b: ns.addmm(a[0, :, :1], a[0], b[0], alpha=2.7),
+                "addbmm": lambda ns, a, b: ns.addbmm(a[0, :, :1], a, b, beta=2),
+                "tensordot": lambda ns, a, b: ns.tensordot(a[0], b[0], 1),
+                "trace": lambda ns, a, b: a[0].trace(), "kron": lambda ns, a, b: ns.kron(a[0], b[0]),
+                "power": lambda ns, a, b: ns.matrix_power(a[0, :, :3], 3),
             }  # fmt: skip
             for name, call in calls.items():
                 ours, theirs = both(lambda ns: call(ns, ns.from_numpy(a), ns.from_numpy(b)))
@@ -362,8 +381,14 @@ def test_integer_products_are_torchs():
 
 
 def test_inplace_products_write_to_their_own_tensor():
-    for name, shapes in {"addmm_": ((2, 4), (2, 3), (3, 4)), "addmv_": ((2,), (2, 3), (3,)), "addr_": ((2, 3), (2,), (3,)),
-                         "baddbmm_": ((2, 2, 4), (2, 2, 3), (2, 3, 4)), "addbmm_": ((2, 4), (3, 2, 3), (3, 3, 4))}.items():  # fmt: skip
+    shapes_of = {
+        "addmm_": ((2, 4), (2, 3), (3, 4)),
+        "addmv_": ((2,), (2, 3), (3,)),
+        "addr_": ((2, 3), (2,), (3,)),
+        "baddbmm_": ((2, 2, 4), (2, 2, 3), (2, 3, 4)),
+        "addbmm_": ((2, 4), (3, 2, 3), (3, 3, 4)),
+    }
+    for name, shapes in shapes_of.items():
         results = []
         for ns in (minitorch, torch):
             x, *others = [ns.tensor(random(*s)) for s in shapes]
@@ -418,3 +443,34 @@ def test_blocked_lu_is_exact_across_its_blocks(n):
     assert np.abs(L).max() <= 1 and not info.any()
     b = np.random.default_rng(0).standard_normal((2, n, 3))
     np.testing.assert_allclose(U @ lapack.solve_triangular(U, b, True, False), b, atol=1e-6)
+
+
+LAID_OUT = {
+    "lu_factor": lambda ns, a, b: ns.linalg.lu_factor(a),
+    "lu": lambda ns, a, b: ns.linalg.lu(a[..., :3]),
+    "qr": lambda ns, a, b: ns.linalg.qr(a[..., :3]),
+    "svd": lambda ns, a, b: [*ns.linalg.svd(a[..., :3]), *ns.svd(a)],
+    "eigh": lambda ns, a, b: ns.linalg.eigh(a),
+    "cholesky": lambda ns, a, b: [ns.linalg.cholesky(a), ns.linalg.cholesky(a, upper=True), ns.cholesky_inverse(a)],
+    "inv": lambda ns, a, b: [ns.linalg.inv(a), ns.linalg.matrix_power(a, -1)],
+    "solve": lambda ns, a, b: [ns.linalg.solve(a, b), ns.linalg.solve(a, b.mT, left=False), ns.cholesky_solve(b, a)],
+    "solve of vectors": lambda ns, a, b: ns.linalg.solve(a, b[..., 0]),
+    "lu_solve": lambda ns, a, b: ns.linalg.lu_solve(*ns.linalg.lu_factor(a), b),
+    "lu_solve right": lambda ns, a, b: ns.linalg.lu_solve(*ns.linalg.lu_factor(a), b.mT, left=False),
+    "solve_triangular": lambda ns, a, b: ns.linalg.solve_triangular(a, b, upper=True),
+    "solve_triangular right": lambda ns, a, b: ns.linalg.solve_triangular(a, b.mT, upper=False, left=False),
+    "triangular_solve": lambda ns, a, b: ns.triangular_solve(b, a),
+    "lstsq": lambda ns, a, b: ns.linalg.lstsq(a[..., :3], b).solution,
+    "geqrf": lambda ns, a, b: ns.geqrf(a),
+    "householder_product": lambda ns, a, b: ns.linalg.householder_product(a, a[..., 0]),
+    "ormqr": lambda ns, a, b: ns.ormqr(a, a[..., 0], b),
+}
+
+
+@pytest.mark.parametrize("name", LAID_OUT)
+@pytest.mark.parametrize("lead", [(), (2,)])
+def test_results_are_laid_out_by_columns_where_torchs_are(name, lead):
+    a, b = np.broadcast_to(positive(5), (*lead, 5, 5)), random(*lead, 5, 4)
+    ours, theirs = (LAID_OUT[name](ns, ns.tensor(a), ns.tensor(b)) for ns in (minitorch, torch))
+    for x, y in zip(*(r if isinstance(r, (tuple, list)) else [r] for r in (ours, theirs)), strict=True):
+        assert (tuple(x.shape), x.stride()) == (tuple(y.shape), y.stride())

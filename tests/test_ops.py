@@ -247,7 +247,7 @@ def test_operators_take_tensors_and_numbers_on_either_side(name, rng):
             array = as_dtype(rng.uniform(0.6, 3, (2, 2)), dtype)
             for other in (2, 3, 0.5, True, -1, "tensor", None, "x", [1, 2]):
                 for function in (apply_operator, lambda a, b: apply_operator(b, a), inplace):
-                    if function is None or (name == "sub" and other is True):  # see the table's row of sub
+                    if function is None:
                         continue
 
                     def compute(ns, function=function, other=other):
@@ -355,3 +355,36 @@ def same_geometry(cpu, meta):
     else:
         assert meta.is_meta
         assert (cpu.dtype, cpu.shape) == (meta.dtype, meta.shape)
+
+
+@pytest.mark.parametrize(
+    "name", ["add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "eq", "xlogy", "fmod"]
+)
+def test_numbers_as_first_operand_are_taken_or_refused_as_torchs(name):
+    with EverySample() as sample:
+        for first, second in [
+            (2, 3),
+            (2.5, "tensor"),
+            (1, "tensor"),
+            (True, "tensor"),
+            ("x", "tensor"),
+            ("tensor", "x"),
+        ]:
+            for dtype in ("float32", "int64"):
+
+                def compute(ns, first=first, second=second, dtype=dtype):
+                    operands = [
+                        ns.tensor([1, 2]).to(getattr(ns, dtype)) if o == "tensor" else o for o in (first, second)
+                    ]
+                    return getattr(ns, name)(*operands)
+
+                with sample(name, first, second, dtype):
+                    assert_same_outcome(*both(compute))
+
+
+@pytest.mark.parametrize("name", ["add", "rsub", "mul", "pow", "eq", "clamp", "lerp", "where", "__rsub__", "__rpow__"])
+def test_complex_numbers_are_refused_by_name(name):
+    x = minitorch.ones(2)
+    function = getattr(minitorch, name, None) or getattr(minitorch.Tensor, name)
+    with pytest.raises(NotImplementedError, match="complex numbers are not supported"):
+        function(*{"lerp": (x, x), "where": (x > 0, x)}.get(name, (x,)), 1j)

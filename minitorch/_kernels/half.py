@@ -23,7 +23,7 @@ class HalfArray(ndarray):
     """An array of a half dtype on the CPU; `exact` is the float32 number that a 0-dim operand was made from."""
 
     exact: Any = None
-    device = CPU
+    device: Any = CPU
 
     def __reduce__(self) -> Any:
         return _restored, (ndarray.view(self, ndarray).view(np.uint16), self.dtype == BFLOAT16)
@@ -34,7 +34,7 @@ class HalfArray(ndarray):
     def tolist(self) -> Any:
         return widened(self).tolist()
 
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
         return converted(self, np.dtype(dtype))
 
     def copy(self, order: Any = "C") -> Any:
@@ -155,12 +155,12 @@ def _compiled(what: str, source: ndarray, kind: type[HalfArray], dtype: Any) -> 
     order = sorted(range(source.ndim), key=lambda i: -source.strides[i])
     ordered = np.ascontiguousarray(source.transpose(order))
     out = np.empty(ordered.shape, dtype)
-    conversion(what, kind)(ordered.reshape(-1), out.reshape(-1))
+    conversion(what, kind)(ordered.reshape(-1), out.reshape(-1))  # type: ignore[arg-type]
     return out.transpose(sorted(range(source.ndim), key=order.__getitem__))
 
 
 @cache
-def conversion(what: str, kind: type[HalfArray]) -> Any:
+def conversion(what: str, kind: Any) -> Any:
     """The compiled loop (source, out): `what` is widen or narrow, halves are given by their bits."""
     from .cache import load_file
 

@@ -27,6 +27,14 @@ def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]
     return tuple(reversed(strides))
 
 
+def channels_last_like(like: Any, out: Any) -> Any:
+    """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
+    last = (0, *range(2, like.ndim), 1)
+    if like.ndim < 4 or like.flags.c_contiguous or not like.transpose(last).flags.c_contiguous:
+        return out
+    return np.ascontiguousarray(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
+
+
 def viewed_strides(
     shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
 ) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minitorch._creation import zeros_like
+from minitorch._kernels.half import FLOAT_INFO
 from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     absolute,
     erf,
@@ -16,7 +17,8 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
 )
 from minitorch._tensor import Tensor
 
-from .check import check, no_kernel, not_implemented_for, wrap_dim
+from .check import c_name, check, no_kernel, not_implemented_for, wrap_dim
+from .nodes import titled
 from .op import pointwise
 from .operands import FUNCTIONS
 from .public import op, public
@@ -119,6 +121,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 # ---------------------------------------------------------------------- pieces of lines and exponentials
+# torch's gradients at nan differ between its vectors of several elements and the elements left over: here as the latter
 @pointwise(
     on="nn.functional", inplace="nn.functional", result="float_only", extra="inplace=False", before=_INPLACE,
 )  # fmt: skip
@@ -140,7 +143,7 @@ def scaled_elu(x, *, alpha, scale, input_scale):
 @scaled_elu.grad("x")
 def scaled_elu_grad_x(g, x, *, alpha, scale, input_scale):
     e = exp(where(x > 0.0, 0.0, x) * input_scale)
-    return where(x > 0.0, g * scale, g * (alpha * scale * input_scale * e))
+    return where(x <= 0.0, g * (alpha * scale * input_scale * e), g * scale)
 
 
 def _elu(input: Tensor, numbers: tuple[float, float, float], inplace: bool) -> Tensor:
@@ -164,7 +167,7 @@ def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha (exp(x / alpha) - 1) below."""
     check(alpha != 0, "ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _elu(input, (alpha, 1.0, 1.0 / alpha), inplace)
+    return titled(_elu(input, (alpha, 1.0, 1.0 / alpha), inplace), "CeluBackward0")
 
 
 @public("torch nn.functional")
@@ -209,7 +212,7 @@ def hardtanh(x, *, min_val=-1.0, max_val=1.0):
 
 @hardtanh.grad("x")
 def hardtanh_grad_x(g, x, *, min_val, max_val):
-    return where((x > min_val) & (x < max_val), g, 0.0)
+    return where((x <= min_val) | (x >= max_val), 0.0, g)
 
 
 def check_hardtanh(input: Tensor, low: float, high: float) -> None:
@@ -256,22 +259,27 @@ def hardshrink(x, *, lambd=0.5):
 
 @hardshrink.grad("x")
 def hardshrink_grad_x(g, x, *, lambd):
-    return where((x < -lambd) | (x > lambd), g, 0.0)
+    return where((x >= -lambd) & (x <= lambd), 0.0, g)
 
 
-@pointwise(on="nn.functional", result="float_only", kernel="softshrink_check", guard="check_lambd(lambd)")
+@pointwise(on="nn.functional", result="float_only", kernel="softshrink_check", guard="check_lambd(input, lambd)")
 def softshrink(x, *, lambd=0.5):
     return where(x > lambd, x - lambd, where(x < -lambd, x + lambd, x * 0.0))
 
 
 @softshrink.grad("x")
 def softshrink_grad_x(g, x, *, lambd):
-    return where((x < -lambd) | (x > lambd), g, 0.0)
+    return where((x >= -lambd) & (x <= lambd), 0.0, g)
 
 
-def check_lambd(lambd: float) -> None:
-    """softshrink's range is not empty."""
-    check(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+def check_lambd(input: Tensor, lambd: float) -> None:
+    """softshrink's bound is a number of the input's dtype, and not negative."""
+    if isinstance(input, Tensor) and input.is_floating_point():
+        largest = FLOAT_INFO[input.array.dtype].max
+        check(
+            0 <= lambd <= largest,
+            f"lambda must be in range [0, {largest:g}] for input dtype {c_name(input.array)}, but found {lambd:g}",
+        )
 
 
 @pointwise(title="Threshold", inplace=True, bools=False, kernel="threshold_cpu")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
 from .axis_maps import AxisMap, Maps, axis_map_op, from_ranges
@@ -36,7 +37,9 @@ def _adaptive_max_cpu(input, output_size):
     ranges = [_adaptive_ranges(n, size) for n, size in zip(input.shape[2:], output_size, strict=True)]
     starts, ends = ([r[i][None] for r in ranges] for i in (0, 1))
     pool_kernels().max_windows(input, starts, ends, out, indices)
-    return out, indices
+    if input.ndim == 5:
+        return out, indices
+    return channels_last_like(input, out), channels_last_like(input, indices)
 
 
 adaptive_max_planes = max_op("adaptive_max_planes", "AdaptiveMaxPool2D", _adaptive_max_infer, _adaptive_max_cpu)
@@ -50,7 +53,7 @@ def _adaptive_ranges(n: int, outputs: int) -> tuple[Any, Any]:
 
 
 adaptive_avg_planes = axis_map_op("adaptive_avg_planes", "AdaptiveAvgPool2D")
-adaptive_avg_volumes = axis_map_op("adaptive_avg_volumes", "AdaptiveAvgPool3D")
+adaptive_avg_volumes = axis_map_op("adaptive_avg_volumes", "AdaptiveAvgPool3D", laid_out=False)
 
 
 def _check_adaptive(where: str, x: Any) -> None:

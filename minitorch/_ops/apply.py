@@ -157,7 +157,7 @@ def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: list[Any]) -> Any:
     is_half = op.result != "bool"
     out = empty(shape, first.dtype if is_half else dtypes.BOOL_NUMPY)
     flat, dest = [a.reshape(-1) if a.shape else a for a in arrays], np.asarray(out).reshape(-1)
-    narrow = conversion("narrow", out.__class__) if is_half else None
+    narrow = conversion("narrow", out.__class__) if is_half else None  # type: ignore[arg-type]
     for i in range(0, dest.size, BLOCK):
         part = [wrap(_widened(a[i : i + BLOCK] if a.shape else a, exact)) for a in flat]
         made = without_recording(op.function, *part, *numbers).array
@@ -243,7 +243,7 @@ def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None
 
 def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: Any, halves: bool) -> Any:
     SCOPE[f"{op.name}_node"] = kind = node_class(op)
-    n: Any = (_half_node(kind) if halves else kind)()
+    n: Any = (_half_node(kind) if halves else kind)()  # type: ignore[arg-type]
     n.key, n.grad, n.hooks = next_key(), None, None
     for t in op.edges:
         setattr(n, f"{t}_edge", edges[t])
@@ -263,7 +263,7 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
 
 
 @cache
-def _half_node(kind: type[Any]) -> type[Any]:
+def _half_node(kind: Any) -> type[Any]:
     """The op's node, running the general form of its gradients whatever the dtype of what flows back."""
     made = type(kind.__name__, (kind,), {"__slots__": (), "run": OpNode.run_general})
     made.__module__ = kind.__module__

@@ -1,6 +1,6 @@
 """Arithmetic, powers, bounds and comparison that other ops express, and the checks of those that are records."""
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -10,15 +10,18 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 from minitorch.return_types import return_type
 
-from .check import C_NAMES, check, check_broadcast, integer, no_kernel, type_name
+from .check import C_NAMES, check, check_broadcast, integer, invalid_arguments, no_kernel, type_name
+from .nodes import titled
 from .op import OPS, Op, structured
 from .operands import (
     FUNCTIONS,
     NUMBERS,
     cast,
+    common_dtype,
     number_operand,
     refuse_bool,
     refuse_cast,
+    refuse_complex,
     refuse_float_result,
     to_float,
 )
@@ -27,6 +30,8 @@ from .public import into, op, public
 
 def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
     """`alpha * other` of add and sub, with torch's checks."""
+    if not isinstance(x, Tensor) and isinstance(other, Tensor):
+        x = as_tensor_like(other, x)
     dtype = x.array.dtype
     if isinstance(other, Tensor):
         check_broadcast(x.array.shape, other.array.shape)
@@ -44,6 +49,8 @@ def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if dtype == np.bool_ and (not isinstance(other, Tensor) or other.array.dtype == np.bool_):
         return other & bool(alpha)  # the scale takes the result's dtype
+    if isinstance(x, Tensor) and isinstance(other, Tensor):
+        other = other.to(dtypes.OF_NUMPY[common_dtype([x.array, other.array])])  # torch multiplies in it
     return other * alpha
 
 
@@ -82,9 +89,9 @@ def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> A
     else:
         refuse_zero_division(name, input, other)
         dtype = FUNCTIONS["result_type"](input, other)
-        if dtype.is_floating_point or dtype is dtypes.bool:
+        if (dtype.is_floating_point and dtype not in dtypes.HALVES) or dtype is dtypes.bool:
             result = op("div_trunc")(input, other)
-        else:
+        else:  # halves are rounded before they are cut, as in torch
             result = op("trunc")(op("div")(input, other)).to(dtype)
     return write_result(input, result) if inplace else result
 
@@ -125,12 +132,11 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         return into(out, "pow", pow(input, exponent))
     if exponent.__class__ in NUMBERS and isinstance(input, Tensor):
         return _number_power(input, exponent, "")
-    if not isinstance(input, Tensor):
-        if not isinstance(exponent, Tensor) or input.__class__ not in NUMBERS:
-            raise TypeError(f"pow(): argument 'input' must be Tensor, not {input.__class__.__name__}")
-        input = as_tensor_like(exponent, input)
-    if not isinstance(exponent, Tensor):
-        raise TypeError(f"pow(): argument 'exponent' must be Tensor or Number, not {exponent.__class__.__name__}")
+    if not isinstance(input, Tensor) and isinstance(exponent, Tensor) and input.__class__ in NUMBERS:
+        return titled(pow(as_tensor_like(exponent, input), exponent), "PowBackward2", ("exponent_edge",))
+    if not isinstance(input, Tensor) or not isinstance(exponent, Tensor):
+        refuse_complex("pow", input, exponent)
+        invalid_arguments("pow", input, exponent)
     if exponent.is_cpu and not exponent.is_floating_point() and not input.is_floating_point():
         return _integer_power(input, exponent)
     return op("pow_tensor")(input, exponent)
@@ -154,7 +160,7 @@ def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if x.array.dtype == np.bool_:
             if exponent.__class__ is bool:
-                return x.logical_or(not exponent) if not suffix else x.logical_or_(not exponent)
+                return FUNCTIONS["bitwise_or" + suffix](x, not exponent)  # anything to the power of False is True
             if suffix:
                 refuse_cast(OPS["pow_number"], dtypes.INT64_NUMPY, x.array.dtype)
             x = cast(x, dtypes.INT64_NUMPY)
@@ -181,7 +187,7 @@ def __pow__(self: Tensor, exponent: Any) -> Any:
         if exponent == 2 and self.array.dtype in FLOATS:
             return FUNCTIONS["pow_2"](self)
         return _number_power(self, exponent, "")
-    return pow(self, exponent) if isinstance(exponent, Tensor) else NotImplemented
+    return pow(self, exponent) if isinstance(exponent, (Tensor, complex)) else NotImplemented
 
 
 @public("Tensor")
@@ -192,6 +198,7 @@ def __ipow__(self: Tensor, exponent: Any) -> Any:
 @public("torch Tensor")
 def square(input: Tensor, *, out: Any = None) -> Tensor:
     """input * input."""
+    _tensors_only("square", input=input)
     return pow(input, 2, out=out)
 
 
@@ -201,7 +208,7 @@ def square_(self: Tensor) -> Tensor:
     return pow_(self, 2)
 
 
-@public("torch Tensor", "subtract")
+@public("torch Tensor")
 def subtract(input: Tensor, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
     """Same as torch.sub."""
     return op("sub")(input, other, alpha=alpha, out=out)
@@ -214,22 +221,19 @@ def subtract_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 
 @public("torch")
-def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
     if not isinstance(input, Tensor) or not (isinstance(other, Tensor) or other.__class__ in NUMBERS):
-        _invalid("rsub", input, other)
+        refuse_complex("rsub", other)
+        invalid_arguments("rsub", input, other)
     refuse_bool(OPS["sub"], *[o.array if isinstance(o, Tensor) else np.asarray(o) for o in (input, other)])
-    return op("sub")(as_tensor_like(input, other), input, alpha=alpha)
-
-
-def _invalid(function: str, *arguments: Any) -> NoReturn:
-    """torch's error for arguments that fit none of its signatures."""
-    got = ", ".join(type_name(a) for a in arguments)
-    raise TypeError(f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:")
+    made = op("sub")(as_tensor_like(input, other), input, alpha=alpha)
+    return made if isinstance(other, Tensor) else titled(made, "RsubBackward1", ("other_edge",))
 
 
 def _scalar(self: Tensor, other: Any) -> Any:
     """The other operand of a reflected operator: what is no tensor and no number is left to its own operator."""
+    refuse_complex("operator", other)
     return as_tensor_like(self, other) if other.__class__ in NUMBERS or isinstance(other, Tensor) else None
 
 
@@ -271,10 +275,12 @@ def __rrshift__(self: Tensor, other: Any) -> Any:
 @public("torch Tensor")
 def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """The power, computed in float64."""
-    if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
-        _invalid("float_power", input, exponent)
-    operands = [cast(t, dtypes.float64.numpy) if isinstance(t, Tensor) else t for t in (input, exponent)]
-    return into(out, "float_power", pow(*[float(t) if t.__class__ in NUMBERS else t for t in operands]))
+    numbers = [t for t in (input, exponent) if t.__class__ in NUMBERS]
+    if len(numbers) + isinstance(input, Tensor) + isinstance(exponent, Tensor) < 2 or len(numbers) == 2:
+        refuse_complex("float_power", input, exponent)
+        invalid_arguments("float_power", input, exponent)
+    operands: list[Any] = [cast(t, dtypes.float64.numpy) if isinstance(t, Tensor) else t for t in (input, exponent)]
+    return into(out, "float_power", pow(*[t if isinstance(t, Tensor) else float(t) for t in operands]))
 
 
 @public("Tensor")
@@ -384,17 +390,22 @@ def clamp_max_(self: Tensor, max: Any) -> Tensor:
 
 def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
     if not isinstance(x, Tensor):
-        _invalid(name, x, *[b for b in (low, high) if b is not None])
+        invalid_arguments(name, x, *[b for b in (low, high) if b is not None])
     check(low is not None or high is not None, f"torch.{name}: At least one of 'min' or 'max' must not be None")
     if low is not None and high is not None and isinstance(low, Tensor) != isinstance(high, Tensor):
-        _invalid(name, x, low, high)
+        invalid_arguments(name, x, low, high)
     for bound, record in ((low, "clamp_low"), (high, "clamp_high")):
         if bound is None:
             continue
+        if not isinstance(bound, (Tensor, *NUMBERS, np.generic)):
+            refuse_complex(name, bound)
+            invalid_arguments(name, x, *[b for b in (low, high) if b is not None])
         if bound.__class__ in NUMBERS and form == "{}":
             x, bound = number_operand(OPS["maximum"], x, bound)
         x = FUNCTIONS[form.format(record)](x, bound)
-    return x
+    if name != "clamp" or form != "{}" or isinstance(low, Tensor) or isinstance(high, Tensor):
+        return x
+    return titled(x, "ClampBackward1", through=low is not None and high is not None)
 
 
 @public("torch Tensor special")
@@ -528,7 +539,7 @@ def check_lerp(input: Any, end: Any, weight: Any) -> None:
     """lerp takes tensors of one dtype."""
     if not isinstance(end, Tensor):
         if isinstance(input, Tensor):
-            raise TypeError(f"lerp() received an invalid combination of arguments - got (Tensor, {type_name(end)}")
+            invalid_arguments("lerp", input, end, weight)
         return
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and isinstance(input, Tensor) and t.dtype is not input.dtype:
@@ -580,32 +591,3 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close; see isclose."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all().item())
-
-
-@structured(name="is_member", tensors="elements test_elements")
-def is_member(elements, test_elements, invert):
-    return elements.shape, dtypes.BOOL_NUMPY
-
-
-@is_member.cpu
-def is_member_cpu(elements, test_elements, invert):
-    return np.asarray(np.isin(elements, test_elements, invert=invert))
-
-
-@public("torch")
-def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Any = None
-) -> Tensor:
-    """Where an element is among test_elements; either may be a number."""
-    if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
-        _invalid("isin", elements, test_elements)
-    for t in (elements, test_elements):
-        check(
-            not isinstance(t, Tensor) or t.dtype is not dtypes.bool,
-            "Unsupported input type encountered for isin(): Bool",
-        )
-    if not isinstance(elements, Tensor):
-        elements = as_tensor_like(test_elements, elements)
-    if not isinstance(test_elements, Tensor):
-        test_elements = as_tensor_like(elements, test_elements)
-    return into(out, "isin", op("is_member")(elements, test_elements, bool(invert)))

@@ -37,6 +37,10 @@ def _array_where(c: Any, x: Any, y: Any) -> Any:
     return np.where(c, x, y)
 
 
+def _array_sum(a: Any, *args: Any, **kwargs: Any) -> Any:
+    return reductions.sum_cpu(np.asarray(a), *args, **kwargs)  # the product of 0-dim arrays is a number
+
+
 def _tensor_where(c: Any, x: Any, y: Any) -> Any:
     """`where` on Tensors; a condition on numbers alone (`exponent == 0.0`) is a bool."""
     return FUNCTIONS["where"](c, x, y) if isinstance(c, Tensor) else x if c else y
@@ -66,11 +70,10 @@ def fill() -> None:
         "sign": np.sign,
         "zeros_like": np.zeros_like,
         "flip": OPS["flip_dims"].forward,
-        "sum": OPS["sum"].forward,
     }
     for name, value in {**either, **arrays}.items():
         ARRAY_NAMES.setdefault(name, value)
-    ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array)
+    ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array, sum=_array_sum)
     TENSOR_NAMES.update({name: op.function for name, op in OPS.items()})
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)

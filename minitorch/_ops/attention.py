@@ -1,7 +1,7 @@
 """Scaled dot-product attention and multi-head attention, made of other ops."""
 
 import warnings
-from math import inf, sqrt
+from math import copysign, inf, sqrt
 from typing import Any
 
 from minitorch import _dtype as dtypes
@@ -29,6 +29,7 @@ def scaled_dot_product_attention(
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
+    *,
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
@@ -53,11 +54,12 @@ def scaled_dot_product_attention(
     dtype = query.array.dtype
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     query, key, value = (t if t.array.dtype == wide else cast(t, wide) for t in (query, key, value))
-    check(0 <= dropout_p <= 1, f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
+    check(not dropout_p > 1, f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
     if enable_gqa:
         key, value = _shared(query, key), _shared(query, value)
-    factor = sqrt(1.0 / sqrt(query.shape[-1]) if scale is None else scale) if query.shape[-1] else 1.0
-    scores = FUNCTIONS["matmul"](query * factor, FUNCTIONS["transpose"](key, -2, -1) * factor)
+    scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    factor = sqrt(abs(scale))
+    scores = FUNCTIONS["matmul"](query * copysign(factor, scale), FUNCTIONS["transpose"](key, -2, -1) * factor)
     if is_causal:
         seen = FUNCTIONS["tril"](ones(*scores.shape[-2:], dtype=dtypes.bool))
         scores = FUNCTIONS["where"](seen, scores, -inf)
@@ -66,7 +68,7 @@ def scaled_dot_product_attention(
     elif attn_mask is not None:
         scores = scores + attn_mask
     weights = _softmax(scores, attn_mask is not None)
-    if dropout_p:
+    if dropout_p > 0:
         weights = FUNCTIONS["dropout"](weights, dropout_p, True)
     out = FUNCTIONS["matmul"](weights, value)
     return out if wide == dtype else cast(out, dtype)
@@ -84,7 +86,7 @@ def _softmax(scores: Tensor, masked: bool) -> Tensor:
 def _shared(query: Tensor, t: Tensor) -> Tensor:
     """Heads of the key or value repeated for as many of the query."""
     heads, own = query.shape[-3], t.shape[-3]
-    check(heads % own == 0, "Number of heads in key and value must divide the number of heads in query")
+    check(heads % own == 0, "Number of heads in key and value must divide the number of heads in ")
     return FUNCTIONS["repeat_interleave"](t, heads // own, -3) if own != heads else t
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.strided import channels_last_like
 
 from .op import Op, structured
 
@@ -42,8 +43,10 @@ class AxisMap:
     def __call__(self, x: Any, axis: int) -> Any:
         """The map along one dimension of an array."""
         shape = *x.shape[:axis], self.outputs, *x.shape[axis + 1 :]
+        if self.copies:
+            return x.take(self.index, axis, mode="clip")  # the mode saves a buffer, and the index is in range
         if x.dtype not in dtypes.FLOATS:
-            return x.take(self.index, axis) if self.copies else self._summed(x, axis)
+            return self._of_bytes(x, axis) if self.divisors is None else self._summed(x, axis)
         out = np.empty(shape, x.dtype)
         if out.size:
             inner = int(np.prod(x.shape[axis + 1 :]))
@@ -51,6 +54,22 @@ class AxisMap:
             tables = self.starts, self.index, self.weights[x.dtype.name]
             cache.load_file("cpu.resample").map_axis(source, *tables, out.reshape(-1, self.outputs, inner))
         return out
+
+    @cached_property
+    def quantized(self) -> tuple["AxisMap", int]:
+        """The weights in 16 bits, each input once per output, and how many of the bits are a fraction: as Pillow."""
+        places = np.repeat(np.arange(self.outputs), np.diff(self.starts)) * self.inputs + self.index
+        places, where = np.unique(places, return_inverse=True)
+        weights = np.bincount(where, self.weights["float64"])
+        bits = next(b for b in range(23) if b == 22 or int(0.5 + weights.max() * 2 ** (b + 1)) >= 1 << 15)
+        rounded = np.trunc(weights * 2**bits + np.copysign(0.5, weights))
+        starts = np.searchsorted(places // self.inputs, np.arange(self.outputs + 1))
+        return AxisMap(self.inputs, starts, places % self.inputs, rounded), bits
+
+    def _of_bytes(self, x: Any, axis: int) -> Any:
+        """The map of 8-bit values, rounded: sums of integers, which float64 holds exactly."""
+        table, bits = self.quantized
+        return np.clip(np.floor(table(x.astype(np.float64), axis) / 2**bits + 0.5), 0, 255).astype(np.uint8)
 
     def _summed(self, x: Any, axis: int) -> Any:
         """The sums of integers, not yet divided."""
@@ -88,8 +107,10 @@ def _infer(input, maps):
 def _cpu(input, maps):
     lead = input.ndim - len(maps)
     integers = input.dtype not in dtypes.FLOATS
-    # whatever makes it smaller first
-    for d in sorted(range(len(maps)), key=lambda d: maps[d].outputs / max(1, maps[d].inputs)):
+    order = list(reversed(range(len(maps))))
+    if input.dtype != np.uint8:  # which is rounded after each dimension, so that the order shows
+        order.sort(key=lambda d: maps[d].outputs / max(1, maps[d].inputs))  # whatever makes it smaller first
+    for d in order:
         input = maps[d](input, lead + d)
     if integers and maps[0].divisors is not None:
         divisor = maps[0].divisors
@@ -103,10 +124,14 @@ def _grad(g, maps):
     return map_axes(g, maps.transposed)
 
 
-def axis_map_op(name: str, title: str) -> Op:
-    """A record of maps along dimensions: op(input, maps)."""
+def axis_map_op(name: str, title: str, *, laid_out: bool = True) -> Op:
+    """A record of maps along dimensions: op(input, maps). laid_out: a channels-last input makes such a result."""
+
+    def cpu(input, maps):
+        return channels_last_like(input, _cpu(input, maps))
+
     op = structured(name=name, title=title, tensors="input")(_infer)
-    op.cpu(_cpu)
+    op.cpu(cpu if laid_out else _cpu)
     op.grad("input")(_grad)
     return op
 

@@ -1,10 +1,12 @@
 """Checks of arguments and the errors they raise: torch's first line, then what was seen."""
 
+from math import isfinite
 from typing import Any, NoReturn
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.half import FLOAT_INFO
 
 # a dtype as torch's C++ messages name it
 C_NAMES = {
@@ -18,6 +20,25 @@ def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -
     """Raise `error(message)` unless the condition holds."""
     if not condition:
         raise error(message)
+
+
+def anywhere(condition: Any) -> bool:
+    """Whether a tensor of bools holds a true one; of a batch under vmap, whether any of its values does."""
+    values = getattr(condition.array, "all_values", None)
+    return bool(condition.any().item() if values is None else values().any())
+
+
+def concrete(array: Any) -> Any:
+    """The array that lies under all batches of vmap."""
+    values = getattr(array, "all_values", None)
+    return array if values is None else values()
+
+
+def refuse_batch(name: str, **tensors: Any) -> None:
+    """Refuse a batch under vmap as an argument whose values must be known."""
+    for argument, t in tensors.items():
+        if hasattr(getattr(t, "array", None), "all_values"):
+            raise NotImplementedError(f"vmap: {name} over a batch of `{argument}` is not supported by minitorch")
 
 
 def c_name(array: Any) -> str:
@@ -56,6 +77,30 @@ def integer(value: Any, name: str, function: str = "") -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
     return value.__index__()
+
+
+# a dtype as the errors about numbers name it; integers are "int64_t" and the like
+_NUMBER_TYPES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "void16": "c10::BFloat16", "int32": "int",
+}  # fmt: skip
+
+
+def checked_value(value: Any, dtype: np.dtype) -> Any:
+    """A number as an element of this dtype; torch refuses those that it cannot hold, but wraps -1 to the largest."""
+    whole = isinstance(value, int)
+    check(not whole or value >= -(2**63), "can't convert negative int to unsigned", OverflowError)
+    check(not whole or value < 2**64, "int too big to convert", OverflowError)
+    if dtype == np.bool_:
+        return bool(value)
+    name = _NUMBER_TYPES.get(dtype.name, f"{dtype.name}_t")
+    if dtype in dtypes.FLOATS:
+        low = -FLOAT_INFO[dtype].max
+        fits = not isfinite(value) or low <= value <= -low
+    else:
+        high, low = int(np.iinfo(dtype).max), int(np.iinfo(dtype).min)
+        fits = isfinite(value) and ((low or -high) if whole else low) <= value <= high
+    check(fits, f"value cannot be converted to type {name} without overflow")
+    return value if dtype in dtypes.FLOATS else int(value) % (high + 1) if dtype.kind == "u" else int(value)
 
 
 def missing_argument(function: str, name: str) -> NoReturn:
@@ -138,6 +183,12 @@ def not_implemented_for(name: str, array: Any) -> NoReturn:
 def no_kernel(kernel: str, array: Any) -> NoReturn:
     """torch's error for a dtype, with its kernel's own name."""
     raise NotImplementedError(f"\"{kernel}\" not implemented for '{c_name(array)}'")
+
+
+def invalid_arguments(function: str, *arguments: Any) -> NoReturn:
+    """torch's error for arguments that fit none of a function's signatures."""
+    got = ", ".join(type_name(a) for a in arguments)
+    raise TypeError(f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:")
 
 
 def type_name(value: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
-from .check import check, check_inplace_shape
+from .check import check, check_inplace_shape, checked_value
 from .operands import FUNCTIONS, NUMBERS, cast
 from .public import PUBLIC, op, public
 from .shapes import broadcast_tensors, reshape, view  # noqa: F401
@@ -139,7 +139,7 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
     return op("clone")(input)
 
 
-@public("Tensor")
+@public("Tensor", words="other=src")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write src's values, broadcast and converted, into this tensor."""
     from .copies import check_overlap
@@ -166,7 +166,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         return copy_(self, value)
     if value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
-    return FUNCTIONS["fill_with_"](self, value)
+    return FUNCTIONS["fill_with_"](self, checked_value(value, self.array.dtype))
 
 
 @public("torch")

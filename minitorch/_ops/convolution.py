@@ -6,14 +6,17 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, integer, no_kernel
+from .linalg import cpp_name
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
 
 empty = np.empty
+MOST = 2**62 - 1  # what torch takes as padding
 
 
 def cropped(a: Any, shape: Any) -> Any:
@@ -48,7 +51,7 @@ def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
         0 not in input.shape[2:] or 0 in input.shape[:2],
         f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}",
     )
-    _check_dtypes(input, weight, bias, "compute_columns3d" if input.ndim == 5 else "slow_conv2d_cpu")
+    _check_dtypes(input, weight, "compute_columns3d" if input.ndim == 5 else "slow_conv2d_cpu")
     size = [(n - k) // s + 1 for n, k, s in zip(padded, kernel, stride, strict=True)]
     return (input.shape[0], outputs, *size), input.dtype
 
@@ -57,7 +60,7 @@ def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
 def convolution_cpu(input, weight, bias, stride, padding, dilation, groups):
     out = empty(*convolution_forward.infer(input, weight, bias, stride, padding, dilation, groups))
     _kernels(out.dtype).convolution(input, weight, bias, stride, padding, dilation, groups, out)
-    return out
+    return channels_last_like(input, channels_last_like(weight, out))
 
 
 @convolution_forward.grad("input")
@@ -89,7 +92,9 @@ def convolution_transpose(input, weight, bias, size, stride, padding, dilation, 
     for i, n in enumerate(size, 2):
         shape = [input.shape[0], outputs, *size]
         check(n >= 0, f"invalid shape dimension {n} at index {i} of shape {shape}")
-    _check_dtypes(input, weight, bias, f"slow_conv_transpose{max(2, input.ndim - 2)}d_out_cpu")
+    _check_dtypes(input, weight, f"slow_conv_transpose{max(2, input.ndim - 2)}d_out_cpu")
+    if bias is not None:
+        check(bias.dtype == input.dtype, f"expected scalar type {c_name(input)} but found {c_name(bias)}")
     return (input.shape[0], outputs, *size), input.dtype
 
 
@@ -97,7 +102,7 @@ def convolution_transpose(input, weight, bias, size, stride, padding, dilation, 
 def convolution_transpose_cpu(input, weight, bias, size, stride, padding, dilation, groups):
     out = empty(*convolution_transpose.infer(input, weight, bias, size, stride, padding, dilation, groups))
     _kernels(out.dtype).convolution_transpose(input, weight, bias, stride, padding, dilation, groups, out)
-    return out
+    return channels_last_like(input, channels_last_like(weight, out))
 
 
 @convolution_transpose.grad("input")
@@ -157,15 +162,12 @@ def _check(
     shape, k = list(weight.shape), weight.shape[0]
     check(min(padding) >= 0, "negative padding is not supported")
     check(min(stride) > 0, "non-positive stride is not supported")
-    if min(dilation) <= 0:
-        got = ", ".join(_axes(dilation, "dilation")) if given else list(dilation)
+    check(min(dilation) >= 0, "dilation should be greater than zero")
+    if 0 in dilation:
+        got = ", ".join(_axes(dilation, "dilation")) if given else [1] * (len(dilation) == 1) + list(dilation)
         raise RuntimeError(f"dilation should be greater than zero, but got {got}")
     check(groups > 0, "non-positive groups is not supported")
-    check(
-        weight.ndim == input.ndim,
-        f"Expected {weight.ndim}-dimensional input for {weight.ndim}-dimensional weight {shape}, but got "
-        f"{input.ndim}-dimensional input of size {list(input.shape)} instead",
-    )
+    _check_ranks(input, weight, " ")
     check(
         k >= groups,
         f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
@@ -187,27 +189,37 @@ def _check(
         f"elements, but got bias of size {None if bias is None else list(bias.shape)} instead",
     )
     if 0 in shape[2:]:
-        raise RuntimeError(f"kernel size should be greater than zero, but got {' '.join(_axes(shape[2:], 'kernel'))}")
+        got = " ".join(_axes(shape[2:], "kernel"))
+        if len(shape) == 5:
+            check(
+                not given,
+                "non-empty 5D (n_output_plane x n_input_plane x kernel_depth x kernel_height x kernel_width) tensor "
+                f"expected for weight, but got: {shape}",
+            )
+            got = f": {_by(shape[2:])} (TxHxW)"
+        raise RuntimeError(f"kernel size should be greater than zero, but got{got if got[0] == ':' else ' ' + got}")
 
 
-def _check_dtypes(input: Any, weight: Any, bias: Any, kernel: str) -> None:
+def _check_ranks(input: Any, weight: Any, gap: str) -> None:
+    n, shape = weight.ndim, list(weight.shape)
+    check(
+        n == input.ndim,
+        f"Expected {n}-dimensional input for {n}-dimensional weight{gap}{shape}, but got {input.ndim}-dimensional "
+        f"input of size {list(input.shape)} instead",
+    )
+
+
+def _check_dtypes(input: Any, weight: Any, kernel: str) -> None:
     if input.dtype == np.bool_ or (
         "transpose" in kernel and input.dtype not in dtypes.FLOATS and input.dtype != np.int64
     ):
         no_kernel(kernel, input)
     check(weight.dtype == input.dtype, f"expected scalar type {c_name(input)} but found {c_name(weight)}")
-    if bias is not None and bias.dtype != input.dtype:
-        raise RuntimeError(f"Input type ({_cpp_type(input)}) and bias type ({_cpp_type(bias)}) should be the same")
-
-
-def _cpp_type(a: Any) -> str:
-    names = {"Float": "float", "Double": "double", "Long": "long long"}
-    return names.get(c_name(a), c_name(a).lower())
 
 
 # ---------------------------------------------------------------------- public functions
-def _per_axis(value: Any, name: str, n: int, function: str) -> tuple[int, ...]:
-    """An int, or as many ints as there are dimensions of space, or a list of one."""
+def _per_axis(value: Any, name: str, n: int, function: str, axes: int) -> tuple[int, ...]:
+    """An int, or a list of one, or of as many as the weight has axes: the function's n, unless the call is wrong."""
     if not isinstance(value, (tuple, list)):
         kind = "tuple of ints" if "transpose" in function else "int"
         check(
@@ -215,13 +227,17 @@ def _per_axis(value: Any, name: str, n: int, function: str) -> tuple[int, ...]:
             f"{function}(): argument '{name}' must be {kind}, not {type(value).__name__}",
             TypeError,
         )
-        return (value.__index__(),) * n
+        value = (value.__index__(),) * n
     check(
-        len(value) in (1, n),
-        f"expected {name} to be a single integer value or a list of {n} values to match the convolution dimensions, "
-        f"but got {name}={list(value)}",
+        len(value) in (1, axes),
+        f"expected {name} to be a single integer value or a list of {axes} values to match the convolution "
+        f"dimensions, but got {name}={list(value)}",
     )
-    return tuple([integer(v, name, function) for v in value]) * (n if len(value) == 1 else 1)
+    value = tuple([integer(v, name, function) for v in value])
+    if name == "padding":
+        for d, p in enumerate(value):
+            check(p <= MOST, f"Given padding={p} at dimension {d} , expected padding to be at most {MOST}")
+    return value * (axes if len(value) == 1 else 1)
 
 
 def _prepared(function: str, n: int, input: Any, weight: Any, bias: Any) -> tuple[Tensor, bool]:
@@ -244,12 +260,17 @@ def _prepared(function: str, n: int, input: Any, weight: Any, bias: Any) -> tupl
 def _convolve(
     n: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Tensor:
-    function = f"conv{n}d"
+    function, axes = f"conv{n}d", weight.ndim - 2 if isinstance(weight, Tensor) else n
     input, batched = _prepared(function, n, input, weight, bias)
-    stride, dilation = (_per_axis(v, w, n, function) for v, w in ((stride, "stride"), (dilation, "dilation")))
+    if bias is not None and bias.dtype != input.dtype:
+        names = cpp_name(input.array), cpp_name(bias.array)
+        raise RuntimeError("Input type ({}) and bias type ({}) should be the same".format(*names))
+    if isinstance(padding, str):
+        _check_ranks(input, weight, "")
+    stride, dilation = (_per_axis(v, w, n, function, axes) for v, w in ((stride, "stride"), (dilation, "dilation")))
     if isinstance(padding, str):
         input, padding = _string_padding(input, padding, weight.shape[2:], stride, dilation)
-    padding, groups = _per_axis(padding, "padding", n, function), integer(groups, "groups", function)
+    padding, groups = _per_axis(padding, "padding", n, function, axes), integer(groups, "groups", function)
     out = FUNCTIONS["convolution_forward"](input, weight, bias, stride, padding, dilation, groups)
     return out if batched else op("squeeze_dims")(out, (0,))
 
@@ -274,11 +295,12 @@ def _convolve_transposed(
     function = f"conv_transpose{n}d"
     input, batched = _prepared(function, n, input, weight, bias)
     words = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    stride, padding, surplus, dilation = (_per_axis(v, w, n, function) for w, v in words.items())
+    axes = weight.ndim - 2
+    stride, padding, surplus, dilation = (_per_axis(v, w, n, function, axes) for w, v in words.items())
     check(min(surplus) >= 0, "negative output_padding is not supported")
-    if weight.ndim == n + 2:
-        axes = zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], surplus, strict=True)
-        size = [(m - 1) * s - 2 * p + d * (k - 1) + 1 + more for m, s, p, d, k, more in axes]
+    if axes == n:
+        values = zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], surplus, strict=True)
+        size = [(m - 1) * s - 2 * p + d * (k - 1) + 1 + more for m, s, p, d, k, more in values]
         fits = all(more < max(s, d) for more, s, d in zip(surplus, stride, dilation, strict=True))
         if not fits and input.shape[0] and min(stride) > 0 and min(dilation) > 0:
             got = *_axes(surplus, "output_padding", 0), *_axes(stride, "stride"), *_axes(dilation, "dilation")
@@ -287,7 +309,8 @@ def _convolve_transposed(
             )
         check(
             0 not in input.shape[2:] or 0 in input.shape[:2],
-            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}",
+            "Only zero batch or zero channel inputs are supported, but got input shape: "
+            f"{[*input.shape[:2], *[1] * (n == 1), *input.shape[2:]]}",
         )
     else:
         size = [0] * n

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from minitorch import _dtype as dtypes
 from minitorch._kernels.half import converted, write
 from minitorch._storage import address
 from minitorch._tensor import Tensor
@@ -92,7 +91,7 @@ def sum_to_size_grad(g, input_shape):
 
 
 # in place: the first tensor's old value plays no part, so nothing of its gradient flows on
-@structured(name="copy_from", title="Copy", tensors="input src", inplace=True)
+@structured(name="copy_from", title="CopyBackwards", tensors="input src", inplace=True)
 def copy_from(input, src):
     return input.shape, input.dtype
 
@@ -139,16 +138,7 @@ def fill_with(input, value):
 @fill_with.cpu
 def fill_array(input, value):
     """Write one number to every element."""
-    if input.dtype.kind in "iu" and isinstance(value, float):
-        value = int(value)
-    try:
-        input[...] = value
-    except OverflowError:
-        from .operands import constant
-
-        if input.dtype in dtypes.FLOATS:
-            raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow") from None
-        input[...] = constant(value, input.dtype).array
+    input[...] = value
     return input
 
 
@@ -184,25 +174,25 @@ def check_not_overlapping(t: Tensor) -> None:
         )
 
 
-def check_overlap(t: Tensor, *operands: Tensor) -> None:
-    """Refuse an in-place op on memory that overlaps with itself, or in part with an operand's."""
-    check_not_overlapping(t)
+def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool = False) -> None:
+    """Refuse a write to memory that overlaps with itself, or in part with an operand's.
+
+    With `apart`, for ops that read their operands while they write, also to memory that is all of an operand's.
+    """
+    if internal:
+        check_not_overlapping(t)
     a = t.array
     if not isinstance(a, ndarray):
         return
     for other in operands:
-        b = other.array
-        if (
-            other is t
-            or other.version is not t.version
-            or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)
-        ):
+        b = other.array if isinstance(other, Tensor) and other.version is t.version else None
+        if not isinstance(b, ndarray):
             continue
+        same = other is t or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)
         check(
-            not (_is_dense(a) and _is_dense(b) and np.may_share_memory(a, b)),
-            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
-            "single memory "
-            "location. Please clone() the tensor before performing the operation.",
+            not apart if same else not (_is_dense(a) and _is_dense(b) and np.may_share_memory(a, b)),
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+            "memory location. Please clone() the tensor before performing the operation.",
         )
 
 

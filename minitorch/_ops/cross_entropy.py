@@ -11,6 +11,7 @@ from . import loss_reduction as _reduction
 from .check import C_NAMES, c_name, check, float_required
 from .composite import reshape
 from .losses import reduction_name
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -264,9 +265,9 @@ def nll_loss(
     weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)
     losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
     if code == 0:
-        return losses
+        return titled(losses, "NllLossBackward0")
     total = op("sum")(losses)
-    return total if code == 2 else total / op("sum")(weights)
+    return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
 
 
 @public("nn.functional")

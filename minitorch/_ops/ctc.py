@@ -9,7 +9,7 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import check, float_required
+from .check import check, float_required, refuse_batch
 from .op import structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -104,6 +104,7 @@ def ctc_loss(
 
 def _lengths(lengths: Any, name: str) -> tuple[int, ...]:
     if isinstance(lengths, Tensor):
+        refuse_batch("ctc_loss", **{name: lengths})
         check(not lengths.is_floating_point() and lengths.dtype != dtypes.bool, f"{name} must be integral")
         return tuple(lengths.reshape(-1).tolist())
     if not all(isinstance(n, int) for n in lengths):

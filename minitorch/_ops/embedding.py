@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import is_grad_enabled, no_grad
 
-from .check import c_name, check
+from .check import anywhere, c_name, check, refuse_batch
 from .op import structured
 from .positions import first_outside, kernels
 from .public import PUBLIC, op, public
@@ -130,7 +130,7 @@ def _refuse_sparse_gradient(name: str, sparse: bool, weight: Tensor) -> None:
 def _limit_norms(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows in use down to max_norm, in place and unrecorded."""
     with no_grad():
-        index = indices.reshape(-1).unique()
+        weight, index = weight.detach(), indices.reshape(-1).unique()  # whose tangent is not scaled
         rows = weight.index_select(0, index)
         norms = (
             rows.abs().amax(1, True) if norm_type == inf else rows.abs().pow(norm_type).sum(1, True) ** (1 / norm_type)
@@ -204,6 +204,7 @@ def embedding_bag(
         padding_idx %= n
     if max_norm is not None:
         _limit_norms(weight, input, max_norm, norm_type)
+    refuse_batch("embedding_bag", input=input, offsets=offsets)
     bags, count = _bags_of(input, offsets, include_last_offset)
     flat = input.reshape(-1)
     _check_rows(flat, weight, per_sample_weights)
@@ -227,8 +228,8 @@ def _check_bags(
 ) -> None:
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same "
-            f"shape as the input ({input.shape})"
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
+            f"same shape as the input ({input.shape})"
         )
     if input.ndim == 2:
         if offsets is not None:
@@ -309,9 +310,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         check(num_classes != -1, "Can not infer total number of classes from empty tensor.")
         check(num_classes > 0, "Class values must be smaller than num_classes.")
         return tensor.new_zeros((*tensor.shape, num_classes))
-    check(int(tensor.min()) >= 0, "Class values must be non-negative.")
-    largest = int(tensor.max())
+    check(not anywhere(tensor < 0), "Class values must be non-negative.")
     if num_classes == -1:
-        num_classes = largest + 1
-    check(largest < num_classes, "Class values must be smaller than num_classes.")
+        num_classes = int(tensor.max()) + 1
+    check(not anywhere(tensor >= num_classes), "Class values must be smaller than num_classes.")
     return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).to(dtypes.int64)

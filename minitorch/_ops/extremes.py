@@ -9,6 +9,7 @@ from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
 from .check import c_word, check, integer, wrap_dim
+from .nodes import titled
 from .op import structured
 from .public import into, op, public
 from .reductions import AMAX, AMIN, reduced_dims, reduced_shape, three_parts
@@ -205,10 +206,10 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
             "dim with "
             "the 'dim' argument.",
         )
-        result = op(whole)(input)
+        result = titled(op(whole)(input), f"{along[:3].title()}Backward1")
     else:
         result = op(along)(input, integer(dim, "dim", along[:3]), keepdim)
-    return into(out, along if dim is not None else whole, result)
+    return into(out, along if dim is not None else whole, result, input)
 
 
 aminmax_result = return_type("aminmax", "min max")

@@ -14,7 +14,7 @@ from .shapes import reshape
 
 
 @public("torch")
-def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """The derivative along each dimension (of `dim`); spacing: a number, one per dimension, or coordinate tensors.
 
     >>> import minitorch as torch
@@ -24,17 +24,24 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     check(input.array.dtype != np.uint8, "torch.gradient does not support uint8 input.")
     dims = tuple(range(input.ndim)) if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     steps = spacing if isinstance(spacing, (tuple, list)) else [1 if spacing is None else spacing] * len(dims)
-    given = "since dim argument was not given, " if dim is None else ""
-    wanted = f"'self.dim() = {input.ndim}'" if dim is None else f"'dim' argument, which is {len(dims)}"
-    check(
-        len(steps) == len(dims),
-        f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to {wanted}, {given}"
-        f"but got a list of length {len(steps)}",
-    )
+    if dim is None:
+        wrong = (
+            f", or a list of length equal to 'self.dim() = {input.ndim}', since dim argument was not given, but got a "
+        )
+        wrong += f"list of length {len(steps)}"
+    else:
+        wrong = " or it's spacing and dim arguments to have the same length, but got a spacing argument of length "
+        wrong += f"{len(steps)} and a dim argument of length {len(dims)}."
+    check(len(steps) == len(dims), "torch.gradient expected spacing to be unspecified, a scalar" + wrong)
     check(edge_order in (1, 2), "torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = wrap_dims(dims, input.ndim)
     for d, step in zip(dims, steps, strict=True):
         if isinstance(step, Tensor):
+            check(
+                step.device == input.device,
+                "torch.gradient expected each tensor to be on the same device, but got devices "
+                f"{input.device} and {step.device}!",
+            )
             check(
                 step.ndim == 1,
                 "torch.gradient expected each element of spacing to have one dimension, but got an element with "

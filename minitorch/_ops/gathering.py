@@ -9,8 +9,9 @@ import numpy as np
 from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, wrap_dim
-from .copies import check_not_overlapping
+from .copies import check_overlap
 from .indexing import value_for, warn_if_expanded
+from .nodes import titled
 from .op import OPS, Op, structured
 from .operands import FUNCTIONS, NUMBERS, cast
 from .positions import At, first_outside, kernels
@@ -224,7 +225,7 @@ def writer(name: str, fresh: bool) -> Any:
 def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, x.ndim)
     src = check_scatter(x, dim, index, src)
-    check_not_overlapping(x)
+    check_overlap(x, index, src, apart=True)
     return writer(record.name, fresh)(x, src, index, dim)
 
 
@@ -292,7 +293,10 @@ def scatter(
 ) -> Tensor:
     """scatter_ on a copy."""
     copy = OPS["dense"].function(input)
-    return into(out, "scatter", _scattered("scatter", copy, dim, index, src, value, reduce, True))
+    made = _scattered("scatter", copy, dim, index, src, value, reduce, True)
+    if reduce is None and not isinstance(src, Tensor):
+        made = titled(made, "ScatterBackward1")
+    return into(out, "scatter", made, index, src)
 
 
 def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, value: Any, reduce: Any, fresh: bool) -> Tensor:
@@ -319,7 +323,7 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """scatter_add_ on a copy."""
     src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)
-    return into(out, "scatter_add", _scatter(copy, dim, index, src, SCATTER_ADD, True))
+    return into(out, "scatter_add", _scatter(copy, dim, index, src, SCATTER_ADD, True), index, src)
 
 
 def _tensor_source(name: str, src: Any) -> Tensor:
@@ -440,7 +444,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
     shape = broadcast_shape(mask.array.shape, input.array.shape) or (1,)
     expand = OPS["expand_to"].function
     result = OPS["masked_read"].function(expand(input, shape), At([expand(mask, shape)]))
-    return into(out, "masked_read", result)
+    return into(out, "masked_read", result, input, mask)
 
 
 @public("torch Tensor")
@@ -454,4 +458,5 @@ def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
     flat = FUNCTIONS["reshape"](input, -1)
     taken = OPS["take_flat"].function(flat, At([FUNCTIONS["reshape"](index, -1)]))
-    return into(out, "take", taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, *i.shape))
+    taken = taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, *i.shape)
+    return into(out, "take", taken, input, index)

@@ -9,8 +9,6 @@ function taken from the namespace before its first call is the fast one after it
 nothing.
 """
 
-import linecache
-import warnings
 from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, ClassVar
@@ -18,34 +16,23 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
-from minitorch.autograd._lines import OURS
-from minitorch.autograd.node import Node
 
-from .op import OPS, Gradient, Op
+from .generate_backward import node_class, run_text
+from .op import APART, OPS, Op
+from .scope import SCOPE, SMALL, Lazy, compiled, indent, scope_for_all
 
-# NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would
-# cost 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is
-# repeated under `errstate`.
-warnings.filterwarnings(
-    "ignore",
-    message="(divide by zero|overflow|underflow|invalid value) encountered",
-    category=RuntimeWarning,
-    module=r"minitorch\.(generated|_ops|_kernels)",
-)
-
-# what generated functions see as globals; filled by `names()` when the first op is built
-SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
+PLACES_WITH_OUT = frozenset(("torch", "linalg", "special"))  # namespaces whose functions take out=
 
 NUMPY_SPELLING = {"dim": "axis", "keepdim": "keepdims"}  # torch takes both words
 
 # where the user made the call, for messages: the code and the instruction of the caller, past minitorch's own frames
-USER_FRAME = ("f = getframe(1); c = f.f_code", "if c.co_filename in OURS: f = user_frame(f); c = f.f_code")
-REMEMBER_LINE = (*USER_FRAME, "n.code = c; n.at = f.f_lasti")
+# Every frame looked at costs 100 ns or more, so an op without a public name starts at its caller's caller.
+PAST_OURS = "if c.co_filename in OURS: f = user_frame(f); c = f.f_code"
+USER_FRAME = ("f = getframe(1); c = f.f_code", PAST_OURS)
+FURTHER_USER_FRAME = ("try: f = getframe(2)", "except ValueError: f = getframe(1)", "c = f.f_code", PAST_OURS)
 
 # NumPy's functions that a compiled loop beats on arrays above SMALL
 FAST_LOOPS = frozenset(("exp",))
-
-SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions
 
 
 def make_functions(op: Op) -> dict[str, Callable[..., Any]]:
@@ -90,7 +77,7 @@ class _Build:
         scope_for_all()
         text = FunctionText(self.op, self.name).text()
         own: dict[str, Any] = {}  # not SCOPE: another thread may be building another function
-        exec(_compiled(text, f"<minitorch {self.name}>"), SCOPE, own)
+        exec(compiled(text, f"<minitorch {self.name}>"), SCOPE, own)
         made, f = own["generated"], self.f
         # another thread may call f between any two of these lines: the defaults must serve both codes until the end
         f.__defaults__ = made.__defaults__
@@ -115,12 +102,6 @@ class _Build:
         return inspect.signature(self())
 
 
-def _compiled(text: str, filename: str) -> Any:
-    OURS.add(filename)
-    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    return compile(text, filename, "exec")
-
-
 def source(name: str) -> str:
     """The text of a generated function, and of its node's `run`.
 
@@ -140,19 +121,6 @@ def make_overridable(names: dict[str, Any]) -> list[Callable[..., Any]]:
     for build in _Build.made:
         build.again()
     return [build.f for build in _Build.made]
-
-
-def scope_for_all() -> None:
-    """Fill SCOPE with what every generated function may name; once."""
-    if "Tensor" in SCOPE:
-        return
-    from . import names
-
-    SCOPE.update(names.for_generated_code())
-
-
-def _indent(lines: Iterator[str] | list[str], by: int = 1) -> list[str]:
-    return ["    " * by + line for line in lines]
 
 
 class FunctionText:
@@ -175,7 +143,7 @@ class FunctionText:
             lines = [*self.arguments(), *self.arrays(), *self.edges_read(), *self.body()]
         if "overridden" in SCOPE:
             lines = [*self.override(), *lines]
-        return f"def generated({self.signature()}):\n" + "\n".join(_indent(lines)) + "\n"
+        return f"def generated({self.signature()}):\n" + "\n".join(indent(lines)) + "\n"
 
     # ---------------------------------------------------------------- the head
     def override(self) -> Iterator[str]:
@@ -203,7 +171,7 @@ class FunctionText:
         ]
         parts += [self.extra] * bool(self.extra)
         named = [f"{numpy}=None" for numpy in spelled.values()]
-        if "torch" in op.on and op.kind != "view" and not self.inplace:
+        if PLACES_WITH_OUT.intersection(op.on) and op.kind != "view" and not self.inplace:
             named.insert(0, "out=None")
         return ", ".join(parts + ["*"] * bool(named and "*, " not in ", ".join(parts)) + named)
 
@@ -228,7 +196,10 @@ class FunctionText:
             extras = "".join(
                 f", {w}={w}" for w in (p.split("=")[0].strip() for p in self.extra.split(",")) if w and w != "*"
             )
-            yield f"if out is not None: return into(out, {op.name}_op, {op.name}_op.function({named}{extras}))"
+            beside = op.tensors if op.kind == "pointwise" else op.tensors * (op.name in APART)
+            operands = "".join(f", {t}" for t in beside)
+            made = f"{op.name}_op.function({named}{extras})"
+            yield f"if out is not None: return into(out, {op.name}_op, {made}{operands})"
         if op.before and not self.is_operator and self.extra == op.extra:
             yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace, call=call)
         if op.guard:
@@ -259,7 +230,7 @@ class FunctionText:
             inner.append(
                 f"{y}_array = None if {y} is None else {y}.array" if y in op.optional else f"{y}_array = {y}.array"
             )
-        yield from _indent(inner)
+        yield from indent(inner)
         call = f"{self.name!r}, {op.name}_op, ({', '.join(op.params)},), {self.is_operator}"
         yield f"except AttributeError: return unusual_operands({call})"
         unusual = " or ".join(
@@ -327,7 +298,7 @@ class FunctionText:
         SCOPE[kernel] = Lazy(kernel, lambda: SCOPE["Loops"](formula, SMALL).flat)
         x = arrays[0]
         out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_like({x})"
-        return [f"if {x}.size > SMALL: o = {out}; {kernel}({x}, o)", "else:", *_indent(lines)]
+        return [f"if {x}.size > SMALL: o = {out}; {kernel}({x}, o)", "else:", *indent(lines)]
 
     def _numpy_call(self, lone: tuple[str, tuple[str, ...]], array: dict[str, str]) -> list[str]:
         op, x = self.op, f"{self.first}_array"
@@ -376,7 +347,8 @@ class FunctionText:
         """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
-        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None", *REMEMBER_LINE]
+        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None"]
+        first += [*self.user_frame(), "n.code = c; n.at = f.f_lasti"]
         last: list[str] = []
         for t in op.edges:
             lines = []
@@ -392,8 +364,12 @@ class FunctionText:
                     lines += self._save(k)
             first += [f"n.{t}_edge = {t}_edge"]
             if lines:
-                first += [f"if {t}_edge is not None:", *_indent(lines)]
+                first += [f"if {t}_edge is not None:", *indent(lines)]
         return first, sorted(set(last))
+
+    def user_frame(self) -> tuple[str, ...]:
+        """Lines that find the user's frame, f, and its code, c."""
+        return USER_FRAME if self.op.on or self.op.operator else FURTHER_USER_FRAME
 
     def _save(self, k: str) -> list[str]:
         """Keep tensor k: with its version. What an in-place op is about to overwrite it keeps a copy of."""
@@ -423,7 +399,7 @@ class FunctionText:
         if op.edges:
             first, last = self.record()
             yield f"if mode is None and ({tracked}):"
-            yield from _indent([*first, *last, "t.edge = n"])
+            yield from indent([*first, *last, "t.edge = n"])
             unrecorded = f"None if mode is None or {x}_edge is None else DeadEnd()" if op.kind == "view" else "None"
             yield f"else: t.edge = {unrecorded}"
         else:
@@ -458,18 +434,18 @@ class FunctionText:
         yield f"tracked = mode is None and ({tracked} or {x}.base is not None and {x}.base.edge is not None)"
         yield "if tracked:"
         yield f"    check_inplace({x})"
-        yield from _indent(first)
+        yield from indent(first)
         yield from self.compute()
         yield from self._written()
         yield "if tracked:"
         yield f"    t = {x}"
-        yield from _indent(last)
+        yield from indent(last)
         yield f"    rebase({x}, n, {x + '_edge' if x in op.edges else 'None'})"
         yield f"return {x}"
 
     def _written(self) -> Iterator[str]:
         """Count the write, and leave the writer's name for the error of whoever saved the old value."""
-        yield from USER_FRAME
+        yield from self.user_frame()
         yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.public_name + '_'!r}, c, f.f_lasti"
 
 
@@ -499,151 +475,6 @@ class Positional:
     def function(self, *args: Any) -> Any:
         first = len(args) - len(self.op.keyword_only)
         return self.op.function(*args[:first], **dict(zip(self.op.keyword_only, args[first:], strict=True)))
-
-
-# -------------------------------------------------------------------- nodes
-def node_class(op: Op) -> type[Node]:
-    """The class of the nodes that an op records; its `run` is written at the first backward pass."""
-    found = SCOPE.get(f"{op.name}_node")
-    if found is not None:
-        return found
-    slots = dict.fromkeys(
-        s
-        for t in op.edges
-        for k in (t, *op.kept(t))
-        for s in (
-            (k, f"{t}_edge", f"{t}_shape")
-            if op.is_plain(k)
-            else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell")
-        )
-    )
-    made = type(
-        op.title if "Backward" in op.title else f"{op.title}Backward0",
-        (SCOPE["OpNode"],),
-        {"__slots__": tuple(slots), "edges": tuple(f"{t}_edge" for t in op.edges), "op": op, "run": _first_run},
-    )
-    made.__module__ = "minitorch.generated"
-    return made
-
-
-def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
-    """Replaces itself by the op's own `run`."""
-    cls = SCOPE[f"{n.op.name}_node"]  # n may be of a subclass: see `packed.py`
-    text = run_text(cls.op)
-    exec(_compiled(text, f"<minitorch {cls.__name__}>"), SCOPE)
-    cls.run = SCOPE.pop("run")
-    cls.run(n, g, heap, keep)
-
-
-def run_text(op: Op) -> str:
-    """The source of `run`: from the gradient array of the output to those of the inputs."""
-    lines: list[str] = ["if g.__class__ is not ndarray: return n.run_general(g, heap, keep)"]
-    for t in op.edges:
-        lines += [f"e = n.{t}_edge", "if e is not None:", *_indent(gradient_lines(op, t))]
-    freed = sorted({k for t in op.edges for k in op.kept(t) if not op.is_plain(k)})
-    if freed:
-        lines.append("if not keep: " + "; ".join(f"n.{k} = FREED_VALUE" for k in freed))
-    return "def run(n, g, heap, keep):\n" + "\n".join(_indent(lines)) + "\n"
-
-
-def gradient_lines(op: Op, t: str) -> list[str]:
-    """From the kept values to `d`, the gradient for argument t, delivered to edge `e`."""
-    gradient, lines = op.gradients[t], []
-    for k in op.kept(t):
-        lines.append(f"{k} = n.{k}")
-        if op.is_plain(k):
-            continue
-        if k in op.outputs:
-            lines.append(f"if {k} is FREED_VALUE: stale(n, {k!r})")
-        elif k == "out":
-            lines.append(f"if {k} is FREED_VALUE or n.out_cell[0] != n.out_version: stale(n, {k!r})")
-        elif k in op.optional:
-            lines.append(
-                f"if {k} is FREED_VALUE or ({k} is not None and {k}.version[0] != n.{k}_version): stale(n, {k!r})"
-            )
-            lines.append(f"if {k} is not None: {k} = {k}.array")
-        else:
-            lines.append(f"if {k} is FREED_VALUE or {k}.version[0] != n.{k}_version: stale(n, {k!r})")
-            lines.append(f"{k} = {k}.array")
-    if op.kind == "pointwise":
-        lines += _pointwise_gradient(op, t, gradient)
-    else:
-        SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
-        args = ", ".join(gradient.params)
-        lines.append(f"try: d = {op.name}_{t}_gradient({args})")
-        lines.append(f"except RuntimeWarning: d = silently({op.name}_{t}_gradient, {args})")
-        lines.append("if d.__class__ is not ndarray: d = asarray(d)")
-    # views share their memory with g, and so may what a structured op's gradient returns
-    owned = (
-        gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"
-    )
-    return [
-        *lines,
-        "if e.grad is None:",
-        f"    e.grad = d; e.owned = {owned}",
-        "    heappush(heap, (e.key, e))",
-        "else: accumulate(e, d)",
-    ]
-
-
-def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
-    formula = gradient.formula
-    assert formula is not None
-    arrays = [op.argument(a) for a in formula.arrays]
-    lone = formula.lone_call()
-    body = formula.statements()
-    if body == ([], "g"):
-        compute = ["d = g"]
-    elif lone is not None:
-        SCOPE["np_" + lone[0]] = getattr(np, lone[0])
-        args = ", ".join(op.argument(a) for a in lone[1])
-        compute = [
-            f"try: d = np_{lone[0]}({args})",
-            f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
-            "if d.__class__ is not ndarray: d = asarray(d)",
-        ]
-    else:
-        name = f"{op.name}_{t}_loops"
-        SCOPE[name] = loops = SCOPE["Loops"](formula, SMALL)
-        SCOPE[f"{op.name}_{t}_kernel"] = loops.flat
-        call = ", ".join([*arrays, *formula.scalars])
-        checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
-        if formula.transcendental:
-            checks.append("g.size > SMALL")
-        plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
-        general = (
-            f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
-        )
-        compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"] if checks else [plain]
-    if not op.broadcasts:
-        return compute
-    return _summed(op, t, formula, arrays, compute)
-
-
-def _summed(op: Op, t: str, formula: Formula, arrays: list[str], compute: list[str]) -> list[str]:
-    """Undo broadcasting. For a 0-dim operand, a number-like weight, multiply and sum in one loop."""
-    if formula.statements() == ([], "g"):
-        return [f"d = g if g.shape == n.{t}_shape else sum_to(g, n.{t}_shape)"]
-    total = f"{op.name}_{t}_total"
-    SCOPE[total] = Lazy(total, lambda: SCOPE["total"](formula))
-    same = " and ".join([f"{a}.shape == g.shape" for a in arrays if a != "g"] + ["g.size <= SMALL"])
-    call = ", ".join([*arrays, *formula.scalars])
-    return [
-        f"if not n.{t}_shape and g.shape and {same}: d = empty((), g.dtype); {total}({call}, d)",
-        "else:",
-        *_indent([*compute, f"if d.shape != n.{t}_shape: d = sum_to(d, n.{t}_shape)"]),
-    ]
-
-
-class Lazy:
-    """Makes a compiled loop at its first call, and takes its own place in SCOPE by it."""
-
-    def __init__(self, name: str, make: Callable[[], Any]):
-        self.name, self.make = name, make
-
-    def __call__(self, *args: Any) -> None:
-        SCOPE[self.name] = kernel = self.make()
-        kernel(*args)
 
 
 def built(function: Callable[..., Any]) -> Callable[..., Any]:

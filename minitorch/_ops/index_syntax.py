@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch._tensor import Tensor, wrap
 
-from .check import check
+from .check import check, concrete
 from .op import OPS
 from .operands import FUNCTIONS
 from .positions import At
@@ -185,6 +185,9 @@ class Parsed:
             return
         if i.array.dtype.kind != "i":
             raise IndexError(BAD_INDEX)
+        if concrete(i.array) is not i.array:  # a batch of numbers
+            self._positions(i)
+            return
         if self.dim >= len(self.shape):
             self._too_many()
         self._select(int(i), position)

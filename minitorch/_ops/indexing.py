@@ -5,17 +5,17 @@ positions of it (`positions.py`).
 """
 
 import warnings
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from minitorch import _dtype as dtypes
 from minitorch._kernels.half import filled
 from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, c_name, check
-from .copies import check_not_overlapping
+from .check import C_NAMES, c_name, check, checked_value
+from .copies import check_not_overlapping, check_overlap
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
 from .operands import FUNCTIONS, NUMBERS, cast, constant_like
@@ -231,11 +231,18 @@ def __setitem__(self: Tensor, index: Any, value: Any) -> None:
     """Write a number or a tensor, broadcast, to the elements that the index names."""
     if not isinstance(value, Tensor):
         value = _number(self, value)
+        check(
+            value.__class__ is float or -(2**63) <= value < 2**63,
+            "Overflow when unpacking long long",
+            ValueError,
+        )
+        dtype = self.array.dtype
+        value = value if dtype in dtypes.HALVES else checked_value(value, dtype)
     if index is False:
         return
     view, at = _view_and_positions(self, None if index is True else index)
     if at is not None:
-        values = value if isinstance(value, Tensor) else value_for(self, value)
+        values = value if isinstance(value, Tensor) else _scalar(self, value)
         _put(view, at, _without_leading_ones(values, 0), False)
     elif isinstance(value, Tensor):
         _write_view(view, value)
@@ -255,12 +262,6 @@ def _number(x: Tensor, value: Any) -> Any:
         value = value.item()
     if value.__class__ not in NUMBERS:
         raise TypeError(f"can't assign a {_described(value)} to a torch.{c_name(x.array)}Tensor")
-    dtype = x.array.dtype
-    if dtype.kind in "iu":
-        if value.__class__ is float:
-            check(isfinite(value), f"value cannot be converted to type {dtype}_t without overflow")
-            value = int(value)
-        check(-(2**63) <= value < 2**63, "Overflow when unpacking long long", ValueError)
     return value
 
 
@@ -268,11 +269,12 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     """What is assigned to x, as a tensor."""
     if isinstance(value, Tensor):
         return value
-    value = _number(x, value)
-    if not x.is_cpu:
-        return constant_like(x, value)
-    dtype = x.array.dtype
-    return wrap(np.array(value, np.int64).astype(dtype) if dtype.kind in "iu" else filled((), value, dtype))
+    return _scalar(x, checked_value(_number(x, value), x.array.dtype))
+
+
+def _scalar(x: Tensor, value: Any) -> Tensor:
+    """A number as a 0-dim tensor of x's dtype."""
+    return wrap(filled((), value, x.array.dtype)) if x.is_cpu else constant_like(x, value)
 
 
 def _described(value: Any) -> str:
@@ -322,16 +324,19 @@ def index_put_(self: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 
 def _put(x: Tensor, at: At, values: Tensor, accumulate: bool, fresh: bool = False) -> Tensor:
     mine, theirs = x.array.dtype, values.array.dtype
+    fills = values.array.size == 1 and not accumulate  # as masked_fill, which takes any value
+    fills = fills and all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
     if mine is not theirs:
-        masks = all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
         check(
-            masks and values.array.size == 1 and not accumulate,
+            fills,
             f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} "
             "for the destination and "
             f"{C_NAMES[theirs.name]} for the source.",
         )
         values = cast(values, mine)
     warn_if_expanded(x, "index_put_", "tensor[indices] = tensor")
+    if not fills:
+        check_overlap(x, values, *at.tensors, internal=False, apart=True)
     write = OPS["index_put_into"].function if fresh else FUNCTIONS["index_put_into_"]
     return write(x, values, at, accumulate)
 

@@ -13,15 +13,16 @@ import numpy as np
 from minitorch._device import backend
 from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
+from minitorch._storage import refuse_growth
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.engine import deliver, heappush
 from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import MultiNode, Node, next_key
 
-from .copies import check_not_overlapping
+from .copies import check_not_overlapping, check_overlap
 from .nodes import aliased, plain_name
-from .op import OPS
+from .op import APART, OPS
 
 ndarray = np.ndarray
 MULTI = "multi"  # `created` of the outputs of unbind, split and chunk
@@ -35,7 +36,8 @@ def check_inplace(x: Tensor) -> None:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         return
     _refuse_created(x, "is being modified inplace")
-    if base.edge is not None and base.edge.is_leaf:
+    tracked = x.edge if base.edge is None else base.edge if base.edge.is_leaf else None
+    if tracked is not None:  # also a view whose base was detached, or which itself was told to require grad
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 
@@ -98,13 +100,12 @@ def renewed_edge(x: Tensor) -> Any:
     """The edge of a view after its memory was written to through its base or another view."""
     base = x.base
     assert base is not None
-    if x.edge is None and base.edge is None:
-        return None
+    if base.edge is None and (x.edge is None or x.edge.is_leaf):  # a leaf of its own stays one
+        return x.edge
     if state.mode is None:
         _refuse_created(x, "its base or another view of its base has been modified inplace")
     if base.edge is None:
-        if x.edge is not None and not x.edge.is_leaf:  # a leaf of its own stays one: its base needs no gradient
-            x.edge = None
+        x.edge = None
     else:
         mode, grad = state.mode, state.grad
         state.mode, state.grad = None, True
@@ -215,20 +216,10 @@ _SAME_DTYPE = ("neg", "abs", "sign")  # torch casts the result of these to no ot
 # torch's words where what moves elements, instead of computing, is to write to another dtype
 EXACT_OUT = {
     **dict.fromkeys(
-        (
-            *("gather", "take_along_dim", "tril", "triu", "diag", "diagonal", "scatter", "scatter_add", "index_add"),
-            *("scatter_reduce", "index_reduce", "index_copy", "alias_copy", "as_strided_copy", "detach_copy"),
-            *(
-                "diagonal_copy",
-                "expand_copy",
-                "permute_copy",
-                "select_copy",
-                "slice_copy",
-                "split_copy",
-                "squeeze_copy",
-            ),
-            *("t_copy", "transpose_copy", "unbind_copy", "unfold_copy", "unsqueeze_copy", "view_copy"),
-        ),
+        "gather take_along_dim tril triu diag diagonal scatter scatter_add index_add scatter_reduce index_reduce "
+        "index_copy argmax argmin max_dim min_dim alias_copy as_strided_copy detach_copy diagonal_copy expand_copy "
+        "permute_copy select_copy slice_copy split_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy "
+        "unsqueeze_copy view_copy".split(),
         "Expected out tensor to have dtype {cpp_made}, but got {cpp_have} instead",
     ),
     "narrow_copy": "Expected self.dtype() == output.dtype() to be true, but got false.  (Could this error message be "
@@ -236,13 +227,17 @@ EXACT_OUT = {
     "index_select": "index_select(): self and result must have the same scalar type",
     "masked_read": "masked_select(): self and result must have the same scalar type",
     "take": "take(): self and out expected to have the same dtype, but got self.dtype = {made} and out.dtype = {have}",
+    **dict.fromkeys(
+        ("amax", "amin"),
+        "Expected the dtype for input and out to match, but got {made} for input's dtype and {have} for out's dtype.",
+    ),
     "choose": "Expected out type to be {made} but got {have}",
     "nonzero_rows": "nonzero: Expected out tensor to have scalar type {made} but got scalar type{have}",
 }
 
 
-def into(out: Tensor, op: Any, result: Any) -> Any:
-    """`out=`: copy the result into it, resized if need be; torch's rules for dtype and gradient."""
+def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
+    """`out=`: copy the result into it, resized if need be; torch's rules for dtype, gradient and overlap."""
     import warnings
 
     from minitorch._dtype import CATEGORY
@@ -250,7 +245,7 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
     from .check import C_NAMES
 
     if isinstance(out, (tuple, list)):
-        return type(result)(*[into(o, op, r) for o, r in zip(out, result, strict=True)])
+        return type(result)(*[into(o, op, r, *operands) for o, r in zip(out, result, strict=True)])
     if not isinstance(out, Tensor):
         raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if hasattr(state.mode, "refuse_out"):
@@ -260,6 +255,8 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
             f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
+    for i, other in enumerate(operands):  # gather's index may be all of `out`, but not a part of it
+        check_overlap(out, other, apart=op.name in APART and not (i and op.name == "gather"))
     have, made = out.array, result.array
     if have.dtype != made.dtype:
         _refuse_out_dtype(op.name, have.dtype.name, made.dtype.name)
@@ -269,6 +266,8 @@ def into(out: Tensor, op: Any, result: Any) -> Any:
             f"{C_NAMES[have.dtype.name]}"
         )
     if have.shape != made.shape:
+        if isinstance(have, ndarray):
+            refuse_growth(have, (out.storage_offset() + made.size) * have.itemsize)
         if have.size:
             warnings.warn(
                 f"An output with one or more elements was resized since it had shape {list(have.shape)}, which "

@@ -237,7 +237,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return _parts(input, dim, range(shape[dim]), UnbindBackward0, unbind, (dim,))
 
 
-@public("torch Tensor")
+@public("torch Tensor", words="split_size=split_size_or_sections")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of split_size (or the given sizes) indices each along dim."""
     if isinstance(split_size_or_sections, float):
@@ -323,7 +323,10 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
     return unsafe_split(input, size, dim) if n else unsafe_split_with_sizes(input, [0] * chunks, dim)
 
 
-@public("torch Tensor")
+@public(
+    "torch Tensor",
+    words="sections=indices_or_sections indices=indices_or_sections tensor_indices_or_sections=indices_or_sections",
+)
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of `sections` parts, the first ones longer by one, or split before each of the indices.
 
@@ -360,6 +363,11 @@ def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tup
         f"torch.{name} requires a tensor with at least {at_least} dimension, but got a tensor with {input.ndim} "
         "dimensions!",
     )
+    if not isinstance(given, (int, tuple, list, Tensor)):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got (Tensor, {type(given).__name__}), but "
+            "expected one of:"
+        )
     if isinstance(given, int):
         n = input.shape[dim]
         check(
@@ -370,19 +378,19 @@ def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tup
     return tensor_split(input, given, dim)
 
 
-@public("torch Tensor")
+@public("torch Tensor", words="sections=indices_or_sections indices=indices_or_sections")
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """tensor_split along dimension 1, of vectors along dimension 0, into equal parts if a number is given."""
     return _along("hsplit", 1, 0 if input.ndim == 1 else 1, input, indices_or_sections)
 
 
-@public("torch Tensor")
+@public("torch Tensor", words="sections=indices_or_sections indices=indices_or_sections")
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """tensor_split along dimension 0, into equal parts if a number is given."""
     return _along("vsplit", 2, 0, input, indices_or_sections)
 
 
-@public("torch Tensor")
+@public("torch Tensor", words="sections=indices_or_sections indices=indices_or_sections")
 def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """tensor_split along dimension 2, into equal parts if a number is given."""
     return _along("dsplit", 3, 2, input, indices_or_sections)

@@ -10,6 +10,7 @@ from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
+from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -60,9 +61,9 @@ def cpp_name(a: Any) -> str:
         "BFloat16": "c10::BFloat16",
         "Float": "float",
         "Double": "double",
-        "Long": "long long",
+        "Long": "long int",
         "Int": "int",
-        "Short": "short",
+        "Short": "short int",
         "Char": "signed char",
         "Byte": "unsigned char",
         "Bool": "bool",
@@ -102,6 +103,7 @@ ARRAY_NAMES.update(
     column_sums=column_sums,
     product_nt=lambda a, b: dot(a, b.T),
     batch=np.matmul,
+    matmul=np.matmul,
     swap=lambda a: a.swapaxes(-1, -2),
 )
 TENSOR_NAMES.update(
@@ -206,17 +208,16 @@ def dot_product(input, tensor):
         f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors",
     )
     check(
-        input.shape == tensor.shape,
-        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
-        "same number of "
-        f"elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
-    )
-    if input.dtype == np.bool_:
-        no_kernel("dot", input)
-    check(
         input.dtype == tensor.dtype,
         f"dot : expected both vectors to have same dtype, but found {c_name(input)} and {c_name(tensor)}",
     )
+    check(
+        input.shape == tensor.shape,
+        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
+        f"same number of elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
+    )
+    if input.dtype == np.bool_:
+        no_kernel("dot", input)
     return (), input.dtype
 
 
@@ -272,7 +273,7 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
         return op("squeeze_dims")(_matmul(x, op("unsqueeze")(y, 1)), (-1,))
     if b.ndim == 2:  # a batch of rows for one matrix: one large product
         folded = op("mm")(reshape(x, -1, a.shape[-1]) if a.size else x.view(int(np.prod(a.shape[:-1])), a.shape[-1]), y)
-        return op("view_as_shape")(folded, (*a.shape[:-1], b.shape[1]))
+        return titled(op("view_as_shape")(folded, (*a.shape[:-1], b.shape[1])), "UnsafeViewBackward0")
     try:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -288,7 +289,8 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     count = int(np.prod(lead))
     left = op("expand_to")(x, (*lead, *a.shape[-2:])).reshape(count, *a.shape[-2:])
     right = op("expand_to")(y, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:])
-    return op("view_as_shape")(op("bmm")(left, right), (*lead, a.shape[-2], b.shape[-1]))
+    made = op("view_as_shape")(op("bmm")(left, right), (*lead, a.shape[-2], b.shape[-1]))
+    return titled(made, "UnsafeViewBackward0")
 
 
 @public("Tensor")

@@ -364,7 +364,8 @@ def binary_cross_entropy_with_logits(
     if pos_weight is not None:
         logs = logs * ((pos_weight - 1) * target + 1)
     losses = (1 - target) * input - logs
-    return reduced(losses if weight is None else losses * weight, reduction)
+    result = reduced(losses if weight is None else losses * weight, reduction)
+    return titled(result, "BinaryCrossEntropyWithLogitsBackward0", through=True)
 
 
 @public("nn.functional")
@@ -374,7 +375,7 @@ def soft_margin_loss(
     """log(1 + exp(-target input)), targets 1 and -1."""
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
-    return reduced((-target * input).exp().log1p(), reduction)
+    return reduced((-input * target).exp().log1p(), reduction)
 
 
 # ---------------------------------------------------------------------- margins
@@ -476,11 +477,11 @@ def multi_margin_loss(
         "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
         f"Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}.",
     )
-    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
     check(
         weight is None or weight.array.size == classes,
         f"inconsistent weight size, expected {classes} but got {[] if weight is None else list(weight.shape)}",
     )
+    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
     index = target.reshape(n, 1)
     check(not anywhere((index < 0) | (index >= classes)), "target out of range")
     losses = (margin - rows.gather(1, index) + rows).relu()

@@ -90,6 +90,45 @@ def tensor_gradient(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return function
 
 
+# ---------------------------------------------------------------------- layout
+def column_major(a: np.ndarray, rows: int = 0) -> np.ndarray:
+    """The same matrices, each laid out by columns (in memory for at least so many rows), as LAPACK leaves its results.
+
+    torch hands these on as they are, so that strides tell.
+    """
+    if rows <= a.shape[-2]:
+        return np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    out = np.empty((*a.shape[:-2], a.shape[-1], rows), a.dtype).swapaxes(-1, -2)[..., : a.shape[-2], :]
+    out[...] = a
+    return out
+
+
+def _laid_out(title: str) -> Op:
+    @structured(name=f"{title.lower()}_layout", title=title, tensors="input")
+    def layout(input, rows):
+        return input.shape, input.dtype
+
+    @layout.cpu
+    def layout_cpu(input, rows):
+        return column_major(input, rows)
+
+    @layout.grad("input")
+    def layout_grad(g):
+        return g
+
+    return layout
+
+
+# the last step of functions made of other ops, whose results torch lays out by columns and whose nodes have these names
+_TITLES = "LinalgHouseholderProduct LinalgLstsq LinalgLuSolve LinalgSolveEx Ormqr"
+LAYOUT = {title: _laid_out(title) for title in _TITLES.split()}
+
+
+def by_columns(x: Tensor, title: str, rows: int = 0) -> Tensor:
+    """column_major, as an op that torch knows by this title."""
+    return LAYOUT[title].function(x, rows)
+
+
 # ---------------------------------------------------------------------- several factors in one array
 def packed_shape(lead: tuple[int, ...], shapes: Shapes) -> tuple[int, ...]:
     """The shape of the array that holds factors of these shapes for every matrix of a batch."""
@@ -97,8 +136,13 @@ def packed_shape(lead: tuple[int, ...], shapes: Shapes) -> tuple[int, ...]:
 
 
 def pack(lead: tuple[int, ...], factors: list[np.ndarray]) -> np.ndarray:
-    """The factors of a batch of matrices, end to end."""
-    return np.concatenate([f.reshape(*lead, prod(f.shape[len(lead) :])) for f in factors], -1)
+    """The factors of a batch of matrices, end to end, each by columns."""
+    return np.concatenate([_flat(f, len(lead)) for f in factors], -1)
+
+
+def _flat(f: np.ndarray, lead: int) -> np.ndarray:
+    f = f.swapaxes(-1, -2) if f.ndim == lead + 2 else f
+    return f.reshape(*f.shape[:lead], prod(f.shape[lead:]))
 
 
 def _make_factor(name: str, title: str) -> Op:
@@ -108,8 +152,8 @@ def _make_factor(name: str, title: str) -> Op:
 
     @factor.cpu
     def factor_cpu(packed, start, shape):
-        part = packed[..., start : start + prod(shape)]
-        return part.copy().reshape(*packed.shape[:-1], *shape)
+        part = packed[..., start : start + prod(shape)].copy().reshape(*packed.shape[:-1], *reversed(shape))
+        return part.swapaxes(-1, -2) if len(shape) == 2 else part
 
     @factor.grad("packed")
     def factor_grad(g, packed_shape, start):
@@ -131,7 +175,7 @@ def packed_factor_cpu(g, shape, start):
     """Zeros but for one factor: what flows back from it."""
     d = np.zeros(shape, g.dtype)
     n = prod(g.shape[len(shape) - 1 :])
-    d[..., start : start + n] = g.reshape(*shape[:-1], n)
+    d[..., start : start + n] = _flat(g, len(shape) - 1)
     return d
 
 

@@ -74,6 +74,7 @@ def for_generated_code() -> dict[str, Any]:
         "operand_error": operands.operand_error,
         "promote": operands.promote,
         "rebase": inplace.rebase,
+        "refuse_bool_operand": operands.refuse_bool_operand,
         "refuse_float_result": operands.refuse_float_result,
         "silently": silently,
         "stale": nodes.stale,

@@ -28,6 +28,12 @@ OPS: dict[str, "Op"] = {}
 ARRAY_NAMES: dict[str, Any] = {}
 TENSOR_NAMES: dict[str, Any] = {}
 
+# ops whose `out=` must share no memory with an operand; pointwise ops refuse to share a part only
+APART = frozenset(
+    "gather take_along_dim take index_select masked_read kthvalue_dim mode_dim max_dim min_dim scatter scatter_add "
+    "index_add index_copy".split()
+)
+
 ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
 
 
@@ -92,7 +98,8 @@ class Op:
         self.on = on.split()
         title = options.pop("title", None)
         self.title = title or "".join(w.title() for w in self.name.split("_"))
-        self.public_name = title.lower() if title else self.name  # `copy` of copy_from, `pow` of pow_2
+        # `copy` of copy_from, `pow` of pow_2 and of PowBackward1
+        self.public_name = title.partition("Backward")[0].lower() if title else self.name
         self.result = options.pop("result", "promote")
         # True: the twin is a method where the op is one; a string: the namespaces in which it appears
         self.inplace = options.pop("inplace", False)

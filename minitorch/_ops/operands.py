@@ -18,6 +18,7 @@ from .check import (
     check_broadcast,
     check_inplace_shape,
     device_error,
+    invalid_arguments,
     no_kernel,
     type_name,
 )
@@ -60,7 +61,7 @@ def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
     a = x.array
     if a.__class__ is not ndarray:
         return x, constant_like(x, number)
-    if op.name == "sub" and a.dtype == bool:
+    if op.name == "sub" and (a.dtype == bool or number.__class__ is bool):
         refuse_bool(op, a, np.array(number))
     dtype = NUMBER_DTYPE[number.__class__, a.dtype]
     check_number(number, dtype)
@@ -156,6 +157,17 @@ def refuse_float_result(op: Op, x: Tensor, *others: Tensor) -> None:
     refuse_cast(op, dtypes.get_default_dtype().numpy, x.array.dtype)
 
 
+def refuse_complex(name: str, *values: Any) -> None:
+    """Complex numbers make complex tensors."""
+    if any(isinstance(v, complex) for v in values):
+        raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
+
+
+# the functions that torch gives two numbers, too; and those that it gives numbers by way of tensors
+_OF_TWO_NUMBERS = frozenset(("add", "sub", "mul", "div", "floor_divide"))
+_ONE_SIGNATURE = frozenset(("add", "sub", "mul", "div"))
+
+
 def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool) -> Any:
     """A call whose operands are not all tensors and Python numbers: NumPy scalars serve, the rest is refused."""
     if any(hasattr(type(a), "__torch_function__") and not isinstance(a, Tensor) for a in args):
@@ -164,17 +176,29 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
         if overrides.enable():
             n = len(args) - len(op.keyword_only)
             return FUNCTIONS[name](*args[:n], **dict(zip(op.keyword_only, args[n:], strict=True)))
+    refuse_complex(op.public_name, *args)
     plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
     if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
         return FUNCTIONS[name](*plain)
     if op.numbers == "xy" and plain[0].__class__ in NUMBERS and isinstance(args[1], Tensor):
         return FUNCTIONS[name](number_operand(op, args[1], plain[0])[1], *plain[1:])
+    if op.name in _OF_TWO_NUMBERS and all(p.__class__ in NUMBERS for p in plain[:2]):
+        from minitorch._data import tensor
+
+        return FUNCTIONS[name](tensor(plain[0]), *plain[1:])
+    if name == "__eq__" and isinstance(args[1], np.ndarray) and args[1].dtype in dtypes.OF_NUMPY:
+        from minitorch._data import as_tensor
+
+        return FUNCTIONS["eq"](args[0], as_tensor(args[1]))  # as in torch, unlike the other comparisons
     if is_operator and isinstance(args[0], Tensor):
         return NotImplemented
     if is_operator:
         raise TypeError(
             f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a '{type_name(args[0])}' object"
         )
+    if op.broadcasts and op.numbers and op.name not in _ONE_SIGNATURE:
+        function = f"special_{op.name}" if op.on == ["special"] else op.public_name
+        invalid_arguments(function, *args[: len(op.tensors)])
     for position, (argument, value) in enumerate(zip(op.params, args, strict=True), 1):
         is_number = position > 1 and op.broadcasts and bool(op.numbers) and value.__class__ in NUMBERS
         if argument in op.tensors and not isinstance(value, Tensor) and not is_number:
@@ -235,6 +259,12 @@ def refuse_bool(op: Op, *arrays: Any) -> None:
         for a in arrays[1:]:
             check_broadcast(arrays[0].shape, a.shape)
         no_kernel(op.kernel, arrays[0])
+
+
+def refuse_bool_operand(op: Op, x: Any) -> None:
+    """torch's error for a bool beside x."""
+    if isinstance(x, Tensor):
+        refuse_bool(op, x.array, np.array(True))
 
 
 def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:

@@ -15,6 +15,7 @@ from minitorch.return_types import return_type
 
 from .check import check, integer, no_kernel, wrap_dim
 from .extremes import not_empty
+from .nodes import titled
 from .op import OPS, structured
 from .public import into, op, public
 from .reductions import reduced_shape
@@ -77,11 +78,17 @@ def stable_order(rows: np.ndarray, descending: bool) -> np.ndarray:
         keys = _float_bits(rows) if rows.dtype in FLOATS else rows
         return np.argsort(~keys if descending else keys, axis=1, kind="stable")
     bits = n.bit_length()
+    if rows.dtype not in FLOATS:
+        rows = rows.astype(np.int64, copy=False)
+        low, high = int(rows.min()), int(rows.max())
+        if high - low < 1 << 16:
+            keys = (high - rows if descending else rows - low).astype(np.uint16)
+            return np.argsort(keys, axis=1, kind="stable")
     if rows.dtype == np.float32 and bits <= 32:
         keys = _float_bits(rows)
         keys = (~keys if descending else keys).astype(np.uint64)
-    elif rows.dtype not in FLOATS and (int(rows.max()) - int(rows.min())) < 2 ** (63 - bits):
-        keys = (rows.max() - rows if descending else rows - rows.min()).astype(np.uint64)
+    elif rows.dtype not in FLOATS and high - low < 2 ** (63 - bits):
+        keys = (high - rows if descending else rows - low).astype(np.uint64)
     else:
         keys = _float_bits(rows) if rows.dtype in FLOATS else rows
         return np.argsort(~keys if descending else keys, axis=1, kind="stable")
@@ -276,7 +283,9 @@ def _choice(name: str, find: Any) -> Any:
 
     returns = return_type(name)
 
-    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=returns, title=name.title())
+    title = name.title() + ("Backward1" if "median" in name else "Backward0")
+
+    @structured(name=f"{name}_dim", tensors="input", outputs=("indices",), returns=returns, title=title)
     def record(input, dim, keepdim, arguments):
         dim = wrap_dim(dim, input.ndim)
         not_empty(name, input, dim)
@@ -338,7 +347,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     n = input.shape[dim] if input.ndim else 1
     if n:
         check(1 <= k <= n, f"kthvalue(): selected number k out of range for dimension {dim}")
-    return into(out, "kthvalue_dim", op("kthvalue_dim")(input, dim, keepdim, (k - 1,)))
+    return into(out, "kthvalue_dim", op("kthvalue_dim")(input, dim, keepdim, (k - 1,)), input)
 
 
 @public("torch Tensor")
@@ -356,7 +365,7 @@ def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any
 def _median(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any:
     skip_nan = name == "nanmedian"
     if dim is None:
-        return into(out, name, op("median_of_all")(input, skip_nan))
+        return into(out, name, titled(op("median_of_all")(input, skip_nan), f"{name.title()}Backward0"))
     result = OPS[f"{name}_dim"].function(input, integer(dim, "dim", name), keepdim, (skip_nan,))
     return into(out, f"{name}_dim", result)
 
@@ -364,4 +373,4 @@ def _median(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any:
 @public("torch Tensor")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Any = None) -> Any:
     """(values, indices) of the most frequent element along dim; of several the smallest."""
-    return into(out, "mode_dim", op("mode_dim")(input, integer(dim, "dim", "mode"), keepdim, ()))
+    return into(out, "mode_dim", op("mode_dim")(input, integer(dim, "dim", "mode"), keepdim, ()), input)

@@ -56,7 +56,7 @@ def pack(node: OpNode, names: list[str], pack_hook: Any, unpack_hook: Any) -> No
         node.__dict__.setdefault("packed", {})[name] = packed
         setattr(node, name, FREED_VALUE)
     if names and not isinstance(node, _Unpacking):
-        node.__class__ = _packed_class(type(node))  # type: ignore[assignment]
+        node.__class__ = _packed_class(type(node))
 
 
 def _packed_class(cls: type) -> type:

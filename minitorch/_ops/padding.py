@@ -60,8 +60,9 @@ def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
 
 
 def _number(input: Tensor, value: Any) -> Any:
-    value = value.item() if isinstance(value, Tensor) else value
-    if value.__class__ not in NUMBERS:
+    if isinstance(value, Tensor):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
         raise TypeError(f"constant_pad_nd(): argument 'value' (position 3) must be Number, not {type(value).__name__}")
     return value if input.is_floating_point() else bool(value) if input.array.dtype == np.bool_ else int(value)
 

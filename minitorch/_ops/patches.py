@@ -78,8 +78,8 @@ def col2im_cpu(input, size, sizes):
     wide = np.zeros((*shape[:-2], *[n + 2 * p for n, p in zip(size, padding, strict=True)]), input.dtype)
     for i, j, places in windows.parts():
         wide[places] += columns[..., i, j, :, :]
-    inner = tuple([slice(p, p + n) for n, p in zip(size, padding, strict=True)])
-    return np.ascontiguousarray(wide[(Ellipsis, *inner)])
+    inner = (Ellipsis, *[slice(p, p + n) for n, p in zip(size, padding, strict=True)])
+    return np.ascontiguousarray(wide[inner])
 
 
 @col2im.grad("input")

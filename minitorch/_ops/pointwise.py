@@ -31,7 +31,14 @@ from .op import pointwise
 _ALPHA = "if alpha != 1: other = times_alpha({name}_op, input, other, alpha)"
 
 
-@pointwise(on="torch Tensor", operator="__add__ __radd__ __iadd__", inplace=True, extra="*, alpha=1", before=_ALPHA)
+@pointwise(
+    on="torch Tensor",
+    operator="__add__ __radd__ __iadd__",
+    inplace=True,
+    extra="*, alpha=1",
+    before=_ALPHA,
+    numbers="xy",
+)
 def add(x, y):
     return x + y
 
@@ -47,7 +54,8 @@ def add_grad(g):
     inplace=True,
     extra="*, alpha=1",
     before=_ALPHA,
-    guard="if other.__class__ is bool: refuse_bool({name}_op, input.array, asarray(other))",
+    guard="if other.__class__ is bool: refuse_bool_operand({name}_op, input)",
+    numbers="xy",
 )
 def sub(x, y):
     return x - y
@@ -63,7 +71,7 @@ def sub_grad_y(g):
     return -g
 
 
-@pointwise(on="torch Tensor", operator="__mul__ __rmul__ __imul__", inplace=True)
+@pointwise(on="torch Tensor", operator="__mul__ __rmul__ __imul__", inplace=True, numbers="xy")
 def mul(x, y):
     return x * y
 
@@ -80,7 +88,7 @@ def mul_grad_y(g, x):
 
 @pointwise(
     on="torch Tensor", operator="__truediv__ __itruediv__", inplace=True, result="float", extra="*, rounding_mode=None",
-    before="if rounding_mode is not None: return rounded_division('{twin}', input, other, rounding_mode)",
+    before="if rounding_mode is not None: return rounded_division('{twin}', input, other, rounding_mode)", numbers="xy",
 )  # fmt: skip
 def div(x, y):
     return x / y
@@ -106,6 +114,7 @@ _BY_ZERO = "refuse_zero_division('{name}', input, other)"
     bools=False,
     guard=_BY_ZERO,
     kernel="div_floor_cpu",
+    numbers="xy",
 )
 def floor_divide(x, y):
     return x // y
@@ -116,12 +125,12 @@ _TERMS = {"y": "tensor1", "z": "tensor2"}
 
 
 # rounding_mode of div: unlike `//`, these have a gradient, which is 0
-@pointwise(title="Div", bools=False, kernel="div_floor_cpu")
+@pointwise(title="Div", bools=False, kernel="div_floor_cpu", numbers="xy")
 def div_floor(x, y):
     return x // y
 
 
-@pointwise(title="Div", bools=False, kernel="div_trunc_cpu")
+@pointwise(title="Div", bools=False, kernel="div_trunc_cpu", numbers="xy")
 def div_trunc(x, y):
     return trunc(x / y)
 
@@ -193,7 +202,7 @@ def pow_number_grad_x(g, x, *, exponent):
     return where(exponent == 0.0, 0.0 * g, g * (exponent * x ** (exponent - 1.0)))
 
 
-@pointwise(title="Pow", inplace=True, bools=False, letters={"y": "exponent"}, kernel="pow")
+@pointwise(title="PowBackward1", inplace=True, bools=False, letters={"y": "exponent"}, kernel="pow")
 def pow_tensor(x, y):
     return x**y
 
@@ -266,9 +275,13 @@ def addcdiv_grad_z(g, y, z, *, value):
 
 # nearer the end from there: exact at both ends
 @pointwise(
-    on="torch Tensor", inplace=True, result="float_only", kernel="lerp_kernel_scalar", letters={"y": "end", "z": "weight"},
+    on="torch Tensor",
+    inplace=True,
+    result="float_only",
+    kernel="lerp_kernel_scalar",
+    letters={"y": "end", "z": "weight"},
     guard="check_lerp(input, end, weight)",
-)  # fmt: skip
+)
 def lerp(x, y, z):
     return where(absolute(z) < 0.5, x + z * (y - x), y - (y - x) * (1.0 - z))
 
@@ -316,6 +329,16 @@ def hypot_grad_y(g, y, out):
 @pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")
 def nextafter(x, y):
     return nextafter(x, y)
+
+
+@nextafter.grad("x")
+def nextafter_grad_x(g, x, y):
+    return where(x == y, 0.0, g)
+
+
+@nextafter.grad("y")
+def nextafter_grad_y(g):
+    return g * 0.0
 
 
 @pointwise(on="torch Tensor", inplace="torch Tensor", numbers="")
@@ -649,7 +672,7 @@ def tanh_grad_x(g, out):
 
 
 # ---------------------------------------------------------------------- rounding, sign, choice
-_INTEGERS = "if not input.is_floating_point(): return unrounded('{twin}', input)"
+_INTEGERS = "if isinstance(input, Tensor) and not input.is_floating_point(): return unrounded('{twin}', input)"
 
 
 @pointwise(on="torch Tensor", inplace="torch Tensor", bools=False, before=_INTEGERS, kernel="floor_vml_cpu")

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
 from .axis_maps import Maps, axis_map_op, from_ranges
@@ -37,7 +38,7 @@ def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode
     check(stride != 0, "stride should not be zero")
     check(pad >= 0, f"pad must be non-negative, but got pad: {pad}")
     check(
-        pad <= ((k - 1) * dilation + 1) // 2,
+        pad <= int(((k - 1) * dilation + 1) / 2),
         f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={k} and "
         f"dilation={dilation}",
     )
@@ -48,15 +49,22 @@ def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode
     return size
 
 
-def _pooled_shape(kind: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    """The shape of what pooling makes of (N, C, ...), with all checks."""
+def _pooled_shape(
+    kind: str, x: Any, given: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Any:
+    """The shape of what pooling makes of (N, C, ...), with all checks; `given` was its shape without a batch."""
     spatial = as_plane(x.shape[2:], 1)
     kernel, stride, dilation = (as_plane(v, 1) for v in (kernel, stride, dilation))
     padding = as_plane(padding, 0)
-    if len(spatial) == 3:
-        _check_volumes(kind, x)
     axes = zip(spatial, kernel, stride, padding, dilation, strict=True)
     size = [_output_size(*axis, ceil_mode) for axis in axes]
+    if len(spatial) == 3:
+        where = "avg_pool3d()" if kind == "avg" else "max_pool3d_with_indices_out_cpu_template()"
+        check(
+            0 not in x.shape[1:],
+            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+            f"{list(given)} and non-batch dimension 0 has length zero!",
+        )
     check(min(kernel) > 0, f"kernel size should be greater than zero, but got {_named('k', kernel)}")
     check(min(stride) > 0, f"stride should be greater than zero, but got {_named('d', stride)}")
     check(min(dilation) > 0, f"dilation should be greater than zero, but got {_named('dilation', dilation)}")
@@ -64,7 +72,7 @@ def _pooled_shape(kind: str, x: Any, kernel: Any, stride: Any, padding: Any, dil
         check(
             0 not in x.shape[1:],
             "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
-            f"{[*x.shape[:2], *spatial]}",
+            f"{[*given[: len(given) - len(x.shape[2:])], *spatial]}",
         )
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
         names = [f"pad{a} = {v}" for a, v in zip("WHT", reversed(padding), strict=False)]
@@ -82,16 +90,6 @@ def _pooled_shape(kind: str, x: Any, kernel: Any, stride: Any, padding: Any, dil
         "Output size is too small",
     )
     return (*x.shape[:2], *size[-(x.ndim - 2) :])
-
-
-def _check_volumes(kind: str, x: Any) -> None:
-    where = "avg_pool3d()" if kind == "avg" else "max_pool3d_with_indices_out_cpu_template()"
-    for d, n in enumerate(x.shape[1:]):
-        check(
-            n > 0,
-            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
-            f"{list(x.shape)} and non-batch dimension {max(0, d - 1)} has length zero!",
-        )
 
 
 # ---------------------------------------------------------------------- maximum: records
@@ -118,7 +116,7 @@ def _max_pool_grad(g, indices, input_shape):
 
 
 def _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode):
-    shape = _pooled_shape("max", input, kernel, stride, padding, dilation, ceil_mode)
+    shape = _pooled_shape("max", input, input.shape, kernel, stride, padding, dilation, ceil_mode)
     if input.dtype == np.bool_:
         no_kernel(f"max_pool{max(2, len(kernel))}d", input)
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
@@ -128,7 +126,7 @@ def _max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
     (shape, dtype), _ = _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode)
     out, indices = empty(shape, dtype), empty(shape, np.int64)
     pool_kernels().max_pool(input, kernel, stride, padding, dilation, out, indices)
-    return out, indices
+    return channels_last_like(input, out), channels_last_like(input, indices)
 
 
 max_pool_planes = max_op("max_pool_planes", "MaxPool2DWithIndices", _max_pool_infer, _max_pool_cpu)
@@ -173,14 +171,14 @@ def pick_in_planes_grad(g, indices, input_shape):
 
 # ---------------------------------------------------------------------- average: records
 avg_pool_planes = axis_map_op("avg_pool_planes", "AvgPool2D")
-avg_pool_volumes = axis_map_op("avg_pool_volumes", "AvgPool3D")
+avg_pool_volumes = axis_map_op("avg_pool_volumes", "AvgPool3D", laid_out=False)
 
 
 # ---------------------------------------------------------------------- arguments
 def per_axis(value: Any, n: int, error: str, name: str, function: str) -> tuple[int, ...]:
     """An int, or n ints, or a list of one."""
     if not isinstance(value, (tuple, list)):
-        place = " (position 2)" * (name in ("kernel_size", "output_size"))
+        place = " (position 2)" * (name in ("kernel_size", "output_size") and not function.startswith("avg"))
         check(
             hasattr(value, "__index__") and not isinstance(value, bool),
             f"{function}(): argument '{name}'{place} must be tuple of ints, not {type(value).__name__}",
@@ -199,7 +197,7 @@ _LINE_ARGUMENTS = {
 
 def _arguments(function: str, n: int, **values: Any) -> list[tuple[int, ...]]:
     """The arguments of a pooling function, each an int for every dimension."""
-    found = []
+    found: list[tuple[int, ...]] = []
     for name, value in values.items():
         if name == "stride" and (value is None or value in ((), [])):
             found.append(found[0])
@@ -223,7 +221,7 @@ def as_batch(input: Tensor, n: int, error: str = "", kind: type[Exception] = Run
     """The input as (N, C, ...), and whether it was."""
     ndim = input.ndim
     check(ndim in (n + 1, n + 2), error, kind)
-    return (input, True) if ndim == n + 2 else (op("unsqueeze")(input, 0), False)
+    return (input, True) if ndim == n + 2 else (op("unsqueeze")(input.contiguous(), 0), False)
 
 
 def unbatched(t: Tensor, batched: bool) -> Tensor:
@@ -244,8 +242,10 @@ def _max_pool(
         _check_line_arguments(input, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
     words = PLURAL.get(n, "")
     batch, batched = as_batch(input, n, f"non-empty {words} (batch mode) tensor expected for input")
-    record = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"]
-    values, indices = record(batch, kernel, stride, padding, dilation, bool(ceil_mode))
+    arguments = kernel, stride, padding, dilation, bool(ceil_mode)
+    if not batched:
+        _pooled_shape("max", batch, input.shape, *arguments)  # for its errors, which show the shape as it was given
+    values, indices = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"](batch, *arguments)
     values = unbatched(values, batched)
     return (values, unbatched(indices, batched)) if with_indices else values
 
@@ -329,7 +329,7 @@ def _with_indices(function: Any, name: str, where: str) -> None:
         padding: Any = 0,
         dilation: Any = 1,
         ceil_mode: bool = False,
-        return_indices: bool = True,
+        return_indices: bool = False,
     ) -> Any:
         return function(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
@@ -364,8 +364,9 @@ def _avg_pool(
             f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)",
             IndexError,
         )
+    given = input.shape
     input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
-    shape = _pooled_shape("avg", input, kernel, stride, padding, (1,) * n, ceil_mode)
+    shape = _pooled_shape("avg", input, given, kernel, stride, padding, (1,) * n, ceil_mode)
     check(divisor != 0, "divisor must be not zero")
     if not input.is_floating_point() and input.dtype != dtypes.int64:
         no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)

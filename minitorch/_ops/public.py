@@ -18,16 +18,19 @@ PROPERTIES: dict[str, property] = {}
 SHARED = ("torch", "Tensor", "nn.functional")  # where a name means the same thing
 
 
-def public(on: str, *aliases: str, name: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def public(
+    on: str, *aliases: str, name: str = "", words: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
-    These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special".
+    These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special". `words` are
+    other spellings of arguments: "sections=indices_or_sections".
     """
     where = on.split()
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         if "nn.functional" not in where:  # which in torch is Python, and takes torch's words only
-            function = _with_numpy_spelling(function)
+            function = _with_other_words(function, words)
         for n in (name or function.__name__, *aliases):
             PUBLIC[n if where[0] in SHARED and n not in PUBLIC else f"{on}.{n}"] = function, where
         return function
@@ -35,20 +38,21 @@ def public(on: str, *aliases: str, name: str = "") -> Callable[[Callable[..., An
     return register
 
 
-def _with_numpy_spelling(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with `axis` and `keepdims` for the arguments that torch calls dim and keepdim."""
+def _with_other_words(function: Callable[..., Any], words: str) -> Callable[..., Any]:
+    """The function with further spellings of its arguments: `axis` and `keepdims` for dim and keepdim, and `words`."""
     code = function.__code__
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    words = [(ours, numpy) for ours, numpy in (("dim", "axis"), ("keepdim", "keepdims")) if ours in arguments]
-    if not words:
+    pairs = [pair.split("=") for pair in ("axis=dim", "keepdims=keepdim", *words.split())]
+    spellings = [(other, ours) for other, ours in pairs if ours in arguments]
+    if not spellings:
         return function
 
     @functools.wraps(function)
     def spelled(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            for ours, numpy in words:
-                if numpy in kwargs and ours not in kwargs:
-                    kwargs[ours] = kwargs.pop(numpy)
+            for other, ours in spellings:
+                if other in kwargs and ours not in kwargs:
+                    kwargs[ours] = kwargs.pop(other)
         try:
             return function(*args, **kwargs)
         except (AttributeError, TypeError):
@@ -60,6 +64,7 @@ def _with_numpy_spelling(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise
         return spelled(*args, **kwargs)
 
+    spelled.words = dict(spellings)  # type: ignore[attr-defined]
     return spelled
 
 
@@ -75,10 +80,13 @@ class _Named:
         self.name = name
 
 
-def into(out: Any, name: str, result: Any) -> Any:
-    """The result of a public function: as it is, or written to `out=` if one was given."""
+def into(out: Any, name: str, result: Any, *operands: Any) -> Any:
+    """The result of a public function: as it is, or written to `out=` if one was given.
+
+    `operands` are what it must not overlap with: see `inplace.APART`.
+    """
     if out is None:
         return result
     from .inplace import into
 
-    return into(out, OPS.get(name) or _Named(name), result)
+    return into(out, OPS.get(name) or _Named(name), result, *operands)

@@ -358,6 +358,7 @@ def multinomial(
         replacement or num_samples <= a.shape[-1],
         "cannot sample n_sample > prob_dist.size(-1) samples without replacement",
     )
+    check(a.shape[-1] <= 2**24, "number of categories cannot exceed 2^24")
     if out is not None:
         check(
             out.array.dtype == np.int64,

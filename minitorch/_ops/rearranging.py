@@ -6,7 +6,7 @@ import numpy as np
 
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, non_negative, sizes, wrap_dim
+from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import public
@@ -75,11 +75,12 @@ def repeat_grad(g, input_shape, repeats):
 
 
 @public("Tensor")
-def repeat(self: Tensor, *repeats: Any) -> Tensor:
+def repeat(self: Tensor, *sizes_: Any, repeats: Any = None) -> Tensor:
     """The tensor repeated along each dimension, new ones in front."""
-    if not repeats:
+    given = sizes_ if repeats is None else (repeats,)
+    if not given:
         raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
-    repeats = sizes(repeats, "repeat")
+    repeats = sizes(given, "repeat")
     check(
         len(repeats) >= self.ndim,
         "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
@@ -128,6 +129,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
 
 
 def _repeats(t: Tensor) -> Any:
+    refuse_batch("repeat_interleave", repeats=t)
     a = t.array
     check(a.ndim <= 1, "repeats must be 0-dim or 1-dim tensor")
     if a.dtype not in (np.int64, np.int32):

@@ -174,15 +174,11 @@ def sum_of_valid_grad(g, input, dim, keepdim):
 
 
 def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
-    if dtype is not None:
-        to = dtypes.numpy_dtype(dtype)
-    elif input.dtype in dtypes.FLOATS:
-        return input.dtype
-    else:
-        to = input.dtype
+    to = input.dtype if dtype is None else dtypes.numpy_dtype(dtype)
+    which = "Input" if dtype is None else "Optional"
     check(
         to in dtypes.FLOATS,
-        f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+        f"{name}(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: "
         f"{C_NAMES[to.name]}",
     )
     return to

@@ -10,7 +10,7 @@ from minitorch._creation import eye
 from minitorch._tensor import Tensor
 
 from .check import c_name, check
-from .matrices import into, kernel_for
+from .matrices import by_columns, into, kernel_for
 from .public import op, public
 
 
@@ -22,7 +22,7 @@ def _wy(input: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
     inner = op("triu")(V.mT @ V, 1) * factors
     identity = op("expand_to")(eye(k, dtype=input.dtype, device=input.device), tuple(inner.shape))
     # with tau outside the inverse, a reflector that does nothing (tau = 0) needs no infinity
-    inverse = op("solve_triangular_matrices")(inner, identity, True, True)
+    inverse = op("solve_triangular_matrices")(inner, identity, True, True, True)
     return V, op("unsqueeze")(tau, -1) * inverse
 
 
@@ -57,7 +57,8 @@ def householder_product(input: Tensor, tau: Tensor, *, out: Any = None) -> Tenso
     kernel_for("orgqr_cpu", input.array)
     V, T = _wy(input, tau)
     identity = eye(m, n, dtype=input.dtype, device=input.device)
-    return into(out, identity - V @ (T @ V[..., :n, :].mT), "linalg_householder_product")
+    product = identity - V @ (T @ V[..., :n, :].mT)
+    return into(out, by_columns(product, "LinalgHouseholderProduct"), "linalg_householder_product")
 
 
 @public("torch Tensor")
@@ -105,4 +106,4 @@ def ormqr(
     V, T = _wy(input, tau)
     T = T.mT if transpose else T
     result = other - V @ (T @ (V.mT @ other)) if left else other - ((other @ V) @ T) @ V.mT
-    return into(out, result, "ormqr")
+    return into(out, by_columns(result, "Ormqr"), "ormqr")

@@ -34,10 +34,16 @@ def _becomes(self: Tensor, view: Callable[..., Tensor], *args: Any) -> Tensor:
     return self
 
 
-@public("Tensor", "swapaxes_", "swapdims_")
+@public("Tensor", "swapdims_")
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     """transpose, in place."""
     return _becomes(self, FUNCTIONS["transpose"], dim0, dim1)
+
+
+@public("Tensor")
+def swapaxes_(self: Tensor, axis0: int, axis1: int) -> Tensor:
+    """transpose_, with NumPy's words."""
+    return transpose_(self, axis0, axis1)
 
 
 @public("Tensor")
@@ -65,7 +71,7 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: Any = None
 
 
 @public("Tensor")
-def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
+def resize_(self: Tensor, *sizes_: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Another shape, over the same memory as far as it reaches; what is new is not initialised.
 
     Other tensors over the same memory keep the old one where it has to grow.
@@ -73,7 +79,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     if memory_format not in (None, preserve_format):
         raise NotImplementedError(f"resize_: memory_format={memory_format} is not supported by minitorch")
     check(not self.requires_grad, "cannot resize variables that require grad")
-    shape = sizes(size, "resize_")
+    shape = sizes(sizes_ if size is None else (size,), "resize_")
     check(all(n >= 0 for n in shape), "numel: integer multiplication overflow")
     if shape != self.array.shape:
         self.array = _resized(self.array, shape)
@@ -90,15 +96,16 @@ def _resized(a: Any, shape: tuple[int, ...]) -> Any:
     need, have = start + prod(shape) * item, _storage.UntypedStorage._of(a).nbytes()
     if need <= have:
         return restrided(a, shape, strides)
+    _storage.refuse_growth(a, need)
     memory = np.empty(need, np.uint8)
-    memory[:have] = _storage._bytes(_storage.root(a))
+    memory[:have] = _storage.storage_bytes(_storage.root(a))
     return restrided(tagged(memory.view(a.dtype)), shape, strides, start)
 
 
 @public("torch Tensor")
-def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:
+def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """resize_ to another tensor's shape."""
-    return resize_(self, *other.shape, memory_format=memory_format)
+    return resize_(self, *the_template.shape, memory_format=memory_format)
 
 
 @public("Tensor")
@@ -122,7 +129,7 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         self.array = source.array if size is None else _window(source.array, storage_offset, size, stride)
     elif isinstance(source, _storage.UntypedStorage):
         item = self.array.dtype.itemsize
-        memory = tagged(_storage._bytes(source.owner)[: source.nbytes() // item * item].view(self.array.dtype))
+        memory = tagged(_storage.storage_bytes(source.owner)[: source.nbytes() // item * item].view(self.array.dtype))
         size = (memory.size - storage_offset,) if size is None else size
         self.array = _window(memory, storage_offset, size, stride)
     else:

@@ -12,7 +12,6 @@ from minitorch._tensor import Tensor
 from .adaptive_pooling import adaptive_avg_pool
 from .axis_maps import AxisMap, Maps, axis_map_op, from_taps
 from .check import check, no_kernel
-from .operands import FUNCTIONS, cast
 from .public import public
 
 SPATIAL = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}  # dimensions that a mode is for
@@ -257,10 +256,7 @@ def interpolate(
     else:
         table = cubic_map if mode == "bicubic" else linear_map
         record, maps = _SMOOTH[mode], Maps(table(*axis, align) for axis in axes)
-    if input.dtype != dtypes.uint8:
-        return record.function(input, maps)
-    smooth = record.function(cast(input, dtypes.float32.numpy), maps)
-    return cast(FUNCTIONS["clamp"](FUNCTIONS["floor"](smooth + 0.5), 0, 255), dtypes.uint8.numpy)
+    return record.function(input, maps)
 
 
 def _deprecated(name: str, instead: str = "interpolate") -> None:

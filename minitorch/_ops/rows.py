@@ -7,7 +7,7 @@ import numpy as np
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
-from .copies import check_not_overlapping
+from .copies import check_overlap
 from .gathering import along, in_dtype_of, int64, without, writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
@@ -225,7 +225,7 @@ def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any
         f"index_add_(): Expected dtype int32/int64 for index but got: {kind}",
     )
     check(
-        s.dtype is self.array.dtype,
+        s.dtype == self.array.dtype,
         f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same scalar type",
     )
     count = s.shape[dim] if s.shape else 1
@@ -240,14 +240,16 @@ def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any
         f"{list(self.shape)} source.shape = {list(s.shape)}",
     )
     _check_rows("index_add_", self, dim, index, RuntimeError, "")
-    check_not_overlapping(self)
+    check_overlap(self, index, source, apart=True)
     return writer("index_add_into", fresh)(self, source if alpha == 1 else source * alpha, index, dim)
 
 
 @public("torch Tensor")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """index_add_ on a copy."""
-    return into(out, "index_add", _index_add(OPS["dense"].function(input), dim, index, source, alpha, True))
+    return into(
+        out, "index_add", _index_add(OPS["dense"].function(input), dim, index, source, alpha, True), index, source
+    )
 
 
 @public("Tensor")
@@ -259,7 +261,7 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bool) -> Tensor:
     dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
     check(
-        s.dtype is self.array.dtype,
+        s.dtype == self.array.dtype,
         "index_copy_(): self and source expected to have the same dtype, but got (self) "
         f"{c_name(self.array)} and (source) "
         f"{c_name(s)}",
@@ -281,14 +283,14 @@ def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bo
         IndexError,
     )
     _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
-    check_not_overlapping(self)
+    check_overlap(self, index, source, apart=True)
     return writer("index_copy_into", fresh)(self, source, index, dim)
 
 
 @public("torch Tensor")
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Any = None) -> Tensor:
     """index_copy_ on a copy."""
-    return into(out, "index_copy", _index_copy(OPS["dense"].function(input), dim, index, source, True))
+    return into(out, "index_copy", _index_copy(OPS["dense"].function(input), dim, index, source, True), index, source)
 
 
 @public("Tensor")
@@ -309,6 +311,7 @@ def _index_fill(self: Tensor, dim: int, index: Tensor, value: Any, fresh: bool) 
     _check_rows("index_fill_", self, dim, index, IndexError, "", -1)
     value = in_dtype_of(self, value_for(self, value))
     warn_if_expanded(self, "index_fill_", "tensor[mask] = scalar")
+    check_overlap(self, index, internal=False, apart=True)
     return writer("index_fill_into", fresh)(self, value, index, dim)
 
 

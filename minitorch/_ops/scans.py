@@ -176,6 +176,9 @@ def _in_place(name: str) -> None:
             f"Bad in-place call: input tensor dtype {c_word(self.dtype)} and output tensor dtype {c_word(dtype)} "
             "should match",
         )
+        if dtype is dtypes.bool and (not self.ndim or not self.numel()):  # torch's bools fail in the loop only
+            along(name, dim, self.ndim)
+            return FUNCTIONS["copy_"](self, op("clone")(self))
         return FUNCTIONS["copy_"](self, op(name)(self, dim, dtype=dtype))
 
     twin.__name__ = twin.__qualname__ = f"{name}_"

@@ -8,6 +8,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, no_kernel, wrap_dim
+from .copies import check_overlap
 from .gathering import broadcast_shape, check_along, check_scatter, int64, scatter_array, without, writer
 from .op import Op, structured
 from .positions import first_outside
@@ -121,6 +122,7 @@ def scatter_reduce_(
     self: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
     """scatter_reduce, in place."""
+    check_overlap(self, index, src, apart=True)
     return self.copy_(scatter_reduce(self, dim, index, src, reduce, include_self=include_self))
 
 
@@ -194,7 +196,7 @@ def _check_index_reduce(x: Tensor, dim: int, index: Tensor, source: Tensor, redu
         f"index_reduce_(): Expected dtype int32/int64 for index but got: {kind}",
     )
     check(
-        s.dtype is x.array.dtype,
+        s.dtype == x.array.dtype,
         f"index_reduce_(): self ({c_name(x.array)}) and source ({c_name(s)}) must have the same scalar type",
     )
     count = s.shape[dim] if s.shape else 1
@@ -218,6 +220,7 @@ def index_reduce_(
     self: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
     """index_reduce, in place."""
+    check_overlap(self, index, source, apart=True)
     return self.copy_(index_reduce(self, dim, index, source, reduce, include_self=include_self))
 
 
@@ -257,6 +260,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 @public("Tensor")
 def put_(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """put, in place."""
+    check_overlap(self, index, source, apart=True)
     return self.copy_(put(self, index, source, accumulate))
 
 
@@ -331,4 +335,5 @@ def _masked_scatter(self: Tensor, mask: Tensor, source: Tensor, fresh: bool) -> 
         kind == np.bool_,
         f"masked_scatter_ only supports boolean masks, but got mask with dtype {C_NAMES[kind.name]}",
     )
+    check_overlap(self, mask, source)
     return writer("masked_scatter_into", fresh)(self, source, mask)

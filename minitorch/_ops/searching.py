@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap
 from minitorch.return_types import return_type
 
@@ -249,7 +250,7 @@ def _finite_range(name: str, x: np.ndarray, low: float, high: float) -> tuple[fl
     return low, high
 
 
-@structured(tensors="input")
+@structured(tensors="input", halves="own")
 def histc_bins(input, bins, min, max):
     if input.dtype not in FLOATS:
         no_kernel("histogram_cpu", input)
@@ -259,12 +260,19 @@ def histc_bins(input, bins, min, max):
 
 @histc_bins.cpu
 def histc_cpu(input, bins, min, max):
+    """Every step is rounded to the input's dtype: it decides on which side of an edge an element falls."""
     histc_bins.infer(input, bins, min, max)
-    low, high = _finite_range("torch.histc", input, float(min), float(max))
-    x = input.reshape(-1).astype(np.float64)
+
+    def in_dtype(a: Any) -> Any:
+        return widened(rounded(a, input.dtype)) if input.dtype in dtypes.HALVES else a.astype(input.dtype, copy=False)
+
+    x = widened(input).reshape(-1)
+    low, high = _finite_range("torch.histc", x, float(min), float(max))
+    low, high, count = (in_dtype(np.float64([number])) for number in (low, high, bins))
     x = x[(x >= low) & (x <= high)]
-    place = np.minimum(((x - low) * (bins / (high - low))).astype(np.int64), bins - 1)
-    return np.bincount(place, minlength=bins).astype(input.dtype)
+    scaled = in_dtype(in_dtype(x - low) * count)
+    place = np.minimum(in_dtype(scaled / in_dtype(high - low)).astype(np.int64), bins - 1)
+    return np.bincount(place, minlength=bins).astype(x.dtype)
 
 
 @public("torch Tensor")
@@ -316,7 +324,7 @@ def histogram_edges_cpu(input, bins, low, high):
 @public("torch Tensor")
 def histogram(
     input: Tensor,
-    bins: Any,
+    bins: Any = 100,
     *,
     range: Any = None,
     weight: Any = None,

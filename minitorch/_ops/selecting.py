@@ -10,7 +10,7 @@ from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check
 from .op import OPS, structured
-from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, number_operand
+from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, number_operand, refuse_complex
 from .public import into, op, public
 from .reductions import reduced_dims, reduced_shape
 
@@ -55,6 +55,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
     if isinstance(condition, Tensor) and input is None and other is None:
         return nonzero(condition, as_tuple=True)
     given = (condition, input, other)
+    refuse_complex("where", input, other)
     if not isinstance(condition, Tensor) or not all(isinstance(v, Tensor) or v.__class__ in NUMBERS for v in given[1:]):
         kinds = ", ".join(type(v).__name__ for v in given if v is not None)
         raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")
@@ -78,7 +79,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
         return result
     from .inplace import into
 
-    return into(out, OPS["choose"], result)
+    return into(out, OPS["choose"], result, condition, input, other)
 
 
 def _branches(input: Any, other: Any) -> tuple[Tensor, Tensor]:
@@ -183,7 +184,7 @@ def is_among_cpu(elements, test_elements, assume_unique, invert):
     return np.asarray(np.isin(elements, test_elements, assume_unique=assume_unique, invert=invert))
 
 
-@public("torch")
+@public("torch", words="element=elements test_element=test_elements")
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Any = None
 ) -> Tensor:
@@ -219,6 +220,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     if any(n < 0 for n in shape):
         raise ValueError(f"'shape' cannot have negative values, but got {shape}")
     steps = [prod(shape[i:]) for i in range(1, len(shape) + 1)]
+    indices = cast(indices, dtypes.INT64_NUMPY)
     if 0 in shape:
         return tuple([indices.clone() for _ in shape])
-    return tuple([indices.div(s, rounding_mode="floor") % n for s, n in zip(steps, shape, strict=True)])
+    return tuple([indices // s % n for s, n in zip(steps, shape, strict=True)])

@@ -303,16 +303,18 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
 
 @public("Tensor")
-def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+def sum_to_size(self: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """The sum over the dimensions that broadcasting would stretch."""
-    wanted, have = sizes(size), tuple(self.shape)
+    wanted, have = sizes(sizes_ if size is None else (size,)), tuple(self.shape)
     lead = len(have) - len(wanted)
     check(
         lead >= 0 and all(n in (1, m) for n, m in zip(wanted, have[lead:], strict=True)),
         f"size {{{list(wanted)}}} is not expandable to size {{{list(have)}}}.",
     )
+    if not wanted:
+        return op("sum")(self)
     if wanted != have and not self.is_floating_point():
-        self = cast(self, dtypes.INT64_NUMPY)
+        self = cast(self, dtypes.INT64_NUMPY)  # as sum
     return op("sum_to_size")(self, wanted)
 
 

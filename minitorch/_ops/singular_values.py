@@ -1,4 +1,7 @@
-"""Singular values and what is made of them: pseudo-inverses, ranks, least squares, approximations of low rank."""
+"""Singular values and what is made of them: pseudo-inverses, ranks, least squares, approximations of low rank.
+
+The decomposition's gradient is that of Townsend, "Differentiating the singular value decomposition", 2016.
+"""
 
 from typing import Any
 
@@ -9,10 +12,12 @@ from minitorch._tensor import Tensor, wrap
 from minitorch.return_types import return_type
 
 from .check import c_name, check, check_broadcast
-from .decompositions import converged, differences, divided, eigvalsh, qr
+from .decompositions import qr
+from .eigenvalues import converged, differences, divided, eigvalsh
 from .matrices import (
     LinAlgError,
     at_least_2d,
+    by_columns,
     decomposition,
     floating,
     into,
@@ -130,7 +135,7 @@ def torch_svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out:
         return into(out, Svd(U, S, Vh.mT), "svd")
     (m, n), lead = input.shape[-2:], tuple(input.shape[:-2])
     zeros = [input.new_zeros((*lead, k, k)) for k in (m, n)]
-    return into(out, Svd(zeros[0], svdvals(input), zeros[1]), "svd")
+    return into(out, Svd(zeros[0], svdvals(input), zeros[1].mT), "svd")
 
 
 @structured(name="singular_values", title="LinalgSvd", tensors="A")
@@ -340,7 +345,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
             "torch.linalg.lstsq: The least squares solution could not be computed because the input matrix does not "
             "have full rank."
         )
-    X = inverse @ B
+    X = by_columns(inverse @ B, "LinalgLstsq", m)
     residuals = reshape(X, X.numel())[:0]  # empty, with a graph as torch has it
     if m > n and full and driver != "gelsy":
         difference = A @ X - B

@@ -11,7 +11,18 @@ from minitorch.return_types import return_type
 
 from .check import broadcast_error, c_name, check, integer
 from .decompositions import INT32, unpack_lu
-from .matrices import at_least_2d, first_failure, floating, into, kernel_for, square, tensor_gradient
+from .matrices import (
+    at_least_2d,
+    by_columns,
+    column_major,
+    first_failure,
+    floating,
+    into,
+    kernel_for,
+    square,
+    tensor_gradient,
+)
+from .nodes import titled
 from .op import structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -57,7 +68,7 @@ def inverse_matrix(A, checked):
 def inverse_cpu(A, checked):
     _, (lead, _) = inverse_matrix.infer(A, checked)
     try:
-        return np.linalg.inv(A), np.zeros(lead, np.int32)
+        return column_major(np.linalg.inv(A)), np.zeros(lead, np.int32)
     except np.linalg.LinAlgError:
         info = lapack.lu(A)[2]
         if checked:
@@ -69,7 +80,7 @@ def _where_regular(function: Any, info: np.ndarray, A: np.ndarray, *others: np.n
     """function of the matrices of a batch that are not singular; nan for the others."""
     singular = (info != 0)[..., None, None]
     result = function(np.where(singular, np.eye(A.shape[-1], dtype=A.dtype), A), *others)
-    return np.where(singular, A.dtype.type(np.nan), result)
+    return column_major(np.where(singular, A.dtype.type(np.nan), result))
 
 
 @inverse_matrix.grad("A")
@@ -123,7 +134,7 @@ def solve_cpu(A, B, checked):
     if not B.size:
         return np.zeros(B.shape, B.dtype), info
     try:
-        return np.linalg.solve(A, B), info
+        return column_major(np.linalg.solve(A, B)), info
     except np.linalg.LinAlgError:
         info = lapack.lu(A)[2]
         if checked:
@@ -168,7 +179,10 @@ def _solve(A: Tensor, B: Tensor, left: bool, checked: str) -> tuple[Tensor, Tens
     A, B = _broadcast(A, B)
     X, info = op("solve_matrices")(*((A, B) if left else (A.mT, B.mT)), checked)
     X = X if left else X.mT
-    return (op("squeeze_dims")(X, (-1,)) if vectors else X), info
+    if vectors:
+        X = op("squeeze_dims")(X, (-1,))
+        X = by_columns(X, "LinalgSolveEx") if X.ndim > 1 else X
+    return X, info
 
 
 @public("linalg")
@@ -179,7 +193,8 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Any = None) -> Tensor
     >>> torch.linalg.solve(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.ones(2))
     tensor([0.5000, 0.2500])
     """
-    return into(out, _solve(A, B, left, "torch.linalg.solve")[0], "linalg_solve")
+    result = titled(_solve(A, B, left, "torch.linalg.solve")[0], "LinalgSolveExBackward0")
+    return into(out, result, "linalg_solve")
 
 
 SolveEx = return_type("linalg_solve_ex", "result info")
@@ -194,41 +209,42 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 
 # ---------------------------------------------------------------------- triangular systems
 @structured(title="LinalgSolveTriangular", tensors="A B")
-def solve_triangular_matrices(A, B, upper, unit):
+def solve_triangular_matrices(A, B, upper, left, unit):
     return B.shape, B.dtype
 
 
 @solve_triangular_matrices.cpu
-def solve_triangular_cpu(A, B, upper, unit):
-    return lapack.solve_triangular(A, B, upper, unit)
+def solve_triangular_cpu(A, B, upper, left, unit):
+    if left:
+        return column_major(lapack.solve_triangular(A, B, upper, unit))
+    # X @ A = B is A.mT @ X.mT = B.mT
+    return lapack.solve_triangular(A.swapaxes(-1, -2), B.swapaxes(-1, -2), not upper, unit).swapaxes(-1, -2)
 
 
 @solve_triangular_matrices.grad("A")
-def solve_triangular_grad_A(g, A, out, upper, unit):
-    return solve_triangular_backward_A(g, A, out, upper, unit)
+def solve_triangular_grad_A(g, A, out, upper, left, unit):
+    return solve_triangular_backward_A(g, A, out, upper, left, unit)
 
 
 @solve_triangular_matrices.grad("B")
-def solve_triangular_grad_B(g, A, upper, unit):
-    return solve_triangular_backward_B(g, A, upper, unit)
+def solve_triangular_grad_B(g, A, upper, left, unit):
+    return solve_triangular_backward_B(g, A, upper, left, unit)
 
 
 @tensor_gradient
-def solve_triangular_backward_B(g: Tensor, A: Tensor, upper: bool, unit: bool) -> Tensor:
-    return op("solve_triangular_matrices")(A.mT, g, not upper, unit)
+def solve_triangular_backward_B(g: Tensor, A: Tensor, upper: bool, left: bool, unit: bool) -> Tensor:
+    return op("solve_triangular_matrices")(A.mT, g, not upper, left, unit)
 
 
 @tensor_gradient
-def solve_triangular_backward_A(g: Tensor, A: Tensor, X: Tensor, upper: bool, unit: bool) -> Tensor:
-    full = -solve_triangular_backward_B(g, A, upper, unit) @ X.mT
+def solve_triangular_backward_A(g: Tensor, A: Tensor, X: Tensor, upper: bool, left: bool, unit: bool) -> Tensor:
+    gB = solve_triangular_backward_B(g, A, upper, left, unit)
+    full = -(gB @ X.mT) if left else -(X.mT @ gB)
     return op("triu")(full, int(unit)) if upper else op("tril")(full, -int(unit))
 
 
 def _triangular(A: Tensor, B: Tensor, upper: bool, left: bool, unit: bool) -> Tensor:
-    A, B = _broadcast(A, B)
-    if left:
-        return op("solve_triangular_matrices")(A, B, upper, unit)
-    return op("solve_triangular_matrices")(A.mT, B.mT, not upper, unit).mT
+    return op("solve_triangular_matrices")(*_broadcast(A, B), upper, left, unit)
 
 
 @public("linalg")
@@ -291,7 +307,7 @@ def triangular_solve(
     wide, B = _broadcast(A, input)
     coefficient = wide.mT if transpose else wide
     solution = _triangular(coefficient, B, upper != transpose, True, unitriangular)
-    return into(out, TriangularSolve(solution, op("clone")(wide)), "triangular_solve")
+    return into(out, TriangularSolve(solution, op("dense")(wide.mT).mT), "triangular_solve")
 
 
 # ---------------------------------------------------------------------- from factors
@@ -326,9 +342,10 @@ def lu_solve(
     )
     P = op("pivot_matrix")(pivots, LU.shape[-1], LU.array.dtype)
     L, U = unpack_lu(LU)
-    if not left:  # X @ A = B is A.mT @ X.mT = B.mT
-        return into(out, _lu_solve(P, L, U, B.mT, not adjoint).mT, "linalg_lu_solve")
-    return into(out, _lu_solve(P, L, U, B, adjoint), "linalg_lu_solve")
+    # X @ A = B is A.mT @ X.mT = B.mT
+    X = _lu_solve(P, L, U, B, adjoint) if left else _lu_solve(P, L, U, B.mT, not adjoint)
+    X = by_columns(X, "LinalgLuSolve")
+    return into(out, X if left else X.mT, "linalg_lu_solve")
 
 
 def _lu_solve(P: Tensor, L: Tensor, U: Tensor, B: Tensor, adjoint: bool) -> Tensor:
@@ -351,7 +368,8 @@ def cholesky_solve_matrices(B, L, upper):
 @cholesky_solve_matrices.cpu
 def cholesky_solve_cpu(B, L, upper):
     first, last = (L.swapaxes(-1, -2), L) if upper else (L, L.swapaxes(-1, -2))
-    return lapack.solve_triangular(last, lapack.solve_triangular(first, B, False, False), True, False)
+    inner = lapack.solve_triangular(first, B, False, False)
+    return column_major(lapack.solve_triangular(last, inner, True, False))
 
 
 @cholesky_solve_matrices.grad("B")
@@ -372,7 +390,7 @@ def cholesky_solve_backward_L(g: Tensor, L: Tensor, X: Tensor, upper: bool) -> T
     return -(L @ S) if upper else -(S @ L)
 
 
-@public("torch Tensor")
+@public("torch Tensor", words="input2=L")
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """The X with (L @ L.mT) @ X = input, or with upper=True (L.mT @ L) @ X = input."""
     for t, letter in ((input, "b"), (L, "u")):

@@ -30,18 +30,18 @@ class SparseTensor(Tensor):
     Its place in the graph is that of its values.
     """
 
-    __torch_function__ = staticmethod(disabled_torch_function)  # type: ignore[assignment]
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     sparse_indices: Tensor  # (sparse_dim, nnz) of int64
     sparse_values: Tensor  # (nnz, *dense dimensions)
     coalesced: bool  # whether the indices are sorted and each stands there once
 
-    edge = property(lambda self: self.sparse_values.edge, lambda self, value: None)  # type: ignore[assignment]
-    layout = property(lambda self: sparse_coo)  # type: ignore[assignment]
-    is_sparse = property(lambda self: True)  # type: ignore[assignment]
-    is_cpu = property(lambda self: True)  # type: ignore[assignment]
-    is_leaf = property(lambda self: self.sparse_values.is_leaf)  # type: ignore[assignment]
-    grad_fn = property(lambda self: self.sparse_values.grad_fn)  # type: ignore[assignment]
+    edge = property(lambda self: self.sparse_values.edge, lambda self, value: None)
+    layout = property(lambda self: sparse_coo)
+    is_sparse = property(lambda self: True)
+    is_cpu = property(lambda self: True)
+    is_leaf = property(lambda self: self.sparse_values.is_leaf)
+    grad_fn = property(lambda self: self.sparse_values.grad_fn)
 
     @property
     def requires_grad(self) -> bool:
@@ -105,12 +105,12 @@ class SparseTensor(Tensor):
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
         """The tensor with all its zeros."""
+        check(dtype is None, "dtype argument is not supported by sparse_to_dense")
         k = self.sparse_dim()
         shape, values = self.array.shape, self.sparse_values
         zeros = values.new_zeros((prod(shape[:k]), *shape[k:]))
         dense = FUNCTIONS["index_add"](zeros, 0, wrap(flat_indices(self)), values)
-        dense = reshape(dense, *shape)
-        return dense if dtype is None else dense.to(dtype)
+        return reshape(dense, *shape)
 
     def to_sparse(
         self, sparse_dim: Any = None, *, layout: Any = None, blocksize: Any = None, dense_dim: Any = None
@@ -224,7 +224,7 @@ def sparse_coo_tensor(
         values = values.detach().clone().requires_grad_()
     elif values.requires_grad:
         values = op("stored_values")(values)
-    return made(indices, values, size, bool(is_coalesced))
+    return made(indices, values, size, indices.shape[1] < 2 if is_coalesced is None else is_coalesced)
 
 
 def _checked_size(indices: Tensor, values: Tensor, size: Any) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def _add(x: Tensor, y: Tensor) -> Tensor:
     if not y.is_sparse:
         raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
     if not isinstance(x, SparseTensor):
-        return x + y.to_dense()  # type: ignore[attr-defined]
+        return x + y.to_dense()
     assert isinstance(y, SparseTensor)
     check(
         x.shape == y.shape,
@@ -124,8 +124,11 @@ def _permute(s: SparseTensor, dims: Any) -> SparseTensor:
 @_handles("select")
 def _select(s: SparseTensor, dim: int, index: int) -> SparseTensor:
     dim, n = wrap_dims((dim,), s.ndim)[0], s.shape[dim]
-    check(-n <= index < n, f"select(): index {index} out of range for tensor of size {list(s.shape)} at dimension {dim}",
-          IndexError)  # fmt: skip
+    check(
+        -n <= index < n,
+        f"select(): index {index} out of range for tensor of size {list(s.shape)} at dimension {dim}",
+        IndexError,
+    )
     k, shape = s.sparse_dim(), (*s.array.shape[:dim], *s.array.shape[dim + 1 :])
     if dim >= k:
         return made(s.sparse_indices, op("select")(s.sparse_values, dim - k + 1, index), shape, s.coalesced)
@@ -135,7 +138,21 @@ def _select(s: SparseTensor, dim: int, index: int) -> SparseTensor:
     if k == 1:
         return op("sum")(values, 0)
     rest = np.ascontiguousarray(np.delete(indices, dim, 0)[:, chosen])
-    return made(wrap(rest), values, shape, s.coalesced)
+    return made(wrap(rest), values, shape, chosen.size < 2)
+
+
+@_handles("basic_select")
+def _basic_select(s: SparseTensor, index: tuple[Any, ...]) -> Tensor:
+    """x[i], x[:, i]: numbers, and whole dimensions."""
+    dim, result = 0, s
+    for i in index:
+        if isinstance(i, int):
+            result = result.select(dim, i)
+        elif i is Ellipsis or i == slice(None):
+            dim += 1
+        else:
+            raise NotImplementedError("indexing by slices is not supported for sparse tensors")
+    return result
 
 
 # ---------------------------------------------------------------------- sums
@@ -162,7 +179,7 @@ def _sum(s: SparseTensor, dim: Any = None, keepdim: bool = False, dtype: Any = N
 @public("sparse", name="sum")
 def sparse_sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
     """The sum of a sparse tensor: dense if no sparse dimension is left, else sparse."""
-    return _sum(input, dim, False, dtype)  # type: ignore[arg-type]
+    return _sum(input, dim, False, dtype)
 
 
 # ---------------------------------------------------------------------- products

@@ -7,6 +7,7 @@ sources; derivatives are those of the Digital Library of Mathematical Functions,
 import math
 from typing import Any
 
+from minitorch._creation import FACTORIES
 from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     bessel_j,
     bessel_y,
@@ -28,6 +29,7 @@ from minitorch._tensor import Tensor
 
 from .check import check, integer
 from .op import pointwise
+from .operands import to_float
 from .public import into, op, public
 
 _EVERYWHERE = "torch Tensor special"
@@ -164,13 +166,13 @@ def trigamma_grad_x(g, x):
 
 
 @pointwise(title="Polygamma", result="float")
-def polygamma_of_order(x, *, n):
-    return polygamma(n, x)
+def polygamma_of_order(x, *, order):
+    return polygamma(order, x)
 
 
 @polygamma_of_order.grad("x")
-def polygamma_of_order_grad_x(g, x, *, n):
-    return g * polygamma(n + 1.0, x)
+def polygamma_of_order_grad_x(g, x, *, order):
+    return g * polygamma(order + 1.0, x)
 
 
 @pointwise(on="special", title="SpecialZeta", result="float", numbers="xy")
@@ -229,9 +231,9 @@ def mvlgamma(input: Tensor, p: int, *, out: Any = None) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension p: DLMF 35.3.4."""
     p = integer(p, "p", "mvlgamma")
     check(p >= 1, "p has to be greater than or equal to 1")
-    total = op("lgamma")(input)
-    for i in range(1, p):
-        total = total + op("lgamma")(input - i / 2.0)
+    x = to_float(input)
+    halves = FACTORIES["arange"](p, dtype=x.dtype, device=x.device) / 2.0
+    total = op("sum")(op("lgamma")(op("unsqueeze")(x, -1) - halves), -1)
     return into(out, "mvlgamma", total + p * (p - 1) / 4.0 * math.log(math.pi))
 
 

@@ -10,6 +10,7 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import check, wrap_dim
 from .joining import cat, tensor_list
+from .nodes import titled
 from .operands import cast, common_dtype
 from .public import op, public
 from .shapes import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, reshape
@@ -39,7 +40,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
             f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
             f"entry {i}",
         )
-    return cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
+    made = cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
+    return titled(made, "StackBackward0", through=True)
 
 
 @public("torch")
@@ -142,7 +144,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack([reshape(g, -1) for g in grids], 1)
 
 
-@public("torch Tensor")
+@public("torch")
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All combinations of r elements of a vector, in order, a row each.
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, wrap_dim
+from .check import C_NAMES, anywhere, check, integer, wrap_dim
 from .op import structured
 from .operands import FUNCTIONS
 from .public import into, op, public
-from .reductions import FLOATS, MEAN, SUM, count_reduced, reduced_dims, reduced_shape
+from .reductions import FLOATS, count_reduced, reduced_dims, reduced_shape, three_parts
 
 
 # ---------------------------------------------------------------------- variance
@@ -24,15 +25,15 @@ def variance(input, dim, correction, keepdim):
 @variance.cpu
 def variance_cpu(input, dim, correction, keepdim):
     dims = reduced_dims(dim, input.ndim)
-    every = dims if input.ndim else None
+    shape = reduced_shape(input.shape, dims, keepdim)
+    squares = np.zeros(shape)
     if input.size:
-        # from the first element: rounding must not give equal values a variance
-        input = np.asarray(input - input[tuple([slice(0, 1) if i in dims else slice(None) for i in range(input.ndim)])])
-        input = np.asarray(input - MEAN(input, every, True))
-    squares = SUM(np.asarray(np.square(input)), every, keepdim)
+        x = three_parts(input, dims)
+        kernel = cache.load_file("cpu.normalization").squares_about_mean
+        kernel(x, np.empty(x.shape[2]), np.empty(x.shape[2]), squares.reshape(x.shape[0], x.shape[2]))
     left = count_reduced(input.shape, dim) - correction
     with np.errstate(all="ignore"):
-        return np.asarray(squares / squares.dtype.type(max(left, 0)))
+        return np.asarray(squares / max(left, 0), input.dtype)
 
 
 @variance.grad("input")
@@ -183,7 +184,7 @@ def _checked_q(input: Tensor, q: Any, interpolation: str) -> Tensor:
     check(q.ndim <= 1, "quantile() q must be a scalar or 1D tensor")
     check(q.dtype is input.dtype, "quantile() q tensor must be same dtype as the input tensor")
     inside = FUNCTIONS["logical_and"](q >= 0, q <= 1)
-    check(q.is_meta or bool(FUNCTIONS["all"](inside)), "quantile() q values must be in the range [0, 1]")
+    check(q.is_meta or not anywhere(~inside), "quantile() q values must be in the range [0, 1]")
     return q
 
 
@@ -273,7 +274,7 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{w.array.size} != {n}",
         )
-        check(w.is_meta or not n or bool(FUNCTIONS["all"](w >= 0)), f"cov(): {name} cannot be negative")
+        check(w.is_meta or not n or not anywhere(w < 0), f"cov(): {name} cannot be negative")
     if fweights is None:
         return aweights
     return fweights if aweights is None else fweights * aweights

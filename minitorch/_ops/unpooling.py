@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
@@ -24,11 +25,7 @@ def _unpool_infer(input, indices, size):
         indices.dtype == np.int64,
         "elements in indices should be type int64" + f" but got: {c_name(indices)}" * (n == 2),
     )
-    check(
-        input.shape == indices.shape,
-        f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
-        f"tensor with shape: {list(indices.shape)}",
-    )
+    _same_shape(input, indices)
     for d in range(1, input.ndim):
         check(
             input.shape[d] > 0,
@@ -40,17 +37,26 @@ def _unpool_infer(input, indices, size):
     return (*input.shape[:2], *size), input.dtype
 
 
+def _same_shape(input: Any, indices: Any) -> None:
+    check(
+        input.shape == indices.shape,
+        f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
+        f"tensor with shape: {list(indices.shape)}",
+    )
+
+
 def _unpool_cpu(input, indices, size):
     shape, dtype = _unpool_infer(input, indices, size)
     area = int(np.prod(size))
-    wrong = indices[(indices < 0) | (indices >= area)]
+    wrong = indices[(indices < 0) | (indices >= area)] if area else indices[:0]
     if wrong.size:
         by = "x".join(map(str, size))
-        raise RuntimeError(f"Found an invalid max index: {wrong[0]} (output volumes are of size {by})")
+        raise RuntimeError(f"Found an invalid max index: {wrong.flat[-1]} (output volumes are of size {by})")
     planes, count = shape[0] * shape[1], int(np.prod(input.shape[2:]))
     out = np.zeros((planes, area), dtype)
-    np.put_along_axis(out, indices.reshape(planes, count), input.reshape(planes, count), 1)
-    return out.reshape(shape)
+    if area:
+        np.put_along_axis(out, indices.reshape(planes, count), input.reshape(planes, count), 1)
+    return channels_last_like(input, out.reshape(shape)) if input.ndim == 4 else out.reshape(shape)
 
 
 def _unpool_grad(g, indices):
@@ -100,13 +106,9 @@ def _output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, output_s
 def _unpool(n: int, input: Tensor, indices: Tensor, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Tensor:
     kernel = _per_axis(kernel, n)
     stride, padding = kernel if stride is None else _per_axis(stride, n), _per_axis(padding, n)
-    if n < 3:
-        check(len(kernel) == n, "tuple index out of range", IndexError)
-    check(
-        len(kernel) == n,
-        "There should be exactly three elements (depth, height, width) in output_size, but got "
-        f"{len(kernel)} elements.",
-    )
+    check(len(kernel) <= n, "tuple index out of range", IndexError)
+    elements = "two elements (height, width)" if n == 2 else "three elements (depth, height, width)"
+    check(len(kernel) == n, f"There should be exactly {elements} in output_size, but got {len(kernel)} elements.")
     size = _output_size(input, kernel, stride, padding, output_size)
     if n == 1:  # as torch does: a plane of width 1
         input, indices, size = op("unsqueeze")(input, -1), op("unsqueeze")(indices, -1), [*size, 1]
@@ -116,6 +118,8 @@ def _unpool(n: int, input: Tensor, indices: Tensor, kernel: Any, stride: Any, pa
     error = (
         f"Input to max_unpooling{space}d should be a {either} Tensor, but got a tensor with {input.ndim} dimensions."
     )
+    if input.ndim == space + 1 and indices.dtype == dtypes.int64:
+        _same_shape(input, indices)  # which shows the shapes as they were given
     input, batched = as_batch(input, space, error)
     indices = indices if batched else op("unsqueeze")(indices, 0)
     out = FUNCTIONS["unpool_volumes" if n == 3 else "unpool_planes"](input, indices, tuple(size))

@@ -126,7 +126,7 @@ def squeeze_dims(input, dims):
 
 
 @squeeze_dims.grad("input")
-def squeeze_grad(g, input_shape):
+def squeeze_grad(g, input_shape, dims):  # dims for the node's name
     return reshape(g, input_shape)  # noqa: F821
 
 
@@ -340,6 +340,7 @@ def _storage_start(a: Any) -> int:
 def as_strided(input, size, stride, storage_offset=None):
     size, stride = tuple(size), tuple(stride)
     check(len(size) == len(stride), "mismatch in length of strides and shape")
+    check(len(size) <= 64, "only tensors with up to 64 dims are supported")  # which is NumPy's limit too
     for n in stride:
         check(n >= 0, "as_strided: Negative strides are not supported at the moment, got strides: "
               f"{list(stride)}")  # fmt: skip

@@ -446,15 +446,14 @@ def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
     plans = []
     for phase in product(*phases):
         places, bases, filter_taps, offsets = zip(*phase, strict=True)
-        if all(a.size for a in (*places, *filter_taps)):
-            plan = grid(bases, size), grid(places, inputs), grid(filter_taps, taps)
-            base, where, filter_taps = (a.astype(np.uint32) for a in plan)
-            plans.append((_filled(base), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
+        plan = grid(bases, size), grid(places, inputs), grid(filter_taps, taps)
+        base, where, filter_taps = (a.astype(np.uint32) for a in plan)
+        plans.append((_filled(base), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
     return size, corner, plans
 
 
 def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
-    """Along one axis: padded length, zeros before, and (inputs, bases, taps, offsets) per phase.
+    """Along one axis: padded length, zeros before, and (inputs, bases, taps, offsets) per phase that has taps.
 
     Input i meets tap r at output (i + padding - r * dilation) / stride where that is whole, which
     is the difference of the two floors.
@@ -465,7 +464,7 @@ def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
     before = max(0, most - padding // stride)
     length = before + max(outputs, position[-1] // stride + 1)
     phases = []
-    for phase in range(stride):
+    for phase in np.intersect1d(position % stride, reach % stride):  # far fewer than the stride may be
         i = np.flatnonzero(position % stride == phase)
         r = np.flatnonzero(reach % stride == phase)
         bases = position[i] // stride + before - most

@@ -1,4 +1,4 @@
-"""Reading and writing at positions that an integer array holds.
+"""Reading and writing at positions that an integer array holds, and parts of matrices.
 
 Only `within` looks at ranges: the others write wherever the index says, so their callers ask it
 first (`_ops/positions.py`).
@@ -82,3 +82,19 @@ def scatter_multiply(dest, index, src):
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 dest[n, index[n, m, t], t] *= src[n, m, t]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def band(x, low, high, out):
+    """out[b, i, j] = x[b, i, j] where low <= j - i < high, else 0"""
+    B, n, m = x.shape
+    for b in range(B):
+        for i in range(n):
+            first = min(max(i + low, 0), m)
+            last = max(min(i + high, m), first)
+            for j in range(first):
+                out[b, i, j] = 0
+            for j in range(first, last):
+                out[b, i, j] = x[b, i, j]
+            for j in range(last, m):
+                out[b, i, j] = 0

@@ -54,6 +54,38 @@ def layer_norm_weight(g, x, mean, rstd, dw):
             dw[j] += np.float64(g[i, j] * (x[i, j] - m) * r)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+def squares_about_mean(x, s, q, out):
+    """out[o, k] = sum over i of (x[o, i, k] - mean[o, k]) ** 2; s and q of float64 hold a row of k.
+
+    One pass, from the first element: its square is at most n times the variance, so that nothing is lost in float64,
+    and equal values have none.
+    """
+    outer, n, inner = x.shape
+    for o in range(outer):
+        if inner == 1:
+            first = np.float64(x[o, 0, 0])
+            a, b = 0.0, 0.0
+            for i in range(n):
+                d = np.float64(x[o, i, 0]) - first
+                a += d
+                b += d * d
+            e = b - a * a / n
+            out[o, 0] = e if e > 0.0 or e != e else 0.0
+            continue
+        for k in range(inner):
+            s[k] = 0.0
+            q[k] = 0.0
+        for i in range(n):
+            for k in range(inner):
+                d = np.float64(x[o, i, k]) - np.float64(x[o, 0, k])
+                s[k] += d
+                q[k] += d * d
+        for k in range(inner):
+            e = q[k] - s[k] * s[k] / n
+            out[o, k] = e if e > 0.0 or e != e else 0.0
+
+
 # Channels are the middle of (N, C, L). With L of 1 they are the innermost loop that can be made vector code.
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 def channel_sums(g, x, origin, s, q):

@@ -13,8 +13,8 @@ def extremes(x, largest, values, indices):
             place = 0
             for i in range(n):
                 e = x[o, i, 0]
-                beats = e >= best if largest else e <= best
-                if e != e or (best == best and beats):
+                worse = e < best if largest else e > best  # mostly so, and then nothing waits for the comparison
+                if not worse and (e != e or best == best):
                     best = e
                     place = i
                 values[o, i, 0] = best

@@ -47,6 +47,30 @@ def log_softmax(x, dest):
             dest[i, j] = (x[i, j] - m) - logarithm
 
 
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def softmax_gradient(g, out, dest):
+    """dest[i, j] = (g[i, j] - sum over k of g[i, k] * out[i, k]) * out[i, j]"""
+    T = dest.dtype.type
+    for i in range(g.shape[0]):
+        s = T(0)
+        for j in range(g.shape[1]):
+            s += g[i, j] * out[i, j]
+        for j in range(g.shape[1]):
+            dest[i, j] = (g[i, j] - s) * out[i, j]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+def log_softmax_gradient(g, out, dest):
+    """dest[i, j] = g[i, j] - exp(out[i, j]) * sum over k of g[i, k]"""
+    T = dest.dtype.type
+    for i in range(g.shape[0]):
+        s = T(0)
+        for j in range(g.shape[1]):
+            s += g[i, j]
+        for j in range(g.shape[1]):
+            dest[i, j] = g[i, j] - exp(out[i, j]) * s
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def exponentials(x):
     """x[i] = exp(x[i]): with the array passed twice, LLVM would see an overlap and take one element at a time."""

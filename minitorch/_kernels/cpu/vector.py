@@ -1,8 +1,8 @@
 """exp for loops: straight-line code, which LLVM turns into vector instructions; math.exp is a call per element.
 
 exp(x) = 2^n e^r with n the nearest integer to x / log(2) and |r| <= log(2) / 2 (Cody and Waite, "Software Manual for
-the Elementary Functions", 1980). Adding 1.5 * 2^23 (2^52 in double) to a number rounds it to an integer and leaves that in
-the low bits. 2^n comes in two factors, so that results below the smallest normal number are right, too.
+the Elementary Functions", 1980). Adding 1.5 * 2^23 (2^52 in double) to a number rounds it to an integer and leaves that
+in the low bits. 2^n comes in two factors, so that results below the smallest normal number are right, too.
 """
 
 import numpy as np

@@ -1,0 +1,349 @@
+"""batch_norm and instance_norm: channels brought to mean 0 and variance 1; what `group_norm.py` shares with them.
+
+As in `normalization.py`, gradients are kernels on arrays, and formulas in ops where they are to be differentiated.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import no_grad
+
+from .check import check, no_kernel, wrap_dim
+from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant
+from .op import structured
+from .operands import FUNCTIONS
+from .public import PUBLIC, op, public
+from .reductions import FLOATS, SUM
+
+
+# ---------------------------------------------------------------------- channels
+def by_channel(a: np.ndarray) -> np.ndarray:
+    """The array as (N, C, everything else)."""
+    return np.ascontiguousarray(a).reshape(a.shape[0], a.shape[1], prod(a.shape[2:]))
+
+
+def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(mean, variance) of each channel of (N, C, L), of float64."""
+    total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    origin = x[0, :, 0].astype(np.float64)
+    with np.errstate(all="ignore"):
+        kernels().channel_sums(x, x, origin, total, product)
+        n = x.size // x.shape[1]
+        mean = total / n
+        return mean, np.maximum(product / n - mean * (mean - origin), 0.0)
+
+
+def _gradient_sums(g, input, mean):
+    x, g = by_channel(input), by_channel(g)
+    total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    kernels().channel_sums(g, x, mean.astype(np.float64), total, product)
+    return x, g, total, product
+
+
+def but_channels(ndim: int) -> tuple[int, ...]:
+    return tuple([i for i in range(ndim) if i != 1])
+
+
+def per_channel(p: Tensor, ndim: int) -> Tensor:
+    """A vector of one number per channel, to be broadcast with an input."""
+    return FUNCTIONS["reshape"](p, *[-1 if i == 1 else 1 for i in range(ndim)])
+
+
+def _sum_but_channels(g):
+    """In two steps: the dimensions beside the channels are no neighbours, and g would be copied to make them so."""
+    return SUM(SUM(by_channel(g), (2,), False), (0,), False)
+
+
+def _product_but_channels(g, input):
+    return _gradient_sums(g, input, np.zeros(input.shape[1]))[3].astype(g.dtype)
+
+
+gradient_name("sum_but_channels", _sum_but_channels, lambda g: FUNCTIONS["sum"](g, but_channels(g.ndim)))
+gradient_name(
+    "product_but_channels",
+    _product_but_channels,
+    lambda g, input: FUNCTIONS["sum"](g * input, but_channels(input.ndim)),
+)
+
+
+def check_batch(shape: tuple[int, ...], groups: int | None = None) -> None:
+    """Refuse to normalise single values."""
+    per_channel = shape[0] * prod(shape[2:]) if groups is None else shape[0] * shape[1] // groups * prod(shape[2:])
+    if per_channel == 1:
+        shown = list(shape) if groups is not None else f"torch.Size({list(shape)})"
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {shown}")
+
+
+# ---------------------------------------------------------------------- batch_norm
+@structured(
+    title="NativeBatchNorm",
+    tensors="input weight? bias?",
+    outputs=("mean", "var"),
+    returns=as_tuple,
+    name="batch_norm_train",
+)
+def batch_norm_train(input, weight, bias, eps):
+    if input.dtype not in FLOATS:
+        no_kernel("batch_norm", input)
+    channels = (input.shape[1],)
+    return [(input.shape, input.dtype), (channels, input.dtype), (channels, input.dtype)]
+
+
+@batch_norm_train.cpu
+def batch_norm_cpu(input, weight, bias, eps):
+    (_, dtype), _, _ = batch_norm_train.infer(input, weight, bias, eps)
+    out = np.empty(input.shape, dtype)
+    x = by_channel(input)
+    mean, var = channel_moments(x)
+    with np.errstate(all="ignore"):
+        scale = or_constant(weight, 1.0, x.shape[1], dtype) / np.sqrt(var + eps)
+    offset = or_constant(bias, 0.0, x.shape[1], dtype)
+    mean = mean.astype(dtype)
+    kernels().channel_affine(x, mean, scale.astype(dtype), offset, out.reshape(x.shape))
+    return out, mean, var.astype(dtype)
+
+
+@batch_norm_train.grad("input")
+def batch_norm_grad_input(g, input, weight, mean, var, eps):
+    return batch_norm_input(g, input, weight, mean, var, eps)  # noqa: F821
+
+
+@batch_norm_train.grad("weight")
+def batch_norm_grad_weight(g, input, mean, var, eps):
+    return batch_norm_weight(g, input, mean, var, eps)  # noqa: F821
+
+
+@batch_norm_train.grad("bias")
+def batch_norm_grad_bias(g):
+    return sum_but_channels(g)  # noqa: F821
+
+
+def _batch_norm_input(g, input, weight, mean, var, eps):
+    dx = np.empty(input.shape, input.dtype)
+    x, g, total, product = _gradient_sums(g, input, mean)
+    n, dtype = x.size // x.shape[1], input.dtype
+    square = 1.0 / (var.astype(np.float64) + eps)
+    scale = or_constant(weight, 1.0, x.shape[1], dtype) * np.sqrt(square)
+    slope, offset = -scale * square * product / n, -scale * total / n
+    numbers = [a.astype(dtype) for a in (mean, scale, slope, offset)]
+    kernels().channel_gradient(g, x, *numbers, dx.reshape(x.shape))
+    return dx
+
+
+def _batch_norm_weight(g, input, mean, var, eps):
+    _, _, _, product = _gradient_sums(g, input, mean)
+    return (product / np.sqrt(var.astype(np.float64) + eps)).astype(input.dtype)
+
+
+def _batch_norm_input_in_ops(g, input, weight, mean, var, eps):
+    e = g if weight is None else g * per_channel(weight, input.ndim)
+    return input_gradient_in_ops(e, input, but_channels(input.ndim), eps)
+
+
+def _batch_norm_weight_in_ops(g, input, mean, var, eps):
+    dims = but_channels(input.ndim)
+    return FUNCTIONS["sum"](g * normalised(input, dims, eps)[0], dims)
+
+
+gradient_name("batch_norm_input", _batch_norm_input, _batch_norm_input_in_ops)
+gradient_name("batch_norm_weight", _batch_norm_weight, _batch_norm_weight_in_ops)
+
+
+def _check_channels(input: Tensor, **parameters: Any) -> None:
+    for name, p in parameters.items():
+        check(
+            p is None or p.array.size == input.shape[1],
+            f"{name} should contain {input.shape[1]} elements not {p.array.size if p is not None else 0}",
+        )
+
+
+def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
+    """running = (1 - momentum) * running + momentum * value, in its memory."""
+    if running is not None:
+        running.mul_(1.0 - momentum).add_(value.to(running.dtype), alpha=momentum)
+
+
+def _batch_norm(
+    input: Tensor,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(result, mean, variance), with torch's checks; updates the running moments in training."""
+    if not input.array.size:  # torch returns before it looks at anything
+        out = op("clone")(input)
+        out = out if weight is None else out * weight[0]
+        return out if bias is None else out + bias[0], input.new_empty((0,)), input.new_empty((0,))
+    wrap_dim(1, input.ndim, scalar=False)
+    if not training:
+        check(running_mean is not None, "running_mean must be defined in evaluation mode")
+        check(running_var is not None, "running_var must be defined in evaluation mode")
+    _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not training:
+        return _with_running(input, weight, bias, running_mean, running_var, eps), running_mean, running_var
+    out, mean, var = op("batch_norm_train")(input, weight, bias, eps)
+    if running_mean is not None or running_var is not None:
+        n = input.array.size // input.shape[1]
+        with no_grad():
+            _update(running_mean, mean, momentum)
+            if running_var is not None:
+                _update(running_var, var * (n / (n - 1)) if n > 1 else var * float("nan"), momentum)
+    return out, mean, var
+
+
+@structured(title="NativeBatchNorm", tensors="input scale offset?")
+def channel_affine(input, scale, offset):
+    return input.shape, input.dtype
+
+
+@channel_affine.cpu
+def channel_affine_cpu(input, scale, offset):
+    """input * scale + offset, with one scale and one offset per channel."""
+    x, out = by_channel(input), np.empty(input.shape, input.dtype)
+    n, dtype = x.shape[1], input.dtype
+    numbers = np.zeros(n, dtype), or_constant(scale, 1.0, n, dtype), or_constant(offset, 0.0, n, dtype)
+    kernels().channel_affine(x, *numbers, out.reshape(x.shape))
+    return out
+
+
+@channel_affine.grad("input")
+def channel_affine_grad_input(g, scale):
+    return channel_affine(g, scale, None)
+
+
+@channel_affine.grad("scale")
+def channel_affine_grad_scale(g, input):
+    return product_but_channels(g, input)  # noqa: F821
+
+
+@channel_affine.grad("offset")
+def channel_affine_grad_offset(g):
+    return sum_but_channels(g)  # noqa: F821
+
+
+def _with_running(input: Tensor, weight: Any, bias: Any, mean: Tensor, var: Tensor, eps: float) -> Tensor:
+    if not input.is_floating_point():
+        no_kernel("batch_norm", input.array)
+    scale = FUNCTIONS["rsqrt"](var + eps)
+    scale = scale if weight is None else scale * weight
+    offset = -mean * scale if bias is None else bias - mean * scale
+    if scale.dtype is input.dtype and offset.dtype is input.dtype:
+        return op("channel_affine")(input, scale, offset)
+    return (input * per_channel(scale, input.ndim) + per_channel(offset, input.ndim)).to(input.dtype)
+
+
+def torch_batch_norm(
+    input: Tensor,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    """Same as nn.functional.batch_norm, with its arguments in the order of the weights."""
+    return _batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+
+
+@public("torch")
+def native_batch_norm(
+    input: Tensor,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """(batch_norm, mean, 1 / standard deviation), the last two empty in evaluation mode."""
+    out, mean, var = _batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    if not training:
+        return out, mean.new_empty((0,)), var.new_empty((0,))
+    return out, mean, FUNCTIONS["rsqrt"](var + eps)
+
+
+@public("nn.functional")
+def batch_norm(
+    input: Tensor,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor:
+    """Each channel (dimension 1) brought to mean 0 and variance 1; then times weight, plus bias.
+
+    In training with the batch's moments, with which the running ones are updated; else with the running ones.
+    """
+    if training:
+        check_batch(tuple(input.shape))
+    if training and eps <= 0.0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if eps < 0.0:
+        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
+    return torch_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+@public("nn.functional")
+def instance_norm(
+    input: Tensor,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-05,
+) -> Tensor:
+    """batch_norm of each sample by itself."""
+    if use_input_stats and prod(input.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size torch.Size({list(input.shape)})"
+        )
+    return torch_instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
+
+
+def torch_instance_norm(
+    input: Tensor,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    """Same as nn.functional.instance_norm, with its arguments in the order of the weights."""
+    check(
+        use_input_stats or (running_mean is not None and running_var is not None),
+        "Expected running_mean and running_var to be defined when use_input_stats is false",
+    )
+    shape = tuple(input.shape)
+    n, c = shape[:2]
+    parameters = [None if p is None else FUNCTIONS["repeat"](p, n) for p in (weight, bias)]
+    running = [None if r is None else FUNCTIONS["repeat"](r.detach(), n) for r in (running_mean, running_var)]
+    rows = FUNCTIONS["reshape"](input, 1, n * c, *shape[2:])
+    w, b = parameters
+    out = _batch_norm(rows, w, b, running[0], running[1], use_input_stats, momentum, eps)[0]
+    for kept, r in zip((running_mean, running_var), running, strict=True):
+        if kept is not None and use_input_stats:
+            with no_grad():
+                kept.copy_(FUNCTIONS["mean"](FUNCTIONS["reshape"](r, n, c), 0))
+    return FUNCTIONS["reshape"](out, *shape)
+
+
+for _name, _function in (("batch_norm", torch_batch_norm), ("instance_norm", torch_instance_norm)):
+    PUBLIC[f"torch.{_name}"] = _function, ["torch"]

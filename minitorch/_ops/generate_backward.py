@@ -1,0 +1,144 @@
+"""The nodes of an op: their class, and as text the `run` that computes gradients, written at the first backward."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.codegen import Formula
+from minitorch.autograd.node import Node
+
+from .op import Gradient, Op
+from .scope import SCOPE, SMALL, Lazy, compiled, indent
+
+
+def node_class(op: Op) -> type[Node]:
+    """The class of the nodes that an op records; its `run` is written at the first backward pass."""
+    found = SCOPE.get(f"{op.name}_node")
+    if found is not None:
+        return found
+    slots = dict.fromkeys(
+        s
+        for t in op.edges
+        for k in (t, *op.kept(t))
+        for s in (
+            (k, f"{t}_edge", f"{t}_shape")
+            if op.is_plain(k)
+            else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell")
+        )
+    )
+    made = type(
+        op.title if "Backward" in op.title else f"{op.title}Backward0",
+        (SCOPE["OpNode"],),
+        {"__slots__": tuple(slots), "edges": tuple(f"{t}_edge" for t in op.edges), "op": op, "run": _first_run},
+    )
+    made.__module__ = "minitorch.generated"
+    return made
+
+
+def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
+    """Replaces itself by the op's own `run`."""
+    cls = SCOPE[f"{n.op.name}_node"]  # n may be of a subclass: see `packed.py`
+    text = run_text(cls.op)
+    exec(compiled(text, f"<minitorch {cls.__name__}>"), SCOPE)
+    cls.run = SCOPE.pop("run")
+    cls.run(n, g, heap, keep)
+
+
+def run_text(op: Op) -> str:
+    """The source of `run`: from the gradient array of the output to those of the inputs."""
+    lines: list[str] = ["if g.__class__ is not ndarray: return n.run_general(g, heap, keep)"]
+    for t in op.edges:
+        lines += [f"e = n.{t}_edge", "if e is not None:", *indent(gradient_lines(op, t))]
+    freed = sorted({k for t in op.edges for k in op.kept(t) if not op.is_plain(k)})
+    if freed:
+        lines.append("if not keep: " + "; ".join(f"n.{k} = FREED_VALUE" for k in freed))
+    return "def run(n, g, heap, keep):\n" + "\n".join(indent(lines)) + "\n"
+
+
+def gradient_lines(op: Op, t: str) -> list[str]:
+    """From the kept values to `d`, the gradient for argument t, delivered to edge `e`."""
+    gradient, lines = op.gradients[t], []
+    for k in op.kept(t):
+        lines.append(f"{k} = n.{k}")
+        if op.is_plain(k):
+            continue
+        if k in op.outputs:
+            lines.append(f"if {k} is FREED_VALUE: stale(n, {k!r})")
+        elif k == "out":
+            lines.append(f"if {k} is FREED_VALUE or n.out_cell[0] != n.out_version: stale(n, {k!r})")
+        elif k in op.optional:
+            lines.append(
+                f"if {k} is FREED_VALUE or ({k} is not None and {k}.version[0] != n.{k}_version): stale(n, {k!r})"
+            )
+            lines.append(f"if {k} is not None: {k} = {k}.array")
+        else:
+            lines.append(f"if {k} is FREED_VALUE or {k}.version[0] != n.{k}_version: stale(n, {k!r})")
+            lines.append(f"{k} = {k}.array")
+    if op.kind == "pointwise":
+        lines += _pointwise_gradient(op, t, gradient)
+    else:
+        SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
+        args = ", ".join(gradient.params)
+        lines.append(f"try: d = {op.name}_{t}_gradient({args})")
+        lines.append(f"except RuntimeWarning: d = silently({op.name}_{t}_gradient, {args})")
+        lines.append("if d.__class__ is not ndarray: d = asarray(d)")
+    # views share their memory with g, and so may what a structured op's gradient returns
+    owned = (
+        gradient.params != ("g",) if op.kind == "pointwise" else op.kind != "view" and "d is not g and d.base is None"
+    )
+    return [
+        *lines,
+        "if e.grad is None:",
+        f"    e.grad = d; e.owned = {owned}",
+        "    heappush(heap, (e.key, e))",
+        "else: accumulate(e, d)",
+    ]
+
+
+def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
+    formula = gradient.formula
+    assert formula is not None
+    arrays = [op.argument(a) for a in formula.arrays]
+    lone = formula.lone_call()
+    body = formula.statements()
+    if body == ([], "g"):
+        compute = ["d = g"]
+    elif lone is not None:
+        SCOPE["np_" + lone[0]] = getattr(np, lone[0])
+        args = ", ".join(op.argument(a) for a in lone[1])
+        compute = [
+            f"try: d = np_{lone[0]}({args})",
+            f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
+            "if d.__class__ is not ndarray: d = asarray(d)",
+        ]
+    else:
+        name = f"{op.name}_{t}_loops"
+        SCOPE[name] = loops = SCOPE["Loops"](formula, SMALL)
+        SCOPE[f"{op.name}_{t}_kernel"] = loops.flat
+        call = ", ".join([*arrays, *formula.scalars])
+        checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
+        if formula.transcendental:
+            checks.append("g.size > SMALL")
+        plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
+        general = (
+            f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
+        )
+        compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"] if checks else [plain]
+    if not op.broadcasts:
+        return compute
+    return _summed(op, t, formula, arrays, compute)
+
+
+def _summed(op: Op, t: str, formula: Formula, arrays: list[str], compute: list[str]) -> list[str]:
+    """Undo broadcasting. For a 0-dim operand, a number-like weight, multiply and sum in one loop."""
+    if formula.statements() == ([], "g"):
+        return [f"d = g if g.shape == n.{t}_shape else sum_to(g, n.{t}_shape)"]
+    total = f"{op.name}_{t}_total"
+    SCOPE[total] = Lazy(total, lambda: SCOPE["total"](formula))
+    same = " and ".join([f"{a}.shape == g.shape" for a in arrays if a != "g"] + ["g.size <= SMALL"])
+    call = ", ".join([*arrays, *formula.scalars])
+    return [
+        f"if not n.{t}_shape and g.shape and {same}: d = empty((), g.dtype); {total}({call}, d)",
+        "else:",
+        *indent([*compute, f"if d.shape != n.{t}_shape: d = sum_to(d, n.{t}_shape)"]),
+    ]

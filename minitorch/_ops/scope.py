@@ -1,0 +1,54 @@
+"""What generated functions see as globals, and how their text becomes code."""
+
+import linecache
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from minitorch.autograd._lines import OURS
+
+# NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would
+# cost 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is
+# repeated under `errstate`.
+warnings.filterwarnings(
+    "ignore",
+    message="(divide by zero|overflow|underflow|invalid value) encountered",
+    category=RuntimeWarning,
+    module=r"minitorch\.(generated|_ops|_kernels)",
+)
+
+# what generated functions see as globals; filled by `names()` when the first op is built
+SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
+
+SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions
+
+
+def compiled(text: str, filename: str) -> Any:
+    """The code of generated text, whose lines a traceback then shows."""
+    OURS.add(filename)
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    return compile(text, filename, "exec")
+
+
+def scope_for_all() -> None:
+    """Fill SCOPE with what every generated function may name; once."""
+    if "Tensor" in SCOPE:
+        return
+    from . import names
+
+    SCOPE.update(names.for_generated_code())
+
+
+def indent(lines: Iterator[str] | list[str], by: int = 1) -> list[str]:
+    return ["    " * by + line for line in lines]
+
+
+class Lazy:
+    """Makes a compiled loop at its first call, and takes its own place in SCOPE by it."""
+
+    def __init__(self, name: str, make: Callable[[], Any]):
+        self.name, self.make = name, make
+
+    def __call__(self, *args: Any) -> None:
+        SCOPE[self.name] = kernel = self.make()
+        kernel(*args)

@@ -1,0 +1,62 @@
+"""Writes that torch refuses: to memory that an operand shares, of numbers that do not fit, past foreign memory."""
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+INDEX = [[0, 1, 0], [1, 1, 0]]
+OVERLAPS = {
+    "gather": lambda T, x: T.gather(x, 0, T.tensor(INDEX), out=x),
+    "take": lambda T, x: T.take(x, T.tensor(INDEX), out=x),
+    "index_select": lambda T, x: T.index_select(x, 0, T.tensor([0, 1]), out=x),
+    "masked_select": lambda T, x: T.masked_select(x, x > 2, out=x),
+    "add to a part": lambda T, x: T.add(x.view(-1)[:3], 1, out=x.view(-1)[1:4]),
+    "add to all": lambda T, x: T.add(x, 1, out=x),
+    "scatter_": lambda T, x: x.scatter_(0, T.tensor(INDEX), x),
+    "scatter_add_": lambda T, x: x.scatter_add_(0, T.tensor(INDEX), x),
+    "index_add_": lambda T, x: x.index_add_(0, T.tensor([0, 1]), x),
+    "index_copy_": lambda T, x: x.index_copy_(0, T.tensor([0, 1]), x),
+    "index_put_": lambda T, x: x.index_put_((T.tensor([0, 1]),), x),
+    "mask assigned from itself": lambda T, x: x.__setitem__(x > 2, x[0, 0]),
+    "cat": lambda T, x: T.cat([x, x], out=x),
+}
+NUMBERS = (300, -1, -300, 2**40, -1.5, 1e10, float("nan"), 2**63, -(2**70))
+FILLS = {
+    "fill_": lambda T, x, v: x.fill_(v),
+    "masked_fill_": lambda T, x, v: x.masked_fill_(T.tensor([True, False]), v),
+    "index_fill_": lambda T, x, v: x.index_fill_(0, T.tensor([1]), v),
+    "assignment": lambda T, x, v: x.__setitem__(1, v),
+    "full": lambda T, x, v: T.full((2,), v, dtype=x.dtype),
+}
+
+
+def outcome(function, T, x, *args):
+    """The values left in x, or the error."""
+    try:
+        made = function(T, x, *args)
+    except (RuntimeError, ValueError, OverflowError) as e:
+        return type(e).__name__, str(e).splitlines()[0]
+    return (x if made is None else made).tolist()
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_memory_shared_with_an_operand_is_refused_where_torch_refuses_it(name):
+    theirs, mine = (outcome(OVERLAPS[name], T, T.arange(6.0).reshape(2, 3)) for T in (torch, minitorch))
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "int64", "bool", "float32"])
+def test_numbers_that_do_not_fit_are_refused_and_others_wrap_as_in_torch(name, dtype):
+    for number in NUMBERS:
+        made = [outcome(FILLS[name], T, T.zeros(2, dtype=getattr(T, dtype)), number) for T in (torch, minitorch)]
+        assert str(made[1]) == str(made[0]), number
+
+
+def test_memory_of_a_numpy_array_does_not_grow():
+    for T in (torch, minitorch):
+        with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
+            T.from_numpy(np.zeros(2)).resize_(3)
+        assert T.from_numpy(np.zeros(4)).resize_(2).tolist() == [0.0, 0.0]

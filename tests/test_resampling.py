@@ -1,0 +1,51 @@
+"""interpolate of 8-bit images, and the layouts of results, against torch's."""
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 3, 9, 8), np.uint8)
+EXTREMES = np.where(IMAGES > 127, 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("images", [IMAGES, EXTREMES], ids=["any", "extremes"])
+@pytest.mark.parametrize("size", [(13, 7), (5, 8), (20, 20), (3, 33)])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "bicubic"])
+def test_bytes_are_rounded_as_torch_rounds_them(mode, size, images):
+    smooth = mode in ("bilinear", "bicubic")
+    for align_corners in (False, True) if smooth else (None,):
+        for antialias in (False, True) if smooth else (False,):
+            ours, theirs = (
+                ns.nn.functional.interpolate(
+                    ns.from_numpy(images), size, mode=mode, align_corners=align_corners, antialias=antialias
+                )
+                for ns in (minitorch, torch)
+            )
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+FOLLOWING = {
+    "interpolate": lambda ns, x: ns.nn.functional.interpolate(x, scale_factor=2),
+    "interpolate bilinear": lambda ns, x: ns.nn.functional.interpolate(x, scale_factor=2, mode="bilinear"),
+    "max_pool2d": lambda ns, x: ns.nn.functional.max_pool2d(x, 2),
+    "max_pool2d of one image": lambda ns, x: ns.nn.functional.max_pool2d(x[0], 2),
+    "avg_pool2d": lambda ns, x: ns.nn.functional.avg_pool2d(x, 2),
+    "adaptive_avg_pool2d": lambda ns, x: ns.nn.functional.adaptive_avg_pool2d(x, 2),
+    "adaptive_max_pool2d": lambda ns, x: ns.nn.functional.adaptive_max_pool2d(x, 2),
+    "max_unpool2d": lambda ns, x: ns.nn.functional.max_unpool2d(
+        *ns.nn.functional.max_pool2d(x, 2, return_indices=True), 2
+    ),
+    "conv2d": lambda ns, x: ns.nn.functional.conv2d(x, ns.ones(4, 3, 2, 2)),
+    "conv_transpose2d": lambda ns, x: ns.nn.functional.conv_transpose2d(x, ns.ones(3, 4, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_results_have_their_channels_last_where_torchs_have(name, channels_last):
+    memory = IMAGES.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2) if channels_last else IMAGES
+    ours, theirs = (FOLLOWING[name](ns, ns.from_numpy(memory.astype(np.float32))) for ns in (minitorch, torch))
+    assert ours.stride() == theirs.stride()
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)

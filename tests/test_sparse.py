@@ -1,0 +1,200 @@
+"""Sparse tensors in coordinate form against torch's: parts, arithmetic, products, gradients, printing, errors."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from compare import PAIR, assert_same, both, first_line
+
+import minitorch
+
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse (invariant checks|CSR tensor support):UserWarning")  # torch's
+
+ROW, COLUMN, STORED = [0, 1, 1, 2, 1], [2, 0, 3, 1, 0], [1.0, 2.0, 3.0, 4.0, -5.0]  # (1, 0) stands there twice
+DENSE = np.array([[0.0, 0.0, 1.0, 0.0], [2.0, 0.0, 0.0, 3.0], [0.0, 4.0, 0.0, 0.0]])
+RIGHT = np.arange(8.0).reshape(4, 2) - 3
+
+
+def twice(ns, dtype="float64"):
+    return ns.sparse_coo_tensor([ROW, COLUMN], STORED, (3, 4), dtype=getattr(ns, dtype))
+
+
+def sparse(ns, array=DENSE, *dims):
+    return ns.tensor(array).to_sparse(*dims)
+
+
+def parts(t):
+    """What of a sparse tensor can be compared; of a dense one itself."""
+    if not t.is_sparse:
+        return t
+    values = t._values()
+    return [
+        t._indices(),
+        values,
+        t.to_dense(),
+        tuple(t.shape),
+        t.is_coalesced(),
+        t.sparse_dim(),
+        t.dense_dim(),
+        t._nnz(),
+    ]
+
+
+VALUES = {
+    "to_sparse": sparse,
+    "to_sparse of blocks": lambda ns: sparse(ns, DENSE, 1),
+    "to_sparse of nothing": lambda ns: sparse(ns, np.zeros((2, 3))),
+    "to_sparse of a number": lambda ns: ns.tensor(3.0).to_sparse(),
+    "to_sparse of no elements": lambda ns: sparse(ns, np.zeros((0, 3))),
+    "to_sparse(layout=)": lambda ns: ns.tensor(DENSE).to_sparse(layout=ns.sparse_coo),
+    "sparse to_sparse": lambda ns: sparse(ns).to_sparse(),
+    "sparse_coo_tensor": twice,
+    "without a size": lambda ns: ns.sparse_coo_tensor([[0, 2], [1, 0]], [1.0, 2.0]),
+    "of a size only": lambda ns: ns.sparse_coo_tensor((2, 3)),
+    "of blocks": lambda ns: ns.sparse_coo_tensor([[2, 0]], ns.ones(2, 3), (4, 3)),
+    "of integers": lambda ns: ns.sparse_coo_tensor([[2, 0]], [5, 6], (4,)),
+    "coalesce": lambda ns: twice(ns).coalesce(),
+    "coalesce of blocks": lambda ns: ns.sparse_coo_tensor([[2, 0, 2]], ns.ones(3, 2), (4, 2)).coalesce(),
+    "to_dense of dense": lambda ns: ns.tensor(DENSE).to_dense(),
+    "to a dtype": lambda ns: twice(ns).to(ns.float32),
+    "transpose": lambda ns: twice(ns).transpose(0, 1).coalesce(),
+    "t": lambda ns: sparse(ns).t().coalesce(),
+    "select": lambda ns: sparse(ns)[1],
+    "neg": lambda ns: -twice(ns),
+    "abs": lambda ns: twice(ns).abs(),
+    "relu": lambda ns: twice(ns).relu().coalesce(),
+    "mul by a number": lambda ns: twice(ns) * 3,
+    "div by a number": lambda ns: twice(ns) / 4,
+    "add": lambda ns: (twice(ns) + sparse(ns)).coalesce(),
+    "sub": lambda ns: (sparse(ns) - sparse(ns, DENSE * 2)).coalesce(),
+    "mul": lambda ns: (twice(ns).coalesce() * sparse(ns, DENSE[::-1] + DENSE)).coalesce(),
+    "dense + sparse": lambda ns: ns.ones(3, 4, dtype=ns.float64) + twice(ns),
+    "sum": lambda ns: ns.sparse.sum(twice(ns)),
+    "sum of rows": lambda ns: ns.sparse.sum(twice(ns), 0),
+    "sparse.mm": lambda ns: ns.sparse.mm(twice(ns), ns.tensor(RIGHT)),
+    "sparse.mm of two": lambda ns: ns.sparse.mm(sparse(ns), sparse(ns, RIGHT)).coalesce(),
+    "mm": lambda ns: ns.mm(sparse(ns), ns.tensor(RIGHT)),
+    "@": lambda ns: sparse(ns) @ ns.tensor(RIGHT),
+    "spmm": lambda ns: ns.spmm(sparse(ns), ns.tensor(RIGHT)),
+    "mv": lambda ns: ns.mv(sparse(ns), ns.tensor(RIGHT[:, 0])),
+    "sparse.addmm": lambda ns: ns.sparse.addmm(ns.ones(3, 2).double(), sparse(ns), ns.tensor(RIGHT), beta=2, alpha=0.5),
+    "addmm": lambda ns: ns.addmm(ns.ones(3, 2).double(), sparse(ns), ns.tensor(RIGHT)),
+    "sparse_mask": lambda ns: ns.tensor(DENSE + 1).sparse_mask(sparse(ns)),
+    "deepcopy": lambda ns: copy.deepcopy(twice(ns)),
+    "pickle": lambda ns: pickle.loads(pickle.dumps(twice(ns))),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_parts_of_the_result_are_torchs(name):
+    assert_same(*(parts(VALUES[name](ns)) for ns in PAIR))
+
+
+# functions of the matrix and of what it is multiplied by
+GRADIENTS = {
+    "to_sparse and back": lambda ns, x, y: x.to_sparse().to_dense() * 2,
+    "blocks": lambda ns, x, y: x.to_sparse(1).to_dense(),
+    "coalesce": lambda ns, x, y: x.to_sparse().coalesce().values(),
+    "sparse.mm": lambda ns, x, y: ns.sparse.mm(x.to_sparse(), y),
+    "addmm": lambda ns, x, y: ns.sparse.addmm(y[:3] * 2, x.to_sparse(), y),
+    "sum": lambda ns, x, y: ns.sparse.sum(x.to_sparse()),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_torchs(name):
+    def gradients(ns):
+        x, y = ns.tensor(DENSE, requires_grad=True), ns.tensor(RIGHT, requires_grad=True)
+        (GRADIENTS[name](ns, x, y) * 1.5).sum().backward()
+        return [t.grad if t.grad is None or not t.grad.is_sparse else t.grad.to_dense() for t in (x, y)]
+
+    for ours, theirs in zip(gradients(minitorch), gradients(torch), strict=True):
+        assert (ours is None) == (theirs is None)
+        if theirs is not None:
+            assert_same(ours, theirs)
+
+
+def test_gradient_of_the_values_passes_repeated_indices():
+    def gradient(ns):
+        values = ns.tensor(STORED, requires_grad=True)
+        s = ns.sparse_coo_tensor([ROW, COLUMN], values, (3, 4))
+        (ns.sparse.mm(s, ns.tensor(RIGHT, dtype=ns.float32)) ** 2).sum().backward()
+        return values.grad
+
+    assert_same(gradient(minitorch), gradient(torch))
+
+
+def test_a_sparse_leaf_has_a_gradient():
+    def gradient(ns):
+        s = ns.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 4), requires_grad=True)
+        ns.sparse.mm(s, ns.tensor(RIGHT, dtype=ns.float32)).sum().backward()
+        assert s.is_leaf
+        return s.grad.to_dense() * (s.to_dense() != 0)  # torch's may hold further elements
+
+    assert_same(gradient(minitorch).detach(), gradient(torch).detach())
+
+
+PRINTED = {
+    "coalesced": sparse,
+    "uncoalesced": lambda ns: twice(ns, "float32"),
+    "empty": lambda ns: ns.sparse_coo_tensor((2, 3)),
+    "blocks": lambda ns: ns.sparse_coo_tensor([[2, 0]], ns.ones(2, 3), (4, 3)),
+    "requires_grad": lambda ns: ns.sparse_coo_tensor([[1]], [2.0], (3,), requires_grad=True),
+    "integers": lambda ns: ns.sparse_coo_tensor([[1]], [2], (3,)),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_repr_is_torchs(name):
+    ours, theirs = (repr(PRINTED[name](ns)) for ns in PAIR)
+    assert ours == theirs
+
+
+BAD = {
+    "to_dense in a dtype": lambda ns: twice(ns).to_dense(ns.float32),
+    "indices of an uncoalesced tensor": lambda ns: twice(ns).indices(),
+    "values of an uncoalesced tensor": lambda ns: twice(ns).values(),
+    "coalesce of a dense tensor": lambda ns: ns.ones(2).coalesce(),
+    "indices of a dense tensor": lambda ns: ns.ones(2).indices(),
+    "values of a dense tensor": lambda ns: ns.ones(2).values(),
+    "numpy": lambda ns: twice(ns).numpy(),
+    "too few values": lambda ns: ns.sparse_coo_tensor([[0, 1]], [1.0], (2,)),
+    "indices without a second dimension": lambda ns: ns.sparse_coo_tensor(ns.zeros(1, 1, 1).long(), [1.0], (2,)),
+    "size of another rank": lambda ns: ns.sparse_coo_tensor([[0, 1]], [1.0, 2.0], (2, 2)),
+    "mm of other sizes": lambda ns: ns.sparse.mm(twice(ns), ns.ones(3, 2).double()),
+    "sparse + dense": lambda ns: twice(ns) + ns.ones(3, 4).double(),
+    "sparse_dim too large": lambda ns: ns.ones(2).to_sparse(2),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_errors_are_torchs(name):
+    ours, theirs = both(BAD[name])
+    assert theirs.error is not None
+    assert type(ours.error).__name__ == type(theirs.error).__name__
+    assert first_line(ours.error) == first_line(theirs.error)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (2, 4)])
+def test_indices_outside_the_size_are_refused(size):
+    with pytest.raises(RuntimeError, match="size is inconsistent with indices"):
+        minitorch.sparse_coo_tensor([ROW, COLUMN], STORED, size)
+    with pytest.raises(RuntimeError, match="found negative index -1 for dim 0"):
+        minitorch.sparse_coo_tensor([[-1]], [1.0], (2,))
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "bsr", "bsc"])
+def test_other_layouts_say_that_they_are_missing(kind):
+    with pytest.raises(NotImplementedError, match=f"torch.sparse_{kind} is not supported"):
+        minitorch.ones(2, 2).to_sparse(layout=getattr(minitorch, f"sparse_{kind}"))
+    with pytest.raises(NotImplementedError, match=f"torch.sparse_{kind} is not supported"):
+        getattr(minitorch.ones(2, 2), f"to_sparse_{kind}")()
+    with pytest.raises(NotImplementedError, match=f"torch.sparse_{kind} is not supported"):
+        getattr(minitorch, f"sparse_{kind}_tensor")([0, 1], [0], [1.0])
+
+
+def test_ops_without_a_sparse_meaning_name_themselves():
+    with pytest.raises(NotImplementedError, match="Could not run 'aten::cos' with arguments from the 'SparseCPU'"):
+        twice(minitorch).cos()
