@@ -29,7 +29,7 @@ class _State(threading.local):
 
 _state = _State()
 
-# classes of arguments that never take part: a call with no other classes goes straight on. Empty while a mode is entered
+# classes of arguments that never take part: a call with no other classes goes straight on. Empty within a mode
 _PLAIN_CLASSES = (Tensor, int, float, bool, str, type(None), type(Ellipsis), slice)
 PLAIN: set[type] = set(_PLAIN_CLASSES)
 _modes_entered = 0

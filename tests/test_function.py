@@ -280,6 +280,20 @@ def save_a_number_for_forward(ns):
     function(ns, lambda ctx, x: (ctx.save_for_forward(3), x)[1], doubled).apply(leaf(ns, 1))
 
 
+def saved_variables(ns):
+    def backward(ctx, g):
+        with pytest.warns(DeprecationWarning, match="'saved_variables' is deprecated; use 'saved_tensors'"):
+            return g * ctx.saved_variables[0]
+
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+
+    x = leaf(ns, 1, 2)
+    function(ns, forward, backward).apply(x).sum().backward()
+    return x.grad
+
+
 def too_few_gradients(ns):
     function(ns, lambda ctx, x, k: x * 2, doubled).apply(leaf(ns, 1), 3).sum().backward()
 

@@ -188,6 +188,15 @@ def saved_values(ns):
     return (x * z).grad_fn._saved_other, z.grad_fn._saved_result, (x * z).grad_fn._saved_self is x
 
 
+def nodes_that_are_called(ns):
+    x, y = leaf(ns, 1, 2), leaf(ns, 3, 4)
+    product, power = (x * y).grad_fn, x.exp().grad_fn
+    a, b = product(ns.ones(2, dtype=ns.float64))
+    with ns.no_grad():
+        c = power(ns.ones(2, dtype=ns.float64))
+    return a, b, a.requires_grad, c, c.requires_grad, power._sequence_nr() > product._sequence_nr()
+
+
 def edges(ns):
     x = leaf(ns, 1, 2)
     y = x * 2
@@ -197,8 +206,7 @@ def edges(ns):
     (b,) = ns.autograd.grad(edge(y), x, ns.ones_like(y), retain_graph=True)
     (c,) = ns.autograd.grad(edge(z), edge(x), retain_graph=True)
     ns.autograd.backward(edge(z))
-    first, second = ns.unbind(x * 1)
-    e = edge(second)
+    e = edge(ns.unbind(x * 1)[1])
     return a, b, c, x.grad, e.output_nr, e.node.name(), edge(x).node.name()
 
 

@@ -160,6 +160,10 @@ def make_subclass(ns):
     return type(x).__name__, x.requires_grad, x.is_leaf, type(x + 1).__name__
 
 
+def make_subclass_of_no_tensor(ns):
+    ns.Tensor._make_subclass(ns.Tensor, 3)
+
+
 def two_unrelated_subclasses(ns):
     class A(ns.Tensor):
         pass

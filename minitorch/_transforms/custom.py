@@ -20,15 +20,15 @@ class Info:
 
 
 def batched_function(level: Any, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """cls.apply on batches: by its `vmap` staticmethod, or one value after the other if it asks for a generated rule."""
+    """cls.apply on batches: by its `vmap` staticmethod, or, for a generated rule, one value after the other."""
     leaves, spec = tree_flatten(args)
     if not any(is_batched(a, level) for a in leaves):
         return level.beneath(lambda: cls.apply(*args, **kwargs))
     own = None if cls.vmap is Function.vmap else cls.vmap
     if cls.generate_vmap_rule and own is not None:
         raise RuntimeError(
-            f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overriden vmap "
-            "staticmethod. Please set generate_vmap_rule=False or delete the overriden vmap staticmethod to avoid "
+            f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap "
+            "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod to avoid "
             "ambiguity. For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
         )
     if not cls.generate_vmap_rule and own is None:

@@ -178,22 +178,16 @@ class Forward(Level):
 
     def _remember(self, x: Tensor, record: Any, before: Tensor | None) -> None:
         """Give the copy of the old value that the written tensor's node keeps its tangent, for a later backward."""
-        p, levels = innermost(x)
-        node = p.edge if p.base is None else getattr(p.base.edge, "writer", None)
-        if getattr(node, "op", None) is not record:
+        (p, levels), written = innermost(x), record.tensors[0]
+        node: Any = p.edge if p.base is None else getattr(p.base.edge, "writer", None)
+        if node is None or getattr(node, "op", None) is not record:
             return
         node.__dict__["tangents"] = kept(p)
         if before is None:
             return
-        for k in record.tensors:
-            value = getattr(node, k, None)
-            if (
-                isinstance(value, Tensor)
-                and value is not p
-                and value.array.shape == p.array.shape
-                and k == record.tensors[0]
-            ):
-                kept(value)[self] = physical(before, levels)
+        value = getattr(node, written, None)
+        if isinstance(value, Tensor) and value is not p and value.array.shape == p.array.shape:
+            kept(value)[self] = physical(before, levels)
 
 
 def _spread_like(primal: Tensor, levels: tuple[Any, ...]) -> Tensor:

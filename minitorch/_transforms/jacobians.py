@@ -186,7 +186,7 @@ def jacfwd(
         def column(*tangents: Tensor) -> Any:
             return jvp(of_inputs, tuple(inputs), tangents, has_aux=has_aux)
 
-        output, pushed, *aux = vmap(column, randomness=randomness)(*_columns(inputs, lengths))
+        _, pushed, *aux = vmap(column, randomness=randomness)(*_columns(inputs, lengths))
         jacobian = tree_map(lambda t: tree_unflatten(_by_input(t, inputs, lengths), spec), pushed)
         return (jacobian, tree_map(lambda a: a[0] if isinstance(a, Tensor) else a, aux[0])) if has_aux else jacobian
 

@@ -54,10 +54,16 @@ class Level:
         return self.beneath(lambda: cls.apply(*args, **kwargs))
 
 
-class Transform(Level):
-    """A level of torch.func, within which there is no leaf and no backward of one's own."""
+class Transforming:
+    """While a function is transformed it may make no leaf and call no backward."""
 
-    number: int
+    def begin(self) -> None:
+        """From here on."""
+        self.around, state.transform = state.transform, self
+
+    def end(self) -> None:
+        """Until here."""
+        state.transform = self.around
 
     def refuse_leaf(self) -> None:
         """What `requires_grad_` asks."""
@@ -74,6 +80,20 @@ class Transform(Level):
             "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
             "functorch.vjp instead or call backward() outside of functorch transforms."
         )
+
+
+class Transform(Transforming, Level):
+    """A level of torch.func."""
+
+    number: int
+
+    def __enter__(self) -> Any:
+        self.begin()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.end()
 
 
 def active(kind: type) -> tuple[Any, ...]:
@@ -139,37 +159,38 @@ class BatchedArray:
         return self._geometry().transpose(*axes)
 
     # what checks of values ask: about all values of the batch
-    def _all_values(self) -> Any:
+    def all_values(self) -> Any:
+        """The array that lies under all batches."""
         t = self.value
         while t.array.__class__ is BatchedArray:
             t = t.array.value
         return t.array
 
     def __lt__(self, number: Any) -> Any:
-        return self._all_values() < number
+        return self.all_values() < number
 
     def __le__(self, number: Any) -> Any:
-        return self._all_values() <= number
+        return self.all_values() <= number
 
     def __gt__(self, number: Any) -> Any:
-        return self._all_values() > number
+        return self.all_values() > number
 
     def __ge__(self, number: Any) -> Any:
-        return self._all_values() >= number
+        return self.all_values() >= number
 
     def __ne__(self, number: object) -> Any:
-        return self._all_values() != number if isinstance(number, (int, float)) else self is not number
+        return self.all_values() != number if isinstance(number, (int, float)) else self is not number
 
     def __eq__(self, number: object) -> Any:
-        return self._all_values() == number if isinstance(number, (int, float)) else self is number
+        return self.all_values() == number if isinstance(number, (int, float)) else self is number
 
     __hash__ = object.__hash__
 
     def min(self) -> Any:
-        return self._all_values().min()
+        return self.all_values().min()
 
     def max(self) -> Any:
-        return self._all_values().max()
+        return self.all_values().max()
 
     def item(self) -> Any:
         raise RuntimeError(NO_ITEM)

@@ -2,8 +2,8 @@
 
 The graph is the ordinary one. A `Tape` gives a function copies of its inputs that are leaves, or aliases if there is a
 graph outside, differentiates the outputs by exactly these, and cuts what leads to nothing but these off the results.
-Inside vmap the graph is that of the batches: gradients of a whole batch are the gradients of each of its values, provided
-that every input is itself a batch, which `Tape.track` sees to.
+Inside vmap the graph is that of the batches: gradients of a whole batch are the gradients of each of its values,
+provided that every input is itself a batch, which `Tape.track` sees to.
 """
 
 import functools
@@ -20,7 +20,7 @@ from minitorch.autograd.grad_mode import state
 from minitorch.autograd.node import AccumulateGrad
 from minitorch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from .levels import BatchedArray, active, logical, physical
+from .levels import BatchedArray, Transforming, active, innermost, logical, physical
 
 
 def is_float(t: Any) -> bool:
@@ -33,7 +33,7 @@ def edge_of(t: Tensor) -> Any:
     return t.edge if t.base is None else current_edge(t)
 
 
-class Tape:
+class Tape(Transforming):
     """A function being differentiated. As a context, grad mode is on."""
 
     def __init__(self, levels: tuple[Any, ...] | None = None) -> None:
@@ -47,9 +47,11 @@ class Tape:
     def __enter__(self) -> "Tape":
         self.before, state.grad = state.grad, True
         state.refresh()
+        self.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
         state.grad = self.before
         state.refresh()
 
@@ -95,9 +97,14 @@ class Tape:
 
     def release(self, t: Any) -> Any:
         """A result as the outside may see it: without a graph, if that leads only to leaves made here."""
-        if not is_float(t) or not t.requires_grad or self.leads_out([t]):
+        if not is_float(t):
             return t
-        return without_graph(t)
+        if t.requires_grad and not self.leads_out([t]):
+            t = without_graph(t)
+        kept = innermost(t)[0].__dict__
+        if "tangents" in kept:
+            kept["tangents"] = {level: self.release(tangent) for level, tangent in kept["tangents"].items()}
+        return t
 
 
 def leaf(p: Tensor) -> Tensor:
@@ -115,6 +122,15 @@ def without_graph(t: Tensor) -> Tensor:
         made = aliased(t.array, t.version, None)
         if "tangents" in t.__dict__:
             made.__dict__["tangents"] = t.__dict__["tangents"]
+    return made
+
+
+def detached(t: Tensor) -> Tensor:
+    """The same values without history, and so its tangents."""
+    made = without_graph(t)
+    kept = innermost(made)[0].__dict__
+    if "tangents" in kept:
+        kept["tangents"] = {level: detached(tangent) for level, tangent in kept["tangents"].items()}
     return made
 
 

@@ -93,7 +93,7 @@ def replaced(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool
         tables.append((name, owner.__dict__ if table is None else table, last))
     missing = object()
     before = [table.get(last, missing) for _, table, last in tables]
-    for (name, table, last), value in zip(tables, given.values(), strict=True):
+    for (_, table, last), value in zip(tables, given.values(), strict=True):
         table[last] = value
     try:
         yield

@@ -12,7 +12,7 @@ from minitorch._creation import zeros_like
 from minitorch._dtype import FLOATS, NUMBER_DTYPE
 from minitorch._ops.apply import _bring_together
 from minitorch._ops.op import OPS, Op
-from minitorch._ops.operands import FUNCTIONS, NUMBERS, constant
+from minitorch._ops.operands import NUMBERS, constant
 from minitorch._tensor import DETACH, Tensor
 
 from .levels import batch_levels, on_copy, tensors_in, writes
@@ -33,7 +33,7 @@ LINEAR = {
     "convolution_transpose": "input+bias weight", "convolution_backward_weight": "grad_output input",
     "embedding_rows": "weight", "basic_backward": "g", "select_backward": "g", "slice_backward": "g",
     "diagonal_backward": "g", "unfold_backward": "g", "scatter_one": "g", "take_one": "input",
-    "max_pool_backward": "grad_output", "pick_in_planes": "input",
+    "max_pool_backward": "grad_output", "unpool_planes": "input", "unpool_volumes": "input", "pick_in_planes": "input",
 }  # fmt: skip
 
 # in-place ops whose result does not depend on what was there
@@ -49,14 +49,14 @@ def tangents_of(level: Any, op: Any, args: tuple[Any, ...], outs: Any) -> list[T
     """The tangents of the results, None where there is none; runs below `level`."""
     if op is DETACH:
         return [None]
-    record = getattr(op, "op", op)
+    record, function = getattr(op, "op", op), op.function
     nothing = [None] * (len(outs) - 1)
     if op.name == "cat":
         tensors, dim = args
         duals = [level.tangent(t) for t in tensors]
-        return [op.function([zeros(t) if d is None else d for t, d in zip(tensors, duals, strict=True)], dim)]
+        return [function([zeros(t) if d is None else d for t, d in zip(tensors, duals, strict=True)], dim)]
     if op.__class__ is type:  # the parts of unbind, split and chunk
-        return list(op.function(level.tangent(args[0]), *args[1:]))
+        return list(function(level.tangent(args[0]), *args[1:]))
     if isinstance(record, Op):
         tangents = {p: level.tangent(a) for p, a in zip(record.params, args, strict=True) if isinstance(a, Tensor)}
         if not any(tangents.get(t) is not None for t in record.edges):
@@ -67,10 +67,10 @@ def tangents_of(level: Any, op: Any, args: tuple[Any, ...], outs: Any) -> list[T
             try:
                 return [view(op, record, args, tangents[record.tensors[0]])]
             except RuntimeError:  # as_strided beyond the tangent's memory
-                return by_two_reverse_passes(level, op.function, args)
+                return by_two_reverse_passes(level, function, args)
         if record.name in LINEAR:
             return [linear(op, record, args, tangents), *nothing]
-    return by_two_reverse_passes(level, on_copy(op.function) if writes(op) else op.function, args)
+    return by_two_reverse_passes(level, on_copy(function) if writes(op) else function, args)
 
 
 def tangent_of_write(level: Any, op: Any, args: tuple[Any, ...], tangents: dict[str, Tensor | None]) -> Tensor:
@@ -147,7 +147,7 @@ def by_two_reverse_passes(level: Any, function: Any, args: tuple[Any, ...]) -> l
     """J v as the gradient by u of <J^T u, v>."""
     from .reverse import Tape, is_float
 
-    duals = []
+    duals: list[Tensor] = []
     for t in tensors_in(args):
         if t.array.dtype in FLOATS and level.tangent(t) is not None and not any(t is d for d in duals):
             duals.append(t)
@@ -176,6 +176,3 @@ def replaced(args: Any, old: list[Tensor], new: list[Tensor]) -> Any:
         return replaced(a, old, new) if a.__class__ in (list, tuple) else a
 
     return type(args)(other(a) for a in args)
-
-
-__all__ = ["CONSTANT", "LINEAR", "FUNCTIONS", "tangent_of_write", "tangents_of", "zeros"]

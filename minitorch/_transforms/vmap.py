@@ -14,7 +14,7 @@ from minitorch._ops.op import OPS
 from minitorch._ops.operands import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
-from minitorch.utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_map, tree_unflatten
+from minitorch.utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_unflatten
 
 from .levels import VMAP, BatchedArray, Level, Transform, batched, is_batched, lowered, spread_out, tensors_in
 
@@ -22,6 +22,11 @@ RANDOM_ERROR = (
     VMAP + "called random operation while in randomness error mode. Please either use the 'same' or 'different' "
     "randomness flags on vmap or perform the randomness operation out of vmap"
 )
+
+
+# what torch's error about a write of a batch to a tensor that is none calls the op
+ARITHMETIC = {"mul", "sub", "div", "copy_from", "masked_fill"}
+INDEXED = {"index_add", "index_put"}
 
 
 class Vmap(Transform):
@@ -32,7 +37,7 @@ class Vmap(Transform):
         self.number = 1 + sum(isinstance(i, Level) for i in state.interceptors)
 
     def call(self, op: Any, args: tuple[Any, ...]) -> Any:
-        from .batch_rules import computed, is_random
+        from .batching import computed, is_random
 
         if is_random(op):
             return self._random(op, args)
@@ -74,12 +79,14 @@ class Vmap(Transform):
             spread = batched(self.beneath(lambda: spread_out(x, self.size).clone()), self)
             x.array, x.version, x.edge = spread.array, spread.version, spread.edge
             return
-        name = op.op.public_name
+        name = op.op.name.removesuffix("_into")
+        what = "inplace arithmetic" if name in ARITHMETIC else f"{name}_" if name in INDEXED else f"aten::{name}_"
+        where = f"at level {self.number}" if what[:4] == "aten" else "in a vmap"
         raise RuntimeError(
-            f"vmap: aten::{name}_(self, *extra_args) is not possible because there exists a Tensor `other` in "
+            f"vmap: {what}(self, *extra_args) is not possible because there exists a Tensor `other` in "
             "extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` "
-            f"not being vmapped over at level {self.number}. Please try to use out-of-place operators instead of "
-            f"{name}_. If said operator is being called inside the PyTorch framework, please file a bug report instead."
+            f"not being vmapped over {where}. Please try to use out-of-place operators instead of "
+            f"{what}. If said operator is being called inside the PyTorch framework, please file a bug report instead."
         )
 
     def _random(self, op: Any, args: tuple[Any, ...]) -> Any:
@@ -145,7 +152,7 @@ def _name(func: Any) -> str:
 def _flat_in_dims(func: Any, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[Any], list[Any], Any, int]:
     """(leaves of args, the dimension of each that is the batch or None, their structure, the size of the batch)."""
     name = _name(func)
-    if not isinstance(in_dims, (int, tuple, list)):
+    if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
             f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int or a (potentially nested) "
             f"tuple matching the structure of inputs, got: {type(in_dims)}."
@@ -156,7 +163,7 @@ def _flat_in_dims(func: Any, in_dims: Any, args: tuple[Any, ...]) -> tuple[list[
             "function with no inputs. The latter is unsupported."
         )
     leaves, spec = tree_flatten(args)
-    dims = _broadcast_to_and_flatten(tuple(in_dims) if isinstance(in_dims, list) else in_dims, spec)
+    dims = _broadcast_to_and_flatten(in_dims, spec)
     call = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): "
     if dims is None:
         raise ValueError(
@@ -265,9 +272,11 @@ def vmap(
     *,
     chunk_size: int | None = None,
 ) -> Callable[..., Any]:
-    """A function that maps func over dimension `in_dims` of its inputs; `out_dims` says where the batch is in the results.
+    """A function that maps func over dimension `in_dims` of its inputs, to dimension `out_dims` of its results.
 
-    Ops without a batching rule are called for one value after the other.
+    Most ops compute the whole batch at once. One without a batching rule (decompositions and solvers, `batch_norm`,
+    `cross_entropy`, an index that is a batch, ...) is called for one value after the other, as slow as a loop:
+    docs/architecture.md has the table. What needs to know values, such as `.item()` or `nonzero`, raises.
 
     >>> import minitorch as torch
     >>> torch.vmap(torch.dot)(torch.ones(2, 3), torch.arange(6.0).reshape(2, 3))
@@ -328,6 +337,3 @@ def debug_unwrap(tensor: Tensor, *, recurse: bool = True) -> Tensor:
         if not recurse:
             break
     return tensor
-
-
-__all__ = ["Vmap", "check_randomness", "debug_unwrap", "moved", "tree_map", "vmap"]

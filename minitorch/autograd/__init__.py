@@ -22,9 +22,9 @@ from .node import Node
 
 __all__ = [
     "Function", "GradcheckError", "Node", "Variable", "anomaly_mode", "backward", "detect_anomaly", "enable_grad",
-    "forward_ad", "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "is_multithreading_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
-    "set_multithreading_enabled",
+    "forward_ad", "function", "functional", "grad", "grad_mode", "gradcheck", "gradgradcheck", "graph",
+    "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "is_multithreading_enabled", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled", "set_multithreading_enabled",
 ]  # fmt: skip
 
 
@@ -102,6 +102,13 @@ def _roots(tensors: list[Any], gradients: list[Any], create_graph: bool) -> list
     return roots if create_graph else [(edge, g.array) for edge, g in roots]
 
 
+def _edge_of_input(t: Any) -> Node:
+    edge = graph.edge_of(t)
+    if edge is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return edge
+
+
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -140,7 +147,7 @@ def backward(
     for t in targets:
         if not isinstance(t, graph.GradientEdge):
             t.retain_grad()
-    edges = dict.fromkeys(map(graph.edge_of, targets))
+    edges: dict[Node, Any] = dict.fromkeys(map(_edge_of_input, targets))
     wanted = engine.ancestors_leading_to([n for n, _ in roots], edges) | {e for e in edges if e.is_leaf}
     engine.backward_many(roots, keep, create_graph, edges, wanted)
 
@@ -214,11 +221,9 @@ def _gradients(
 ) -> list[Any]:
     from minitorch._tensor import wrap
 
-    edges = [graph.edge_of(t) for t in inputs]
     tensors = create_graph or any(hasattr(i, "beneath") for i in state.interceptors)  # a transform must see the ops
     roots = _roots(outputs, gradients, tensors)
-    if any(e is None for e in edges):
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    edges = [_edge_of_input(t) for t in inputs]
     captured: dict[Any, Any] = dict.fromkeys(edges)
     wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
     engine.backward_many(roots, keep, tensors, captured, wanted)
@@ -229,9 +234,9 @@ def _gradients(
                 "allow_unused=True if this is the desired behavior."
             )
     if tensors and not create_graph:
-        from minitorch._transforms.reverse import without_graph
+        from minitorch._transforms.reverse import detached
 
-        return [None if captured[e] is None else without_graph(captured[e]) for e in edges]
+        return [None if captured[e] is None else detached(captured[e]) for e in edges]
     return [captured[e] if create_graph or captured[e] is None else wrap(captured[e]) for e in edges]
 
 
@@ -239,7 +244,7 @@ def _batched(
     outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
 ) -> list[Any]:
     """A pass for each entry of the gradients' first dimension, the results stacked."""
-    from minitorch._ops.joining import stack
+    from minitorch._ops.stacking import stack
 
     for i, (t, g) in enumerate(zip(outputs, gradients, strict=True)):
         if g is None:

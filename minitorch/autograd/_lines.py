@@ -20,8 +20,11 @@ getframe = sys._getframe
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost of `frame` and its callers that is not minitorch's own; without one, the outermost."""
-    while frame is not None and frame.f_code.co_filename in OURS and frame.f_back is not None:
-        frame = frame.f_back
+    while frame is not None and frame.f_code.co_filename in OURS:
+        back = frame.f_back
+        if back is None:
+            break
+        frame = back
     return frame
 
 

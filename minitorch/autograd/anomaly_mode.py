@@ -1,8 +1,8 @@
 """Anomaly mode: which operation made the first nan, and on which line of the user's program.
 
 Backward passes check what every node computes; a nan is torch's error, and a warning tells the line that made the node.
-Forward, each op is checked in the thread that switched the mode on: a result that holds nan or infinity where no operand
-did is a warning (it may be meant).
+Forward, each op is checked in the thread that switched the mode on: a result that holds nan or infinity where no
+operand did is a warning (it may be meant).
 """
 
 import warnings

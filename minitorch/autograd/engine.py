@@ -238,7 +238,25 @@ def _call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _run_watched(node: Node, runner: Any, g: Any, heap: Heap, keep: bool, tensors: bool, post: Any) -> None:
-    """Run the node with its edges diverted, show the hooks the gradients it made, deliver what they return."""
+    """Run the node, show the hooks the gradients it made, deliver what they return."""
+    edges = [getattr(node, e) for e in node.edges]
+    try:
+        made = _caught(node, runner, g, heap, keep)
+    except Exception:
+        if anomaly is not None:
+            anomaly.failed(node)
+        raise
+    if anomaly is not None:
+        anomaly.check(node, made)
+    if post:
+        made = _post_hooked(post, made, g, tensors)
+    for edge, d in zip(edges, made, strict=True):
+        if edge is not None and d is not None:
+            deliver(edge, d, False, heap)
+
+
+def _caught(node: Node, runner: Any, g: Any, heap: Heap, keep: bool) -> list[Any]:
+    """Run the node with its edges diverted: the gradients that it makes, one per edge."""
     edges = [getattr(node, e) for e in node.edges]
     catchers = [None if e is None else Node() for e in edges]
     for key, (name, catcher) in enumerate(zip(node.edges, catchers, strict=True)):
@@ -248,24 +266,30 @@ def _run_watched(node: Node, runner: Any, g: Any, heap: Heap, keep: bool, tensor
     elsewhere: Heap = []
     try:
         runner(g, elsewhere, keep)
-    except Exception:
-        if anomaly is not None:
-            anomaly.failed(node)
-        raise
     finally:
         for name, edge in zip(node.edges, edges, strict=True):
             setattr(node, name, edge)
     for entry in elsewhere:  # what CopySlices and the edge of an output send past the node's own edges
         if entry[1] not in catchers:
             heappush(heap, entry)
-    made = [None if c is None else c.grad for c in catchers]
-    if anomaly is not None:
-        anomaly.check(node, made)
-    if post:
-        made = _post_hooked(post, made, g, tensors)
-    for edge, d in zip(edges, made, strict=True):
-        if edge is not None and d is not None:
-            deliver(edge, d, False, heap)
+    return [None if c is None else c.grad for c in catchers]
+
+
+def call_node(node: Node, grads: tuple[Any, ...]) -> Any:
+    """The gradients that a node makes of those handed to it: one as it is, several as a tuple."""
+    tensors = state.grad
+    given = [g if tensors or g is None else g.array for g in grads]
+    if not isinstance(node, MultiNode) and len(given) != 1:
+        raise TypeError(f"{node.name()} takes the gradient of its 1 output, but {len(given)} were given")
+    past_its_edges: Heap = []
+    runner = node.run_tensors if tensors else node.run
+    made = _caught(node, runner, given if isinstance(node, MultiNode) else given[0], past_its_edges, True)
+    if past_its_edges:
+        for _, edge in past_its_edges:
+            edge.grad = None
+        raise NotImplementedError(f"calling a node of {node.name()} is not supported by minitorch")
+    result = tuple([d if d is None or tensors else wrap(d) for d in made])
+    return result[0] if len(result) == 1 else result
 
 
 def _post_hooked(post: Any, made: list[Any], g: Any, tensors: bool) -> Any:

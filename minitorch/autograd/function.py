@@ -1,7 +1,7 @@
 """User-defined operations: a forward and a backward of one's own, as one node.
 
-`forward` and `backward` share a `ctx`. The graph's node holds the ctx and stands beside it, so that whatever name a user
-gives to an attribute of ctx, the engine's own are safe; `grad_fn.name` finds what `ctx.name` would.
+`forward` and `backward` share a `ctx`. The graph's node holds the ctx and stands beside it, so that whatever name a
+user gives to an attribute of ctx, the engine's own are safe; `grad_fn.name` finds what `ctx.name` would.
 """
 
 import functools
@@ -11,9 +11,10 @@ from typing import Any
 from weakref import ref
 
 from . import engine
+from ._saved import Saved
 from .engine import deliver, without_recording
 from .grad_mode import NO_GRAD, state
-from .node import FREED, MultiNode, Node, OutputEdge, modified_error, next_key, remember_line
+from .node import FREED, MultiNode, Node, OutputEdge, next_key, remember_line
 
 __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "FunctionMeta", "InplaceFunction", "once_differentiable"]
 
@@ -62,7 +63,7 @@ class BackwardCFunction(FunctionCtx):
 
     _forward_cls: type["Function"]
     _node: Any = None  # a weak reference to the node, once there is one
-    _saved: "list[_Saved | None] | None" = None
+    _saved: "list[Saved | None] | None" = None
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -75,6 +76,12 @@ class BackwardCFunction(FunctionCtx):
         if self._forward_cls.clear_saved_tensors_on_access:
             self._saved = None
         return kept
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The former name of `saved_tensors`."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
 
     @property
     def _raw_saved_tensors(self) -> tuple[Any, ...]:
@@ -106,48 +113,6 @@ class BackwardCFunction(FunctionCtx):
             self.saved_for_forward = None
 
 
-class _Saved:
-    """One tensor that forward saved: an output without its wrapper, which would make a cycle through the node."""
-
-    def __init__(self, t: Any, output: int | None):
-        self.tensor = t if output is None else None
-        self.array, self.cell, self.version, self.output = t.array, t.version, t.version[0], output
-        self.packed: Any = None
-
-    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
-        """Keep pack_hook(tensor) instead of the tensor; unpack_hook makes a tensor of it again."""
-        from .graph import Packed
-
-        if self.packed is not None:
-            raise RuntimeError(
-                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of "
-                "hooks is allowed at a time."
-            )
-        t = self.tensor
-        edge = t.edge if t is not None else None
-        self.packed = Packed(engine.wrap(self.array) if t is None else t, pack_hook, unpack_hook), edge
-        self.tensor = self.array = None
-
-    def unpack(self, node: Any) -> Any:
-        node = None if node is None else node()
-        edge = None if self.output is None or node is None else node.output_edge(self.output)
-        if self.packed is not None:
-            packed, former = self.packed
-            t = packed.unpack()
-            edge = edge or former
-            return t if t.edge is edge else _aliased(t.array, t.version, edge)
-        if self.cell[0] != self.version:
-            saver = f"save_for_backward kept it for {node.name() if node is not None else 'a Function'}"
-            raise RuntimeError(modified_error(self.array, "", self.cell, self.version, saver, node))
-        return self.tensor if self.output is None else _aliased(self.array, self.cell, edge)
-
-
-def _aliased(array: Any, version: Any, edge: Any) -> Any:
-    t = engine.wrap(array)
-    t.version, t.edge = version, edge
-    return t
-
-
 def _is_tensor(value: Any) -> bool:
     from minitorch._tensor import Tensor
 
@@ -159,6 +124,8 @@ class FunctionNode(MultiNode):
 
     __slots__ = ("_output_edges", "ctx", "edges", "inputs", "outputs_like")
     edges: tuple[str, ...]  # names of attributes edge0, edge1, ...: one per argument of forward
+    _output_edges: dict[int, "ref[OutputEdge]"]
+    outputs_like: list[Any]
 
     def __init__(self, ctx: BackwardCFunction, edges: list[Any], args: tuple[Any, ...]):
         self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
@@ -448,14 +415,14 @@ def _written(o: Any, i: int, n: int, node: FunctionNode) -> Any:
 def _save(ctx: BackwardCFunction, node: FunctionNode | None) -> None:
     from .graph import current_hooks
 
-    kept: list[_Saved | None] = []
+    kept: list[Saved | None] = []
     for i, t in enumerate(ctx.to_save):
         if t is not None and not _is_tensor(t):
             raise TypeError(
                 f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
             )
         own = t is not None and t.edge.__class__ is OutputEdge and t.edge.parent is node
-        kept.append(None if t is None else _Saved(t, t.edge.index if own else None))
+        kept.append(None if t is None else Saved(t, t.edge.index if own else None))
     hooks = current_hooks()
     if node is not None and hooks is not None:
         for s in kept:

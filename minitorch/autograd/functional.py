@@ -33,8 +33,8 @@ _UNUSED_DIRECTION = (
     "backward trick to compute forward mode gradients. This is not allowed in strict mode."
 )
 _UNUSED_HESSIAN = (
-    "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian. This is not allowed in "
-    "strict mode as it prevents from using the double backward trick to replace forward mode AD."
+    "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian. This is not allowed "
+    "in strict mode as it prevents from using the double backward trick to replace forward mode AD."
 )
 _CONSTANT = (
     "The {what} of the user-provided function is independent of input {i}. This is not allowed in strict mode when "
@@ -53,8 +53,8 @@ def _as_tuple(value: Any, what: str, function: str) -> tuple[bool, tuple[Any, ..
         if not isinstance(t, Tensor):
             which = f"value at index {i}" if several else f"given {what}"
             raise TypeError(
-                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the {which} has type "
-                f"{type(t)}."
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but the {which} has "
+                f"type {type(t)}."
             )
     return several, tuple(tensors)
 
@@ -65,7 +65,7 @@ def _tracked(inputs: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
 
 
 def _finished(result: Any, create_graph: bool, *several: bool) -> Any:
-    """Nested tuples of tensors, cut off the graph unless it is wanted; tuples of one where none was given are opened."""
+    """Nested tuples of tensors, cut off the graph unless it is wanted; tuples that nobody gave are opened."""
     if not isinstance(result, tuple):
         return result if create_graph else result.detach()
     made = tuple(_finished(r, create_graph, *several[1:]) for r in result)
@@ -280,8 +280,8 @@ def _forward_jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool,
         )
     if strict:
         raise RuntimeError(
-            'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not supported together '
-            '(yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
+            'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not supported '
+            'together (yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
         )
     if not vectorize:
         raise NotImplementedError(

@@ -22,6 +22,7 @@ class _State(threading.local):
     grad = True
     inference = False
     interceptors: tuple[Any, ...] = ()
+    transform: Any = None  # the innermost transform of torch.func in progress
     hooks_disabled: str | None = None  # why saved-tensor hooks may not be entered
 
     def refresh(self) -> None:

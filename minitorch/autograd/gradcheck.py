@@ -4,6 +4,7 @@ The full check compares the Jacobian of each output with respect to each input, 
 column of the numerical one is a central difference, a column of the analytical one is a backward
 pass from one element of the output. The fast check compares a single number instead, v' J u for
 random directions u and v, and finds the full Jacobians only if that one is wrong, for the message.
+Forward mode gives a column of the Jacobian for each element of the input; it is compared in full.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,9 +39,8 @@ def gradcheck(
 ) -> bool:
     """Whether func's gradients equal finite differences: GradcheckError, or False, if not.
 
-    Each output is sent back alone, so `check_undefined_grad` has nothing more to check here;
-    `masked` matters to sparse tensors only, which minitorch lacks. Forward mode and batched
-    gradients raise NotImplementedError.
+    Each output is sent back alone, so `check_undefined_grad` has nothing more to check here; `masked` would matter to
+    sparse inputs only. Batched gradients raise NotImplementedError.
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -49,10 +49,9 @@ def gradcheck(
     """
     if not (check_forward_ad or check_backward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    _refuse(
-        "gradcheck", check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad,
-        check_batched_forward_grad=check_batched_forward_grad,
-    )  # fmt: skip
+    _require(check_backward_ad, "check_backward_ad", check_batched_grad=check_batched_grad)
+    _require(check_forward_ad, "check_forward_ad", check_batched_forward_grad=check_batched_forward_grad)
+    _refuse("gradcheck", check_batched_grad=check_batched_grad, check_batched_forward_grad=check_batched_forward_grad)
     values = _tupled(inputs)
     try:
         wanted = _differentiable_inputs(values)
@@ -61,9 +60,12 @@ def gradcheck(
         if not outputs:
             _check_constant(func, values, wanted, result, eps)
             return True
-        check = _check_directions if fast_mode else _check_jacobians
-        check(func, values, wanted, outputs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
-        _check_zero_gives_zero(outputs, wanted)
+        if check_backward_ad:
+            check = _check_directions if fast_mode else _check_jacobians
+            check(func, values, wanted, outputs, eps, atol, rtol, nondet_tol, check_grad_dtypes)
+            _check_zero_gives_zero(outputs, wanted)
+        if check_forward_ad:
+            _check_forward(func, values, wanted, eps, atol, rtol)
     except GradcheckError:
         if raise_exception:
             raise
@@ -101,11 +103,11 @@ def gradgradcheck(
 
     if not (check_fwd_over_rev or check_rev_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    _refuse(
-        "gradgradcheck",
-        check_fwd_over_rev=check_fwd_over_rev,
+    _require(
+        check_rev_over_rev, "check_rev_over_rev", check_undefined_grad=check_undefined_grad,
         check_batched_grad=check_batched_grad,
-    )
+    )  # fmt: skip
+    _refuse("gradgradcheck", check_batched_grad=check_batched_grad)
     values = _tupled(inputs)
     if grad_outputs is None:
         outputs = _differentiable(func(*values))
@@ -121,11 +123,18 @@ def gradgradcheck(
 
     return gradcheck(
         gradients, values + directions, eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol,
-        raise_exception=raise_exception, check_grad_dtypes=check_grad_dtypes, fast_mode=fast_mode,
+        raise_exception=raise_exception, check_grad_dtypes=check_grad_dtypes, check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev, fast_mode=fast_mode,
     )  # fmt: skip
 
 
 # ---------------------------------------------------------------------- arguments
+def _require(have: bool, needed: str, **flags: bool) -> None:
+    for name, value in flags.items():
+        if value and not have:
+            raise AssertionError(f"Setting {name}=True requires {needed} to be True")
+
+
 def _refuse(function: str, **flags: bool) -> None:
     for name, value in flags.items():
         if value:
@@ -279,10 +288,35 @@ def _analytical(output: Any, wanted: list[Any], nondet_tol: float, dtypes: bool)
     return jacobians
 
 
+def _forward(func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any]) -> list[Jacobians]:
+    """Jacobians by forward mode: [output][input]."""
+    from minitorch._creation import from_numpy
+
+    from . import forward_ad
+
+    columns = []
+    for t in wanted:
+        rows = []
+        for i in np.ndindex(tuple(t.shape)):
+            direction = np.zeros(tuple(t.shape), t.detach().numpy().dtype)
+            direction[i] = 1
+            with forward_ad.dual_level():
+                dual = forward_ad.make_dual(t, from_numpy(direction))
+                made = _differentiable(func(*[dual if v is t else v for v in values]))
+                found = [(o, forward_ad.unpack_dual(o).tangent) for o in made]
+            rows.append([np.zeros(o.numel()) if d is None else d.detach().numpy().reshape(-1) for o, d in found])
+        columns.append(rows)
+    outputs = _values(_differentiable(func(*values)))
+    return [
+        [np.array([row[k] for row in rows], o.dtype).reshape(len(rows), o.size) for rows in columns]
+        for k, o in enumerate(outputs)
+    ]
+
+
 # ---------------------------------------------------------------------- comparisons
-def _mismatch(output: int, input: int, numerical: Any, analytical: Any) -> str:
+def _mismatch(output: int, input: int, numerical: Any, analytical: Any, mode: str = "") -> str:
     return (
-        f"Jacobian mismatch for output {output} with respect to input {input},\n"
+        f"Jacobian {mode}mismatch for output {output} with respect to input {input},\n"
         f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n"
     )
 
@@ -314,6 +348,16 @@ def _check_jacobians(
         for j, (a, n) in enumerate(zip(found, expected, strict=True)):
             if not _close(a, n, rtol, atol):
                 raise GradcheckError(_mismatch(i, j, n, a))
+
+
+def _check_forward(
+    func: Callable[..., Any], values: tuple[Any, ...], wanted: list[Any], eps: float, atol: float, rtol: float
+) -> None:
+    expected = _numerical(func, values, wanted, eps, _differentiable)
+    for i, (found, numerical) in enumerate(zip(_forward(func, values, wanted), expected, strict=True)):
+        for j, (a, n) in enumerate(zip(found, numerical, strict=True)):
+            if not _close(a, n, rtol, atol):
+                raise GradcheckError(_mismatch(i, j, n, a, "computed with forward mode "))
 
 
 def _check_directions(

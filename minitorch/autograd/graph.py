@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import engine
+from . import _lines, engine
 from .grad_mode import state
 from .node import MultiNode, Node, OutputEdge, next_key
 
@@ -220,8 +220,9 @@ def increment_version(tensor: Any) -> None:
 
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
         if not t.is_inference():
-            t.version[0] += 1
-            t.version[1:] = ("increment_version",)
+            cell: list[Any] = t.version
+            cell[0] += 1
+            cell[1:] = ("increment_version", *_lines.here())
 
 
 # ---------------------------------------------------------------------- hooks on several gradients

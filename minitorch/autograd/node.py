@@ -50,8 +50,8 @@ class Node:
     """One recorded call. `_ops/generate.py` makes a subclass per op, with a slot for all that it keeps.
 
     `grad` is the gradient that has arrived so far during a backward pass, `owned` says that nothing else refers to its
-    memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does. `code` and
-    `at` say on which line of the user's it was made (`_lines.py`); only recorded calls have them.
+    memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does. `code`
+    and `at` say on which line of the user's it was made (`_lines.py`); only recorded calls have them.
     """
 
     __slots__ = ("__dict__", "__weakref__", "at", "code", "grad", "hooks", "key", "owned")
@@ -66,7 +66,11 @@ class Node:
 
     def name(self) -> str:
         """The node's class as torch names it, such as MulBackward0."""
-        return type(self).__name__
+        return type(self.shown()).__name__
+
+    def shown(self) -> "Node":
+        """The node as users get to see it."""
+        return self
 
     def __repr__(self) -> str:
         return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
@@ -100,7 +104,19 @@ class Node:
         """Call fn(grad_outputs) before the node runs; what it returns replaces them."""
         return add_hook(self, lambda g: only(fn((g,))))
 
-    @property
+    def __call__(self, *grads: Any) -> Any:
+        """The gradients of the inputs for those of the outputs, without the rest of the graph.
+
+        >>> import minitorch as torch
+        >>> node = (torch.ones(2, requires_grad=True) * 3).grad_fn
+        >>> with torch.no_grad():
+        ...     node(torch.ones(2))
+        (tensor([3., 3.]), None)
+        """
+        from .engine import call_node
+
+        return call_node(self, grads)
+
     def _sequence_nr(self) -> int:
         """Later calls have greater numbers."""
         return -self.key
@@ -126,7 +142,9 @@ def only(result: Any) -> Any:
 
 def described(edge: Node | None) -> tuple[Node | None, int]:
     """(node, output number) as torch's next_functions shows an edge."""
-    return (edge.parent, edge.index) if edge.__class__ is OutputEdge else (edge, 0)
+    if edge is None:
+        return None, 0
+    return (edge.parent.shown(), edge.index) if isinstance(edge, OutputEdge) else (edge.shown(), 0)
 
 
 def add_hook(node: Node, fn: Callable[..., Any]) -> Any:

@@ -1,0 +1,157 @@
+"""The graph that grad_fn and next_functions show has torch's names and edges."""
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+F = "nn.functional."
+
+
+def names(*words):
+    return " ".join(words).split()
+
+
+# methods of x without arguments
+UNARY = names(
+    "abs acos acosh asin asinh atan atanh ceil cos cosh digamma erf erfc erfinv exp exp2 expm1 floor frac lgamma log",
+    "log10 log1p log2 logit neg reciprocal relu round rsqrt sigmoid sign sin sinc sinh sqrt square tan tanh trunc i0",
+    "sum mean prod var amax amin max min median norm flatten t clone tril triu diagonal squeeze pinverse sort",
+    "unbind nansum nanmedian nanmean mode ravel rad2deg nan_to_num angle",
+)
+# functions of x and a dimension
+ALONG = names(
+    "sum mean prod var amax amin max min median nanmedian logsumexp cumsum cumprod logcumsumexp cummax cummin",
+    "unsqueeze squeeze softmax log_softmax sort topk kthvalue mode unbind nanmean",
+)
+# of x and y
+BINARY = names(
+    "add sub mul div atan2 pow maximum minimum hypot logaddexp logaddexp2 fmax fmin xlogy max nextafter hstack:list",
+    "vstack:list cat:list stack:list dstack:list column_stack:list",
+)
+FUNCTIONAL = names(
+    "relu relu6 gelu silu mish elu selu celu leaky_relu hardtanh hardsigmoid hardswish softplus softsign softshrink",
+    "tanhshrink logsigmoid hardshrink",
+)
+LOSSES = "mse_loss:mean l1_loss:none smooth_l1_loss:mean smooth_l1_loss:none kl_div:mean poisson_nll_loss:none".split()
+
+EXPRESSIONS = {
+    "x + 1": lambda ns, x, y: x + 1,
+    "1 + x": lambda ns, x, y: 1 + x,
+    "1 - x": lambda ns, x, y: 1 - x,
+    "x * 2": lambda ns, x, y: x * 2,
+    "x / 2": lambda ns, x, y: x / 2,
+    "2 / x": lambda ns, x, y: 2 / x,
+    "x ** 2": lambda ns, x, y: x**2,
+    "x ** 0.5": lambda ns, x, y: x**0.5,
+    "x ** y": lambda ns, x, y: x**y,
+    "2 ** x": lambda ns, x, y: 2**x,
+    "-x": lambda ns, x, y: -x,
+    "x @ y.t()": lambda ns, x, y: x @ y.t(),
+    "x @ vector": lambda ns, x, y: x @ y[0],
+    "integer": lambda ns, x, y: x[0],
+    "column": lambda ns, x, y: x[:, 1],
+    "slice": lambda ns, x, y: x[1:],
+    "new dimension": lambda ns, x, y: x[None],
+    "rows": lambda ns, x, y: x[ns.tensor([0, 2])],
+    "mask": lambda ns, x, y: x[x > 0.5],
+    "view": lambda ns, x, y: x.view(4, 3),
+    "reshape of a view": lambda ns, x, y: x.t().reshape(12),
+    "transpose": lambda ns, x, y: x.transpose(0, 1),
+    "permute": lambda ns, x, y: x.permute(1, 0),
+    "expand": lambda ns, x, y: x.expand(2, 3, 4),
+    "repeat": lambda ns, x, y: x.repeat(2, 1),
+    "narrow": lambda ns, x, y: x.narrow(0, 0, 2),
+    "split": lambda ns, x, y: x.split(1)[1],
+    "chunk": lambda ns, x, y: x.chunk(2)[1],
+    "unfold": lambda ns, x, y: x.unfold(0, 2, 1),
+    "as_strided": lambda ns, x, y: x.as_strided((2, 2), (1, 2)),
+    "flip": lambda ns, x, y: x.flip(0),
+    "roll": lambda ns, x, y: x.roll(1, 0),
+    "squeeze of two": lambda ns, x, y: x[None].squeeze((0, 1)),
+    "gather": lambda ns, x, y: x.gather(0, ns.tensor([[0, 1, 2, 0]])),
+    "index_select": lambda ns, x, y: x.index_select(0, ns.tensor([0, 1])),
+    "where": lambda ns, x, y: ns.where(x > 0.5, x, y),
+    "addcmul": lambda ns, x, y: ns.addcmul(x, x, y),
+    "addmm": lambda ns, x, y: ns.addmm(x @ x.t(), x, y.t()),
+    "bmm": lambda ns, x, y: ns.bmm(x[None], y.t()[None]),
+    "vector norm": lambda ns, x, y: ns.linalg.vector_norm(x),
+    "inverse": lambda ns, x, y: ns.linalg.inv(x[:, :3] + ns.eye(3, dtype=ns.float64)),
+    "determinant": lambda ns, x, y: ns.linalg.det(x[:, :3]),
+    "solve": lambda ns, x, y: ns.linalg.solve(x[:, :3] + ns.eye(3, dtype=ns.float64), y),
+    "layer_norm": lambda ns, x, y: ns.nn.functional.layer_norm(x, (4,), y[0], y[1]),
+    "batch_norm": lambda ns, x, y: ns.nn.functional.batch_norm(x, None, None, training=True),
+    "embedding": lambda ns, x, y: ns.nn.functional.embedding(ns.tensor([0, 1]), x),
+    "dropout": lambda ns, x, y: ns.nn.functional.dropout(x, 0.5),
+    "pad": lambda ns, x, y: ns.nn.functional.pad(x, (1, 1)),
+    "max_pool1d": lambda ns, x, y: ns.nn.functional.max_pool1d(x, 2),
+    "conv2d": lambda ns, x, y: ns.nn.functional.conv2d(x.view(1, 1, 3, 4), y.view(1, 1, 3, 4)),
+    "interpolate": lambda ns, x, y: ns.nn.functional.interpolate(x[None], scale_factor=2),
+    "to": lambda ns, x, y: x.to(ns.float32).double(),
+    "add_": lambda ns, x, y: x.clone().add_(y),
+    "relu_": lambda ns, x, y: x.clone().relu_(),
+    "zero_": lambda ns, x, y: x.clone().zero_(),
+    "write to a view": lambda ns, x, y: x.clone()[0].mul_(2),
+    "assignment": lambda ns, x, y: assigned(x.clone(), 0, y[1]),
+    "assignment to rows": lambda ns, x, y: assigned(x.clone(), ns.tensor([0, 1]), y[:2]),
+}
+
+
+def assigned(x, index, value):
+    x[index] = value
+    return x
+
+
+def cases():
+    for n in UNARY:
+        yield n, lambda ns, x, y, n=n: getattr(x, n)()
+    for n in ALONG:
+        yield f"{n} along 1", lambda ns, x, y, n=n: getattr(ns, n)(x, *([2, 1] if n in ("topk", "kthvalue") else [1]))
+    for word in BINARY:
+        n, _, form = word.partition(":")
+        yield n + " of two", lambda ns, x, y, n=n, form=form: getattr(ns, n)(*([[x, y]] if form else [x, y]))
+    for n in FUNCTIONAL:
+        yield F + n, lambda ns, x, y, n=n: getattr(ns.nn.functional, n)(x)
+    for word in LOSSES:
+        n, _, how = word.partition(":")
+        yield word, lambda ns, x, y, n=n, how=how: getattr(ns.nn.functional, n)(x, y.detach(), reduction=how)
+    yield from EXPRESSIONS.items()
+
+
+CASES = dict(cases())
+
+
+def graph(node):
+    """(name, edges) of a node, the nodes of its edges in the same form."""
+    if node is None:
+        return None
+    assert type(node).__name__ == node.name().rpartition("::")[2]
+    return node.name(), [(graph(n), i) for n, i in node.next_functions]
+
+
+def graph_of(ns, case):
+    values = np.linspace(0.1, 0.9, 12).reshape(3, 4)
+    x = ns.tensor(values.tolist(), dtype=ns.float64, requires_grad=True)
+    y = ns.tensor((values**2).tolist(), dtype=ns.float64, requires_grad=True)
+    made = CASES[case](ns, x, y)
+    return graph((made[0] if isinstance(made, (tuple, list)) else made).grad_fn)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_graph_has_torchs_names_and_edges(case):
+    theirs = graph_of(torch, case)
+    assert theirs is not None
+    assert graph_of(minitorch, case) == theirs
+
+
+def test_the_table_is_long_enough():
+    assert len(CASES) >= 150
+
+
+def test_repr_of_a_node_and_of_a_tensor_show_the_overload():
+    x = minitorch.ones(2, 2, requires_grad=True)
+    assert repr(x.sum(0).grad_fn).startswith("<SumBackward1 object at 0x")
+    assert "grad_fn=<SumBackward1>" in repr(x.sum(0))
+    assert "grad_fn=<RsubBackward1>" in repr(1 - x)
