@@ -61,6 +61,7 @@ from ._tensor import (
 )
 from ._tensor_str import set_printoptions
 from ._type_info import finfo, iinfo
+from ._windows import FACTORIES as _WINDOWS
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -74,6 +75,7 @@ from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enab
 globals().update(_WITHOUT_STORAGE, bit=_WITHOUT_STORAGE["uint1"])
 globals().update(_TYPES)
 globals().update(_FACTORIES)
+globals().update(_WINDOWS)
 globals().update(_random_creation.FACTORIES)
 globals().update(_namespaces.TORCH)
 
@@ -85,22 +87,20 @@ newaxis = None
 __version__ = "0.1.0"
 
 _LAZY = (
-    "_C", "cuda", "fft", "func", "linalg", "nn", "optim", "overrides", "random", "return_types", "sparse", "special", "utils",
+    "_C", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "random", "return_types",
+    "serialization", "sparse", "special", "utils",
 )  # fmt: skip
+_LAZY_NAMES = {
+    "UntypedStorage": "_storage", "from_dlpack": "_exchange", "load": "serialization", "save": "serialization",
+    "to_dlpack": "_exchange", "vmap": "func",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
     """Submodules, and what few programs need, are imported when first named."""
-    if name in ("from_dlpack", "to_dlpack"):
-        from . import _exchange
-
-        return getattr(_exchange, name)
-    if name == "vmap":
-        from . import func
-
-        return func.vmap
-    if name in _LAZY:
+    if name in _LAZY or name in _LAZY_NAMES:
         import importlib
 
-        return importlib.import_module(f"minitorch.{name}")
+        module = importlib.import_module(f"minitorch.{_LAZY_NAMES.get(name, name)}")
+        return module if name in _LAZY else getattr(module, name)
     raise AttributeError(f"module 'minitorch' has no attribute {name!r}")

@@ -152,6 +152,8 @@ class Tensor:
 
     @staticmethod
     def _make_subclass(cls: type, data: "Tensor", require_grad: bool = False) -> Any:
+        if not isinstance(data, Tensor):
+            raise TypeError(f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type(data).__name__}")
         t: Any = new(cls)
         t.array, t.version, t.edge, t._grad, t.base = data.array, data.version, None, None, None
         if require_grad:
@@ -285,9 +287,35 @@ class Tensor:
         index = self.device.index
         return -1 if index is None else index
 
-    def is_pinned(self) -> bool:
+    def is_pinned(self, device: Any = None) -> bool:
         """Whether the memory is page-locked; never, on a CPU."""
         return False
+
+    def is_shared(self) -> bool:
+        """Whether the memory is shared with other processes."""
+        import sys
+
+        sharing = sys.modules.get("minitorch._sharing")  # imported by whatever shares
+        return sharing is not None and sharing.is_shared(self)
+
+    def share_memory_(self) -> "Tensor":
+        """Move the storage into memory that other processes can share; views of it move along.
+
+        >>> import minitorch as torch
+        >>> x = torch.zeros(3)
+        >>> x.share_memory_().is_shared()
+        True
+        """
+        from ._sharing import share_memory
+
+        if not isinstance(self.array, ndarray):
+            raise RuntimeError("_share_fd_: only available on CPU")
+        share_memory([self])
+        return self
+
+    def pin_memory(self, device: Any = None) -> "Tensor":
+        """Always raises: pinning memory is for copies to a GPU."""
+        raise RuntimeError("Cannot access accelerator device when none is available.")
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -327,9 +355,10 @@ class Tensor:
         """
         if requires_grad and self.array.dtype not in dtypes.FLOATS:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        if hasattr(state.mode, "refuse_leaf"):
-            state.mode.refuse_leaf()
-        self.requires_grad = requires_grad
+        if state.transform is not None:
+            state.transform.refuse_leaf()
+        if not (requires_grad and self.requires_grad):
+            self.requires_grad = requires_grad
         return self
 
     @property
@@ -342,7 +371,7 @@ class Tensor:
         edge = self.edge if self.base is None else current_edge(self)
         if edge is None or edge.is_leaf:
             return None
-        return edge.parent if edge.__class__ is OutputEdge else edge
+        return edge.parent if edge.__class__ is OutputEdge else edge.shown()
 
     @property
     def output_nr(self) -> int:
@@ -473,8 +502,8 @@ class Tensor:
         tensor(6.)
         """
         a = self.array
-        if hasattr(state.mode, "refuse_backward"):
-            state.mode.refuse_backward()
+        if state.transform is not None:
+            state.transform.refuse_backward()
         if gradient is None and inputs is None and not create_graph and not a.shape:
             edge = self.edge if self.base is None else current_edge(self)
             if edge is not None and a.__class__ is ndarray and a.dtype in ONE:
@@ -485,9 +514,11 @@ class Tensor:
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf in its `grad`."""
+        if self.retains_grad and self.edge is not None:
+            return
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.is_leaf or self.retains_grad:
+        if self.is_leaf:
             return
         from weakref import ref
 
@@ -600,7 +631,8 @@ class Tensor:
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         from ._creation import from_numpy
 
-        return from_numpy(np.asarray(array))
+        array = np.asarray(array)
+        return from_numpy(array.astype(np.uint8) if array.dtype == bool else array)  # as torch does
 
     def __dlpack__(self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
         from ._exchange import dlpack
@@ -655,9 +687,11 @@ class Tensor:
             return bool((self == element).any())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
-    def __format__(self, spec: str) -> str:
+    def __format__(self, format_spec: str) -> str:
         return (
-            self.item().__format__(spec) if not self.array.shape and not self.is_meta else object.__format__(self, spec)
+            self.item().__format__(format_spec)
+            if not self.array.shape and not self.is_meta
+            else object.__format__(self, format_spec)
         )
 
     def __hash__(self) -> int:
@@ -692,11 +726,15 @@ class Tensor:
         return t
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (type(self), self.array, self.requires_grad, self.__dict__)
+        from ._storage import kept
+
+        return _rebuild, (type(self), kept(self.array), self.requires_grad, self.__dict__)
 
 
 def _rebuild(cls: type, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
-    t = Tensor._make_subclass(cls, wrap(array), requires_grad)
+    from ._storage import restored
+
+    t = Tensor._make_subclass(cls, wrap(restored(array)), requires_grad)
     t.__dict__.update(attributes)
     return t
 

@@ -27,18 +27,38 @@ def frames(function):
     return entered[1:]  # the first is `function`
 
 
-def test_an_op_that_records_enters_one_frame():
-    a, b = minitorch.ones(3, requires_grad=True), minitorch.ones(3, requires_grad=True)
-    assert len(frames(lambda: a * b)) == 1
-    assert len(frames(lambda: a + 1.5)) == 1
-    assert len(frames(lambda: minitorch.relu(a))) == 1
-    assert len(frames(lambda: a.sum())) <= 4
+# the frames that a call enters, at most; with tensors that require grad unless the call says otherwise
+FRAMES = {
+    "a + b": 1,
+    "a * b": 1,
+    "a - 1.5": 1,
+    "a / b": 1,
+    "-a": 1,
+    "a ** 2": 2,
+    "a.exp()": 1,
+    "torch.relu(a)": 1,
+    "a.detach()": 2,
+    "plain * plain": 1,
+    "plain.exp()": 1,
+    "plain.add_(1)": 1,
+    "a.sum()": 2,
+    "a.mean()": 2,
+    "a.t()": 2,
+    "torch.mm(a, b)": 3,
+    "a @ b": 8,
+    "a[0]": 6,
+    "a[1:]": 7,
+    "a[index]": 12,
+    "a.view(9)": 11,
+}
 
 
-def test_an_op_without_recording_enters_one_frame():
-    a = minitorch.ones(3)
-    assert len(frames(lambda: a * a)) == 1
-    assert len(frames(lambda: a.exp())) == 1
+@pytest.mark.parametrize("call", FRAMES)
+def test_frames_that_a_call_enters(call):
+    a, b = (minitorch.ones(3, 3, requires_grad=True) for _ in range(2))
+    names = {"torch": minitorch, "a": a, "b": b, "plain": minitorch.ones(3, 3), "index": minitorch.tensor([0, 1])}
+    entered = frames(eval(f"lambda: {call}", names))
+    assert len(entered) <= FRAMES[call], entered
 
 
 def test_backward_enters_one_frame_per_node_and_few_more():

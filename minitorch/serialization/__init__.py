@@ -235,7 +235,11 @@ def _load_archive(archive: Reader, where: MapLocation, mapped: bool, unpickler: 
         memory, device = placed(memory, location, where)
         return LoadedStorage(memory, dtype, device)
 
-    return unpickler(io.BytesIO(archive.read("data.pkl").tobytes()), persistent_load).load()
+    pickled = io.BytesIO(archive.read("data.pkl").tobytes())
+    if mapped:
+        return unpickler(pickled, persistent_load).load()
+    with archive.reading_ahead("data"):
+        return unpickler(pickled, persistent_load).load()
 
 
 # ---------------------------------------------------------------------- what may be made

@@ -4,12 +4,12 @@ from typing import Any
 
 from minitorch.utils import hooks
 
-__all__ = ["checkpoint", "dlpack", "hooks"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks"]
 
 
 def __getattr__(name: str) -> Any:
     """Submodules are imported when first named."""
-    if name in ("checkpoint", "dlpack"):
+    if name in ("checkpoint", "data", "dlpack"):
         import importlib
 
         return importlib.import_module(f"minitorch.utils.{name}")

@@ -102,7 +102,11 @@ class Conversions:
 
     def share_memory(self: T) -> T:
         """Same as torch.nn.Module.share_memory."""
-        return self._apply(lambda t: t.share_memory_())
+        from minitorch._sharing import share_memory
+
+        module: Any = self
+        share_memory([*module.parameters(), *module.buffers()])
+        return self
 
 
 def _converted(parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> Parameter:

@@ -294,7 +294,7 @@ def type_before_parametrizations(module: Module) -> type:
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Same as torch.nn.utils.parametrize.transfer_parametrizations_and_params: give them, and the originals, to another module."""
+    """Same as torch.nn.utils.parametrize.transfer_parametrizations_and_params: to_module gets them and originals."""
     if not is_parametrized(from_module):
         return to_module
     for name in from_module.parametrizations if tensor_name is None else [tensor_name]:
