@@ -342,7 +342,7 @@ def trained(t, m, *shape, steps=3):
         with t.no_grad():
             for p in m.parameters():
                 p -= 0.01 * p.grad
-    return describe(m), found, m.eval()(x).detach(), [p.detach() for p in m.parameters()], [b for b in m.buffers()]
+    return describe(m), found, m.eval()(x).detach(), [p.detach() for p in m.parameters()], list(m.buffers())
 
 
 NORMED = {
