@@ -169,7 +169,12 @@ def cross_entropy(
         "Expected input to have at least 1 dimension, got 0 dimensions" if not x.ndim else "",
     )
     class_dim = 0 if x.ndim == 1 else 1
-    if x.shape == t.shape and t.dtype in dtypes.FLOATS:
+    if x.shape == t.shape:
+        check(
+            t.dtype in dtypes.FLOATS,
+            f"Expected floating point type for target with class probabilities, got {c_name(t)}",
+        )
+        check(ignore_index < 0, "ignore_index is not supported for floating point target")
         return _soft_cross_entropy(input, target, weight, code, label_smoothing, class_dim)
     logs = op("log_softmax_dim")(input, class_dim)
     hard = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
@@ -253,7 +258,9 @@ def nll_loss(
         f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}",
     )
     if t.dtype not in (np.int64, np.uint8):
-        raise RuntimeError(f"expected scalar type Long but found {c_name(t)}")
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {c_name(t)}")
+    if weight is not None:
+        check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
     classes = x.shape[class_dim]
     kept_array = t != ignore_index
     outside = kept_array & ((t < 0) | (t >= classes))
@@ -288,6 +295,14 @@ def linear_cross_entropy(
     `options` chooses among ways to save memory in torch. They change no number, and here they change nothing.
     """
     classes, *dims, features = linear_weight.shape
+    check(
+        input.shape[-1] == features,
+        "expected equal input and linear_weight last dimensions (in_features), got "
+        f"{input.shape[-1]} and {features}, respectively",
+    )
+    if weight is not None:
+        check(tuple(weight.shape) == (classes,), f"expected weight shape to be {(classes,)}, got {tuple(weight.shape)}")
+    check(0 <= label_smoothing <= 1, f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
     bias = None if linear_bias is None else reshape(linear_bias, -1)
     logits = FUNCTIONS["linear"](input, reshape(linear_weight, -1, features), bias)
     if dims:
