@@ -1,5 +1,6 @@
 """The CTC loss: the probability of a sequence of labels, whatever the alignment (Graves et al., ICML 2006)."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def ctc_loss_of_each(log_probs, targets, input_lengths, target_lengths, blank):
     return (log_probs.shape[1],), log_probs.dtype
 
 
+@functools.cache
+def _kernels() -> Any:
+    return cache.load_file("cpu.ctc")
+
+
 def _samples(log_probs: np.ndarray, targets: np.ndarray, input_lengths: Any, target_lengths: Any) -> Any:
     """(log-probabilities, labels) of each sample; targets are rows, or one after the other."""
     begin = 0
@@ -35,7 +41,7 @@ def _samples(log_probs: np.ndarray, targets: np.ndarray, input_lengths: Any, tar
 @ctc_loss_of_each.cpu
 def ctc_loss_cpu(log_probs, targets, input_lengths, target_lengths, blank):
     losses = np.empty(log_probs.shape[1], log_probs.dtype)
-    kernel = cache.load_file("cpu.ctc").ctc_loss
+    kernel = _kernels().ctc_loss
     for n, (p, labels) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths)):
         losses[n] = kernel(p, labels, blank) if len(p) else 0 if not len(labels) else np.inf
     return losses
@@ -54,7 +60,7 @@ def ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, b
 @ctc_loss_backward.cpu
 def ctc_loss_backward_cpu(grad, log_probs, targets, input_lengths, target_lengths, blank):
     d = np.zeros(log_probs.shape, log_probs.dtype)
-    kernel = cache.load_file("cpu.ctc").ctc_loss_gradient
+    kernel = _kernels().ctc_loss_gradient
     for n, (p, labels) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths)):
         if len(p) and grad[n]:  # an infinite loss that zero_infinity took out has no gradient
             kernel(grad[n], p, labels, blank, d[: len(p), n])

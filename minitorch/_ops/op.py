@@ -34,6 +34,9 @@ APART = frozenset(
     "index_add index_copy".split()
 )
 
+# local names of the functions that `generate.py` writes: no argument may have one of them
+RESERVED = frozenset("c d e f heap keep mode new o state t v".split())
+
 ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
 
 
@@ -116,6 +119,7 @@ class Op:
         self.outputs = options.pop("outputs", ())  # names of further, non-differentiable outputs
         self.returns = options.pop("returns", None)  # the named tuple of several outputs
         assert not options, f"unknown options of op {self.name}: {options}"
+        assert not RESERVED.intersection(self.params), f"op {self.name}: {self.params} hide names of generated code"
         self.gradients: dict[str, Gradient] = {}
         self.function: Callable[..., Any] = None  # type: ignore[assignment]  # made by generate.py
         OPS[self.name] = self

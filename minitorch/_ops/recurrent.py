@@ -5,14 +5,21 @@ hidden state and the cell's own arithmetic. Weights come as torch's flat lists: 
 then b_ih, b_hh where there are biases, and w_hr for an LSTM with projections.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from .check import check
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
+
+ascontiguousarray = np.ascontiguousarray
 
 
 def _plain_step(activation: str) -> Callable[..., tuple[Tensor, ...]]:
@@ -22,12 +29,78 @@ def _plain_step(activation: str) -> Callable[..., tuple[Tensor, ...]]:
     return step
 
 
+# ---------------------------------------------------------------------- the LSTM's cell
+@structured(tensors="gates cell", outputs=("activations",), returns=lambda *a: a)
+def lstm_cell_step(gates, cell):
+    """(next c, next h), stacked, of the four gates' inputs (N, 4H) and c, the cell (N, H)."""
+    rows, size = cell.shape
+    check(gates.shape == (rows, 4 * size), f"lstm: gates of shape {gates.shape} do not fit a state of {cell.shape}")
+    return [((2, rows, size), gates.dtype), ((5, rows, size), gates.dtype)]
+
+
+@lstm_cell_step.cpu
+def lstm_cell_step_cpu(gates, cell):
+    out, kept = np.empty((2, *cell.shape), gates.dtype), np.empty((5, *cell.shape), gates.dtype)
+    _kernels().lstm_step(ascontiguousarray(gates), ascontiguousarray(cell), out, kept)
+    return out, kept
+
+
+@lstm_cell_step.grad("gates")
+def lstm_cell_step_grad_gates(g, gates, cell, activations):
+    return lstm_gates_gradient(g, gates, cell, activations)  # noqa: F821
+
+
+@lstm_cell_step.grad("cell")
+def lstm_cell_step_grad_cell(g, gates, cell, activations):
+    return lstm_state_gradient(g, gates, cell, activations)  # noqa: F821
+
+
+def _gates_gradient(grad: np.ndarray, gates: np.ndarray, c: np.ndarray, activations: np.ndarray) -> np.ndarray:
+    d = np.empty(gates.shape, gates.dtype)
+    _kernels().lstm_step_gradient(ascontiguousarray(grad), ascontiguousarray(c), activations, d)
+    return d
+
+
+def _state_gradient(grad: np.ndarray, gates: np.ndarray, c: np.ndarray, activations: np.ndarray) -> np.ndarray:
+    d = np.empty(c.shape, c.dtype)
+    _kernels().lstm_state_gradient(ascontiguousarray(grad), activations, d)
+    return d
+
+
+def _activated(gates: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+    """(i, f, g, o, tanh of the next c) with a graph of their own, which `activations` lack."""
+    i, f, g, o = FUNCTIONS["chunk"](gates, 4, -1)
+    sigmoid, tanh = op("sigmoid"), op("tanh")
+    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+    return i, f, g, o, tanh(f * c + i * g)
+
+
+def _gates_gradient_in_ops(grad: Tensor, gates: Tensor, c: Tensor, activations: Any) -> Tensor:
+    i, f, g, o, t = _activated(gates, c)
+    d_c = grad[0] + grad[1] * o * (1 - t * t)
+    parts = [d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), grad[1] * t * o * (1 - o)]
+    return FUNCTIONS["cat"](parts, -1)
+
+
+def _state_gradient_in_ops(grad: Tensor, gates: Tensor, c: Tensor, activations: Any) -> Tensor:
+    _, f, _, o, t = _activated(gates, c)
+    return (grad[0] + grad[1] * o * (1 - t * t)) * f
+
+
+ARRAY_NAMES.update(lstm_gates_gradient=_gates_gradient, lstm_state_gradient=_state_gradient)
+TENSOR_NAMES.update(lstm_gates_gradient=_gates_gradient_in_ops, lstm_state_gradient=_state_gradient_in_ops)
+
+
+@functools.cache
+def _kernels() -> Any:
+    return cache.load_file("cpu.recurrent")
+
+
 def _lstm_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
     h, c = state
-    i, f, g, o = FUNCTIONS["chunk"](gates + FUNCTIONS["linear"](h, w_hh, b_hh), 4, -1)
-    sigmoid, tanh = op("sigmoid"), op("tanh")
-    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-    return sigmoid(o) * tanh(c), c
+    both, _ = op("lstm_cell_step")(gates + FUNCTIONS["linear"](h, w_hh, b_hh), c)
+    c, h = FUNCTIONS["unbind"](both, 0)
+    return h, c
 
 
 def _gru_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
@@ -54,6 +127,9 @@ def lstm_cell(
 ) -> tuple[Tensor, Tensor]:
     """One step of an LSTM: (N, inputs) and hx = (h, c) to the next (h, c), both (N, hidden)."""
     check(len(hx) == 2, "lstm_cell expects two hidden states")
+    if input.ndim == 1:
+        h, c = lstm_cell(input[None], tuple([s[None] for s in hx]), w_ih, w_hh, b_ih, b_hh)
+        return h[0], c[0]
     h, c = _cell("lstm", input, tuple(hx), (w_ih, w_hh, b_ih, b_hh))
     return h, c
 
@@ -138,6 +214,8 @@ def _stack_of_layers(
         for direction in range(directions):
             k = layer * directions + direction
             w_ih, w_hh, b_ih, b_hh, w_hr = weights[k]
+            if mode != "gru" and has_biases:  # whose gates multiply what b_hh was added to
+                b_ih, b_hh = b_ih + b_hh, None
             gates = FUNCTIONS["linear"](x, w_ih, b_ih)
             steps = FUNCTIONS["unbind"](gates, 0) if batch_sizes is None else FUNCTIONS["split"](gates, batch_sizes)
             out, final = over(mode, steps, initial[k], (w_hh, b_hh, w_hr), direction == 1)
