@@ -7,6 +7,7 @@ same seed gives both frameworks the same numbers, so what a step computes can be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from benchmarks import array_cases
@@ -178,6 +179,51 @@ def cross_entropy(N: int, C: int) -> Maker:
     return make
 
 
+def loading(workers: int) -> Maker:
+    """An epoch over 60,000 rows of 784 numbers and their labels, in random batches of 64."""
+
+    def make(T: Any) -> Step:
+        data = T.utils.data
+        dataset = data.TensorDataset(T.randn(60_000, 784), T.randint(0, 10, (60_000,)))
+        loader = data.DataLoader(dataset, 64, shuffle=True, num_workers=workers)
+
+        def step():
+            for x, _ in loader:
+                last = x
+            return last
+
+        return step
+
+    return make
+
+
+def with_gradients(act: Callable[[Any, Any], Step]) -> Maker:
+    """What `act` makes of 100 parameters of 64 x 64 with gradients, kept: only the update is measured."""
+
+    def make(T: Any) -> Step:
+        params = [T.nn.Parameter(T.randn(64, 64)) for _ in range(100)]
+        for p in params:
+            p.grad = T.randn(64, 64)
+        step = act(T, params)
+
+        def run():
+            step()
+            return params[0]
+
+        return run
+
+    return make
+
+
+UPDATES = {
+    "SGD": (lambda T, params: T.optim.SGD(params, lr=1e-3).step, 0.5),
+    "SGD with momentum": (lambda T, params: T.optim.SGD(params, lr=1e-3, momentum=0.9, weight_decay=1e-2).step, 0.3),
+    "Adam": (lambda T, params: T.optim.Adam(params).step, 0.3),
+    "AdamW": (lambda T, params: T.optim.AdamW(params).step, 0.3),
+    "RMSprop": (lambda T, params: T.optim.RMSprop(params).step, 0.3),
+    "zero_grad(False)": (lambda T, params: partial(T.optim.SGD(params).zero_grad, set_to_none=False), 1.2),
+    "clip_grad_norm_": (lambda T, params: lambda: T.nn.utils.clip_grad_norm_(params, 1.0), 1.0),
+}
 SIZES = (32, 1_000, 100_000, 1_000_000)
 PRODUCTS = (
     (11, 1, 13),
@@ -235,6 +281,9 @@ CASES: tuple[Case, ...] = (
     ),
     *(Case("losses", f"softmax {times(shape)}", softmax(*shape)) for shape in SCORES),
     *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape)) for shape in SCORES),
+    *(Case("updates", f"{name}, 100 x 64x64", with_gradients(act), most) for name, (act, most) in UPDATES.items()),
+    Case("loading", "epoch of 60,000 x 784, batch 64", loading(0), 0.5),
+    Case("loading", "epoch of 60,000 x 784, batch 64, 2 workers", loading(2), 1.0),
     *(Case(section, name, make, 1.5) for section, rows in array_cases.SECTIONS.items() for name, make in rows.items()),
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -394,6 +394,8 @@ def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
     check(low is not None or high is not None, f"torch.{name}: At least one of 'min' or 'max' must not be None")
     if low is not None and high is not None and isinstance(low, Tensor) != isinstance(high, Tensor):
         invalid_arguments(name, x, low, high)
+    if form == "{}_" and _wider_bound(x, low, high):
+        return x.copy_(_clamped(name, x, low, high, "{}"))
     for bound, record in ((low, "clamp_low"), (high, "clamp_high")):
         if bound is None:
             continue
@@ -406,6 +408,13 @@ def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
     if name != "clamp" or form != "{}" or isinstance(low, Tensor) or isinstance(high, Tensor):
         return x
     return titled(x, "ClampBackward1", through=low is not None and high is not None)
+
+
+def _wider_bound(x: Tensor, *bounds: Any) -> bool:
+    """Whether torch clamps in a wider dtype of the same kind than x's, and then narrows the result."""
+    arrays = [x.array, *[b.array for b in bounds if isinstance(b, Tensor)]]
+    common = common_dtype(arrays)
+    return common is not x.array.dtype and dtypes.CATEGORY[common] == dtypes.CATEGORY[x.array.dtype]
 
 
 @public("torch Tensor special")

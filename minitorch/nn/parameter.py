@@ -194,9 +194,11 @@ def _clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     """Forget the gradient, or make it zeros that belong to no graph."""
     if set_to_none:
         parameter.grad = None
-    elif parameter.grad is not None:
-        if parameter.grad.grad_fn is not None:
-            parameter.grad.detach_()
-        else:
-            parameter.grad.requires_grad_(False)
-        parameter.grad.zero_()
+        return
+    grad = parameter.grad
+    if grad is not None:
+        if grad.grad_fn is not None:
+            grad.detach_()
+        elif grad.requires_grad:
+            grad.requires_grad_(False)
+        grad.zero_()

@@ -7,7 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from copy import deepcopy
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import _clear_grad
@@ -22,6 +22,7 @@ __all__ = [
 
 _global_optimizer_pre_hooks = HookTable()
 _global_optimizer_post_hooks = HookTable()
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _STEP_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _STATE_HOOKS = (
     "_optimizer_state_dict_pre_hooks",
@@ -272,7 +273,7 @@ class Optimizer:
         for group in self.param_groups:
             for param in group["params"]:
                 if set_to_none:
-                    param.grad = None
+                    param._grad = None
                 else:
                     _clear_grad(param, set_to_none)
 

@@ -1,23 +1,17 @@
 """Stochastic gradient descent."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-
+from minitorch._creation import zeros_like
 from minitorch._tensor import Tensor
-from minitorch.autograd.grad_mode import enable_grad, set_grad_enabled
 
-from .optimizer import Optimizer
+from . import _updates
+from ._formula import LATER_OPTIONS, FormulaOptimizer, check_fused_options, check_lr, check_range, of_gradient
 
 __all__ = ["SGD", "sgd"]
 
-ndarray = np.ndarray
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_kernels: tuple[Callable, ...] = ()
 
-
-class SGD(Optimizer):
+class SGD(FormulaOptimizer):
     """Same as torch.optim.SGD, with the same numbers; one compiled kernel per parameter.
 
     `foreach` and `fused` change nothing but are kept and checked as in torch.
@@ -31,6 +25,12 @@ class SGD(Optimizer):
     Parameter containing:
     tensor([0.], requires_grad=True)
     """
+
+    _formula = _updates.sgd
+    _arrays = ("momentum_buffer",)
+    _scalars = ()
+    _takes_sparse = True
+    _later_options: ClassVar = {"nesterov": False, **LATER_OPTIONS, "fused": False}
 
     def __init__(
         self,
@@ -46,14 +46,9 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if lr < 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if momentum < 0.0:
-            raise ValueError(f"Invalid momentum value: {momentum}")
-        if weight_decay < 0.0:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        check_lr(lr)
+        check_range(momentum, "momentum value")
+        check_range(weight_decay, "weight_decay value")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
@@ -68,98 +63,34 @@ class SGD(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        if fused and differentiable:
-            raise RuntimeError("`fused` does not support `differentiable`")
-        if fused and foreach:
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+        check_fused_options(self.defaults)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("nesterov", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("differentiable", False)
-            group.setdefault("fused", False)
+    @classmethod
+    def _states(cls, group: dict[str, Any]) -> dict[str, Any]:
+        return {"momentum_buffer": 0.0} if group["momentum"] != 0 else {}
 
-    def step(self, closure: Callable | None = None) -> Any:
-        """Same as torch.optim.SGD.step: returns what `closure` returns."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            lr, decay = group["lr"], group["weight_decay"]
-            if isinstance(lr, Tensor) or isinstance(decay, Tensor) or group["differentiable"]:
-                self._step_by_ops(group)
-            elif group["momentum"] != 0:
-                self._step_with_momentum(group)
-            else:
-                self._step_plain(group, float(lr), decay)
-        return loss
+    @classmethod
+    def _begin(cls, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
+        first = state.get("momentum_buffer") is None
+        if first:
+            state["momentum_buffer"] = zeros_like(param, requires_grad=False)
+        return (first,)
 
-    def _step_plain(self, group: dict[str, Any], rate: float, decay: float) -> None:
-        plain, decaying, _ = _kernels or _load_kernels()
-        if group["maximize"]:
-            decay = -decay  # along -(decay * param - grad): the sign goes into both numbers
-        else:
-            rate = -rate
-        for param in group["params"]:
-            grad = param._grad
-            if grad is None:
-                continue
-            array = param.array
-            dtype = array.dtype
-            if array.__class__ is not ndarray or not (dtype is FLOAT32 or dtype is FLOAT64):
-                self._step_by_ops(group, [param])
-                continue
-            if decay == 0:
-                plain(array, grad.array, rate)
-            else:
-                decaying(array, grad.array, rate, decay)
-            param.version[0] += 1
+    @classmethod
+    def _numbers(cls, group: dict[str, Any], *scalars: float) -> tuple[dict[str, Any], tuple[float, ...]]:
+        numbers = {
+            **of_gradient(group),
+            "rate": -group["lr"],
+            "momentum": group["momentum"],
+            "weight": 1 - group["dampening"],
+            "nesterov": group["nesterov"],
+            "first": any(scalars),
+        }
+        return numbers, ()
 
-    def _step_with_momentum(self, group: dict[str, Any]) -> None:
-        kernel = (_kernels or _load_kernels())[2]
-        state = self.state
-        numbers = (
-            -float(group["lr"]),
-            float(group["weight_decay"]),
-            -1.0 if group["maximize"] else 1.0,
-            float(group["momentum"]),
-            1.0 - group["dampening"],
-            bool(group["nesterov"]),
-        )
-        for param in group["params"]:
-            grad = param._grad
-            if grad is None:
-                continue
-            array = param.array
-            dtype = array.dtype
-            if array.__class__ is not ndarray or not (dtype is FLOAT32 or dtype is FLOAT64):
-                self._step_by_ops(group, [param])
-                continue
-            buffer = state[param].get("momentum_buffer")
-            first = buffer is None
-            if first:
-                buffer = state[param]["momentum_buffer"] = grad.detach().clone()
-            kernel(array, grad.array, buffer.array, first, *numbers)
-            buffer.version[0] += 1
-            param.version[0] += 1
-
-    def _step_by_ops(self, group: dict[str, Any], params: list[Tensor] | None = None) -> None:
-        """By operations on tensors: for options and dtypes that the kernels do not know."""
-        with set_grad_enabled(self.defaults["differentiable"]):
-            for param in group["params"] if params is None else params:
-                grad = param.grad
-                if grad is None:
-                    continue
-                if group["momentum"] == 0:
-                    _update(param, grad, None, group)
-                else:
-                    state = self.state[param]
-                    buffer = state.get("momentum_buffer")
-                    state["momentum_buffer"] = _update(param, grad, buffer, group)
+    @classmethod
+    def _by_ops(cls, param: Tensor, grad: Tensor, buffers: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        super()._by_ops(param, grad.to_dense() if grad.is_sparse else grad, buffers, numbers)
 
 
 def sgd(
@@ -191,68 +122,11 @@ def sgd(
     >>> w
     tensor([0.5000])
     """
-    if grad_scale is not None or found_inf is not None:
-        raise AssertionError("Expected grad_scale and found_inf to be None")
     options = {
-        "weight_decay": weight_decay,
-        "momentum": momentum,
-        "lr": lr,
-        "dampening": dampening,
-        "nesterov": nesterov,
-        "maximize": maximize,
-        "fused": fused,
-    }
-    for i, (param, grad) in enumerate(zip(params, d_p_list, strict=True)):
-        buffer = momentum_buffer_list[i] if momentum != 0 else None
-        buffer = _update(param, grad, buffer, options)
-        if momentum != 0:
-            momentum_buffer_list[i] = buffer
-
-
-def _update(param: Tensor, grad: Tensor, buffer: Tensor | None, options: dict[str, Any]) -> Tensor | None:
-    """One step of one parameter. Returns its momentum buffer, which the first step makes."""
-    momentum, lr, decay = options["momentum"], options["lr"], options["weight_decay"]
-    if options["fused"] and param.device.type not in ("cpu", "cuda"):
-        raise RuntimeError(
-            "`fused=True` requires all the params to be floating point Tensors of "
-            f"supported devices: ['cuda', 'cpu'] but {param.dtype} and {param.device.type}"
-        )
-    if options["maximize"]:
-        grad = -grad
-    if isinstance(decay, Tensor) and decay.requires_grad:
-        grad = grad + param.clone() * decay
-    elif decay != 0:
-        grad = grad.add(param, alpha=float(decay))
+        "weight_decay": weight_decay, "momentum": momentum, "lr": lr, "dampening": dampening, "nesterov": nesterov,
+        "maximize": maximize, "fused": fused, "grad_scale": grad_scale, "found_inf": found_inf,
+    }  # fmt: skip
+    states = [{"momentum_buffer": buffer} for buffer in momentum_buffer_list] if momentum != 0 else [{} for _ in params]
+    SGD._functional(params, d_p_list, states, options)
     if momentum != 0:
-        if buffer is None:
-            buffer = grad.detach().clone()
-        else:
-            buffer.mul_(momentum).add_(grad, alpha=1 - options["dampening"])
-        grad = grad.add(buffer, alpha=momentum) if options["nesterov"] else buffer
-    if isinstance(lr, Tensor) and lr.requires_grad:
-        param.sub_(grad * lr)
-    else:
-        param.add_(grad, alpha=-float(lr))
-    return buffer
-
-
-def _load_kernels() -> tuple[Callable, ...]:
-    """The compiled updates: plain, with weight decay, with momentum. They import Numba."""
-    global _kernels
-    from minitorch._kernels.cache import load_file
-    from minitorch._kernels.cpu.loops import for_contiguous
-
-    def any_layout(kernel: Callable) -> Callable:
-        def through_copies(*args: Any) -> None:
-            dense = [np.array(a, order="C") if isinstance(a, ndarray) else a for a in args]
-            kernel(*dense)
-            for array, result in zip(args, dense, strict=True):
-                # all but the gradient are written to, and a gradient may well be read-only
-                if isinstance(array, ndarray) and array is not args[1]:
-                    array[...] = result
-
-        return for_contiguous(kernel, through_copies)
-
-    module = load_file("cpu.optim")
-    _kernels = tuple(map(any_layout, (module.sgd, module.sgd_decay, module.sgd_momentum)))
-    return _kernels
+        momentum_buffer_list[:] = [state["momentum_buffer"] for state in states]

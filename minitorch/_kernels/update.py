@@ -1,0 +1,124 @@
+"""Updates of optimizers: a formula becomes one loop over a parameter, its gradient and its states.
+
+The formula has the elements of the parameter `p`, the gradient `g` and the states as positional parameters, what is
+the same for all elements as keyword-only ones, and returns the new values of all but the gradient. A state that an
+option leaves out is None: `if v_max is not None` is decided when the loop is generated.
+"""
+
+import ast
+from collections.abc import Callable
+from textwrap import indent
+from typing import Any
+
+import numpy as np
+
+from . import cache
+from .codegen import PRELUDE, Formula, _TypeLiterals
+
+LOOP = """from minitorch._kernels.cpu.optim import add, addcdiv, addcmul, lerp, sign
+@njit({options})
+def kernel({params}):
+    {setup}
+    if {wrong}:
+        return False
+    for i in range(flat_p.size):
+        {loads}
+{body}
+        {stores}
+    return True
+"""
+
+
+class Update(Formula):
+    """The formula of an update and its loops, one for each choice of states. `on_tensors` is the function itself."""
+
+    def __init__(self, function: Callable[..., Any]):
+        super().__init__(function)
+        self.on_tensors = function
+
+    def kernel(self, absent: frozenset[str] = frozenset()) -> tuple[Callable[..., bool], tuple[str, ...]]:
+        """kernel(*arrays, *numbers) without the states in `absent`, and the names of its numbers.
+
+        It writes in place, and answers False, having done nothing, if the shapes of the arrays differ.
+        """
+        found = self._kernels.get(absent)
+        if found is None:
+            text, numbers = self.text(absent)
+            dispatcher = cache.load(f"{self.name}_update", text).kernel
+            found = self._kernels[absent] = _any_layout(dispatcher), numbers  # type: ignore[assignment]
+        return found  # type: ignore[return-value]
+
+    def text(self, absent: frozenset[str] = frozenset()) -> tuple[str, tuple[str, ...]]:
+        """The generated file, and the names of the numbers that the loop takes."""
+        tree = _TypeLiterals().visit(_LeaveOut(absent).visit(self.definition()))
+        *body, last = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        assert isinstance(last, ast.Return) and isinstance(last.value, ast.Tuple)
+        arrays = [a for a in self.arrays if a not in absent]
+        used = {n.id for s in (*body, last) for n in ast.walk(s) if isinstance(n, ast.Name)}
+        numbers = tuple(s for s in self.scalars if s in used)
+        results = dict(zip([a for a in self.arrays if a != "g"], last.value.elts, strict=True))
+        text = PRELUDE + LOOP.format(
+            options=cache.OPTIONS,
+            params=", ".join(f"{a}_" for a in (*arrays, *numbers)),
+            setup="; ".join(
+                ["T = p_.dtype.type", *(f"flat_{a} = {a}_.reshape(-1)" for a in arrays)]
+                + [f"{s} = T({s}_)" for s in numbers]
+            ),
+            wrong=" or ".join(f"{a}_.shape != p_.shape" for a in arrays[1:]),
+            loads="; ".join(f"{a} = flat_{a}[i]" for a in arrays),
+            body=indent("\n".join(ast.unparse(s) for s in body), " " * 8),
+            stores="; ".join(f"flat_{a}[i] = {ast.unparse(e)}" for a, e in results.items() if a not in absent),
+        )
+        return text, numbers
+
+
+class _LeaveOut(ast.NodeTransformer):
+    """Decide every `if x is None` and `if x is not None`."""
+
+    def __init__(self, absent: frozenset[str]):
+        self.absent = absent
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        test = node.test
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is | ast.IsNot):
+            assert isinstance(test.left, ast.Name)
+            is_none = test.left.id in self.absent
+            return node.body if is_none == isinstance(test.ops[0], ast.Is) else node.orelse
+        return node
+
+
+def _any_layout(kernel: Any) -> Callable[..., bool]:
+    """The kernel, for arrays of every layout and rank, compiled for contiguous ones that can be written to.
+
+    Numba asks `_compile_for_args` what to call for types that it has not met: see `cpu.loops.for_contiguous`.
+    """
+
+    def through_copies(*args: Any) -> bool:
+        arrays = [a for a in args if isinstance(a, np.ndarray)]
+        if any(a.shape != arrays[0].shape for a in arrays):
+            return False
+        # memory order of the parameter: a dense one and its states need no copy then
+        order = sorted(range(arrays[0].ndim), key=lambda d: -arrays[0].strides[d])
+        views = [a.transpose(order) for a in arrays]
+        dense = [np.require(v, requirements=["C", "W"]).reshape(-1) for v in views]
+        kernel(*dense, *args[len(arrays) :])
+        for i, (view, flat) in enumerate(zip(views, dense, strict=True)):
+            if i != 1 and not np.shares_memory(view, flat):  # the gradient, number 1, is only read
+                view[...] = flat.reshape(view.shape)
+        return True
+
+    def met(*args: Any) -> bool:
+        return all(
+            a.ndim in (1, 2) and a.flags.c_contiguous and a.flags.writeable for a in args if isinstance(a, np.ndarray)
+        )
+
+    compile_for_args = getattr(kernel, "_compile_for_args", None)
+    if compile_for_args is None:
+        return lambda *args: (kernel if met(*args) else through_copies)(*args)
+
+    def unmet_types(*args: Any, **kwargs: Any) -> Any:
+        return compile_for_args(*args, **kwargs) if met(*args) else through_copies
+
+    kernel._compile_for_args = unmet_types
+    return kernel
