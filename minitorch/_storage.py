@@ -118,6 +118,12 @@ class UntypedStorage:
 
     size = __len__ = nbytes
 
+    def is_shared(self) -> bool:
+        """Whether other processes can share the bytes."""
+        from ._sharing import segment_of
+
+        return segment_of(self.owner) is not None
+
     def tolist(self) -> list[int]:
         """The bytes as Python integers."""
         return storage_bytes(self.owner).tolist()

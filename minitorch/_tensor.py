@@ -79,6 +79,7 @@ strided = layout("strided")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
 
 
 def disabled_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -265,10 +266,12 @@ class Tensor:
 
     def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
         """Whether the elements lie in memory in the order of the indices."""
+        a = self.array
         if memory_format is channels_last:
-            a = self.array
             return a.ndim == 4 and a.transpose(0, 2, 3, 1).flags.c_contiguous
-        return self.array.flags.c_contiguous
+        if memory_format is channels_last_3d:
+            return a.ndim == 5 and a.transpose(0, 2, 3, 4, 1).flags.c_contiguous
+        return a.flags.c_contiguous
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is a floating-point type."""

@@ -26,6 +26,8 @@ LAYERS = [
         "return_types",
         "_ops",
         "utils",
+        "_sharing",
+        "multiprocessing",
     ),
     ("random", "nn", "optim"),
 ]
