@@ -103,6 +103,12 @@ def both(function, *args):
     return outcome(function, minitorch, *args), outcome(function, torch, *args)
 
 
+def programs(names):
+    """The functions of one argument `ns` among a module's names, to be run in both frameworks."""
+    functions = [f for f in names.values() if getattr(f, "__code__", None)]
+    return [f for f in functions if f.__code__.co_varnames[: f.__code__.co_argcount] == ("ns",)]
+
+
 class EverySample:
     """Runs all samples of a test and fails at its end, with what went wrong in each.
 

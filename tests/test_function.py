@@ -4,7 +4,7 @@ import gc
 import weakref
 
 import pytest
-from compare import assert_same, assert_same_error, both
+from compare import assert_same_outcome, both, programs
 
 import minitorch
 
@@ -493,22 +493,12 @@ def gradcheck_of_a_wrong_backward(ns):
     return ns.autograd.gradcheck(function(ns, lambda ctx, x: x * 3, doubled).apply, leaf(ns, 1), raise_exception=False)
 
 
-PROGRAMS = [
-    f
-    for f in list(globals().values())
-    if getattr(f, "__code__", None) and f.__code__.co_varnames[: f.__code__.co_argcount] == ("ns",)
-]
+PROGRAMS = programs(globals())
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_program_gives_what_torch_gives(program):
-    ours, theirs = both(program)
-    if theirs.error is not None:
-        assert_same_error(ours.error, theirs.error)
-    elif ours.error is not None:
-        raise ours.error
-    else:
-        assert_same(ours.value, theirs.value)
+    assert_same_outcome(*both(program))
 
 
 def test_ctx_with_saved_output_is_freed_without_the_garbage_collector():

@@ -1,7 +1,7 @@
 """autograd.graph: hooks on saved tensors, on nodes and on several gradients, and edges; as in torch."""
 
 import pytest
-from compare import assert_same, assert_same_error, both
+from compare import assert_same_outcome, both, programs
 
 import minitorch
 
@@ -268,22 +268,12 @@ def nodes(ns):
     )
 
 
-PROGRAMS = [
-    f
-    for f in list(globals().values())
-    if getattr(f, "__code__", None) and f.__code__.co_varnames[: f.__code__.co_argcount] == ("ns",)
-]
+PROGRAMS = programs(globals())
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_program_gives_what_torch_gives(program):
-    ours, theirs = both(program)
-    if theirs.error is not None:
-        assert_same_error(ours.error, theirs.error)
-    elif ours.error is not None:
-        raise ours.error
-    else:
-        assert_same(ours.value, theirs.value)
+    assert_same_outcome(*both(program))
 
 
 def test_hooks_cost_nothing_where_there_are_none():

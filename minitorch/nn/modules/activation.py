@@ -57,6 +57,20 @@ class _InPlace(Module):
         return ", ".join(parts + ["inplace=True"] * self.inplace)
 
 
+class _Plain(_InPlace):
+    """Activations without other options; `_function` computes."""
+
+    __constants__: ClassVar[list[str]] = ["inplace"]
+    _function: ClassVar[Any]
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._function(input, inplace=self.inplace)
+
+
 class Threshold(_InPlace):
     """Same as torch.nn.Threshold: x where x > threshold, else value.
 
@@ -78,7 +92,7 @@ class Threshold(_InPlace):
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
 
-class ReLU(_InPlace):
+class ReLU(_Plain):
     """Same as torch.nn.ReLU.
 
     >>> import minitorch
@@ -86,14 +100,7 @@ class ReLU(_InPlace):
     tensor([0., 2.])
     """
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, inplace=self.inplace)
+    _function = staticmethod(F.relu)
 
 
 class RReLU(_InPlace):
@@ -150,69 +157,40 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0, inplace)
 
 
-class SiLU(_InPlace):
+class SiLU(_Plain):
     """Same as torch.nn.SiLU: x * sigmoid(x)."""
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input, self.inplace)
+    _function = staticmethod(F.silu)
 
 
-class Mish(_InPlace):
+class Mish(_Plain):
     """Same as torch.nn.Mish: x * tanh(softplus(x))."""
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.mish(input, self.inplace)
+    _function = staticmethod(F.mish)
 
 
-class SELU(_InPlace):
+class SELU(_Plain):
     """Same as torch.nn.SELU: a scaled ELU that keeps mean 0 and variance 1."""
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.selu(input, self.inplace)
+    _function = staticmethod(F.selu)
 
 
-class Hardsigmoid(Module):
+class Hardsigmoid(_Plain):
     """Same as torch.nn.Hardsigmoid: relu6(x + 3) / 6."""
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
+    _function = staticmethod(F.hardsigmoid)
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardsigmoid(input, self.inplace)
+    def extra_repr(self) -> str:
+        return ""  # torch does not show inplace here
 
 
-class Hardswish(Module):
+class Hardswish(_Plain):
     """Same as torch.nn.Hardswish: x * relu6(x + 3) / 6."""
 
-    __constants__: ClassVar[list[str]] = ["inplace"]
+    _function = staticmethod(F.hardswish)
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardswish(input, self.inplace)
+    def extra_repr(self) -> str:
+        return ""  # torch does not show inplace here
 
 
 class ELU(_InPlace):
