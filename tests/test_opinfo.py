@@ -1,8 +1,10 @@
 """Every op of torch's own database that is in minitorch's claim: see `opinfo.py` for what a row checks.
 
-The ordinary run takes two samples of each row, `-m slow` all of them. A row that fails is listed in `opinfo_known.py`
+The ordinary run takes two samples of every third row, `-m slow` all samples of all rows. A row that fails is listed in `opinfo_known.py`
 with the reason, and stays in the count that the summary prints; one that is listed and passes fails the test.
 """
+
+import zlib
 
 import pytest
 from opinfo import ROWS, Skip, check
@@ -24,7 +26,11 @@ def run(name, kind, limit):
     return known
 
 
-@pytest.mark.parametrize(("name", "kind"), ROWS, ids=lambda v: v.replace(" ", "_"))
+# by a checksum, so that neighbours in the list and kinds of one op fall into different thirds
+SAMPLED = [row for row in ROWS if zlib.crc32(" ".join(row).encode()) % 3 == 0]
+
+
+@pytest.mark.parametrize(("name", "kind"), SAMPLED, ids=lambda v: v.replace(" ", "_"))
 def test_row(name, kind):
     run(name, kind, limit=2)
 
