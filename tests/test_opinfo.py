@@ -1,7 +1,8 @@
 """Every op of torch's own database that is in minitorch's claim: see `opinfo.py` for what a row checks.
 
-The ordinary run takes two samples of every third row, `-m slow` all samples of all rows. A row that fails is listed in `opinfo_known.py`
-with the reason, and stays in the count that the summary prints; one that is listed and passes fails the test.
+The ordinary run takes two samples of every third row, `-m slow` all samples of all rows. A row that fails is listed
+in `opinfo_known.py` with the reason, and stays in the count that the summary prints; one that is listed and passes
+fails the test.
 """
 
 import zlib
