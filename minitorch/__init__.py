@@ -53,6 +53,7 @@ from ._tensor import (
     Size,
     Tensor,
     channels_last,
+    channels_last_3d,
     contiguous_format,
     layout,
     memory_format,
@@ -87,12 +88,26 @@ newaxis = None
 __version__ = "0.1.0"
 
 _LAZY = (
-    "_C", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "random", "return_types",
-    "serialization", "sparse", "special", "utils",
+    "_C", "amp", "cpu", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "profiler",
+    "random", "return_types", "serialization", "signal", "sparse", "special", "testing", "utils",
 )  # fmt: skip
+_AUTOCAST = (
+    "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
+    "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
+    "set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype "
+    "set_autocast_enabled set_autocast_gpu_dtype"
+)
+_SETTINGS = (
+    "are_deterministic_algorithms_enabled get_deterministic_debug_mode get_float32_matmul_precision "
+    "get_num_interop_threads get_num_threads is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled "
+    "set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal set_num_interop_threads "
+    "set_num_threads set_warn_always typename use_deterministic_algorithms"
+)
 _LAZY_NAMES = {
-    "UntypedStorage": "_storage", "from_dlpack": "_exchange", "load": "serialization", "save": "serialization",
-    "to_dlpack": "_exchange", "vmap": "func",
+    "GradScaler": "amp", "UntypedStorage": "_storage", "autocast": "amp", "from_dlpack": "_exchange",
+    "load": "serialization", "range": "_range", "save": "serialization", "to_dlpack": "_exchange", "vmap": "func",
+    **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
+    **dict.fromkeys(_SETTINGS.split(), "_settings"),
 }  # fmt: skip
 
 

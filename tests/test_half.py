@@ -402,3 +402,15 @@ def test_half_as_default_dtype(dtype):
             ns.set_default_dtype(before)
 
     assert_both(made, ulps=1)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("to", [*HALVES, "float32", "float64"])
+@pytest.mark.parametrize("dtype", [*HALVES, "float32", "float64"])
+def test_the_gradient_of_a_conversion_has_the_dtype_converted_from(dtype, to, create_graph):
+    for mod in PAIR:
+        x = mod.ones(3, dtype=getattr(mod, dtype), requires_grad=True)
+        y = x.to(getattr(mod, to))
+        (g,) = mod.autograd.grad((y * y).sum(), x, create_graph=create_graph)
+        assert g.dtype is x.dtype
+        assert g.tolist() == [2.0] * 3

@@ -98,7 +98,10 @@ def _kernels() -> Any:
 
 def _lstm_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
     h, c = state
-    both, _ = op("lstm_cell_step")(gates + FUNCTIONS["linear"](h, w_hh, b_hh), c)
+    gates = gates + FUNCTIONS["linear"](h, w_hh, b_hh)
+    if gates.dtype is not c.dtype:  # under autocast the products are halves, and the cell is not
+        gates = gates.to(c.dtype)
+    both, _ = op("lstm_cell_step")(gates, c)
     c, h = FUNCTIONS["unbind"](both, 0)
     return h, c
 

@@ -263,3 +263,12 @@ def _batched(
         for k in range(n)
     ]
     return [None if column[0] is None else stack(list(column)) for column in zip(*rows, strict=True)]
+
+
+def __getattr__(name: str) -> Any:
+    """What few programs need is imported when first named."""
+    if name in ("profiler", "profiler_util"):
+        import importlib
+
+        return importlib.import_module(f"minitorch.autograd.{name}")
+    raise AttributeError(f"module 'minitorch.autograd' has no attribute {name!r}")

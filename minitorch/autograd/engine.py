@@ -35,6 +35,9 @@ add_tensors: Callable[[Any, Any], Any] = _add
 # anomaly_mode.py's check of what nodes compute, while it is switched on
 anomaly: Any = None
 
+# profiler.py's recorder of the nodes that run, while a profile is made
+watching: Any = None
+
 
 def accumulate(node: Node, g: Any) -> None:
     """A further gradient for a node that has one: the second makes a buffer, later ones are added into it."""
@@ -71,7 +74,7 @@ def without_recording(function: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def backward_one(node: Node, g: Any, keep: Any) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
-    if anomaly is not None:
+    if anomaly is not None or watching is not None:
         return backward_many([(node, g)], keep, False)
     with _lock:
         aside = _set_aside() if _running else ()
@@ -168,6 +171,8 @@ def _put_back(heap: Heap, aside: Any) -> None:
 def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[Node] | None) -> None:
     """Run the node for those of its edges alone that lead to a target: a gradient nobody asked for costs nothing."""
     runner = node.run_tensors if tensors else node.run
+    if watching is not None:
+        runner = watching.timed(node, runner)
     if isinstance(node, OutputEdge):
         return runner(g, heap, keep)
     post = node.__dict__.get("post_hooks")

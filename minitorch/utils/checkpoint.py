@@ -89,6 +89,14 @@ def _rng_state(preserve: bool) -> Any:
     return get_rng_state() if preserve else None
 
 
+def _autocast_as_now() -> Any:
+    """For the second run, which may come when the first one's region of autocast has ended."""
+    from minitorch.amp import autocast_mode as amp
+
+    dtype, enabled = amp.get_autocast_dtype("cpu"), amp.is_autocast_enabled("cpu")
+    return amp.autocast("cpu", dtype, enabled, amp.is_autocast_cache_enabled())
+
+
 # ---------------------------------------------------------------------- reentrant
 class CheckpointFunction(Function):
     """The reentrant form: one node for the whole function."""
@@ -97,6 +105,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, run_function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
         check_backward_validity(args)
         ctx.run_function, ctx.rng_state = run_function, _rng_state(preserve_rng_state)
+        ctx.autocast = _autocast_as_now()
         ctx.inputs = [None if _is_tensor(a) else a for a in args]
         ctx.places = [i for i, a in enumerate(args) if _is_tensor(a)]
         ctx.save_for_backward(*[args[i] for i in ctx.places])
@@ -115,7 +124,7 @@ class CheckpointFunction(Function):
         for i, t in zip(ctx.places, ctx.saved_tensors, strict=True):
             inputs[i] = t
         detached = detach_variable(tuple(inputs))
-        with _random_numbers_from(ctx.rng_state), enable_grad():
+        with _random_numbers_from(ctx.rng_state), enable_grad(), ctx.autocast:
             outputs = ctx.run_function(*detached)
         outputs = (outputs,) if _is_tensor(outputs) else outputs
         pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if _is_tensor(o) and o.requires_grad]
@@ -246,10 +255,10 @@ def checkpoint(
     if determinism_check not in _DESCRIPTIONS:
         raise ValueError(f"determinism_check should be one of {list(_DESCRIPTIONS)}, but got {determinism_check}")
     forward_context, recompute_context = context_fn()
-    rng_state = _rng_state(preserve)
+    rng_state, autocast = _rng_state(preserve), _autocast_as_now()
 
     def again() -> None:
-        with _random_numbers_from(rng_state), recompute_context:
+        with _random_numbers_from(rng_state), autocast, recompute_context:
             function(*args, **kwargs)
 
     run = _Run(again, early_stop if _early_stop is None else _early_stop, _DESCRIPTIONS[determinism_check])

@@ -5,7 +5,6 @@ import warnings
 from typing import Any, ClassVar
 
 from minitorch._creation import empty, zeros
-from minitorch._ops import recurrent  # noqa: F401 - torch.lstm and its relatives
 from minitorch._ops.operands import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.nn import init
@@ -19,8 +18,11 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNBase", "RNNCell", "R
 GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int)
+def _autocasts() -> bool:
+    """Whether the products inside bring dtypes together."""
+    from minitorch.amp.autocast_mode import is_autocast_enabled
+
+    return is_autocast_enabled("cpu")
 
 
 class RNNBase(Module):
@@ -83,10 +85,12 @@ class RNNBase(Module):
                 f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
                 stacklevel=4,
             )
-        for name in ("input_size", "hidden_size"):
-            if not _is_int(getattr(self, name)):
-                raise TypeError(f"{name} should be of type int, got: {type(getattr(self, name)).__name__}")
-        for name in ("hidden_size", "num_layers"):
+        kinds = {"bias": bool, "batch_first": bool, "input_size": int, "hidden_size": int}
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(value).__name__}")
+        for name in ("input_size", "hidden_size", "num_layers"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than zero")
         if self.proj_size < 0:
@@ -142,7 +146,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise unless the input has this layer's dtype, dimensions and size."""
         own = self._flat_weights[0].dtype
-        if input.dtype != own:
+        if input.dtype != own and not _autocasts():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({own}). "
                 f"Convert input: input.to({own}), or convert model: model.to({input.dtype})"

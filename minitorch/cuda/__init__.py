@@ -38,3 +38,12 @@ def empty_cache() -> None:
 def synchronize(device: Any = None) -> NoReturn:
     """Wait for a GPU; RuntimeError without one."""
     raise RuntimeError("minitorch has no CUDA backend yet: torch.cuda.is_available() is False")
+
+
+def __getattr__(name: str) -> Any:
+    """`amp` is imported when first named."""
+    if name == "amp":
+        import importlib
+
+        return importlib.import_module("minitorch.cuda.amp")
+    raise AttributeError(f"module 'minitorch.cuda' has no attribute {name!r}")

@@ -1,0 +1,6 @@
+"""Same paths as torch.testing: tensors to test with, and assertions about them."""
+
+from ._comparison import assert_close
+from ._creation import make_tensor
+
+__all__ = ["assert_close", "make_tensor"]

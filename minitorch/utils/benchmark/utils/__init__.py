@@ -1,0 +1,1 @@
+"""Same paths as torch.utils.benchmark.utils."""
