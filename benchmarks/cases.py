@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import array_cases
+from benchmarks import array_cases, matrix_cases
 
 Step = Callable[[], Any]
 Maker = Callable[[Any], Step]
@@ -284,7 +284,12 @@ CASES: tuple[Case, ...] = (
     *(Case("updates", f"{name}, 100 x 64x64", with_gradients(act), most) for name, (act, most) in UPDATES.items()),
     Case("loading", "epoch of 60,000 x 784, batch 64", loading(0), 0.5),
     Case("loading", "epoch of 60,000 x 784, batch 64, 2 workers", loading(2), 1.0),
-    *(Case(section, name, make, 1.5) for section, rows in array_cases.SECTIONS.items() for name, make in rows.items()),
+    *(
+        Case(section, name, make, 1.5)
+        for sections in (array_cases.SECTIONS, matrix_cases.SECTIONS)
+        for section, rows in sections.items()
+        for name, make in rows.items()
+    ),
 )
 BY_NAME = {case.name: case for case in CASES}
 SECTIONS = tuple(dict.fromkeys(case.section for case in CASES))

@@ -19,7 +19,8 @@ from ._kernels import half
 from ._kernels.half import converted
 from ._kernels.strided import restrided
 from ._ops.check import C_NAMES, check, checked_value, integer, invalid_arguments, no_kernel, non_negative, refuse_batch
-from ._tensor import Tensor, channels_last, contiguous_format, preserve_format
+from ._ops.memory_formats import RANK, in_format
+from ._tensor import Tensor, contiguous_format, preserve_format
 
 ndarray = np.ndarray
 
@@ -93,10 +94,7 @@ class Target:
         """An uninitialised array."""
         if self.where.type != "cpu":
             return backend(self.where).empty(shape, self.numpy)
-        try:
-            return half.empty(shape, self.numpy)
-        except (MemoryError, ValueError):
-            raise too_large(shape, self.numpy) from None
+        return allocated(shape, self.numpy)
 
     def filled(self, shape: tuple[int, ...], value: Any) -> Any:
         """An array full of one number."""
@@ -115,6 +113,14 @@ class Target:
         """torch counts in floats and signed integers and bytes only."""
         if self.numpy == np.bool_ or dtypes.OF_NUMPY[self.numpy] in dtypes.UNSIGNED:
             no_kernel(kernel, np.empty(0, self.numpy))
+
+
+def allocated(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised array in main memory."""
+    try:
+        return half.empty(shape, dtype)
+    except (MemoryError, ValueError):
+        raise too_large(shape, dtype) from None
 
 
 def too_large(shape: tuple[int, ...], dtype: np.dtype) -> RuntimeError:
@@ -278,7 +284,10 @@ def eye(to: Any, n: int, m: int | None = None) -> Any:
     m = n if m is None else _count("m", 2, m)
     if to.numpy != np.bool_:
         to.refuse_uncommon("eye")
-    return to.holding(np.eye(n, m, dtype=np.float32))
+    try:
+        return to.holding(np.eye(n, m, dtype=np.float32))
+    except (MemoryError, ValueError):
+        raise too_large((n, m), to.numpy) from None
 
 
 def _count(argument: str, position: int, value: Any) -> int:
@@ -362,14 +371,17 @@ def logspace(to: Any, start: Any, end: Any, steps: int, base: float = 10.0) -> A
 
 
 def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Values computed in the result's dtype from both ends to the middle, as torch does; halves in float32."""
+    """Values computed in the result's dtype from both ends to the middle, as torch does; halves in float32.
+
+    For integers the ends are integers and the rest is float64.
+    """
     name = to.name
     ends = (("start", start), ("end", end))
     if isinstance(steps, bool) or not hasattr(steps, "__index__") or any(isinstance(v, str) for _, v in ends):
         invalid_arguments(name, start, end, steps)
     long = [f"{what} with {v.ndim} dimension(s)" for what, v in ends if isinstance(v, Tensor) and v.ndim]
     check(not long, f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(long)}.")
-    low, high = number(name, "start", 1, start), number(name, "end", 2, end)
+    low, high = _end(to, name, "start", 1, start), _end(to, name, "end", 2, end)
     steps = steps.__index__()
     check(steps >= 0, "number of steps must be non-negative")
     to.refuse_uncommon(f"{name}_cpu")
@@ -382,6 +394,11 @@ def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndar
     with np.errstate(all="ignore"):
         values = np.where(i < (steps + 1) // 2, low + step * i.astype(kind), high - step * (steps - 1 - i).astype(kind))
         return to.holding(finish(values))
+
+
+def _end(to: Any, name: str, argument: str, position: int, value: Any) -> Any:
+    value = number(name, argument, position, value)
+    return value if to.numpy in dtypes.FLOATS else int(checked_value(value, to.numpy))
 
 
 # ---------------------------------------------------------------------- like another tensor
@@ -426,22 +443,8 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
     return function
 
 
-def in_format(a: Any, memory_format: Any) -> Any:
-    """An array of a's shape and values in torch's memory format."""
-    if memory_format is not channels_last:
-        return a
-    check(a.ndim == 4, "required rank 4 tensor to use channels_last format")
-    _, c, h, w = a.shape
-    size = a.dtype.itemsize
-    made = restrided(a, a.shape, (h * w * c * size, size, w * c * size, c * size))
-    if isinstance(a, ndarray) and a.size:
-        values = a.copy()
-        made[...] = values
-    return made
-
-
 def _laid_out_as(a: Any, result: Any, memory_format: Any) -> Any:
-    if memory_format is channels_last:
+    if memory_format in RANK:
         return in_format(result, memory_format)
     if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2:
         return result

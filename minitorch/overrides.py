@@ -25,6 +25,7 @@ __all__ = [
 class _State(threading.local):
     subclasses = True  # whether the classes of arguments are asked
     modes: tuple[Any, ...] = ()
+    running: Any = None  # the function that `default_torch_function` calls
 
 
 _state = _State()
@@ -117,8 +118,14 @@ def default_torch_function(cls: type, func: Any, kinds: Iterable[type], args: An
     """What Tensor.__torch_function__ does: call the function, and turn tensors it returns into `cls`."""
     if not all(issubclass(cls, kind) for kind in kinds):
         return NotImplemented
-    with DisableTorchFunctionSubclass():
-        result = func(*args, **(kwargs or {}))
+    if func is _state.running:  # it asks its arguments although that is off, as functions of real torch do
+        raise TypeError(f"{func} is no function of minitorch, but was given a tensor of minitorch")
+    before, _state.running = _state.running, func
+    try:
+        with DisableTorchFunctionSubclass():
+            result = func(*args, **(kwargs or {}))
+    finally:
+        _state.running = before
     return result if func in get_default_nowrap_functions() else _converted(result, cls)
 
 

@@ -12,6 +12,10 @@ KNOWN: dict[tuple[str, str], str] = {
     ("masked_fill", "messages"): _COMPLEX,
     **{(f"nn.functional.conv{n}d", kind): _COMPLEX for n in (1, 2, 3) for kind in ("errors", "messages")},
     **{(f"nn.functional.conv_transpose{n}d", kind): _ROUNDS_ONCE for n in (2, 3) for kind in ("float16", "bfloat16")},
+    **{
+        (f"nn.functional.linear_cross_entropy.{way}", "double gradient"): "torch's chunked form gives zeros"
+        for way in ("chunked", "chunked_none")
+    },
     ("addbmm", "bfloat16"): _ROUNDS_ONCE,
     ("matrix_exp", "float16"): _OVERFLOWS,
     ("matrix_exp", "bfloat16"): _OVERFLOWS,

@@ -30,6 +30,8 @@ def attend(*arrays, **options):
 CALLS = {
     "plain": attend(Q, K, V),
     "causal": attend(Q, K, V, is_causal=True),
+    "causal, of several thousand scores": attend(random(8, 40, 4), random(8, 30, 4), random(8, 30, 4), is_causal=True),
+    "causal, no keys": attend(Q, K[:, :, :0], V[:, :, :0], is_causal=True),
     "bool mask": attend(Q, K, V, attn_mask=SEEN),
     "mask of floats": attend(Q, K, V, attn_mask=BIAS),
     "mask of a batch": attend(Q, K, V, attn_mask=random(2, 1, 5, 7)),

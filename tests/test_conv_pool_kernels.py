@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import minitorch
 from minitorch._kernels.cache import load, load_file
 from minitorch._kernels.cpu import conv_integers
 
@@ -322,3 +323,26 @@ def test_map_axis_that_copies_keeps_the_sign_of_zero():
     x, out = np.full((1, 1, 1), -0.0), np.ones((1, 2, 1))
     resample.map_axis(x, np.arange(3), np.zeros(2, np.uint32), np.ones(2), out)
     assert np.signbit(out).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_no_input_channels_give_torchs_shape(n):
+    def shapes(ns):
+        x, w = ns.ones(2, 0, *[4] * n, requires_grad=True), ns.ones(3, 0, *[3] * n, requires_grad=True)
+        out = getattr(ns.nn.functional, f"conv{n}d")(x, w, ns.ones(3))
+        return [tuple(t.shape) for t in (out, *ns.autograd.grad(out.sum(), [x, w]))]
+
+    assert shapes(minitorch) == shapes(torch)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_bias_of_a_transposed_convolution_may_have_another_dtype_where_torchs_may(n):
+    def result(ns):
+        x, w = ns.ones(1, 1, *[2] * n), ns.ones(1, 2, *[1] * n)
+        try:
+            out = getattr(ns.nn.functional, f"conv_transpose{n}d")(x, w, ns.ones(2, dtype=ns.float64))
+        except RuntimeError as e:
+            return str(e).splitlines()[0]
+        return str(out.dtype), out.tolist()
+
+    assert result(minitorch) == result(torch)

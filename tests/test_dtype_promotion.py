@@ -104,3 +104,12 @@ def test_dtype_objects_say_what_torchs_say():
         for question in ("is_floating_point", "is_complex", "is_signed", "itemsize"):
             assert getattr(ours.value, question) == getattr(theirs.value, question), (name, question)
         assert repr(ours.value) == repr(theirs.value)
+
+
+@pytest.mark.parametrize("bounds", [(-7, None), (None, -7), (3, -7)])
+def test_clamp_in_place_by_a_wider_dtype_narrows_the_result_not_the_bounds(bounds):
+    def program(ns):
+        wide = [None if b is None else ns.tensor([b, b], dtype=ns.int32) for b in bounds]
+        return ns.tensor([5, 200], dtype=ns.uint8).clamp_(*wide)
+
+    assert_same_outcome(*both(program))

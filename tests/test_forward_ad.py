@@ -62,7 +62,7 @@ def check_tangents(name, limit):
     assert found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES[::6])  # the slow run takes all
 def test_tangent_is_torchs(name):
     check_tangents(name, 1)
 

@@ -640,6 +640,15 @@ def test_sort_is_stable_and_takes_nan_for_the_largest(dtype, descending):
     assert_same(*top)
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_ties_in_several_rows_are_left_where_torch_leaves_them(descending):
+    values = np.random.default_rng(0).integers(0, 50, (5, 1000)).astype(np.float32)
+    orders = [lib.tensor(values).sort(1, descending).indices for lib in BOTH]
+    assert_same(*orders)
+    for k, in_order in ((3, True), (300, True), (300, False)):  # a heap, a selection and a sort, a selection
+        assert_same(*[lib.tensor(values).topk(k, 1, descending, in_order).indices for lib in BOTH])
+
+
 def test_returned_tuples_are_named_as_in_torch():
     for lib in BOTH:
         x = lib.tensor([2.0, 1.0])

@@ -629,3 +629,12 @@ def test_what_is_missing_says_so():
         minitorch.Generator("cuda")
     with pytest.raises(NotImplementedError, match="devices"), minitorch.random.fork_rng([0]):
         pass
+
+
+@pytest.mark.parametrize(
+    "make", ["randn(2**50)", "rand(2**50)", "randint(5, (2**50,))", "eye(2**21)", "eye(2**40)", "randn(2**40, 2**40)"]
+)
+def test_sizes_beyond_memory_are_runtime_errors(make):
+    for ns in (torch, minitorch):
+        with pytest.raises(RuntimeError):
+            eval(f"ns.{make}", {"ns": ns})

@@ -1,4 +1,4 @@
-"""interpolate of 8-bit images, and the layouts of results, against torch's."""
+"""interpolate of 8-bit images, grid_sample, and the layouts of results, against torch's."""
 
 import numpy as np
 import pytest
@@ -49,3 +49,22 @@ def test_results_have_their_channels_last_where_torchs_have(name, channels_last)
     ours, theirs = (FOLLOWING[name](ns, ns.from_numpy(memory.astype(np.float32))) for ns in (minitorch, torch))
     assert ours.stride() == theirs.stride()
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_grid_sample_does_not_see_what_lies_outside_of_an_image_of_nan(mode):
+    x = np.full((1, 2, 3, 4), np.nan)
+    grid = np.array([[[[5.0, 5.0], [-1e30, 0.0], [0.0, 1e30]]]])
+    ours, theirs = (
+        ns.nn.functional.grid_sample(ns.tensor(x), ns.tensor(grid), mode, align_corners=False)
+        for ns in (minitorch, torch)
+    )
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_the_nearest_samples_have_a_gradient_of_zero_in_the_grid():
+    grid = minitorch.zeros(1, 2, 2, 2, requires_grad=True)
+    minitorch.nn.functional.grid_sample(
+        minitorch.ones(1, 1, 3, 3), grid, "nearest", align_corners=False
+    ).sum().backward()
+    assert grid.grad.tolist() == minitorch.zeros(1, 2, 2, 2).tolist()

@@ -340,5 +340,11 @@ def test_a_wrapper_subclass_is_refused():
         minitorch.Tensor._make_wrapper_subclass(minitorch.Tensor, (2,))
 
 
+@pytest.mark.parametrize("function", [torch.add, torch.nn.functional.softmax])
+def test_real_torchs_function_given_a_tensor_is_a_type_error(function):
+    with pytest.raises(TypeError, match="is no function of minitorch"):
+        function(minitorch.ones(2), 0)
+
+
 def test_torch_itself_has_these_programs_right():
     assert torch.overrides.resolve_name(torch.Tensor.add_) == "torch.Tensor.add_"

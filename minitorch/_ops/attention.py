@@ -1,16 +1,16 @@
 """Scaled dot-product attention and multi-head attention, made of other ops."""
 
 import warnings
-from math import copysign, inf, sqrt
+from math import inf, sqrt
 from typing import Any
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import ones, zeros
+from minitorch._creation import zeros
 from minitorch._tensor import Tensor
 
 from .check import c_name, check
 from .operands import FUNCTIONS, cast
-from .public import public
+from .public import op, public
 
 _C_TYPES = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Byte": "unsigned char"}
 
@@ -58,16 +58,11 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _shared(query, key), _shared(query, value)
     scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
-    factor = sqrt(abs(scale))
-    scores = FUNCTIONS["matmul"](query * copysign(factor, scale), FUNCTIONS["transpose"](key, -2, -1) * factor)
-    if is_causal:
-        seen = FUNCTIONS["tril"](ones(*scores.shape[-2:], dtype=dtypes.bool))
-        scores = FUNCTIONS["where"](seen, scores, -inf)
-    elif attn_mask is not None and attn_mask.dtype == dtypes.bool:
-        scores = FUNCTIONS["where"](attn_mask, scores, -inf)
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    weights = _softmax(scores, attn_mask is not None)
+    scores = FUNCTIONS["matmul"](query * scale, FUNCTIONS["transpose"](key, -2, -1))
+    if attn_mask is not None:
+        masked = attn_mask.dtype == dtypes.bool
+        scores = FUNCTIONS["where"](attn_mask, scores, -inf) if masked else scores + attn_mask
+    weights = op("causal_softmax")(scores) if is_causal else _softmax(scores, attn_mask is not None)
     if dropout_p > 0:
         weights = FUNCTIONS["dropout"](weights, dropout_p, True)
     out = FUNCTIONS["matmul"](weights, value)
@@ -313,8 +308,9 @@ def _merged(mask: Tensor | None, padding: Tensor | None, added: int, shape: tupl
 
 
 def _weighed(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float) -> tuple[Tensor, Tensor]:
-    scores = FUNCTIONS["bmm"](q * sqrt(1.0 / q.shape[-1]), FUNCTIONS["transpose"](k, 1, 2))
-    weights = FUNCTIONS["softmax"](scores if mask is None else scores + mask, -1)
+    q, k = q * sqrt(1.0 / q.shape[-1]), FUNCTIONS["transpose"](k, 1, 2)
+    scores = FUNCTIONS["bmm"](q, k) if mask is None else FUNCTIONS["baddbmm"](mask, q, k)
+    weights = FUNCTIONS["softmax"](scores, -1)
     if dropout_p:
         weights = FUNCTIONS["dropout"](weights, dropout_p)
     return FUNCTIONS["bmm"](weights, v), weights

@@ -12,6 +12,8 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
 from .check import check, check_inplace_shape, checked_value
+from .memory_formats import RANK, check_rank, in_format, suggested
+from .nodes import titled
 from .operands import FUNCTIONS, NUMBERS, cast
 from .public import PUBLIC, op, public
 from .shapes import broadcast_tensors, reshape, view  # noqa: F401
@@ -32,22 +34,29 @@ def numel(input: Tensor) -> int:
 # ---------------------------------------------------------------------- dtype and device
 @public("Tensor")
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor in another dtype or on another device; itself if nothing changes."""
-    dtype, device, copy = _to_arguments(*args, **kwargs)
+    """The tensor in another dtype, memory format or on another device; itself if nothing changes."""
+    dtype, device, copy, memory_format = _to_arguments(*args, **kwargs)
     result = self
     if device is not None and device != self.device:
         result = _moved(result, device)
     if dtype is not None and result.array.dtype is not dtype:
-        return cast(result, dtype)
-    return op("clone")(result) if copy and result is self else result
+        result = cast(result, dtype)
+    elif copy and result is self:
+        result = op("clone")(result)
+    if memory_format is preserve_format:
+        return result
+    if suggested(result.array) is memory_format and (result is self or memory_format in RANK):
+        return result
+    laid_out = (clone if memory_format in RANK else contiguous)(result, memory_format=memory_format)
+    return titled(laid_out, "ToCopyBackward0", through=result is not self)
 
 
-def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
+def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
     from minitorch._device import device as Device
 
     dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
     copy, _ = kwargs.pop("copy", False), kwargs.pop("non_blocking", False)
-    kwargs.pop("memory_format", None)
+    memory_format = kwargs.pop("memory_format", None) or preserve_format
     other = kwargs.pop("other", None)
     if kwargs:
         raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(kwargs)}")
@@ -73,6 +82,7 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
         None if dtype is None else dtypes.numpy_dtype(dtype),
         None if device is None else Device(device),
         copy,
+        memory_format,
     )
 
 
@@ -90,7 +100,7 @@ def _moved(t: Tensor, device: Any) -> Tensor:
 @public("Tensor")
 def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
     """The tensor in main memory."""
-    return to(self, "cpu")
+    return to(self, "cpu", memory_format=memory_format)
 
 
 @public("Tensor")
@@ -101,7 +111,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
 
 def _converter(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def convert(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
-        return to(self, dtype)
+        return to(self, dtype, memory_format=memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The tensor as {dtype}."
@@ -123,20 +133,26 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 # ---------------------------------------------------------------------- copies and writes
 @public("Tensor")
 def contiguous(self: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
-    """Itself if its memory is in index order, else a copy that is."""
-    if memory_format not in (contiguous_format, preserve_format):
-        raise NotImplementedError(f"contiguous: memory_format={memory_format} is not supported by minitorch")
-    return self if self.array.flags.c_contiguous else op("dense")(self)
+    """Itself if its memory is in index order, or in the order of `memory_format`, else a copy that is."""
+    if memory_format in RANK:
+        check_rank(self.shape, memory_format)
+        return self if self.is_contiguous(memory_format) else clone(self, memory_format=memory_format)
+    if self.array.flags.c_contiguous:
+        return self
+    check(memory_format is contiguous_format, "preserve memory format is unsupported by the contiguous operator")
+    return op("dense")(self)
 
 
 @public("torch Tensor")
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
     """A copy, recorded."""
-    if memory_format is contiguous_format:
-        return op("dense")(input)
-    if memory_format is not preserve_format:
-        raise NotImplementedError(f"clone: memory_format={memory_format} is not supported by minitorch")
-    return op("clone")(input)
+    if memory_format in RANK:
+        check_rank(input.shape, memory_format)
+        result = op("clone_channels_last")(input)
+        if result.is_meta:
+            result.array = in_format(result.array, memory_format)
+        return result
+    return op("dense" if memory_format is contiguous_format else "clone")(input)
 
 
 @public("Tensor", words="other=src")

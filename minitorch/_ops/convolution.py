@@ -11,6 +11,7 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, integer, no_kernel
 from .linalg import cpp_name
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -272,6 +273,9 @@ def _convolve(
         input, padding = _string_padding(input, padding, weight.shape[2:], stride, dilation)
     padding, groups = _per_axis(padding, "padding", n, function, axes), integer(groups, "groups", function)
     out = FUNCTIONS["convolution_forward"](input, weight, bias, stride, padding, dilation, groups)
+    if not input.shape[1]:
+        # torch's result of no input channels has none itself
+        out = titled(FUNCTIONS["narrow"](out, 1, 0, 0), "ConvolutionBackward0", through=True)
     return out if batched else op("squeeze_dims")(out, (0,))
 
 
@@ -315,6 +319,8 @@ def _convolve_transposed(
     else:
         size = [0] * n
     groups = integer(groups, "groups", function)
+    if bias is not None and n < 3:
+        bias = bias.to(input.dtype)
     out = FUNCTIONS["convolution_transpose"](input, weight, bias, tuple(size), stride, padding, dilation, groups)
     return out if batched else op("squeeze_dims")(out, (0,))
 

@@ -277,6 +277,27 @@ def nll_loss(
     return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
 
 
+def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    check(input.ndim in (1, 2), f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    check(weight.ndim >= 2, f"expected linear_weight with dimensionality at least 2, got {weight.ndim}")
+    have, want = input.shape[-1], weight.shape[-1]
+    check(
+        have == want,
+        "expected equal input and linear_weight last dimensions (in_features), "
+        f"got {have} and {want}, respectively",
+    )
+    out = tuple(weight.shape[:-1])
+    check(
+        bias is None or tuple(bias.shape) == out,
+        f"expected linear_bias shape {out}, got {() if bias is None else tuple(bias.shape)}",
+    )
+    check(
+        weight.ndim == 2 or input.ndim == 2,
+        f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, (N, {want}), "
+        f"got unbatched input with shape {tuple(input.shape)}",
+    )
+
+
 @public("nn.functional")
 def linear_cross_entropy(
     input: Tensor,
@@ -294,11 +315,11 @@ def linear_cross_entropy(
 
     `options` chooses among ways to save memory in torch. They change no number, and here they change nothing.
     """
+    _check_linear(input, linear_weight, linear_bias)
     classes, *dims, features = linear_weight.shape
     check(
-        input.shape[-1] == features,
-        "expected equal input and linear_weight last dimensions (in_features), got "
-        f"{input.shape[-1]} and {features}, respectively",
+        ignore_index is None or tuple(target.shape) != (*input.shape[:-1], classes, *dims),
+        "ignore_index cannot be specified when target contains probabilities",
     )
     if weight is not None:
         check(tuple(weight.shape) == (classes,), f"expected weight shape to be {(classes,)}, got {tuple(weight.shape)}")

@@ -77,7 +77,7 @@ def cholesky_cpu(A, upper, checked):
     (_, dtype), (lead, _) = cholesky_factor.infer(A, upper, checked)
     lower = A.swapaxes(-1, -2) if upper else A
     try:
-        factor, info = np.linalg.cholesky(lower), np.zeros(lead, np.int32)
+        factor, info = lapack.call("cholesky_lo", lower), np.zeros(lead, np.int32)
     except np.linalg.LinAlgError:
         factor, info = lapack.partial_cholesky(lower)
         if checked:
@@ -201,7 +201,9 @@ def pivot_matrix(pivots, n, dtype):
 def pivot_matrix_cpu(pivots, n, dtype):
     """The P with A = P @ L @ U."""
     order = lapack.permutation(pivots, n)
-    return np.asarray(np.eye(n, dtype=dtype)[order].swapaxes(-1, -2), order="C")
+    P = np.zeros((*pivots.shape[:-1], n, n), dtype)
+    np.put_along_axis(P, order[..., None, :], 1, -2)
+    return P
 
 
 def _pivoting(pivot: bool) -> None:

@@ -8,7 +8,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import c_word, check, integer, wrap_dim
+from .check import c_word, check, integer, invalid_arguments, wrap_dim
 from .nodes import titled
 from .op import structured
 from .public import into, op, public
@@ -196,6 +196,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 
 def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole: str, along: str, pair: str) -> Any:
+    if not isinstance(input, Tensor):
+        invalid_arguments(along[:3], input, *[v for v in (dim, other) if v is not None])
     other = dim if isinstance(dim, Tensor) else other
     if other is not None:
         return op(pair)(input, other, out=out)

@@ -8,7 +8,7 @@ from typing import Any
 
 from minitorch._tensor import Tensor
 
-from . import losses  # noqa: F401 - nn.functional's functions have these names first
+from . import ctc, losses  # noqa: F401 - nn.functional's functions have these names first
 from .arithmetic import write_result
 from .check import check, wrap_dim
 from .operands import FUNCTIONS
@@ -130,6 +130,22 @@ def _loss(name: str, reduction: int, *args: Any, **named: Any) -> Tensor:
 def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
     """nn.functional.kl_div with a number for the reduction: 0 none, 1 mean, 2 sum."""
     return _loss("kl_div", reduction, input, target, log_target=log_target)
+
+
+@public("torch", name="ctc_loss")
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: int = 1,
+    zero_infinity: bool = False,
+) -> Tensor:
+    """nn.functional.ctc_loss with a number for the reduction."""
+    return _loss(
+        "ctc_loss", reduction, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity=zero_infinity
+    )
 
 
 @public("torch")

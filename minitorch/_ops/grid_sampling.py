@@ -1,22 +1,24 @@
 """grid_sample: an image read at the places of a grid; affine_grid, which makes such grids.
 
-Made of other ops, so gradients of any order come from theirs.
+The places and their weights are made of other ops, so gradients of any order come from theirs.
 """
 
 import warnings
-from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check, no_kernel
+from .op import structured
 from .operands import FUNCTIONS, cast
-from .public import public
+from .public import op, public
 from .resampling import cubic_weights
+from .shapes import reshape
 
 MODES, PADDINGS = ("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")
 
@@ -56,11 +58,86 @@ def _padded(x: Tensor, n: int, padding: str, align_corners: bool) -> Tensor:
     return _clipped(x if padding == "border" else _reflected(x, n, align_corners), n)
 
 
+# ---------------------------------------------------------------------- weighted sums
+# Each is linear in both its factors, and the gradients of each are the other two.
+@structured(tensors="image index weight")
+def weighted_gather(image, index, weight):
+    return (*image.shape[:2], index.shape[2]), image.dtype
+
+
+@weighted_gather.cpu
+def weighted_gather_cpu(image, index, weight):
+    """Of images (N, C, S): the sum over t of weight (N, T, P) times what index (N, T, P) says, if not negative."""
+    out = np.empty((*image.shape[:2], index.shape[2]), image.dtype)
+    cache.load_file("cpu.resample").gather_weighted(*map(np.ascontiguousarray, (image, index, weight)), out)
+    return out
+
+
+@weighted_gather.grad("image")
+def weighted_gather_grad_image(g, image_shape, index, weight):
+    return weighted_scatter(g, index, weight, image_shape[2])
+
+
+@weighted_gather.grad("weight")
+def weighted_gather_grad_weight(g, image, index):
+    return products_at(g, image, index)
+
+
+@structured(tensors="samples index weight")
+def weighted_scatter(samples, index, weight, size):
+    return (*samples.shape[:2], size), samples.dtype
+
+
+@weighted_scatter.cpu
+def weighted_scatter_cpu(samples, index, weight, size):
+    """The adjoint in the image: samples (N, C, P) times the weights, added to zeros where the index says."""
+    out = np.zeros((*samples.shape[:2], size), samples.dtype)
+    cache.load_file("cpu.resample").scatter_weighted(*map(np.ascontiguousarray, (samples, index, weight)), out)
+    return out
+
+
+@weighted_scatter.grad("samples")
+def weighted_scatter_grad_samples(g, index, weight):
+    return weighted_gather(g, index, weight)
+
+
+@weighted_scatter.grad("weight")
+def weighted_scatter_grad_weight(g, samples, index):
+    return products_at(samples, g, index)
+
+
+@structured(tensors="samples image index")
+def products_at(samples, image, index):
+    return index.shape, samples.dtype
+
+
+@products_at.cpu
+def products_at_cpu(samples, image, index):
+    """The adjoint in the weights: the sum over C of samples (N, C, P) times what the index says of the image."""
+    out = np.zeros(index.shape, samples.dtype)
+    cache.load_file("cpu.resample").products_at(*map(np.ascontiguousarray, (samples, image, index)), out)
+    return out
+
+
+@products_at.grad("samples")
+def products_at_grad_samples(g, image, index):
+    return weighted_gather(image, index, g)
+
+
+@products_at.grad("image")
+def products_at_grad_image(g, samples, image_shape, index):
+    return weighted_scatter(samples, index, g, image_shape[2])
+
+
 # ---------------------------------------------------------------------- samples
-def _taps(x: Tensor, n: int, mode: str, padding: str, align_corners: bool) -> list[tuple[Tensor, Any]]:
-    """Along one axis: the places that are read, whole numbers, and their weights (None for 1)."""
+OUTSIDE = -(2**40)  # added to places, makes any sum of them negative
+
+
+def _taps(x: Tensor, n: int, mode: str, padding: str, align_corners: bool) -> list[tuple[Tensor, Tensor]]:
+    """Along one axis: the places that are read, whole numbers, and their weights."""
     if mode == "nearest":
-        return [(FUNCTIONS["round"](_padded(x.detach(), n, padding, align_corners)), None)]
+        one = FUNCTIONS["masked_fill"](x, (x == x) | (x != x), 1.0)  # with a gradient, which is zero
+        return [(FUNCTIONS["round"](_padded(x.detach(), n, padding, align_corners)), one)]
     if mode == "bilinear":
         x = _padded(x, n, padding, align_corners)
         low = FUNCTIONS["floor"](x.detach())
@@ -70,31 +147,28 @@ def _taps(x: Tensor, n: int, mode: str, padding: str, align_corners: bool) -> li
     return list(zip(places, cubic_weights(x - low), strict=True))
 
 
+def _index(place: Tensor, n: int, stride: int) -> Tensor:
+    """Where the place along one axis is in the flat image."""
+    inside = (place >= 0) & (place < n)
+    index = cast(FUNCTIONS["where"](inside, place, 0.0), dtypes.int64.numpy)
+    return FUNCTIONS["where"](inside, index * stride, OUTSIDE)
+
+
 def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners: bool) -> Tensor:
     """input (N, C, *sizes) at the places of grid (N, *outputs, number of sizes), whose first is along the last size."""
     sizes, outputs, count = input.shape[2:], grid.shape[1:-1], prod(grid.shape[1:-1])
-    shape = (*input.shape[:2], count)
-    image = FUNCTIONS["view_as_shape"](FUNCTIONS["clone"](input), (*input.shape[:2], prod(sizes)))
+    image = reshape(input, *input.shape[:2], prod(sizes))
     axes = []
     for axis, n in enumerate(sizes):
         places = _pixels(FUNCTIONS["select"](grid, -1, len(sizes) - 1 - axis), n, align_corners)
-        places = FUNCTIONS["view_as_shape"](FUNCTIONS["clone"](places), (grid.shape[0], count))
-        axes.append(_taps(places, n, mode, padding, align_corners))
-    total: Any = None
-    for taps in product(*axes):
-        index: Any = 0
-        inside, weight = None, None
-        for (place, w), n in zip(taps, sizes, strict=True):
-            within = (place >= 0) & (place < n)
-            inside = within if inside is None else inside & within
-            index = index * n + cast(FUNCTIONS["clamp"](place, 0, n - 1), dtypes.int64.numpy)
-            if w is not None:
-                weight = w if weight is None else weight * w
-        index = FUNCTIONS["expand_to"](FUNCTIONS["unsqueeze"](index, 1), shape)
-        value = FUNCTIONS["gather"](image, 2, index)
-        value = FUNCTIONS["where"](FUNCTIONS["unsqueeze"](inside, 1), value, 0.0)
-        value = value if weight is None else value * FUNCTIONS["unsqueeze"](weight, 1)
-        total = value if total is None else total + value
+        places = reshape(places, grid.shape[0], count)
+        stride = prod(sizes[axis + 1 :])
+        axes.append([(_index(p, n, stride), w) for p, w in _taps(places, n, mode, padding, align_corners)])
+    taps = axes[0]
+    for others in axes[1:]:
+        taps = [(index + i, weight * w) for index, weight in taps for i, w in others]
+    index, weight = (FUNCTIONS["stack"](list(parts), 1) for parts in zip(*taps, strict=True))
+    total = op("weighted_gather")(image, index, weight)
     return FUNCTIONS["view_as_shape"](total, (*input.shape[:2], *outputs))
 
 

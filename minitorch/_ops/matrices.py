@@ -105,12 +105,12 @@ def column_major(a: np.ndarray, rows: int = 0) -> np.ndarray:
 
 def _laid_out(title: str) -> Op:
     @structured(name=f"{title.lower()}_layout", title=title, tensors="input")
-    def layout(input, rows):
+    def layout(input):
         return input.shape, input.dtype
 
     @layout.cpu
-    def layout_cpu(input, rows):
-        return column_major(input, rows)
+    def layout_cpu(input):
+        return column_major(input)
 
     @layout.grad("input")
     def layout_grad(g):
@@ -120,13 +120,13 @@ def _laid_out(title: str) -> Op:
 
 
 # the last step of functions made of other ops, whose results torch lays out by columns and whose nodes have these names
-_TITLES = "LinalgHouseholderProduct LinalgLstsq LinalgLuSolve LinalgSolveEx Ormqr"
+_TITLES = "LinalgHouseholderProduct LinalgLuSolve LinalgSolveEx Ormqr"
 LAYOUT = {title: _laid_out(title) for title in _TITLES.split()}
 
 
-def by_columns(x: Tensor, title: str, rows: int = 0) -> Tensor:
+def by_columns(x: Tensor, title: str) -> Tensor:
     """column_major, as an op that torch knows by this title."""
-    return LAYOUT[title].function(x, rows)
+    return LAYOUT[title].function(x)
 
 
 # ---------------------------------------------------------------------- several factors in one array

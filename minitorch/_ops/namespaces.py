@@ -17,6 +17,7 @@ from . import (  # noqa: F401 - they fill the tables
     composite,
     convolution,
     copies,
+    count_sampling,
     cross_entropy,
     ctc,
     decompositions,

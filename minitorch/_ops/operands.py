@@ -180,9 +180,9 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
     plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
     if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
         return FUNCTIONS[name](*plain)
-    if op.numbers == "xy" and plain[0].__class__ in NUMBERS and isinstance(args[1], Tensor):
+    if op.numbers == "xy" and plain[0].__class__ in NUMBERS and isinstance(args[1], Tensor) and not is_operator:
         return FUNCTIONS[name](number_operand(op, args[1], plain[0])[1], *plain[1:])
-    if op.name in _OF_TWO_NUMBERS and all(p.__class__ in NUMBERS for p in plain[:2]):
+    if op.name in _OF_TWO_NUMBERS and not is_operator and all(p.__class__ in NUMBERS for p in plain[:2]):
         from minitorch._data import tensor
 
         return FUNCTIONS[name](tensor(plain[0]), *plain[1:])

@@ -45,6 +45,12 @@ def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*moved, rows.shape[1]), -1, dim))
 
 
+def taken(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """rows[i, order[i, j]], in a third of the time of np.take_along_axis."""
+    starts = np.arange(len(rows))[:, None] * rows.shape[1]
+    return rows.reshape(-1).take(order if len(rows) == 1 else order + starts)
+
+
 def _float_bits(a: np.ndarray) -> np.ndarray:
     """Unsigned integers in the order of the floats, all nan alike and the largest, -0.0 as 0.0."""
     unsigned = np.dtype(f"u{a.dtype.itemsize}")
@@ -66,6 +72,17 @@ def _kernel_keys(rows: np.ndarray, descending: bool) -> np.ndarray:
 
 def _kernels() -> Any:
     return cache.load_file("cpu.sort")
+
+
+def _arranged(rows: np.ndarray, descending: bool, kind: int, k: int, ordered: bool = True) -> np.ndarray:
+    """The indices of the k smallest of each row (or largest), in order; after a SELECT only if `ordered`."""
+    kernels, n = _kernels(), rows.shape[1]
+    keys, stack = _kernel_keys(rows, descending), np.empty((3, 128), np.int64)
+    index = np.broadcast_to(np.arange(n), rows.shape).copy()
+    kernels.arrange(keys, index, stack, kind, k - 1, n)
+    if kind == kernels.SELECT and ordered:  # the last is in its place
+        kernels.arrange(keys, index, stack, kernels.SORT, k - 1, k - 1)
+    return index[:, :k]
 
 
 # ---------------------------------------------------------------------- orders
@@ -115,12 +132,9 @@ def torch_order(rows: np.ndarray, descending: bool) -> np.ndarray:
     n = rows.shape[1]
     if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
         return order
-    tied = np.flatnonzero(_have_ties(np.take_along_axis(rows, order, 1)))
+    tied = np.flatnonzero(_have_ties(taken(rows, order)))
     if tied.size:
-        kernels = _kernels()
-        places = order[tied]
-        kernels.arrange_rows(_kernel_keys(rows[tied], descending), np.empty(n, np.int64), kernels.SORT, True, places)
-        order[tied] = places
+        order[tied] = _arranged(rows[tied], descending, _kernels().SORT, n)
     return order
 
 
@@ -142,7 +156,7 @@ def sort_cpu(input, dim, descending, stable):
         return input.copy(), np.empty(input.shape, np.int64)
     rows = rows_along(input, dim)
     order = (stable_order if stable or _sorts_by_radix(input) else torch_order)(rows, descending)
-    return rows_back(np.take_along_axis(rows, order, 1), input, dim), rows_back(order, input, dim)
+    return rows_back(taken(rows, order), input, dim), rows_back(order, input, dim)
 
 
 @sort_dim.grad("input")
@@ -186,15 +200,12 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarr
         chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
         if chosen.size == k * len(rows):  # else there are ties, or nan
             index = (chosen % n).reshape(len(rows), k)
-            values = np.take_along_axis(rows, index, 1)
+            values = taken(rows, index)
             order = stable_order(values, largest)
-            if not _have_ties(np.take_along_axis(values, order, 1)).any():
-                return np.take_along_axis(index, order, 1)
-    index = np.empty((len(rows), k), np.int64)
+            if not _have_ties(taken(values, order)).any():
+                return taken(index, order)
     kernels = _kernels()
-    kind = kernels.PARTIAL if partial else kernels.SELECT
-    kernels.arrange_rows(_kernel_keys(rows, largest), np.empty(n, np.int64), kind, ordered, index)
-    return index
+    return _arranged(rows, largest, kernels.PARTIAL if partial else kernels.SELECT, k, ordered)
 
 
 @structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))
@@ -217,7 +228,7 @@ def topk_cpu(input, k, dim, largest, sorted):
     dim = wrap_dim(dim, input.ndim)
     rows = rows_along(input, dim)
     index = smallest(rows, k, largest, sorted)
-    return rows_back(np.take_along_axis(rows, index, 1), input, dim), rows_back(index, input, dim)
+    return rows_back(taken(rows, index), input, dim), rows_back(index, input, dim)
 
 
 @topk_dim.grad("input")
@@ -256,7 +267,7 @@ def median_in_rows(rows: np.ndarray, skip_nan: bool) -> np.ndarray:
     if skip_nan:
         some &= missing.all(1)
         nth = np.maximum((~missing).sum(1) - 1, 0)[:, None] // 2
-        value = np.take_along_axis(np.sort(rows, axis=1), nth, 1)
+        value = taken(np.sort(rows, axis=1), nth)
     else:
         nth = (n - 1) // 2
         value = np.partition(rows, nth, axis=1)[:, [nth]]
@@ -270,12 +281,12 @@ def median_in_rows(rows: np.ndarray, skip_nan: bool) -> np.ndarray:
 def mode_in_rows(rows: np.ndarray) -> np.ndarray:
     """Where the last of the most frequent element's places in the sorted row is; of several elements the smallest."""
     order = torch_order(rows, False)
-    ordered = np.take_along_axis(rows, order, 1)
+    ordered = taken(rows, order)
     place = np.arange(rows.shape[1])
     begins = np.ones(rows.shape, np.bool_)
     begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     run = place - np.maximum.accumulate(np.where(begins, place, 0), axis=1)  # how far into its run each is
-    return np.take_along_axis(order, run.argmax(1)[:, None], 1)[:, 0]
+    return taken(order, run.argmax(1)[:, None])[:, 0]
 
 
 def _choice(name: str, find: Any) -> Any:
@@ -301,7 +312,7 @@ def _choice(name: str, find: Any) -> Any:
             return np.empty(shape, dtype), np.empty(shape, int64)
         rows = rows_along(input, wrap_dim(dim, input.ndim))
         index = find(rows, *arguments)
-        return np.take_along_axis(rows, index[:, None], 1).reshape(shape), index.astype(int64).reshape(shape)
+        return taken(rows, index[:, None]).reshape(shape), index.astype(int64).reshape(shape)
 
     @record.grad("input")
     def grad(g, indices, input_shape, dim, keepdim):

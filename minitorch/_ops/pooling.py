@@ -368,7 +368,8 @@ def _avg_pool(
     input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
     shape = _pooled_shape("avg", input, given, kernel, stride, padding, (1,) * n, ceil_mode)
     check(divisor != 0, "divisor must be not zero")
-    if not input.is_floating_point() and input.dtype != dtypes.int64:
+    halves = n == 3 and input.dtype in (dtypes.float16, dtypes.bfloat16)
+    if halves or (not input.is_floating_point() and input.dtype != dtypes.int64):
         no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)
     axes = zip(input.shape[2:], shape[2:], kernel, stride, padding, strict=True)
     divisors = [divisor] + [divisor and 1] * (n - 1)

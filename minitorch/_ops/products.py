@@ -94,8 +94,16 @@ def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     a, b = (1,) * (n - input.ndim) + tuple(input.shape), (1,) * (n - other.ndim) + tuple(other.shape)
     left = reshape(input, *[k for m in a for k in (m, 1)])
     right = reshape(other, *[k for m in b for k in (1, m)])
+    if n:  # a short last dimension would be a slow loop
+        left, right = (_last_two_as_one(t, a[-1], b[-1]) for t in (left, right))
     product = op("mul")(left, right)
     return into(out, reshape(product, *[i * j for i, j in zip(a, b, strict=True)]), "kron")
+
+
+def _last_two_as_one(t: Tensor, m: int, n: int) -> Tensor:
+    """t, whose last dimensions broadcast to (m, n), with one of m * n in their place."""
+    lead = tuple(t.shape[:-2])
+    return reshape(op("expand_to")(t, (*lead, m, n)), *lead, m * n)
 
 
 @public("torch Tensor")

@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import _out, made, size_of
+from minitorch._creation import _out, allocated, made, size_of
 from minitorch._data import options as resolved
 from minitorch._device import backend
 from minitorch._dtype import FLOATS
 from minitorch._generator import default_generator
 from minitorch._kernels import half
-from minitorch._tensor import Tensor
+from minitorch._tensor import Tensor, preserve_format
 from minitorch.autograd.grad_mode import state
 
 from .check import C_NAMES, c_name, check
+from .memory_formats import in_format
 from .operands import FUNCTIONS
 from .public import public
 from .sampling import (
@@ -54,7 +55,7 @@ def filled(
     if where.type != "cpu":
         return made(backend(where).empty(shape, numpy_type), requires_grad)
     if out is None:
-        return made(draw(kernel, half.empty(shape, numpy_type), generator, values), requires_grad)
+        return made(draw(kernel, allocated(shape, numpy_type), generator, values), requires_grad)
     draw(kernel, resized(out, name, shape), generator, values)
     return out
 
@@ -167,8 +168,9 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
     if where.type != "cpu" or not isinstance(input.array, np.ndarray):
         array = backend(where).empty(input.array.shape, numpy_type)
     else:
-        expanded = 0 in input.array.strides
-        array = half.tagged(np.empty_like(np.asarray(input.array), numpy_type, order="C" if expanded else "K"))
+        kept = options["memory_format"] in (None, preserve_format) and 0 not in input.array.strides
+        array = half.tagged(np.empty_like(np.asarray(input.array), numpy_type, order="K" if kept else "C"))
+    array = in_format(array, options["memory_format"])
     if where.type == "cpu":
         draw(kernel, array, options["generator"], values)
     return made(array, options["requires_grad"])
@@ -188,7 +190,7 @@ def _like_sampler(name: str, kernel: str, like: str) -> Callable[..., Tensor]:
     ) -> Tensor:
         options = dict(
             generator=generator, dtype=dtype, layout=layout, device=device,
-            requires_grad=requires_grad, pin_memory=pin_memory,
+            requires_grad=requires_grad, pin_memory=pin_memory, memory_format=memory_format,
         )  # fmt: skip
         return _like(name, kernel, (0.0, 1.0), input, options)
 
@@ -219,7 +221,7 @@ def randint_like(
     given = _integers("randint_like", plain, {"low": low, "high": high}, (input,))
     options = dict(
         generator=generator, dtype=dtype, layout=layout, device=device,
-        requires_grad=requires_grad, pin_memory=pin_memory,
+        requires_grad=requires_grad, pin_memory=pin_memory, memory_format=memory_format,
     )  # fmt: skip
     return _like("randint_like", "randint", (given["low"], given["high"]), input, options)
 
@@ -394,12 +396,6 @@ def _check_weights(a: np.ndarray, cumulative: bool) -> None:
             "probability tensor contains either `inf`, `nan` or element < 0",
         )
     check(bool((a.sum(-1) > 0).all()), f"{invalid_weights} (sum of probabilities <= 0)")
-
-
-@public("torch")
-def poisson(input: Tensor, generator: Any = None) -> Tensor:
-    """Not supported yet: raises NotImplementedError."""
-    raise NotImplementedError("poisson() is not supported by minitorch")
 
 
 FACTORIES = {f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)}

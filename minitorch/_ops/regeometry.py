@@ -14,6 +14,7 @@ from minitorch.autograd.grad_mode import check_inference, state
 
 from .check import check, sizes
 from .inplace import check_inplace
+from .memory_formats import RANK, channels_last_strides, check_rank, suggested
 from .operands import FUNCTIONS
 from .public import public
 
@@ -76,14 +77,16 @@ def resize_(self: Tensor, *sizes_: Any, size: Any = None, memory_format: Any = N
 
     Other tensors over the same memory keep the old one where it has to grow.
     """
-    if memory_format not in (None, preserve_format):
-        raise NotImplementedError(f"resize_: memory_format={memory_format} is not supported by minitorch")
+    check(memory_format is not preserve_format, "Unsupported memory formatPreserve")
     check(not self.requires_grad, "cannot resize variables that require grad")
     shape = sizes(sizes_ if size is None else (size,), "resize_")
     check(all(n >= 0 for n in shape), "numel: integer multiplication overflow")
     if shape != self.array.shape:
         self.array = _resized(self.array, shape)
         self.version[0] += 1
+    if memory_format in RANK:
+        check_rank(shape, memory_format)
+        self.array = restrided(self.array, shape, channels_last_strides(shape, self.itemsize))
     return self
 
 
@@ -105,6 +108,8 @@ def _resized(a: Any, shape: tuple[int, ...]) -> Any:
 @public("torch Tensor")
 def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """resize_ to another tensor's shape."""
+    if memory_format is preserve_format:
+        memory_format = suggested(the_template.array)
     return resize_(self, *the_template.shape, memory_format=memory_format)
 
 

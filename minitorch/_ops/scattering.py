@@ -83,14 +83,17 @@ def scatter_product_grad_input(g, input, src, index, dim):
 
 
 @PRODUCT.grad("src")
-def scatter_product_grad_src(g, input, src, index, dim):
-    """The product of the others: all of them by this one, and where just this one is 0, of all but the zeros."""
+def scatter_product_grad_src(g, input, src, index, dim, out):
+    """The product of the others: all of them by this one, and where just this one is 0, of all but the zero.
+
+    Its own gradient lacks the products of two zeros for the same place, which torch refuses to differentiate twice.
+    """
     zero = src == 0.0
     zeros = gather(gather_backward(to_copy(zero, g.dtype), index, input.shape, dim), dim, index)  # noqa: F821
-    filled = where(zero, 1.0, src)  # noqa: F821
-    others = gather(scatter_product(g * input, filled, index, dim, "prod"), dim, index) / filled  # noqa: F821
-    alone = to_copy(zero, g.dtype) * to_copy(zeros == 1.0, g.dtype) + to_copy(zeros == 0.0, g.dtype)  # noqa: F821
-    return others * alone
+    alone = zero & (zeros == 1.0)
+    without = scatter_product(input, where(alone, 1.0, src), index, dim, "prod")  # noqa: F821
+    by_this = gather(g * out, dim, index) / where(zero, 1.0, src)  # noqa: F821
+    return where(alone, gather(g * without, dim, index), by_this)  # noqa: F821
 
 
 _SCATTER_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")

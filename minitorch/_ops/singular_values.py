@@ -17,7 +17,7 @@ from .eigenvalues import converged, differences, divided, eigvalsh
 from .matrices import (
     LinAlgError,
     at_least_2d,
-    by_columns,
+    column_major,
     decomposition,
     floating,
     into,
@@ -33,6 +33,7 @@ from .operands import FUNCTIONS
 from .public import op, public
 from .random_creation import randn
 from .shapes import reshape
+from .solving import broadcast_batches
 
 NOT_FINITE = "contained non-finite values."
 
@@ -72,7 +73,7 @@ def _svd(A: np.ndarray, full: bool) -> list[np.ndarray]:
         lead = A.shape[:-2]
         bases = [np.broadcast_to(np.eye(*s, dtype=A.dtype), (*lead, *s)) for s in (U, Vh)]
         return [bases[0], np.zeros((*lead, *S), A.dtype), bases[1]]
-    return list(converged("linalg.svd", NOT_FINITE, lambda a: np.linalg.svd(a, full), A))
+    return list(converged("linalg.svd", NOT_FINITE, "svd_f" if full else "svd_s", A))
 
 
 @svd_factors.grad("A")
@@ -149,7 +150,7 @@ def svdvals_cpu(A, driver):
     shape, dtype = singular_values.infer(A, driver)
     if not A.size:
         return np.zeros(shape, dtype)
-    return converged("linalg.svd", NOT_FINITE, lambda a: np.linalg.svd(a, compute_uv=False), A)
+    return converged("linalg.svd", NOT_FINITE, "svd", A)
 
 
 @singular_values.grad("A")
@@ -209,7 +210,7 @@ def pseudo_inverse_cpu(A, atol, rtol, hermitian):
     if not A.size:
         return np.zeros(shape, dtype), np.zeros(lead, np.int64), np.zeros(short, dtype)
     if hermitian:
-        S, U = converged("linalg.eigh", NOT_FINITE, np.linalg.eigh, A)
+        S, U = converged("linalg.eigh", NOT_FINITE, "eigh_lo", A)
         Vh = U.swapaxes(-1, -2)
     else:
         U, S, Vh = _svd(A, False)
@@ -325,6 +326,44 @@ def _check_lstsq(A: Tensor, B: Tensor, driver: str) -> bool:
     return bool(difference)
 
 
+@structured(name="least_squares", title="LinalgLstsq", tensors="A B", outputs=("rank", "values"),
+            returns=lambda *a: a)  # fmt: skip
+def least_squares(A, B, rcond):
+    *lead, m, n = A.shape
+    return [((*lead, n, B.shape[-1]), A.dtype), (tuple(lead), dtypes.INT64_NUMPY), ((*lead, min(m, n)), A.dtype)]
+
+
+@least_squares.cpu
+def least_squares_cpu(A, B, rcond):
+    """By the singular values; numpy.linalg.lstsq takes no batches."""
+    (shape, dtype), (lead, _), (short, _) = least_squares.infer(A, B, rcond)
+    if not A.size:
+        return np.zeros(shape, dtype), np.zeros(lead, np.int64), np.zeros(short, dtype)
+    wide = B if B.shape[-1] else np.zeros((*B.shape[:-1], 1), dtype)  # LAPACK refuses none
+    X, _, rank, values = converged("linalg.svd", NOT_FINITE, "lstsq", A, wide, np.asarray(rcond, dtype))
+    return column_major(X[..., : B.shape[-1]], A.shape[-2]), np.asarray(rank, np.int64), values
+
+
+@least_squares.grad("A")
+def least_squares_grad_A(g, A, B, rcond):
+    return least_squares_backward_A(g, A, B, rcond)
+
+
+@least_squares.grad("B")
+def least_squares_grad_B(g, A, rcond):
+    return least_squares_backward_B(g, A, rcond)
+
+
+@tensor_gradient
+def least_squares_backward_A(g: Tensor, A: Tensor, B: Tensor, rcond: float) -> Tensor:
+    return pinv_backward(g @ B.mT, A, pinv(A, rcond))
+
+
+@tensor_gradient
+def least_squares_backward_B(g: Tensor, A: Tensor, rcond: float) -> Tensor:
+    return pinv(A, rcond).mT @ g
+
+
 @public("linalg")
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out: Any = None) -> Any:
     """(solution, residuals, rank, singular_values): the X of least norm that minimises the norm of A @ X - B.
@@ -338,14 +377,18 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     m, n = A.shape[-2:]
     if rcond is None:
         rcond = max(m, n) * float(np.finfo(A.array.dtype).eps)
-    inverse, rank, values = _pinv(A, None, rcond, False)
+    lead = tuple(A.shape[:-2])
+    A, B = broadcast_batches(A, B)
+    X, rank, values = op("least_squares")(A, B, float(rcond))
+    if A.shape[:-2] != lead:  # what belongs to A alone has its batch dimensions
+        own = (0,) * (A.ndim - 2 - len(lead)) + tuple([slice(n) for n in lead])
+        rank, values = rank[own], values[own]
     full = bool((rank.array == min(m, n)).all())
     if driver == "gels" and not full:
         raise LinAlgError(
             "torch.linalg.lstsq: The least squares solution could not be computed because the input matrix does not "
             "have full rank."
         )
-    X = by_columns(inverse @ B, "LinalgLstsq", m)
     residuals = reshape(X, X.numel())[:0]  # empty, with a graph as torch has it
     if m > n and full and driver != "gelsy":
         difference = A @ X - B

@@ -42,9 +42,9 @@ def is_rows(input: np.ndarray, dim: int) -> bool:
     return input.size > SMALL and wrap_dim(dim, input.ndim) == input.ndim - 1
 
 
-def _by_rows(kernel: Any, input: np.ndarray) -> np.ndarray:
+def _by_rows(kernel: Any, input: np.ndarray, *further: int) -> np.ndarray:
     dest = empty(input.shape, input.dtype)
-    kernel(np.ascontiguousarray(input).reshape(-1, input.shape[-1]), dest.reshape(-1, input.shape[-1]))
+    kernel(np.ascontiguousarray(input).reshape(-1, input.shape[-1]), dest.reshape(-1, input.shape[-1]), *further)
     return dest
 
 
@@ -77,7 +77,7 @@ def softmax_cpu(input, dim):
     if not input.size or not input.ndim:
         return np.ones_like(input)
     if is_rows(input, dim):
-        return _by_rows(kernels().softmax, input)
+        return _by_rows(kernels().softmax, input, 0)
     with np.errstate(all="ignore"):
         e = _exponentials(_shifted(input, dim))
         e /= SUM(e, (wrap_dim(dim, input.ndim),), True)
@@ -94,6 +94,24 @@ def _softmax_formula(g, out, dim):
 
 
 _gradient_by_rows("softmax_gradient", _softmax_formula)
+
+
+@structured(tensors="input")
+def causal_softmax(input):
+    return input.shape, input.dtype
+
+
+@causal_softmax.cpu
+def causal_softmax_cpu(input):
+    """Softmax of the rows of matrices, where row i has only its elements up to i, and zeros after them."""
+    if is_rows(input, -1):
+        return _by_rows(kernels().softmax, input, input.shape[-2])
+    return softmax_cpu(np.where(np.tri(*input.shape[-2:], dtype=bool), input, input.dtype.type(-np.inf)), -1)
+
+
+@causal_softmax.grad("input")
+def causal_softmax_grad(g, out):
+    return softmax_gradient(g, out, -1)  # noqa: F821
 
 
 @structured(name="log_softmax_dim", title="LogSoftmax", tensors="input")

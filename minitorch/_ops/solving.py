@@ -34,7 +34,7 @@ SINGULAR = (
 UNSOLVED = "The solver failed because the input matrix is singular."
 
 
-def _broadcast(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+def broadcast_batches(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
     """Both with the batch dimensions of both."""
     a, b = tuple(A.shape[:-2]), tuple(B.shape[:-2])
     if a == b:
@@ -68,18 +68,18 @@ def inverse_matrix(A, checked):
 def inverse_cpu(A, checked):
     _, (lead, _) = inverse_matrix.infer(A, checked)
     try:
-        return column_major(np.linalg.inv(A)), np.zeros(lead, np.int32)
+        return column_major(lapack.call("inv", A)), np.zeros(lead, np.int32)
     except np.linalg.LinAlgError:
         info = lapack.lu(A)[2]
         if checked:
             first_failure(checked, info, SINGULAR)
-        return _where_regular(np.linalg.inv, info, A), info
+        return _where_regular("inv", info, A), info
 
 
-def _where_regular(function: Any, info: np.ndarray, A: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """function of the matrices of a batch that are not singular; nan for the others."""
+def _where_regular(function: str, info: np.ndarray, A: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """LAPACK's function of the matrices of a batch that are not singular; nan for the others."""
     singular = (info != 0)[..., None, None]
-    result = function(np.where(singular, np.eye(A.shape[-1], dtype=A.dtype), A), *others)
+    result = lapack.call(function, np.where(singular, np.eye(A.shape[-1], dtype=A.dtype), A), *others)
     return column_major(np.where(singular, A.dtype.type(np.nan), result))
 
 
@@ -134,12 +134,12 @@ def solve_cpu(A, B, checked):
     if not B.size:
         return np.zeros(B.shape, B.dtype), info
     try:
-        return column_major(np.linalg.solve(A, B)), info
+        return column_major(lapack.call("solve", A, B)), info
     except np.linalg.LinAlgError:
         info = lapack.lu(A)[2]
         if checked:
             first_failure(checked, info, UNSOLVED)
-        return _where_regular(np.linalg.solve, info, A, B), info
+        return _where_regular("solve", info, A, B), info
 
 
 @solve_matrices.grad("A")
@@ -176,7 +176,7 @@ def _solve(A: Tensor, B: Tensor, left: bool, checked: str) -> tuple[Tensor, Tens
     )
     _fits(name, A, B, left)
     kernel_for("lu_cpu", A.array)
-    A, B = _broadcast(A, B)
+    A, B = broadcast_batches(A, B)
     X, info = op("solve_matrices")(*((A, B) if left else (A.mT, B.mT)), checked)
     X = X if left else X.mT
     if vectors:
@@ -244,7 +244,7 @@ def solve_triangular_backward_A(g: Tensor, A: Tensor, X: Tensor, upper: bool, le
 
 
 def _triangular(A: Tensor, B: Tensor, upper: bool, left: bool, unit: bool) -> Tensor:
-    return op("solve_triangular_matrices")(*_broadcast(A, B), upper, left, unit)
+    return op("solve_triangular_matrices")(*broadcast_batches(A, B), upper, left, unit)
 
 
 @public("linalg")
@@ -304,7 +304,7 @@ def triangular_solve(
             "instead",
         )
     _old_checks("triangular_solve", input, A)
-    wide, B = _broadcast(A, input)
+    wide, B = broadcast_batches(A, input)
     coefficient = wide.mT if transpose else wide
     solution = _triangular(coefficient, B, upper != transpose, True, unitriangular)
     return into(out, TriangularSolve(solution, op("dense")(wide.mT).mT), "triangular_solve")
@@ -396,7 +396,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Any = 
     for t, letter in ((input, "b"), (L, "u")):
         check(t.ndim >= 2, f"{letter} should have at least 2 dimensions, but has {t.ndim} dimensions instead")
     _old_checks("cholesky_solve", input, L)
-    L, input = _broadcast(L, input)
+    L, input = broadcast_batches(L, input)
     return into(out, op("cholesky_solve_matrices")(input, L, bool(upper)), "cholesky_solve")
 
 

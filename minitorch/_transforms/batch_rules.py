@@ -207,6 +207,11 @@ def along(b: Batch) -> Any:
     return b.run(dim=wrap_dim(dim, n) + 1) if n and isinstance(dim, int) else NotImplemented
 
 
+@rule("causal_softmax")
+def of_matrices(b: Batch) -> Any:
+    return b.run()
+
+
 @rule("spread")
 def spread(b: Batch) -> Any:
     """The gradient of sum and mean."""

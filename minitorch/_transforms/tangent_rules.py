@@ -20,7 +20,8 @@ from .levels import batch_levels, on_copy, tensors_in, writes
 # op -> groups of arguments. It is linear in each group, with the others as they are; a group of several (`a+b`) varies
 # together, and what is added to the result (`bias`) is zero while another group varies.
 LINEAR = {
-    "clone": "input", "dense": "input", "to_copy": "input", "unsafe_view": "input", "sum_to_size": "input",
+    "clone": "input", "dense": "input", "clone_channels_last": "input", "to_copy": "input",
+    "unsafe_view": "input", "sum_to_size": "input",
     "sum": "input", "mean": "input", "spread": "g", "cumsum": "input", "cumsum_from_end": "input",
     "flip_dims": "input", "roll_dims": "input", "repeat_sizes": "input", "tril": "input", "triu": "input",
     "diag_embed": "input", "choose": "input+other", "index": "input", "masked_read": "input", "take_flat": "input",

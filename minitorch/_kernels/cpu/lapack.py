@@ -1,13 +1,40 @@
-"""What NumPy's LAPACK does not offer, on batches of matrices: pivoted LU, triangular systems, the matrix exponential.
+"""NumPy's LAPACK in the matrices' own precision, and what it does not offer, on batches of matrices.
 
-Plain NumPy: a step works on a whole batch at once, and in blocks, so that most of the arithmetic is a matrix product.
+The latter are pivoted LU, triangular systems and the matrix exponential: in blocks, so that most of the arithmetic is
+a matrix product.
 """
 
+import functools
 from math import prod
 
 import numpy as np
+from numpy.linalg import _umath_linalg as routines  # numpy.linalg's functions themselves take float32 through float64
+
+from minitorch._kernels import cache
 
 BLOCK = 32  # columns or rows between two matrix products
+
+
+@functools.cache
+def _kernels():
+    return cache.load_file("cpu.triangular")
+
+
+def call(name, *arrays):
+    """NumPy's LAPACK function of that name for arrays of one dtype; numpy.linalg.LinAlgError where it fails."""
+    function = getattr(routines, name, None)
+    if function is None:  # before NumPy 2.2 there was one for wide matrices and one for tall ones
+        m, n = arrays[0].shape[-2:]
+        kind, *rest = name.split("_")
+        function = getattr(routines, "_".join([kind, "m" if m < n else "n", *rest]))
+    chosen = arrays[0].dtype.char * len(arrays)
+    signature = next(types for types in function.types if types.startswith(chosen + "->"))
+    with np.errstate(call=_failed, invalid="call", over="ignore", divide="ignore", under="ignore"):
+        return function(*arrays, signature=signature)
+
+
+def _failed(error, flag):
+    raise np.linalg.LinAlgError
 
 
 def lu(a):
@@ -21,73 +48,45 @@ def lu(a):
     pivots = np.zeros((x.shape[0], k), np.int32)
     for start in range(0, k, BLOCK):
         stop = min(start + BLOCK, k)
-        for j in range(start, stop):
-            _eliminate(x, pivots, j, stop)
+        _kernels().eliminate(x, pivots, start, stop)
         if stop < n:
-            _forward(x[:, start:stop, start:stop], x[:, start:stop, stop:], True)
+            _substitute(x[:, start:stop, start:stop], x, start, stop, False, True)
             x[:, stop:, stop:] -= x[:, stop:, start:stop] @ x[:, start:stop, stop:]
     zero = np.diagonal(x, axis1=-2, axis2=-1) == 0
     info = np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if k else np.zeros(x.shape[0])
     return x.reshape(a.shape), pivots.reshape(*lead, k), info.astype(np.int32).reshape(lead)
 
 
-def _eliminate(x, pivots, j, stop):
-    """Bring column j's largest element to the diagonal, and subtract its row from those below up to column `stop`."""
-    row = j + np.abs(x[:, j:, j]).argmax(-1)
-    pivots[:, j] = row + 1
-    moved = np.flatnonzero(row != j)
-    if moved.size:
-        above = x[moved, j].copy()
-        x[moved, j] = x[moved, row[moved]]
-        x[moved, row[moved]] = above
-    d = x[:, j, j]
-    below = x[:, j + 1 :, j]
-    below /= np.where(d == 0, d.dtype.type(1), d)[:, None]
-    x[:, j + 1 :, j + 1 : stop] -= below[:, :, None] * x[:, j, None, j + 1 : stop]
+def _substitute(blocks, x, start, column, upper, unit):
+    _kernels().substitute(np.array(blocks, order="C"), x, start, column, upper, unit)
 
 
 def permutation(pivots, n):
     """The order of n rows after the swaps that pivots (counted from 1) say."""
     *lead, k = pivots.shape
-    batch, flat = np.arange(prod(lead)), pivots.reshape(prod(lead), k)
-    order = np.broadcast_to(np.arange(n), (len(batch), n)).copy()
-    for j in range(k):
-        row = flat[:, j] - 1
-        order[batch, j], order[batch, row] = order[batch, row], order[batch, j].copy()
-    return order.reshape(*lead, n)
+    orders = []
+    for swaps in pivots.reshape(prod(lead), k).tolist():
+        order = list(range(n))
+        for j, row in enumerate(swaps):
+            order[j], order[row - 1] = order[row - 1], order[j]
+        orders.append(order)
+    return np.array(orders, np.int64).reshape(*lead, n)
 
 
 def solve_triangular(a, b, upper, unit):
     """x with a @ x = b; only the triangle that `upper` says, and with `unit` not even the diagonal, of a is read."""
-    x = np.array(b, order="C")
-    (_backward if upper else _forward)(a, x, unit)
-    return x
-
-
-def _forward(a, x, unit):
-    n = a.shape[-1]
-    for start in range(0, n, BLOCK):
+    *lead, n, columns = b.shape
+    batch = prod(lead)
+    x = np.array(b, order="C").reshape(batch, n, columns)
+    a = a.reshape(batch, n, n)
+    starts = range(0, n, BLOCK)
+    for start in reversed(starts) if upper else starts:
         stop = min(start + BLOCK, n)
-        if start:
-            x[..., start:stop, :] -= a[..., start:stop, :start] @ x[..., :start, :]
-        for i in range(start, stop):
-            if i > start:
-                x[..., i, :] -= (a[..., i, None, start:i] @ x[..., start:i, :])[..., 0, :]
-            if not unit:
-                x[..., i, :] /= a[..., i, i, None]
-
-
-def _backward(a, x, unit):
-    n = a.shape[-1]
-    for stop in range(n, 0, -BLOCK):
-        start = max(stop - BLOCK, 0)
-        if stop < n:
-            x[..., start:stop, :] -= a[..., start:stop, stop:] @ x[..., stop:, :]
-        for i in range(stop - 1, start - 1, -1):
-            if i < stop - 1:
-                x[..., i, :] -= (a[..., i, None, i + 1 : stop] @ x[..., i + 1 : stop, :])[..., 0, :]
-            if not unit:
-                x[..., i, :] /= a[..., i, i, None]
+        known = slice(stop, n) if upper else slice(0, start)
+        if known.start < known.stop:
+            x[:, start:stop] -= a[:, start:stop, known] @ x[:, known]
+        _substitute(a[:, start:stop, start:stop], x, start, 0, upper, unit)
+    return x.reshape(b.shape)
 
 
 def partial_cholesky(a):
@@ -106,31 +105,44 @@ def partial_cholesky(a):
     return x.reshape(a.shape), info.reshape(lead)
 
 
-# the numerator of the [13/13] Pade approximant of exp, and the norm up to which it is exact to double precision:
-# Higham, "The scaling and squaring method for the matrix exponential revisited", 2005
-PADE = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
-        670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1)  # fmt: skip
-LARGEST = 5.371920351148152
+# The numerator of the [7/7] or [13/13] Pade approximant of exp, and the norm up to which it is exact to the dtype's
+# precision: Higham, "The scaling and squaring method for the matrix exponential revisited", 2005
+PADE = {
+    "float32": ((17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1), 3.925724783138660),
+    "float64": ((64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
+                 10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1),
+                5.371920351148152),
+}  # fmt: skip
 
 
 def matrix_exp(a):
-    """exp of (..., n, n) by scaling, a Pade approximant and squaring, in double precision."""
+    """exp of (..., n, n) by scaling, a Pade approximant and squaring."""
     *lead, n, _ = a.shape
-    x = np.asarray(a, np.float64).reshape(prod(lead), n, n)
-    norm = np.abs(x).sum(-2).max(-1) if x.size else np.zeros(x.shape[0])
+    numerator, largest = PADE[a.dtype.name]
+    x = a.reshape(prod(lead), n, n)
+    norm = np.abs(x).sum(-2, dtype=np.float64).max(-1) if x.size else np.zeros(x.shape[0])
     finite = np.isfinite(norm)
-    halvings = np.ceil(np.log2(np.maximum(np.where(finite, norm, 0) / LARGEST, 1))).astype(int)
-    x = np.where(finite[:, None, None], x, 0) * np.ldexp(1.0, -halvings)[:, None, None]
-    eye = np.eye(n)
-    x2 = x @ x
-    x4 = x2 @ x2
-    x6 = x4 @ x2
-    c = [float(p) for p in PADE]
-    odd = x @ (x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2) + c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * eye)
-    even = x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2) + c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye
-    y = np.linalg.solve(even - odd, even + odd)
+    halvings = np.ceil(np.log2(np.maximum(np.where(finite, norm, 0) / largest, 1))).astype(int)
+    scale = np.ldexp(1.0, -halvings).astype(a.dtype)
+    x = np.where(finite[:, None, None], x, a.dtype.type(0)) * scale[:, None, None]
+    odd, even = _odd_and_even(x, [float(c) for c in numerator])
+    y = call("solve", even - odd, even + odd)
     for step in range(halvings.max(initial=0)):
         more = np.flatnonzero(halvings > step)
         y[more] = y[more] @ y[more]
     y[~finite] = np.nan
-    return y.reshape(a.shape).astype(a.dtype)
+    return y.reshape(a.shape)
+
+
+def _odd_and_even(x, c):
+    """The terms of the polynomial c that have odd and even powers of x: seven of them, or thirteen."""
+    eye = np.eye(x.shape[-1], dtype=x.dtype)
+    x2 = x @ x
+    x4 = x2 @ x2
+    x6 = x4 @ x2
+    odd = c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * eye
+    even = c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye
+    if len(c) > 8:
+        odd += x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2)
+        even += x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2)
+    return x @ odd, even

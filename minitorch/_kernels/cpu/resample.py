@@ -1,5 +1,6 @@
-"""Weighted sums of neighbours along one dimension: average pooling, interpolation and their adjoints."""
+"""Weighted sums of neighbours along one dimension (average pooling, interpolation) or at any places (grid_sample)."""
 
+import numpy as np
 from numba import njit
 
 
@@ -29,3 +30,48 @@ def map_axis(x, starts, index, weights, out):
                 for q in range(first + 1, last):
                     for k in range(inner):
                         out[o, i, k] += weights[q] * x[o, index[q], k]
+
+
+# Weighted sums of images (N, C, S): index and weight are (N, T, P), and negative places lie outside of the image. They
+# are looked at as element 0, and then replaced by zero, since a branch for each is slower.
+@njit(cache=True, nogil=True, error_model="numpy")
+def gather_weighted(image, index, weight, out):
+    """out[n, c, p] = sum over t of weight[n, t, p] * image[n, c, index[n, t, p]]"""
+    zero = out.dtype.type(0)
+    for n in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            row = image[n, c]
+            for p in range(out.shape[2]):
+                out[n, c, p] = zero
+            for t in range(index.shape[1]):
+                for p in range(out.shape[2]):
+                    i = index[n, t, p]
+                    value = row[np.uint64(i if i >= 0 else 0)]
+                    out[n, c, p] += weight[n, t, p] * value if i >= 0 else zero
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scatter_weighted(samples, index, weight, out):
+    """out[n, c, index[n, t, p]] += weight[n, t, p] * samples[n, c, p]"""
+    for n in range(samples.shape[0]):
+        for c in range(samples.shape[1]):
+            row = out[n, c]
+            for t in range(index.shape[1]):
+                for p in range(samples.shape[2]):
+                    i = index[n, t, p]
+                    if i >= 0:
+                        row[np.uint64(i)] += weight[n, t, p] * samples[n, c, p]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def products_at(samples, image, index, out):
+    """out[n, t, p] += sum over c of samples[n, c, p] * image[n, c, index[n, t, p]]"""
+    zero = out.dtype.type(0)
+    for n in range(samples.shape[0]):
+        for c in range(samples.shape[1]):
+            row = image[n, c]
+            for t in range(index.shape[1]):
+                for p in range(samples.shape[2]):
+                    i = index[n, t, p]
+                    value = row[np.uint64(i if i >= 0 else 0)]
+                    out[n, t, p] += samples[n, c, p] * value if i >= 0 else zero

@@ -11,27 +11,31 @@ from .vector import exp
 
 
 @njit(error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def row_maximum(x, i):
-    """The largest x[i, j]. Any element if one is nan: the sum of exponentials is nan then, whatever is returned."""
+def row_maximum(x, i, stop):
+    """The largest x[i, j < stop]. Any if one is nan: the sum of exponentials is nan then, whatever is returned."""
     m = x[i, 0]
-    for j in range(1, x.shape[1]):
+    for j in range(1, stop):
         m = x[i, j] if x[i, j] > m else m
     return m
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def softmax(x, dest):
-    """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k])."""
+def softmax(x, dest, period):
+    """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k]); if period is not 0, only of j and k <= i % period."""
     T = dest.dtype.type
+    n = x.shape[1]
     for i in range(x.shape[0]):
-        m, s = row_maximum(x, i), T(0)
-        for j in range(x.shape[1]):
+        stop = min(n, i % period + 1) if period else n
+        m, s = row_maximum(x, i, stop), T(0)
+        for j in range(stop):
             e = exp(x[i, j] - m)
             dest[i, j] = e
             s += e
         r = T(1) / s
-        for j in range(x.shape[1]):
+        for j in range(stop):
             dest[i, j] *= r
+        for j in range(stop, n):
+            dest[i, j] = T(0)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
@@ -39,7 +43,7 @@ def log_softmax(x, dest):
     """dest[i, j] = x[i, j] - log(sum over k of exp(x[i, k]))."""
     T = dest.dtype.type
     for i in range(x.shape[0]):
-        m, s = row_maximum(x, i), T(0)
+        m, s = row_maximum(x, i, x.shape[1]), T(0)
         for j in range(x.shape[1]):
             s += exp(x[i, j] - m)
         logarithm = T(math.log(s))
@@ -92,7 +96,7 @@ def cross_entropy(x, target, weight, ignore, row_losses):
             continue
         if t < 0 or t >= x.shape[1]:
             return used, i
-        m, s = row_maximum(x, i), T(0)
+        m, s = row_maximum(x, i, x.shape[1]), T(0)
         for j in range(x.shape[1]):
             s += exp(x[i, j] - m)
         row_losses[i] = weight[t] * (T(math.log(s)) + m - x[i, t])
@@ -110,7 +114,7 @@ def cross_entropy_gradient(g, x, target, weight, ignore, dest):
             for j in range(x.shape[1]):
                 dest[i, j] = 0
             continue
-        m, s = row_maximum(x, i), T(0)
+        m, s = row_maximum(x, i, x.shape[1]), T(0)
         for j in range(x.shape[1]):
             e = exp(x[i, j] - m)
             dest[i, j] = e

@@ -1,0 +1,69 @@
+"""Orders of dimensions in memory: `channels_last` and `channels_last_3d` have dimension 1 as the innermost."""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.strided import contiguous_strides, restrided
+from minitorch._tensor import channels_last, channels_last_3d, contiguous_format
+
+from .check import check
+from .op import structured
+
+RANK = {channels_last: 4, channels_last_3d: 5}
+
+
+def channels_last_strides(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
+    """The strides in bytes of a tensor (N, C, *dims) that lies in memory as (N, *dims, C)."""
+    n, *dims, c = contiguous_strides((shape[0], *shape[2:], shape[1]), item)
+    return (n, c, *dims)
+
+
+def check_rank(shape: tuple[int, ...], memory_format: Any) -> None:
+    rank = RANK[memory_format]
+    check(len(shape) == rank, f"required rank {rank} tensor to use {memory_format.name} format")
+
+
+def in_format(a: Any, memory_format: Any) -> Any:
+    """An array nobody else holds, brought into torch's memory format with its values."""
+    if memory_format not in RANK:
+        return a
+    check_rank(a.shape, memory_format)
+    made = restrided(a, a.shape, channels_last_strides(a.shape, a.dtype.itemsize))
+    if isinstance(a, np.ndarray) and a.size:
+        made[...] = a.copy()
+    return made
+
+
+def suggested(a: Any) -> Any:
+    """The format that torch takes these strides for: dimension 1 innermost and the others in order, gaps or not."""
+    last = next((f for f, rank in RANK.items() if rank == a.ndim), None)
+    if last is None:
+        return contiguous_format
+    least = 0
+    for d in (1, *range(a.ndim - 1, 1, -1), 0):
+        # the last condition: where only N exceeds 1 the strides tell nothing
+        if not a.shape[d] or a.strides[d] < least or (d == 0 and least == a.strides[1]):
+            return contiguous_format
+        least = a.strides[d] * max(a.shape[d], 1)
+    return last
+
+
+@structured(tensors="input", title="Clone", halves="bits")
+def clone_channels_last(input):
+    """A copy in which dimension 1 is innermost."""
+    return input.shape, input.dtype
+
+
+@clone_channels_last.cpu
+def clone_channels_last_cpu(input):
+    made = restrided(
+        np.empty(input.shape, input.dtype), input.shape, channels_last_strides(input.shape, input.itemsize)
+    )
+    made[...] = input
+    return made
+
+
+@clone_channels_last.grad("input")
+def clone_channels_last_grad(g):
+    return g
