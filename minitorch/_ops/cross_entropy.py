@@ -283,8 +283,7 @@ def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     have, want = input.shape[-1], weight.shape[-1]
     check(
         have == want,
-        "expected equal input and linear_weight last dimensions (in_features), "
-        f"got {have} and {want}, respectively",
+        f"expected equal input and linear_weight last dimensions (in_features), got {have} and {want}, respectively",
     )
     out = tuple(weight.shape[:-1])
     check(
