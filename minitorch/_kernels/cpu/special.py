@@ -128,7 +128,9 @@ def digamma(x):
         reflected = -math.pi / math.tan(math.pi * part)
         x = 1.0 - x
     total = 0.0
-    while x < 10.0:
+    for _ in range(10):
+        if not x < 10.0:
+            break
         total -= 1.0 / x
         x += 1.0
     if x == INF:
@@ -140,20 +142,33 @@ def digamma(x):
 
 @njit(error_model="numpy")
 def zeta(s, q):
-    """Hurwitz's zeta function, the sum of (q + k)^-s over k >= 0, by Euler-Maclaurin (DLMF 25.11.7)."""
+    """Hurwitz's zeta function, the sum of (q + k)^-s over k >= 0; its terms below 0 are those of another one."""
     s, q = float(s), float(q)
     if s == 1.0:
         return INF
     if s < 1.0 or s != s or q != q:
         return NAN
-    if q <= 0.0:
-        if q == math.floor(q):
-            return INF
-        if s != math.floor(s):
-            return NAN
+    if q > 0.0:
+        return zeta_above_zero(s, q)
+    if q == math.floor(q):
+        return INF
+    if s != math.floor(s):
+        return NAN
+    below = math.ceil(-q)  # how many terms there are
+    part = q + below
+    sign = 1.0 if s % 2.0 == 0.0 else -1.0
+    mirrored = zeta_above_zero(s, 1.0 - part) - zeta_above_zero(s, 1.0 - q)
+    return sign * mirrored + zeta_above_zero(s, part)
+
+
+@njit(error_model="numpy")
+def zeta_above_zero(s, q):
+    """zeta for s > 1 and q > 0, by Euler-Maclaurin (DLMF 25.11.7)."""
     total = 0.0
     a = q
-    while a < 10.0:
+    for _ in range(10):
+        if not a < 10.0:
+            break
         term = a**-s
         total += term
         a += 1.0
