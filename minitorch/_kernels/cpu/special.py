@@ -164,6 +164,8 @@ def zeta(s, q):
 @njit(error_model="numpy")
 def zeta_above_zero(s, q):
     """zeta for s > 1 and q > 0, by Euler-Maclaurin (DLMF 25.11.7)."""
+    if q == INF:
+        return 0.0
     total = 0.0
     a = q
     for _ in range(10):
