@@ -13,7 +13,7 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 10.0, -2.5, 30.0, -30.0, 1e-8, ma
 SPREAD = [*np.linspace(-12.3, 12.4, 40).tolist(), *np.linspace(0.001, 0.999, 20).tolist()]
 
 SPECIAL = (
-    "entr erf erfc erfcx erfinv exp2 expit expm1 gammaln i0 i0e i1 i1e log1p log_ndtr logit ndtr ndtri sinc"
+    "digamma entr erf erfc erfcx erfinv exp2 expit expm1 gammaln i0 i0e i1 i1e log1p log_ndtr logit ndtr ndtri psi sinc"
 ).split()
 
 

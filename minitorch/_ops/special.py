@@ -150,14 +150,22 @@ def digamma(x):
 @digamma.grad("x")
 def digamma_grad_x(g, x):
     s = where(x < 0.5, sin(where(x < 0.5, x, 0.5) * 3.141592653589793), 1.0)
-    return g * where(x < 0.5, 9.869604401089358 / (s * s) - zeta(2.0, 1.0 - x), zeta(2.0, where(x < 0.5, 0.5, x)))
+    return g * where(
+        x < 0.5,
+        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - x),
+        zeta_above_zero(2.0, where(x < 0.5, 0.5, x)),
+    )
 
 
 # by reflection (DLMF 5.15.6) below 1/2: in the operand's own precision, so that the poles are as large as torch's
 @pointwise(title="Polygamma", result="float")
 def trigamma(x):
     s = where(x < 0.5, sin(where(x < 0.5, x, 0.5) * 3.141592653589793), 1.0)
-    return where(x < 0.5, 9.869604401089358 / (s * s) - zeta(2.0, 1.0 - x), zeta(2.0, where(x < 0.5, 0.5, x)))
+    return where(
+        x < 0.5,
+        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - x),
+        zeta_above_zero(2.0, where(x < 0.5, 0.5, x)),
+    )
 
 
 @trigamma.grad("x")

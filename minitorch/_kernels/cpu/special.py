@@ -6,6 +6,7 @@ that name them (`codegen.Formula`).
 
 import math
 
+import numpy as np
 from numba import njit
 
 INF, NAN = math.inf, math.nan
@@ -117,14 +118,14 @@ def lgamma(x):
 @njit(error_model="numpy")
 def digamma(x):
     """Up by recurrence, then the asymptotic series of DLMF 5.11.2; below 0 by reflection (5.5.4)."""
-    x = float(x)
+    x = np.float64(x)
     if x == 0.0:
         return math.copysign(INF, -x)
     reflected = 0.0
     if x < 0.0:
-        if x == math.floor(x):
+        if x == np.floor(x):
             return NAN
-        part = x - math.trunc(x)  # tan has the period pi: the whole part would only cost precision
+        part = x - np.trunc(x)  # tan has the period pi: the whole part would only cost precision
         reflected = -math.pi / math.tan(math.pi * part)
         x = 1.0 - x
     total = 0.0
@@ -143,18 +144,18 @@ def digamma(x):
 @njit(error_model="numpy")
 def zeta(s, q):
     """Hurwitz's zeta function, the sum of (q + k)^-s over k >= 0; its terms below 0 are those of another one."""
-    s, q = float(s), float(q)
+    s, q = np.float64(s), np.float64(q)
     if s == 1.0:
         return INF
-    if s < 1.0 or s != s or q != q:
-        return NAN
+    if s < 1.0 or s != s or q != q or q == INF:
+        return NAN  # at infinity too, as torch's zeta and polygamma (but not its trigamma) have it
     if q > 0.0:
         return zeta_above_zero(s, q)
-    if q == math.floor(q):
+    if q == np.floor(q):
         return INF
-    if s != math.floor(s):
+    if s != np.floor(s):
         return NAN
-    below = math.ceil(-q)  # how many terms there are
+    below = np.ceil(-q)  # how many terms there are
     part = q + below
     sign = 1.0 if s % 2.0 == 0.0 else -1.0
     mirrored = zeta_above_zero(s, 1.0 - part) - zeta_above_zero(s, 1.0 - q)
@@ -193,7 +194,7 @@ def zeta_above_zero(s, q):
 @njit(error_model="numpy")
 def polygamma(n, x):
     """The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x), DLMF 25.11.12."""
-    x = float(x)
+    x = np.float64(x)
     if n == 0.0:
         return digamma(x)
     sign = -1.0 if n % 2.0 == 0.0 else 1.0
