@@ -24,6 +24,7 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     sin,
     spherical_j0,
     where,
+    zeta_above_zero,
 )
 from minitorch._tensor import Tensor
 

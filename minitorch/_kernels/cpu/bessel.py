@@ -5,6 +5,7 @@ DLMF is the Digital Library of Mathematical Functions, https://dlmf.nist.gov.
 
 import math
 
+import numpy as np
 from numba import njit
 
 INF, NAN, EULER = math.inf, math.nan, 0.5772156649015329
@@ -34,26 +35,26 @@ def scaled_i(order, x):
 
 @njit(error_model="numpy")
 def i0e(x):
-    x = abs(float(x))
+    x = abs(np.float64(x))
     return scaled_i(0, x) if x < INF else 1.0 / x
 
 
 @njit(error_model="numpy")
 def i1e(x):
-    a = abs(float(x))
-    return math.copysign(scaled_i(1, a), x) if a < INF else 1.0 / float(x)
+    a = abs(np.float64(x))
+    return math.copysign(scaled_i(1, a), x) if a < INF else 1.0 / np.float64(x)
 
 
 @njit(error_model="numpy")
 def i0(x):
-    x = abs(float(x))
+    x = abs(np.float64(x))
     half = math.exp(0.5 * x)  # exp(x) alone would overflow too early
     return scaled_i(0, x) * half * half if x < INF else NAN
 
 
 @njit(error_model="numpy")
 def i1(x):
-    a = abs(float(x))
+    a = abs(np.float64(x))
     half = math.exp(0.5 * a)
     return math.copysign(scaled_i(1, a) * half * half, x) if a < INF else NAN
 
@@ -78,7 +79,7 @@ def scaled_k_integral(order, x):
 
 @njit(error_model="numpy")
 def scaled_k(order, x):
-    x = float(x)
+    x = np.float64(x)
     if x == 0.0:
         return INF
     if x < 0.0 or x != x:
@@ -155,7 +156,7 @@ def miller(order, x, second):
 
 @njit(error_model="numpy")
 def bessel_j(order, x):
-    a = abs(float(x))
+    a = abs(np.float64(x))
     if a == INF:
         return NAN
     if a < 1e-5 or a != a:
@@ -166,7 +167,7 @@ def bessel_j(order, x):
 
 @njit(error_model="numpy")
 def bessel_y(order, x):
-    x = float(x)
+    x = np.float64(x)
     if x == 0.0:
         return -INF
     if x < 0.0 or x != x or x == INF:
@@ -176,7 +177,7 @@ def bessel_y(order, x):
 
 @njit(error_model="numpy")
 def spherical_j0(x):
-    x = float(x)
+    x = np.float64(x)
     if abs(x) == INF:
         return 0.0
     if abs(x) < 0.5:
@@ -188,7 +189,7 @@ def spherical_j0(x):
 @njit(error_model="numpy")
 def airy_ai(x):
     """DLMF 9.4.1 (series) between -8 and 2, 9.6.2 (as K of order 1/3) above, 9.7.9 below."""
-    x = float(x)
+    x = np.float64(x)
     if abs(x) == INF or x != x:
         return NAN
     zeta = 2.0 / 3.0 * abs(x) ** 1.5
@@ -225,14 +226,21 @@ def airy_ai(x):
 
 # ---------------------------------------------------------------------- orthogonal polynomials
 @njit(error_model="numpy")
+def degree(n):
+    """n as an integer; -1 for what is none, as nan and infinity: torch's polynomials of a negative degree are 0."""
+    return int(n) if 0.0 <= n < 2.0**63 else -1
+
+
+@njit(error_model="numpy")
 def chebyshev(n, x, first):
     """The recurrence p(k+1) = 2 x p(k) - p(k-1) from p(0) = 1 and p(1) = first (DLMF 18.9)."""
-    if n < 0.0:
+    n = degree(n)
+    if n < 0:
         return 0.0
     before, here = 1.0, first
-    if n < 1.0:
+    if n == 0:
         return before
-    for _ in range(1, int(n)):
+    for _ in range(1, n):
         before, here = here, 2.0 * x * here - before
     return here
 
@@ -240,35 +248,38 @@ def chebyshev(n, x, first):
 @njit(error_model="numpy")
 def hermite(n, x, factor):
     """H (factor 2) or He (factor 1)."""
-    if n < 0.0:
+    n = degree(n)
+    if n < 0:
         return 0.0
     before, here = 1.0, factor * x
-    if n < 1.0:
+    if n == 0:
         return before
-    for k in range(1, int(n)):
+    for k in range(1, n):
         before, here = here, factor * (x * here - k * before)
     return here
 
 
 @njit(error_model="numpy")
 def laguerre(n, x):
-    if n < 0.0:
+    n = degree(n)
+    if n < 0:
         return 0.0
     before, here = 1.0, 1.0 - x
-    if n < 1.0:
+    if n == 0:
         return before
-    for k in range(1, int(n)):
+    for k in range(1, n):
         before, here = here, ((2.0 * k + 1.0 - x) * here - k * before) / (k + 1.0)
     return here
 
 
 @njit(error_model="numpy")
 def legendre(n, x):
-    if n < 0.0:
+    n = degree(n)
+    if n < 0:
         return 0.0
-    before, here = 1.0, float(x)
-    if n < 1.0:
+    before, here = 1.0, np.float64(x)
+    if n == 0:
         return before
-    for k in range(1, int(n)):
+    for k in range(1, n):
         before, here = here, ((2.0 * k + 1.0) * x * here - k * before) / (k + 1.0)
     return here

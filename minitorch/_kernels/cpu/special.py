@@ -33,14 +33,14 @@ def erfc(x):
 @njit(error_model="numpy")
 def exp_of_square(x):
     """exp(x * x): the part of x that squares exactly, then the rest, since exp magnifies the rounding of x * x."""
-    high = math.floor(x * 65536.0) / 65536.0
+    high = np.floor(x * 65536.0) / 65536.0
     return math.exp(high * high) * math.exp((x - high) * (x + high))
 
 
 @njit(error_model="numpy")
 def erfcx(x):
     """exp(x^2) erfc(x); from 10 on the asymptotic series of DLMF 7.12.1."""
-    x = float(x)
+    x = np.float64(x)
     if x < 10.0 or x != x:
         return INF if x < -26.7 else exp_of_square(x) * math.erfc(x)
     term, total = 1.0, 1.0
@@ -59,7 +59,7 @@ def ndtr(x):
 @njit(error_model="numpy")
 def log_ndtr(x):
     if x < -1.0:
-        return math.log(0.5 * erfcx(-x * SQRT_HALF)) - 0.5 * float(x) * x
+        return math.log(0.5 * erfcx(-x * SQRT_HALF)) - 0.5 * np.float64(x) * x
     return math.log1p(-0.5 * math.erfc(x * SQRT_HALF))
 
 
@@ -85,7 +85,7 @@ def lower_quantile(p):
 @njit(error_model="numpy")
 def ndtri(p):
     """The inverse of ndtr."""
-    p = float(p)
+    p = np.float64(p)
     if p < 0.0 or p > 1.0 or p != p:
         return NAN
     if p == 0.5:
@@ -95,7 +95,7 @@ def ndtri(p):
 
 @njit(error_model="numpy")
 def erfinv(y):
-    y = float(y)
+    y = np.float64(y)
     a = abs(y)
     if a > 1.0 or y != y:
         return NAN
@@ -244,7 +244,7 @@ def gamma_fraction(a, x):
 @njit(error_model="numpy")
 def igamma(a, x):
     """The regularized lower incomplete gamma function."""
-    a, x = float(a), float(x)
+    a, x = np.float64(a), np.float64(x)
     if x < 0.0 or a < 0.0 or x != x or a != a:
         return NAN
     if a == 0.0:
@@ -261,7 +261,7 @@ def igamma(a, x):
 @njit(error_model="numpy")
 def igammac(a, x):
     """The regularized upper incomplete gamma function."""
-    a, x = float(a), float(x)
+    a, x = np.float64(a), np.float64(x)
     if x > 1.0 and x > a + 1.0 and x < INF and a > 0.0:
         return gamma_fraction(a, x)
     if 0.0 < x < 1.1 and 0.0 < a < INF:
