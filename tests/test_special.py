@@ -24,7 +24,11 @@ def values_and_gradients(function, ns, dtype):
 
 
 def special(name):
-    return lambda ns: getattr(ns.special, name)
+    def function(ns):
+        # torch's gradient of log_ndtr is nan at -inf, where the slope is infinite
+        return lambda x: getattr(ns.special, name)(x[x > -math.inf] if name == "log_ndtr" else x)
+
+    return function
 
 
 def compare(function, dtypes=("float64", "float32"), tolerance=None):
@@ -119,16 +123,18 @@ def test_activations_and_their_gradients_are_torchs(name):
                     kwargs = {"approximate": args[0]} if name == "gelu" and args else {}
                     y = getattr(ns.nn.functional, name)(t, *([] if kwargs else args), **kwargs)
                     (first,) = ns.autograd.grad(y.sum(), t, create_graph=True)
-                    second = ns.autograd.grad(first.sum(), t)[0] if first.requires_grad else None
-                    return y, first.detach(), second
+                    twice = first.requires_grad and name != "hardsigmoid"  # torch has no second derivative of it
+                    return y, first.detach(), ns.autograd.grad(first.sum(), t)[0] if twice else None
 
                 ours, theirs = both(run)
                 with sample(name, args, dtype):
                     assert ours.error is None, ours.error
+                    # torch's gradients of these two take 1 / alpha and 1 / 6 in single precision
+                    exact = 1e-11 if name not in ("celu", "hardsigmoid") else 1e-7
                     for mine, torchs in zip(ours.value[:2], theirs.value[:2]):
-                        assert_same(mine, torchs, 1e-11 if dtype == "float64" else 2e-5)
+                        assert_same(mine, torchs, exact if dtype == "float64" else 2e-5)
                     if ours.value[2] is not None and theirs.value[2] is not None:
-                        assert_same(ours.value[2], theirs.value[2], 1e-10 if dtype == "float64" else 1e-4)
+                        assert_same(ours.value[2], theirs.value[2], 10 * exact if dtype == "float64" else 1e-4)
 
 
 def test_inplace_activations_write_to_their_input_with_their_arguments():

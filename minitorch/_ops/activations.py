@@ -57,7 +57,7 @@ def logsigmoid(x):
 
 @logsigmoid.grad("x")
 def logsigmoid_grad_x(g, x):
-    z = exp(-absolute(x))
+    z = exp(where(x < 0.0, x, -x))
     return g * (where(x < 0.0, 1.0, z) / (1.0 + z))
 
 
@@ -79,7 +79,7 @@ def mish(x):
 
 @mish.grad("x")
 def mish_grad_x(g, x):
-    z = exp(-absolute(x))
+    z = exp(where(x < 0.0, x, -x))
     s = where(x < 0.0, z, 1.0) / (1.0 + z)
     t = tanh(where(x < 0.0, 0.0, x) + log1p(z))
     return g * (t + x * s * (1.0 - t * t))
@@ -142,7 +142,7 @@ def scaled_elu(x, *, alpha, scale, input_scale):
 
 @scaled_elu.grad("x")
 def scaled_elu_grad_x(g, x, *, alpha, scale, input_scale):
-    e = exp(where(x > 0.0, 0.0, x) * input_scale)
+    e = exp(where(x < 0.0, x, 0.0) * input_scale)
     return where(x <= 0.0, g * (alpha * scale * input_scale * e), g * scale)
 
 

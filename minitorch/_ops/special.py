@@ -9,6 +9,7 @@ from typing import Any
 
 from minitorch._creation import FACTORIES
 from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
+    absolute,
     bessel_j,
     bessel_y,
     chebyshev,
@@ -274,7 +275,7 @@ def i1(x):
 
 @i1.grad("x")
 def i1_grad_x(g, x, out):
-    return g * where(x == 0.0, 0.5, i0(x) - out / where(x == 0.0, 1.0, x))
+    return g * where(absolute(x) > 0.0, i0(x) - out / where(x == 0.0, 1.0, x), 0.5)
 
 
 @pointwise(on="special", title="SpecialI1E", result="float")
@@ -285,7 +286,7 @@ def i1e(x):
 @i1e.grad("x")
 def i1e_grad_x(g, x, out):
     s = where(x > 0.0, 1.0, -1.0)
-    return g * where(x == 0.0, 0.5, i0e(x) - out * (s + 1.0 / where(x == 0.0, 1.0, x)))
+    return g * where(absolute(x) > 0.0, i0e(x) - out * (s + 1.0 / where(x == 0.0, 1.0, x)), 0.5)
 
 
 @pointwise(on="special", result="float")
