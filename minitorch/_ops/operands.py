@@ -275,3 +275,12 @@ def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:
     if any(d != device for d in others):
         raise device_error(op, others)
     return device
+
+
+def tensors_only(function: str, **arguments: Any) -> None:
+    """torch's error for arguments that are no tensors."""
+    for position, (name, value) in enumerate(arguments.items(), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {type_name(value)}"
+            )

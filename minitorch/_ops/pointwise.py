@@ -690,7 +690,7 @@ def trunc(x):
     return trunc(x)
 
 
-# to an integer, halves to even; `arithmetic.py` has the decimals
+# to an integer, halves to even; `bounds.py` has the decimals
 @pointwise(title="Round", inplace=True, bools=False, before=_INTEGERS, kernel="round_vml_cpu")
 def round_to_even(x):
     return rint(x)

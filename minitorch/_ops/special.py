@@ -29,9 +29,10 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
 )
 from minitorch._tensor import Tensor
 
+from .arithmetic import write_result
 from .check import check, integer
 from .op import pointwise
-from .operands import to_float
+from .operands import FUNCTIONS, to_float
 from .public import into, op, public
 
 _EVERYWHERE = "torch Tensor special"
@@ -412,3 +413,16 @@ def laguerre_polynomial_l(x, y):
 @pointwise(on="special", result="float", numbers="xy", letters={"y": "n"})
 def legendre_polynomial_p(x, y):
     return legendre(y, x)
+
+
+# ---------------------------------------------------------------------- in place
+@public("Tensor")
+def polygamma_(self: Tensor, n: int) -> Tensor:
+    """polygamma, in place."""
+    return write_result(self, FUNCTIONS["polygamma"](n, self))
+
+
+@public("Tensor")
+def mvlgamma_(self: Tensor, p: int) -> Tensor:
+    """mvlgamma, in place."""
+    return write_result(self, FUNCTIONS["mvlgamma"](self, p))
