@@ -206,6 +206,35 @@ def _check_rows(
     return n
 
 
+def check_indexed(name: str, x: Any, dim: int, index: Any, source: Any) -> None:
+    """Arrays of index_add_ and index_reduce_: a row of the source for every index, as long as those of x."""
+    kind = C_NAMES[index.dtype.name]
+    check(
+        index.ndim < 2,
+        f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {kind} and size: "
+        f"{list(index.shape)}",
+        IndexError,
+    )
+    check(
+        index.dtype in (np.int64, np.int32),
+        f"{name}(): Expected dtype int32/int64 for index but got: {kind}",
+    )
+    check(
+        source.dtype == x.dtype,
+        f"{name}(): self ({c_name(x)}) and source ({c_name(source)}) must have the same scalar type",
+    )
+    count = source.shape[dim] if source.shape else 1
+    check(
+        index.size == count,
+        f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
+    )
+    check(
+        not x.ndim or without(x.shape, dim) == without(source.shape, dim),
+        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+        f"{list(x.shape)} source.shape = {list(source.shape)}",
+    )
+
+
 @public("Tensor")
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """self[index[i]] += alpha * source[i] along dim; repeated indices add up."""
@@ -213,32 +242,8 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 
 def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any, fresh: bool) -> Tensor:
-    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
-    kind, size = C_NAMES[i.dtype.name], list(i.shape)
-    check(
-        i.ndim < 2,
-        f"index_add_(): Index is supposed to be a vector, but got dim: {i.ndim} with type: {kind} and size: {size}",
-        IndexError,
-    )
-    check(
-        i.dtype in (np.int64, np.int32),
-        f"index_add_(): Expected dtype int32/int64 for index but got: {kind}",
-    )
-    check(
-        s.dtype == self.array.dtype,
-        f"index_add_(): self ({c_name(self.array)}) and source ({c_name(s)}) must have the same scalar type",
-    )
-    count = s.shape[dim] if s.shape else 1
-    check(
-        i.size == count,
-        f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
-    )
-    check(
-        not self.ndim or without(self.shape, dim) == without(s.shape, dim),
-        "source tensor shape must match self tensor shape, excluding the specified dimension. Got "
-        "self.shape = "
-        f"{list(self.shape)} source.shape = {list(s.shape)}",
-    )
+    dim = wrap_dim(dim, self.ndim)
+    check_indexed("index_add_", self.array, dim, index.array, source.array)
     _check_rows("index_add_", self, dim, index, RuntimeError, "")
     check_overlap(self, index, source, apart=True)
     return writer("index_add_into", fresh)(self, source if alpha == 1 else source * alpha, index, dim)

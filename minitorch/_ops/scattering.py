@@ -9,10 +9,11 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, no_kernel, wrap_dim
 from .copies import check_overlap
-from .gathering import broadcast_shape, check_along, check_scatter, int64, scatter_array, without, writer
+from .gathering import broadcast_shape, check_along, check_scatter, int64, scatter_array, writer
 from .op import Op, structured
 from .positions import first_outside
 from .public import into, op, public
+from .rows import check_indexed
 
 # ---------------------------------------------------------------------- reductions
 _COMBINE = {"amax": np.maximum, "amin": np.minimum}
@@ -186,35 +187,10 @@ def _check_index_reduce(x: Tensor, dim: int, index: Tensor, source: Tensor, redu
         reduce in _SCATTER_REDUCTIONS[1:],
         f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.",
     )
-    i, s = index.array, source.array
-    kind = C_NAMES[i.dtype.name]
-    check(
-        i.ndim < 2,
-        "index_reduce_(): Index is supposed to be a vector, but got "
-        f"dim: {i.ndim} with type: {kind} and size: {list(i.shape)}",
-        IndexError,
-    )
-    check(
-        i.dtype in (np.int64, np.int32),
-        f"index_reduce_(): Expected dtype int32/int64 for index but got: {kind}",
-    )
-    check(
-        s.dtype == x.array.dtype,
-        f"index_reduce_(): self ({c_name(x.array)}) and source ({c_name(s)}) must have the same scalar type",
-    )
-    count = s.shape[dim] if s.shape else 1
-    check(
-        i.size == count,
-        f"index_reduce_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
-    )
-    check(
-        not x.ndim or without(x.shape, dim) == without(s.shape, dim),
-        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
-        f"{list(x.shape)} source.shape = {list(s.shape)}",
-    )
+    check_indexed("index_reduce_", x.array, dim, index.array, source.array)
     if x.array.dtype == np.bool_:
         no_kernel("index_func_", x.array)
-    if index.is_cpu and first_outside(i, 0, x.shape[dim] if x.ndim else 1) is not None:
+    if index.is_cpu and first_outside(index.array, 0, x.shape[dim] if x.ndim else 1) is not None:
         raise IndexError("index out of range in self")
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import _clear_grad
 from minitorch.utils._typename import typename
-from minitorch.utils.hooks import HookTable, RemovableHandle
+from minitorch.utils.hooks import HookTable, RemovableHandle, add_hook
 
 __all__ = [
     "Optimizer",
@@ -42,22 +42,14 @@ class _RequiredParameter:
 required = _RequiredParameter()
 
 
-def _add(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` before any step."""
-    return _add(_global_optimizer_pre_hooks, hook)
+    return add_hook(_global_optimizer_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch.optim.optimizer: `hook(optimizer, args, kwargs)` after any step."""
-    return _add(_global_optimizer_post_hooks, hook)
+    return add_hook(_global_optimizer_post_hooks, hook)
 
 
 def _hooked(step: Callable) -> Callable:
@@ -166,27 +158,27 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, args, kwargs)` may return other (args, kwargs)."""
-        return _add(self._optimizer_step_pre_hooks, hook)
+        return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, args, kwargs)` after the step."""
-        return _add(self._optimizer_step_post_hooks, hook)
+        return add_hook(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer)` before `state_dict` is made."""
-        return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, state_dict)` may return another one."""
-        return _add(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer, state_dict)` may return another one to load."""
-        return _add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(optimizer)` after the state is loaded."""
-        return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     def state_dict(self) -> dict[str, Any]:
         """Same as torch.optim.Optimizer.state_dict: numbers stand for the parameters."""

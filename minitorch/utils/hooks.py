@@ -56,6 +56,18 @@ class RemovableHandle:
         self.remove()
 
 
+def add_hook(hooks: Any, hook: Callable, prepend: bool = False, **flags: Any) -> RemovableHandle:
+    """Put `hook` into `hooks`; `flags` are pairs (dictionary of flags, whether to set this one)."""
+    handle = RemovableHandle(hooks, extra_dict=[flagged for flagged, _ in flags.values()])
+    hooks[handle.id] = hook
+    for flagged, wanted in flags.values():
+        if wanted:
+            flagged[handle.id] = True
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
 class HookTable(OrderedDict):
     """Hooks of one kind. The first one put in makes the owner look for hooks from then on.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minitorch._tensor import Tensor
-from minitorch.utils.hooks import BackwardHook, HookTable, RemovableHandle
+from minitorch.utils.hooks import BackwardHook, HookTable, RemovableHandle, add_hook
 
 from ._tables import _ABSENT
 
@@ -24,43 +24,31 @@ _global_parameter_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_is_full_backward_hook: bool | None = None
 
 
-def _add(hooks: Any, hook: Callable, prepend: bool = False, **flags: Any) -> RemovableHandle:
-    """Put `hook` into `hooks`; `flags` are pairs (dictionary of flags, whether to set this one)."""
-    handle = RemovableHandle(hooks, extra_dict=[flagged for flagged, _ in flags.values()])
-    hooks[handle.id] = hook
-    for flagged, wanted in flags.values():
-        if wanted:
-            flagged[handle.id] = True
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
 def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch: `hook(module, name, buffer)` runs before every `register_buffer`."""
-    return _add(_global_buffer_registration_hooks, hook)
+    return add_hook(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch: `hook(module, name, submodule)` runs before every child is registered."""
-    return _add(_global_module_registration_hooks, hook)
+    return add_hook(_global_module_registration_hooks, hook)
 
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch: `hook(module, name, param)` runs before every parameter is registered."""
-    return _add(_global_parameter_registration_hooks, hook)
+    return add_hook(_global_parameter_registration_hooks, hook)
 
 
 def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch: `hook(module, args)` runs before the forward of every module."""
-    return _add(_global_forward_pre_hooks, hook)
+    return add_hook(_global_forward_pre_hooks, hook)
 
 
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Same as in torch: `hook(module, args, output)` runs after the forward of every module."""
-    return _add(
+    return add_hook(
         _global_forward_hooks,
         hook,
         kwargs=(_global_forward_hooks_with_kwargs, with_kwargs),
@@ -70,7 +58,7 @@ def register_module_forward_hook(
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
     """Same as in torch: `hook(module, grad_output)` runs before the backward of every module."""
-    return _add(_global_backward_pre_hooks, hook)
+    return add_hook(_global_backward_pre_hooks, hook)
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
@@ -91,7 +79,7 @@ def _register_global_backward_hook(hook: Callable, full: bool) -> RemovableHandl
             "global Module hook. Please use only one of them."
         )
     _global_is_full_backward_hook = full
-    return _add(_global_backward_hooks, hook)
+    return add_hook(_global_backward_hooks, hook)
 
 
 class _WrappedHook:
@@ -149,7 +137,7 @@ class HookedCall:
     ) -> RemovableHandle:
         """Same as in torch: `hook(module, args)` may return new arguments."""
         flag = (self._forward_pre_hooks_with_kwargs, with_kwargs)
-        return _add(self._forward_pre_hooks, hook, prepend, kwargs=flag)
+        return add_hook(self._forward_pre_hooks, hook, prepend, kwargs=flag)
 
     def register_forward_hook(
         self,
@@ -160,7 +148,7 @@ class HookedCall:
         always_call: bool = False,
     ) -> RemovableHandle:
         """Same as in torch: `hook(module, args, output)` may return another output."""
-        return _add(
+        return add_hook(
             self._forward_hooks,
             hook,
             prepend,
@@ -170,17 +158,17 @@ class HookedCall:
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(module, grad_output)` may return other gradients."""
-        return _add(self._backward_pre_hooks, hook, prepend)
+        return add_hook(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Same as in torch: `hook(module, grad_input, grad_output)` may return other gradients."""
         self._claim_backward_hooks(full=True)
-        return _add(self._backward_hooks, hook, prepend)
+        return add_hook(self._backward_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch, deprecated there: use `register_full_backward_hook`."""
         self._claim_backward_hooks(full=False)
-        return _add(self._backward_hooks, hook)
+        return add_hook(self._backward_hooks, hook)
 
     def _claim_backward_hooks(self, full: bool) -> None:
         if self._is_full_backward_hook is not None and self._is_full_backward_hook is not full:

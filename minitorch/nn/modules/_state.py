@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 from minitorch.nn.parameter import Parameter
-from minitorch.utils.hooks import RemovableHandle
+from minitorch.utils.hooks import RemovableHandle, add_hook
 
-from ._hooks import _add, _WrappedHook
+from ._hooks import _WrappedHook
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 _NEVER_CALLED = (
@@ -60,20 +60,20 @@ class StateDict:
                 "Cannot register the same function as the state dict post hook that was "
                 "previously registered via register_state_dict_post_hook"
             )
-        return _add(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(module, state_dict, prefix, local_metadata)` at the end."""
         hook._from_public_api = True  # type: ignore[attr-defined]
-        return _add(self._state_dict_hooks, hook)
+        return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(module, prefix, keep_vars)` before the module's part."""
-        return _add(self._state_dict_pre_hooks, hook)
+        return add_hook(self._state_dict_pre_hooks, hook)
 
     def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
         wrapped = _WrappedHook(hook, self if with_module else None)
-        return _add(self._load_state_dict_pre_hooks, wrapped)
+        return add_hook(self._load_state_dict_pre_hooks, wrapped)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(module, *arguments of _load_from_state_dict)` before loading."""
@@ -81,7 +81,7 @@ class StateDict:
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Same as in torch: `hook(module, incompatible_keys)` after the children loaded."""
-        return _add(self._load_state_dict_post_hooks, hook)
+        return add_hook(self._load_state_dict_post_hooks, hook)
 
     def _persistent_state(self) -> dict[str, Tensor]:
         """The parameters and buffers that a state_dict holds, in its order."""
