@@ -179,6 +179,17 @@ def cross_entropy(N: int, C: int) -> Maker:
     return make
 
 
+def recurrent(kind: str) -> Maker:
+    """Forward and gradients of a layer of 64 units over 28 rows of 28 pixels, batch 64."""
+
+    def make(T: Any) -> Step:
+        layer, x = getattr(T.nn, kind)(28, 64, batch_first=True), T.randn(64, 28, 28)
+        parameters = list(layer.parameters())
+        return lambda: T.autograd.grad(layer(x)[0].sum(), parameters)[0]
+
+    return make
+
+
 def loading(workers: int) -> Maker:
     """An epoch over 60,000 rows of 784 numbers and their labels, in random batches of 64."""
 
@@ -282,6 +293,10 @@ CASES: tuple[Case, ...] = (
     *(Case("losses", f"softmax {times(shape)}", softmax(*shape)) for shape in SCORES),
     *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape)) for shape in SCORES),
     *(Case("updates", f"{name}, 100 x 64x64", with_gradients(act), most) for name, (act, most) in UPDATES.items()),
+    *(
+        Case("recurrent", f"{kind}(28, 64) over 28 steps, batch 64", recurrent(kind), 1.3)
+        for kind in ("LSTM", "GRU", "RNN")
+    ),
     Case("loading", "epoch of 60,000 x 784, batch 64", loading(0), 0.5),
     Case("loading", "epoch of 60,000 x 784, batch 64, 2 workers", loading(2), 1.0),
     *(

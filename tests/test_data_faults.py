@@ -165,8 +165,10 @@ def start(tmp_path, method, fault="datasets.sleep", then=WAIT):
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.format(folder=str(pathlib.Path(__file__).parent), fault=fault, method=method, then=then))
     program = subprocess.Popen(
-        [sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        [sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # a shell that puts the tests in the background makes them, and what they start, deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     first, *workers = program.stdout.readline().split()
     assert first == "0", program.communicate()[1]
     return program, list(map(int, workers))

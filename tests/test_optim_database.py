@@ -372,6 +372,7 @@ def test_functional_forms_refuse_counts_that_are_no_tensors():
     same(scenario)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
 def test_sparse_adam_changes_what_the_gradient_names():
     def run(lib):
         params = [lib.nn.Parameter(as_tensor(lib, numbers((5, 2), "float64", 0)))]
