@@ -190,13 +190,13 @@ class Identity(BasePruningMethod):
 class _ByAmount(BasePruningMethod):
     """What is given how much to prune: a number of elements (or slices), or the share of them."""
 
-    def __init__(self, amount: float) -> None:
+    def __init__(self, amount: Any) -> None:
         if not isinstance(amount, numbers.Real):
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
         whole = isinstance(amount, numbers.Integral)
         if amount < 0 or (not whole and amount > 1):
             raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
-        self.amount = amount
+        self.amount: Any = amount
 
     def _count(self, size: int) -> int:
         count = self.amount if isinstance(self.amount, numbers.Integral) else round(self.amount * size)
