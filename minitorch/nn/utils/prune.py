@@ -190,16 +190,16 @@ class Identity(BasePruningMethod):
 class _ByAmount(BasePruningMethod):
     """What is given how much to prune: a number of elements (or slices), or the share of them."""
 
-    def __init__(self, amount: Any) -> None:
-        if not isinstance(amount, numbers.Real):
+    def __init__(self, amount: float) -> None:
+        is_number, self._whole = isinstance(amount, numbers.Real), isinstance(amount, numbers.Integral)
+        if not is_number:
             raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-        whole = isinstance(amount, numbers.Integral)
-        if amount < 0 or (not whole and amount > 1):
+        if amount < 0 or (not self._whole and amount > 1):
             raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
-        self.amount: Any = amount
+        self.amount = amount
 
     def _count(self, size: int) -> int:
-        count = self.amount if isinstance(self.amount, numbers.Integral) else round(self.amount * size)
+        count = self.amount if self._whole else round(self.amount * size)
         if count > size:
             raise ValueError(f"amount={self.amount} should be smaller than the number of parameters to prune={size}")
         return int(count)
