@@ -1,8 +1,10 @@
 """The bad-input table: a call, torch's error, ours. `pytest -s -k table tests/test_errors.py` prints it."""
 
+import math
+
 import pytest
 import torch
-from compare import assert_same_error, first_line, outcome
+from compare import assert_same_error, assert_same_outcome, both, first_line, outcome
 
 import minitorch
 
@@ -209,6 +211,31 @@ def test_table_is_printed():
         ours, theirs = outcome(call, minitorch).error, outcome(call, torch).error
         print(f"{name:38} | {type(theirs).__name__}: {first_line(theirs)[:110]}")
         print(f"{'':38} | {type(ours).__name__}: {first_line(ours)[:110]}")
+
+
+NUMBER_ARGUMENTS = {
+    "leaky_relu": lambda ns, v: f(ns).leaky_relu(-ns.ones(2), v),
+    "softplus": lambda ns, v: f(ns).softplus(ns.ones(2), v),
+    "hardshrink": lambda ns, v: f(ns).hardshrink(ns.ones(2), v),
+    "softshrink": lambda ns, v: f(ns).softshrink(ns.ones(2), v),
+    "hardtanh": lambda ns, v: f(ns).hardtanh(ns.ones(2), v, 2.0),
+    "threshold": lambda ns, v: f(ns).threshold(ns.ones(2), v, 1.0),
+    "elu": lambda ns, v: f(ns).elu(-ns.ones(2), v),
+    "celu": lambda ns, v: f(ns).celu(-ns.ones(2), v),
+    "huber_loss": lambda ns, v: f(ns).huber_loss(ns.zeros(2), ns.ones(2), delta=v),
+    "nan_to_num": lambda ns, v: ns.nan_to_num(ns.tensor([math.nan]), v),
+    "addcmul": lambda ns, v: ns.addcmul(ns.ones(2), ns.ones(2), ns.ones(2), value=v),
+    "logit": lambda ns, v: ns.logit(ns.ones(2), v),
+}
+
+
+@pytest.mark.parametrize("call", NUMBER_ARGUMENTS.values(), ids=NUMBER_ARGUMENTS)
+@pytest.mark.parametrize("value", ["0-dim", "vector", "a", None])
+def test_an_argument_that_is_one_number_may_be_a_tensor_of_no_dimensions_and_nothing_else(call, value):
+    def run(ns):
+        return call(ns, {"0-dim": ns.tensor(0.5), "vector": ns.ones(2)}.get(value, value))
+
+    assert_same_outcome(*both(run))
 
 
 def test_a_refused_write_leaves_the_tensor_as_it_was():

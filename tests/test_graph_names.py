@@ -155,3 +155,12 @@ def test_repr_of_a_node_and_of_a_tensor_show_the_overload():
     assert repr(x.sum(0).grad_fn).startswith("<SumBackward1 object at 0x")
     assert "grad_fn=<SumBackward1>" in repr(x.sum(0))
     assert "grad_fn=<RsubBackward1>" in repr(1 - x)
+
+
+@pytest.mark.parametrize("order", [((0.0, 2.0), (None, 2.0)), ((None, 2.0), (0.0, 2.0))])
+def test_edges_shown_do_not_depend_on_the_calls_before(order):
+    def run(ns):
+        x = ns.ones(2, requires_grad=True) * 2
+        return [[type(f).__name__ for f, _ in ns.clamp(x, *bounds).grad_fn.next_functions if f] for bounds in order]
+
+    assert run(minitorch) == run(torch)

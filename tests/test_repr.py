@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import traceback
 import types
 
 import hypothesis.extra.numpy as hnp
@@ -277,6 +278,8 @@ def test_an_unusable_option_is_accepted_and_raises_when_printing(both_options, o
     both_options(**options)
     with pytest.raises((TypeError, ValueError, OverflowError)) as theirs:
         repr(case)
+    # torch's frames hold a guard that turns its functorch off for as long as the error lives
+    traceback.clear_frames(theirs.tb)
     with pytest.raises(theirs.type) as mine:
         printed(case)
     assert str(mine.value) == str(theirs.value)

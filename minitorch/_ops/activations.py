@@ -20,7 +20,7 @@ from minitorch._tensor import Tensor
 from .check import c_name, check, no_kernel, not_implemented_for, wrap_dim
 from .nodes import titled
 from .op import pointwise
-from .operands import FUNCTIONS
+from .operands import FUNCTIONS, number_argument
 from .public import op, public
 
 # torch's argument `inplace`
@@ -109,7 +109,7 @@ def gelu_by_tanh_grad_x(g, x):
 
 
 @public("nn.functional")
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """x Phi(x), with approximate="tanh" by a formula with tanh.
 
     >>> import minitorch as torch
@@ -154,18 +154,19 @@ def _elu(input: Tensor, numbers: tuple[float, float, float], inplace: bool) -> T
 @public("nn.functional")
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha (exp(x) - 1) below."""
-    return _elu(input, (alpha, 1.0, 1.0), inplace)
+    return _elu(input, (number_argument("elu", "alpha", 2, alpha), 1.0, 1.0), inplace)
 
 
 @public("nn.functional")
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """elu, in place."""
-    return _elu(input, (alpha, 1.0, 1.0), True)
+    return elu(input, alpha, True)
 
 
 @public("torch nn.functional")
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha (exp(x / alpha) - 1) below."""
+    alpha = number_argument("celu", "alpha", 2, alpha)
     check(alpha != 0, "ZeroDivisionError: alpha cannot be 0 for CELU")
     return titled(_elu(input, (alpha, 1.0, 1.0 / alpha), inplace), "CeluBackward0")
 
@@ -275,6 +276,7 @@ def softshrink_grad_x(g, x, *, lambd):
 def check_lambd(input: Tensor, lambd: float) -> None:
     """softshrink's bound is a number of the input's dtype, and not negative."""
     if isinstance(input, Tensor) and input.is_floating_point():
+        lambd = number_argument("softshrink", "lambd", 2, lambd)
         largest = FLOAT_INFO[input.array.dtype].max
         check(
             0 <= lambd <= largest,

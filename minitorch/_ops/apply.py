@@ -17,6 +17,7 @@ from minitorch._device import backend
 from minitorch._dtype import FLOATS, HALVES
 from minitorch._kernels.half import HALF_CLASSES, conversion, empty, rounded, tagged, widened
 from minitorch._tensor import Tensor, current_edge, new, wrap
+from minitorch.autograd._lines import here
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, next_key
 
@@ -89,7 +90,7 @@ def apply_inplace(op: Op, *args: Any) -> Tensor:
     refuse_cast(op, out.array.dtype, x.array.dtype)
     backend(x.device).write(x.array, out.array)
     x.version[0] += 1
-    x.version[1:] = (f"{op.name}_",)
+    x.version[1:] = (f"{op.public_name}_", *here())
     if out.edge is not None:
         rebase(x, out.edge, edge)
     return x
@@ -245,6 +246,7 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
     SCOPE[f"{op.name}_node"] = kind = node_class(op)
     n: Any = (_half_node(kind) if halves else kind)()  # type: ignore[arg-type]
     n.key, n.grad, n.hooks = next_key(), None, None
+    n.code, n.at = here()
     for t in op.edges:
         setattr(n, f"{t}_edge", edges[t])
         if edges[t] is None:

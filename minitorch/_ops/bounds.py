@@ -15,6 +15,7 @@ from .operands import (
     FUNCTIONS,
     NUMBERS,
     common_dtype,
+    number_argument,
     number_operand,
     refuse_complex,
 )
@@ -148,16 +149,24 @@ def nan_to_num_(
 
 def _replacements(x: Tensor, nan: Any, posinf: Any, neginf: Any) -> tuple[float, float, float]:
     low, high = _finite_range(x)
-    return 0.0 if nan is None else nan, high if posinf is None else posinf, low if neginf is None else neginf
+    given = (("nan", nan, 0.0), ("posinf", posinf, high), ("neginf", neginf, low))
+    return tuple(  # type: ignore[return-value]
+        default if value is None else number_argument("nan_to_num", name, i, value, "float")
+        for i, (name, value, default) in enumerate(given, 2)
+    )
 
 
 @public("torch Tensor special")
 def logit(input: Tensor, eps: float | None = None, *, out: Any = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid; with eps of x kept between eps and 1 - eps."""
-    return into(out, "logit", op("logit_within")(input, -1.0 if eps is None else float(eps)))
+    return into(out, "logit", op("logit_within")(input, _clip(eps)))
 
 
 @public("torch Tensor")
 def logit_(self: Tensor, eps: float | None = None) -> Tensor:
     """logit, in place."""
-    return FUNCTIONS["logit_within_"](self, -1.0 if eps is None else float(eps))
+    return FUNCTIONS["logit_within_"](self, _clip(eps))
+
+
+def _clip(eps: Any) -> float:
+    return -1.0 if eps is None else float(number_argument("logit", "eps", 2, eps, "float"))

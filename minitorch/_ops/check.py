@@ -188,7 +188,9 @@ def no_kernel(kernel: str, array: Any) -> NoReturn:
 def invalid_arguments(function: str, *arguments: Any) -> NoReturn:
     """torch's error for arguments that fit none of a function's signatures."""
     got = ", ".join(type_name(a) for a in arguments)
-    raise TypeError(f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:")
+    raise TypeError(
+        f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:"
+    ) from None
 
 
 def type_name(value: Any) -> str:

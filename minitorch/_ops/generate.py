@@ -204,6 +204,11 @@ class FunctionText:
             yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace, call=call)
         if op.guard:
             yield op.guard.format(name=op.name)
+        by_position = self.signature().partition("*")[0]
+        for place, p in enumerate(op.params, 1):
+            if op.kind == "pointwise" and p in op.others:
+                given = f"{op.public_name!r}, {p!r}, {place if p in by_position else None}, {p}"
+                yield f"if {p}.__class__ not in NUMBERS: {p} = number_argument({given})"
         yield "mode = state.mode"
         target = f"{op.name}_inplace" if self.inplace else f"{op.name}_op"
         if self.inplace:

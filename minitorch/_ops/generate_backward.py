@@ -38,9 +38,9 @@ def node_class(op: Op) -> type[Node]:
 def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
     """Replaces itself by the op's own `run`."""
     cls = SCOPE[f"{n.op.name}_node"]  # n may be of a subclass: see `packed.py`
-    text = run_text(cls.op)
-    exec(compiled(text, f"<minitorch {cls.__name__}>"), SCOPE)
-    cls.run = SCOPE.pop("run")
+    own: dict[str, Any] = {}  # another thread may be building another class's
+    exec(compiled(run_text(cls.op), f"<minitorch {cls.__name__}>"), SCOPE, own)
+    cls.run = own["run"]
     cls.run(n, g, heap, keep)
 
 

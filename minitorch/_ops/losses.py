@@ -16,6 +16,7 @@ from .composite import broadcast_tensors
 from .linalg import small
 from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, pointwise, structured
+from .operands import number_argument
 from .public import op, public
 
 empty, ascontiguousarray = np.empty, np.ascontiguousarray
@@ -244,6 +245,8 @@ def huber_loss(
     """Half the squared error where it is below delta, else delta (error - delta / 2)."""
     input, target = _same_shape(input, target)
     _reduction.get_enum(reduction)
+    delta = number_argument("huber_loss", "delta", 4, delta, "float")
+    delta = number_argument("huber_loss", "delta", 4, delta, "float")
     check(delta > 0, "huber_loss does not support non-positive values for delta.")
     losses = op("huber_each")(input, target, float(delta))
     return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)

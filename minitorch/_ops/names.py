@@ -70,6 +70,7 @@ def for_generated_code() -> dict[str, Any]:
         "new": new,
         "next_key": next_key,
         "no_kernel": check.no_kernel,
+        "number_argument": operands.number_argument,
         "number_operand": operands.number_operand,
         "operand_error": operands.operand_error,
         "promote": operands.promote,

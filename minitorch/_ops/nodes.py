@@ -117,21 +117,22 @@ def titled(result: Any, title: str, edges: tuple[str, ...] = (), through: bool =
     return result
 
 
-_titled_classes: dict[tuple[type, str], type] = {}
+_titled_classes: dict[tuple[Any, ...], type] = {}
 
 
 def _class_like(cls: type, title: str, edges: tuple[str, ...] = (), through: bool = False) -> type:
     """A class of nodes that differs in its name, and perhaps in the edges that it shows."""
     if cls.__name__ == title:
         return cls
-    if (cls, title) in _titled_classes:
-        return _titled_classes[cls, title]
+    key = cls, title, edges, through
+    if key in _titled_classes:
+        return _titled_classes[key]
     members: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__}
     if edges:
         members["edges"] = edges
     if through:
         members["next_functions"] = property(_edges_of_inner)
-    made = _titled_classes[cls, title] = type(title, (cls,), members)
+    made = _titled_classes[key] = type(title, (cls,), members)
     return made
 
 

@@ -16,6 +16,7 @@ with op names (`mm(g, t(b))`), which stand for functions on arrays in an ordinar
 gradient is to be differentiated.
 """
 
+import re
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -94,15 +95,17 @@ class Op:
             defaults = dict(zip(positional[len(positional) - len(values) :], values, strict=True))
             defaults |= function.__kwdefaults__ or {}
         self.params = self.tensors + self.others if kind == "pointwise" else positional + keyword
-        self.keyword_only = keyword if kind != "pointwise" else ()
+        # of a pointwise op the formula's own are numbers, which the function takes by position unless `by_name`
+        self.keyword_only = keyword if kind != "pointwise" else tuple(options.pop("by_name", "").split())
         self.defaults = defaults
         self.infer = function  # for a structured op: arrays -> (shape, NumPy dtype), with all checks
         self.forward: Callable[..., Any] | None = function if kind == "view" else None
         self.on = on.split()
         title = options.pop("title", None)
         self.title = title or "".join(w.title() for w in self.name.split("_"))
-        # `copy` of copy_from, `pow` of pow_2 and of PowBackward1
-        self.public_name = title.partition("Backward")[0].lower() if title else self.name
+        # `copy` of copy_from, `pow` of pow_2 and of PowBackward1, `masked_fill` of MaskedFill
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", title.partition("Backward")[0]) if title else self.name
+        self.public_name = words.lower()
         self.result = options.pop("result", "promote")
         # True: the twin is a method where the op is one; a string: the namespaces in which it appears
         self.inplace = options.pop("inplace", False)

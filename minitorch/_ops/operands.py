@@ -163,6 +163,19 @@ def refuse_complex(name: str, *values: Any) -> None:
         raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
 
 
+def number_argument(function: str, name: str, position: int | None, value: Any, kind: str = "Number") -> Any:
+    """An argument that is one number for all elements: torch takes a 0-dim tensor too. No position: by name only."""
+    if value.__class__ in NUMBERS:
+        return value
+    if isinstance(value, Tensor) and not value.array.shape and not value.requires_grad:
+        return value.item()
+    refuse_complex(function, value)
+    if not isinstance(value, (int, float, np.generic)):
+        place = f" (position {position})" if position else ""
+        raise TypeError(f"{function}(): argument '{name}'{place} must be {kind}, not {type_name(value)}")
+    return value
+
+
 # the functions that torch gives two numbers, too; and those that it gives numbers by way of tensors
 _OF_TWO_NUMBERS = frozenset(("add", "sub", "mul", "div", "floor_divide"))
 _ONE_SIGNATURE = frozenset(("add", "sub", "mul", "div"))
@@ -204,8 +217,8 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
         if argument in op.tensors and not isinstance(value, Tensor) and not is_number:
             raise TypeError(
                 f"{op.name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
-            )
-    raise TypeError(f"{op.name}(): unsupported operands {[type_name(a) for a in args]}")
+            ) from None
+    raise TypeError(f"{op.name}(): unsupported operands {[type_name(a) for a in args]}") from None
 
 
 # every public function by name, operators too: filled by namespaces.py

@@ -227,7 +227,9 @@ def reciprocal_grad_x(g, out):
     return -g * (out * out)
 
 
-@pointwise(on="torch Tensor", inplace=True, bools=False, numbers="", kernel="addcmul_cpu_out", letters=_TERMS)
+@pointwise(
+    on="torch Tensor", inplace=True, bools=False, numbers="", kernel="addcmul_cpu_out", letters=_TERMS, by_name="value"
+)
 def addcmul(x, y, z, *, value=1):
     return x + value * y * z
 
@@ -252,6 +254,7 @@ def addcmul_grad_z(g, y, *, value):
     inplace=True,
     numbers="",
     letters=_TERMS,
+    by_name="value",
     guard="refuse_integer_quotient(input, tensor1, tensor2)",
 )
 def addcdiv(x, y, z, *, value=1):

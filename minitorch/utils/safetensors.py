@@ -6,13 +6,12 @@ its header. Needs `pip install "minitorch-engine[safetensors]"`. The format: htt
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import minitorch
-from minitorch import Tensor
-from minitorch.nn import Module
+from minitorch._tensor import Tensor
 
 try:
     import ml_dtypes
@@ -23,6 +22,9 @@ except ImportError as e:
         "minitorch.utils.safetensors needs the packages safetensors and ml_dtypes: "
         'pip install "minitorch-engine[safetensors]"'
     ) from e
+
+if TYPE_CHECKING:
+    from minitorch.nn import Module
 
 __all__ = ["load", "load_file", "load_model", "safe_open", "save", "save_file", "save_model"]
 
@@ -140,7 +142,7 @@ def load_file(filename: str | PathLike, device: Any = "cpu") -> dict[str, Tensor
 
 
 def save_model(
-    model: Module, filename: str | PathLike, metadata: dict[str, str] | None = None, force_contiguous: bool = True
+    model: "Module", filename: str | PathLike, metadata: dict[str, str] | None = None, force_contiguous: bool = True
 ) -> None:
     """A module's state; of tensors that share memory one is written, and the metadata names it for the others."""
     state = model.state_dict()
@@ -155,7 +157,7 @@ def save_model(
 
 
 def load_model(
-    model: Module, filename: str | PathLike, strict: bool = True, device: Any = "cpu"
+    model: "Module", filename: str | PathLike, strict: bool = True, device: Any = "cpu"
 ) -> tuple[set[str], list[str]]:
     """Load what save_model wrote into a module of the same structure: (missing names, unexpected names)."""
     state = load_file(filename, device=device)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import minitorch
-from minitorch import Tensor
+from minitorch._tensor import Tensor
 from minitorch.nn.modules.module import Module
 
 __all__ = [
