@@ -265,3 +265,9 @@ def test_nan_losses_train_on_as_in_torch():
         x = ns.tensor([0.0, 1.0], requires_grad=True)
         (x.log() * 0).sum().backward()
         assert x.grad[0].item() != x.grad[0].item()
+
+
+@pytest.mark.parametrize("largest", [2**63 - 1, 2**63 - 2, 2**60])
+def test_counts_of_numbers_too_large_to_count_are_refused(largest):
+    """NumPy's own bincount writes before the start of its array for the first."""
+    assert_same_outcome(*both(lambda ns: ns.bincount(ns.tensor([1, largest]))))

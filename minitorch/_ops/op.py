@@ -104,8 +104,8 @@ class Op:
         title = options.pop("title", None)
         self.title = title or "".join(w.title() for w in self.name.split("_"))
         # `copy` of copy_from, `pow` of pow_2 and of PowBackward1, `masked_fill` of MaskedFill
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", title.partition("Backward")[0]) if title else self.name
-        self.public_name = words.lower()
+        public = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", title.partition("Backward")[0]) if title else self.name
+        self.public_name = public.lower()
         self.result = options.pop("result", "promote")
         # True: the twin is a method where the op is one; a string: the namespaces in which it appears
         self.inplace = options.pop("inplace", False)

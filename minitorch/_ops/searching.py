@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._creation import too_large
 from minitorch._kernels import cache
 from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap
@@ -227,6 +228,11 @@ def bincount(input, weights=None, minlength=0):
         input.ndim == 1 and (not input.size or input.min() >= 0),
         "bincount only supports 1-d non-negative integral inputs.",
     )
+    largest = np.iinfo(np.int64).max
+    check(  # NumPy's bincount would count it before the start of its array
+        not input.size or input.max() < largest,
+        f"maximum value of input overflowed, it should be < {largest} but got {largest}",
+    )
     if weights is None or not input.size:
         return None, dtypes.INT64_NUMPY
     check(weights.shape == input.shape, "weights should be 1-d and have the same length as input")
@@ -236,7 +242,10 @@ def bincount(input, weights=None, minlength=0):
 @bincount.cpu
 def bincount_cpu(input, weights=None, minlength=0):
     _, dtype = bincount.infer(input, weights, minlength)
-    return np.bincount(input, weights if input.size else None, minlength).astype(dtype, copy=False)
+    try:
+        return np.bincount(input, weights if input.size else None, minlength).astype(dtype, copy=False)
+    except (MemoryError, ValueError):
+        raise too_large((max(minlength, int(input.max(initial=0)) + 1),), dtype) from None
 
 
 def _finite_range(name: str, x: np.ndarray, low: float, high: float) -> tuple[float, float]:
