@@ -65,7 +65,7 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Case:
-    """A row. `name` is where the op is found; `twin` says that an in-place twin exists."""
+    """A row. `name` is where the op is found."""
 
     name: str
     inputs: tuple = UNARY

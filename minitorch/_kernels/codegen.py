@@ -178,8 +178,8 @@ class Formula:
         self.words = frozenset(code.co_names)
         self._kernels: dict[Any, Callable[..., None]] = {}
 
-    def definition(self) -> ast.FunctionDef:
-        """The formula's syntax tree, read from its source file."""
+    def written(self) -> tuple[list[str], int]:
+        """The lines of the formula in its source file, decorators included, and where its body begins among them."""
         code = self.code
         lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
         if not lines:
@@ -190,7 +190,11 @@ class Formula:
         end = body
         while end < len(lines) and (lines[end][0].isspace() or lines[end].startswith(")")):
             end += 1
-        tree = ast.parse("".join(lines[:end])).body[0]
+        return lines[:end], body
+
+    def definition(self) -> ast.FunctionDef:
+        """The formula's syntax tree, read from its source file."""
+        tree = ast.parse("".join(self.written()[0])).body[0]
         assert isinstance(tree, ast.FunctionDef)
         return tree
 

@@ -10,6 +10,7 @@ nothing.
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FunctionType
 from typing import Any, ClassVar
 
@@ -89,6 +90,8 @@ class _Build:
         )
         f.__kwdefaults__ = made.__kwdefaults__
         f.__dict__.pop("__wrapped__", None)
+        if f.__doc__ is None:
+            f.__doc__ = _formula_as_doc(self.op)
         return f
 
     def __get__(self, instance: Any, owner: Any = None) -> "_Build":
@@ -100,6 +103,14 @@ class _Build:
         import inspect
 
         return inspect.signature(self())
+
+
+def _formula_as_doc(op: Op) -> str | None:
+    if op.formula is None:
+        return None
+    lines, body = op.formula.written()
+    text, file = "".join(lines[body - 1 :]).rstrip(), Path(op.formula.code.co_filename).name
+    return f"For every element, by `_ops/{file}`, which has the derivatives too:\n\n{text}"
 
 
 def source(name: str) -> str:

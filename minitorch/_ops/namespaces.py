@@ -85,6 +85,7 @@ from .public import PROPERTIES, PUBLIC
 
 TORCH: dict[str, Any] = {}
 FUNCTIONAL: dict[str, Any] = {}
+_METHODS: dict[str, Any] = {}
 MODULES: dict[str, dict[str, Any]] = {"linalg": {}, "sparse": {}, "special": {}}  # further modules of torch
 
 # other names for the same op
@@ -99,7 +100,6 @@ ALIASES = {
     "gt": ("greater",),
     "ge": ("greater_equal",),
     "trunc": ("fix",),
-    "clamp": ("clip",),
     "acos": ("arccos",),
     "asin": ("arcsin",),
     "atan": ("arctan",),
@@ -145,16 +145,15 @@ def _where(op: Op, name: str) -> list[str]:
 
 
 def _place(name: str, function: Any, where: list[str]) -> None:
+    tables = {"torch": TORCH, "Tensor": _METHODS, "nn.functional": FUNCTIONAL, **MODULES}
     for n in _aliases(name):
-        if "torch" in where and n != "absolute_":  # the one twin of torch's that its alias lacks
-            TORCH[n] = function
-        if "Tensor" in where:
-            setattr(Tensor, n, function)
-        if "nn.functional" in where:
-            FUNCTIONAL[n] = function
-        for module in where:
-            if module in MODULES:
-                MODULES[module][n] = function
+        for place in where:
+            if place == "torch" and n == "absolute_":  # the one twin of torch's that its alias lacks
+                continue
+            if tables[place].setdefault(n, function) is not function:
+                raise RuntimeError(f"{place}.{n} is given to two functions")
+            if place == "Tensor":
+                setattr(Tensor, n, function)
 
 
 def _fill() -> None:
