@@ -20,7 +20,10 @@ def made(array: Any, requires_grad: bool = False) -> Tensor:
     t = wrap(tagged(array))
     if requires_grad:
         if array.dtype not in dtypes.FLOATS:
-            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients\n"
+                f"This one would be of {t.dtype}: write its numbers as floats, or name a dtype such as torch.float32"
+            )
         t.requires_grad = True
     if state.mode is INFERENCE:
         INFERENCE.mark(t)

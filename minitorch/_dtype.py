@@ -108,6 +108,8 @@ _COMPLEX = {float16: complex32, float32: complex64, float64: complex128, bfloat1
 COMMON = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 UNSIGNED = (uint16, uint32, uint64)
 SUPPORTED = COMMON + UNSIGNED
+# a dtype as torch's C++ messages name it, by its name and by that of NumPy's
+C_NAMES = {name: d.c_name for d in SUPPORTED for name in (d.name, d.numpy.name)}
 FLOATS = frozenset((float16.numpy, bfloat16.numpy, float32.numpy, float64.numpy))
 HALVES = frozenset((float16, bfloat16, float16.numpy, bfloat16.numpy))  # by either kind of object
 BOOL_NUMPY, INT64_NUMPY = bool.numpy, int64.numpy

@@ -62,7 +62,7 @@ class Size(tuple):
 
 
 class layout:
-    """How elements lie in memory; minitorch has strided tensors only."""
+    """How elements lie in memory: strided, or sparse COO (`_ops/sparse.py`)."""
 
     def __init__(self, name: str):
         self.name = name
@@ -344,7 +344,10 @@ class Tensor:
                    "differentiation use var_no_grad = var.detach().")
             )  # fmt: skip
         if flag and self.array.dtype not in dtypes.FLOATS:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError(
+                "only Tensors of floating point and complex dtype can require gradients\n"
+                f"This one is of {self.dtype}: take x.float(), or another float dtype"
+            )
         if flag and isinstance(self.version, InferenceVersion) and not state.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self.edge = (self.edge or AccumulateGrad(self)) if flag else None
@@ -357,7 +360,10 @@ class Tensor:
         tensor([1., 1.], requires_grad=True)
         """
         if requires_grad and self.array.dtype not in dtypes.FLOATS:
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients\n"
+                f"This one is of {self.dtype}: take x.float(), or another float dtype"
+            )
         if state.transform is not None:
             state.transform.refuse_leaf()
         if not (requires_grad and self.requires_grad):
@@ -411,11 +417,10 @@ class Tensor:
             mine, theirs = self.array, value.array
             if mine.dtype != theirs.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{_c_name(value).lower()}' to a tensor with "
-                    "grad_dtype "
-                    f"'{_c_name(self)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's "
-                    "dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None to "
-                    "allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+                    f"attempting to assign a gradient with dtype '{value.dtype.c_name.lower()}' to a tensor with "
+                    f"grad_dtype '{self.dtype.c_name}'. The gradient must match the tensor's grad_dtype (defaults to "
+                    "the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None "
+                    "to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
                     "gradient may break downstream systems that assume they match."
                 )
             if mine.shape != theirs.shape:
@@ -713,8 +718,7 @@ class Tensor:
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
                 "moment.  If you were attempting to deepcopy a module, this may be because of a "
-                "torch.nn.utils.weight_norm "
-                "usage, see https://github.com/pytorch/pytorch/pull/103001"
+                "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
             )
         if id(self) in memo:
             return memo[id(self)]
@@ -774,13 +778,6 @@ def like_parameter(parameter: Any, g: Any) -> Any:
     copy = np.empty_like(parameter, g.dtype)
     copy[...] = g
     return copy
-
-
-def _c_name(t: Tensor) -> str:
-    """A dtype as torch's C++ messages name it."""
-    from ._ops.check import C_NAMES
-
-    return C_NAMES[t.dtype.name]
 
 
 def current_edge(t: Tensor) -> Any:

@@ -6,14 +6,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._dtype import C_NAMES
 from minitorch._kernels.half import FLOAT_INFO
-
-# a dtype as torch's C++ messages name it
-C_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "void16": "BFloat16",
-    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
-}  # fmt: skip
 
 
 def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -> None:

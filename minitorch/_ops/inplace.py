@@ -28,17 +28,22 @@ ndarray = np.ndarray
 MULTI = "multi"  # `created` of the outputs of unbind, split and chunk
 
 
+_TO_LEAF = "\nWrite to it under torch.no_grad(), if it is to change between steps, or to a copy: x = x.clone()"
+
+
 def check_inplace(x: Tensor) -> None:
     """Refuse what torch refuses to write to while recording."""
     base = x.base
     if base is None:
         if x.edge is not None and x.edge.is_leaf:
-            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation." + _TO_LEAF)
         return
     _refuse_created(x, "is being modified inplace")
     tracked = x.edge if base.edge is None else base.edge if base.edge.is_leaf else None
     if tracked is not None:  # also a view whose base was detached, or which itself was told to require grad
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation." + _TO_LEAF
+        )
 
 
 _FORBIDDEN = {

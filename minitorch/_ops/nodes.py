@@ -8,6 +8,7 @@ from minitorch._kernels.half import FLOAT32
 from minitorch._kernels.strided import element_strides
 from minitorch._storage import offset
 from minitorch._tensor import Tensor, new, wrap
+from minitorch.autograd import _lines
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.node import FREED, Node, OutputEdge, modified_error
 
@@ -182,7 +183,8 @@ def stale(node: Any, k: str) -> None:
     """Raise torch's error for a kept value that was freed or written to."""
     value = getattr(node, k)
     if value is FREED_VALUE:
-        raise RuntimeError(FREED)
+        made_at = _lines.of_node(node)
+        raise RuntimeError(FREED + f"\n{node.name()} was made at {made_at}" * bool(made_at))
     array, cell, then = (
         (value, node.out_cell, node.out_version) if k == "out"
         else (value.array, value.version, getattr(node, f"{k}_version"))

@@ -109,8 +109,6 @@ def common_dtype(arrays: list[Any]) -> np.dtype:
 def promote(op: Op, *tensors: Tensor) -> tuple[Tensor, ...]:
     """Tensors in their common dtype."""
     arrays = [t.array for t in tensors]
-    if op.result == "any":
-        return tensors
     if op.name == "sub":
         refuse_bool(op, *arrays)
     dtype = common_dtype(arrays)

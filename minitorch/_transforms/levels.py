@@ -101,26 +101,6 @@ def active(kind: type) -> tuple[Any, ...]:
     return tuple(i for i in state.interceptors if isinstance(i, kind))
 
 
-def anything_active() -> bool:
-    """Whether a function is being transformed."""
-    return any(isinstance(i, Level) for i in state.interceptors)
-
-
-class grad_enabled:
-    """Grad mode on or off, whatever the levels."""
-
-    def __init__(self, mode: bool):
-        self.mode = mode
-
-    def __enter__(self) -> None:
-        self.before, state.grad = state.grad, self.mode
-        state.refresh()
-
-    def __exit__(self, *_: object) -> None:
-        state.grad = self.before
-        state.refresh()
-
-
 # ---------------------------------------------------------------------- batches
 class BatchedArray:
     """The array of a tensor that stands for all values of a batch: the geometry of one, over a tensor of all.

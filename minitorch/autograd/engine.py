@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._dtype import C_NAMES
 from minitorch._fork import fork_safe_lock
 
 from .grad_mode import NO_GRAD, state
@@ -233,8 +234,6 @@ def _replacement(hook: Callable[..., Any], old: Any, new: Any) -> Any:
 
 
 def _kind(t: Any) -> str:
-    from minitorch._ops.check import C_NAMES
-
     return f"torch.{C_NAMES[t.array.dtype.name]}Tensor"
 
 

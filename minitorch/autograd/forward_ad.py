@@ -124,6 +124,3 @@ class _set_fwd_grad_enabled:
 
     __call__ = _Switch.__call__
     _wrap_generator = _Switch._wrap_generator
-
-
-set_fwd_grad_enabled = _set_fwd_grad_enabled

@@ -1,7 +1,7 @@
 """The graph as users see it: its nodes and edges, and hooks on what they keep and on the gradients that pass."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from . import _lines, engine
@@ -283,8 +283,3 @@ def _first_hooks(tensors: Sequence[Any], fn: Callable[..., None]) -> tuple[Any, 
             fn(grad)
 
     return tuple([t.register_hook(hook) for t in tensors if t.requires_grad])
-
-
-def leaves_of(roots: Iterable[Node]) -> list[Node]:
-    """The AccumulateGrad nodes that a pass from the roots reaches."""
-    return [n for n in engine.reachable(list(roots)) if n.is_leaf]

@@ -11,6 +11,8 @@ from itertools import count
 from typing import Any, ClassVar
 from weakref import ref
 
+from minitorch._dtype import C_NAMES
+
 from . import _lines
 from .grad_mode import state
 
@@ -35,8 +37,6 @@ MODIFIED = (
 
 def modified_error(array: Any, which: str, cell: list[Any], then: int, saver: str, node: "Node | None") -> str:
     """torch's error for a kept value that was written to since, then who saved it, who wrote, where, and the remedy."""
-    from minitorch._ops.check import C_NAMES
-
     writer, wrote_at = _lines.of_write(cell)
     saved_at = _lines.of_node(node)
     kind = f"torch.{C_NAMES[array.dtype.name]}Tensor"

@@ -64,7 +64,10 @@ class Reader:
         try:
             entries = zipfile.ZipFile(stream).infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeError, struct.error, EOFError) as e:
-            raise corrupt("failed finding central directory") from e
+            raise corrupt(
+                f"failed finding central directory\n{path or 'the stream'} has {self.size} bytes and no zip archive's "
+                f"directory at its end ({e}): it was cut short, or is still being written"
+            ) from None
         self.entries = {e.filename: e for e in entries}
         if not entries or len(self.entries) != len(entries):
             raise corrupt("no records, or two of one name")
