@@ -132,7 +132,7 @@ def _in_float32(op: Op, values: dict[str, Any], arrays: dict[str, Any]) -> tuple
         plain = {p: np.asarray(a) if a.__class__ in HALF_CLASSES else a for p, a in full.items()}
         return (tagged(op.forward(*[plain[p] for p in op.params])),)
     if op.kind == "pointwise":
-        return (_pointwise_in_float32(op, [arrays[t] for t in op.tensors], [full[p] for p in op.others]),)
+        return (_pointwise_in_float32(op, [arrays[t] for t in op.tensors], {p: full[p] for p in op.others}),)
     named = {p: full[p] for p in op.keyword_only}
     inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
     assert op.forward is not None
@@ -147,13 +147,13 @@ def _in_float32(op: Op, values: dict[str, Any], arrays: dict[str, Any]) -> tuple
 BLOCK = 1 << 16  # elements whose float32 copies stay in the cache, and over which Python takes no time
 
 
-def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: list[Any]) -> Any:
+def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: dict[str, Any]) -> Any:
     """The op's own function on widened operands: block by block where all lie alike in memory."""
     first, exact = arrays[0], op.name in EXACT_NUMBERS
     shape = next((a.shape for a in arrays if a.shape), ())
     alike = all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays)
     if not alike or prod(shape) < 2 * BLOCK:
-        result = without_recording(op.function, *[wrap(_widened(a, exact)) for a in arrays], *numbers)
+        result = without_recording(op.function, *[wrap(_widened(a, exact)) for a in arrays], **numbers)
         return _rounded(result.array, first.dtype)
     is_half = op.result != "bool"
     out = empty(shape, first.dtype if is_half else dtypes.BOOL_NUMPY)
@@ -161,7 +161,7 @@ def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: list[Any]) -> Any:
     narrow = conversion("narrow", out.__class__) if is_half else None  # type: ignore[arg-type]
     for i in range(0, dest.size, BLOCK):
         part = [wrap(_widened(a[i : i + BLOCK] if a.shape else a, exact)) for a in flat]
-        made = without_recording(op.function, *part, *numbers).array
+        made = without_recording(op.function, *part, **numbers).array
         if narrow and made.dtype == np.float32:
             narrow(made, dest[i : i + BLOCK].view(np.uint16))
         else:

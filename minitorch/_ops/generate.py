@@ -195,10 +195,13 @@ class FunctionText:
                 if all(p in op.defaults for p in later) or ours in op.defaults:
                     yield ours, numpy
 
+    def named(self) -> str:
+        """The arguments of a call of the op by itself."""
+        return ", ".join(f"{p}={p}" if p in self.op.keyword_only else p for p in self.op.params)
+
     def arguments(self) -> Iterator[str]:
         op = self.op
         call = ", ".join(op.params)
-        named = ", ".join(f"{p}={p}" if p in op.keyword_only else p for p in op.params)
         for ours, numpy in self.numpy_spelling():
             yield f"if {numpy} is not None: {ours} = {numpy}"
             if ours not in op.defaults:
@@ -209,7 +212,7 @@ class FunctionText:
             )
             beside = op.tensors if op.kind == "pointwise" else op.tensors * (op.name in APART)
             operands = "".join(f", {t}" for t in beside)
-            made = f"{op.name}_op.function({named}{extras})"
+            made = f"{op.name}_op.function({self.named()}{extras})"
             yield f"if out is not None: return into(out, {op.name}_op, {made}{operands})"
         if op.before and not self.is_operator and self.extra == op.extra:
             yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace, call=call)
@@ -442,7 +445,7 @@ class FunctionText:
             yield f"if {x}.base is not None{others}: check_overlap({', '.join(op.tensors)})"
         if not op.edges:
             yield f"if mode is None and ({x}.edge is not None or {x}.base is not None and {x}.base.edge is not None):"
-            yield f"    return functions['copy_']({x}, {op.name}_op.function({', '.join(op.params)}))"
+            yield f"    return functions['copy_']({x}, {op.name}_op.function({self.named()}))"
             yield from self.compute()
             yield from (*self._written(), f"return {x}")
             return
