@@ -94,11 +94,12 @@ class Tensor:
     this tensor's gradient goes to, None if it needs none; for a leaf that is its AccumulateGrad node, so
     `requires_grad` needs no slot. `base` is the tensor this one is a view of, None for others; for views,
     `view_version` is the version at which `edge` was right and `created` says how the view came about, which decides
-    whether it may be written to.
+    whether it may be written to. `retired` is the AccumulateGrad of a leaf that stopped requiring grad: graphs from
+    before lead to it, so it serves again if the leaf requires grad again.
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_grad", "array", "base", "created", "edge", "version", "view_version",
+        "__dict__", "__weakref__", "_grad", "array", "base", "created", "edge", "retired", "version", "view_version",
     )  # fmt: skip
     __array_priority__ = 1000
 
@@ -122,6 +123,7 @@ class Tensor:
     edge: Any
     base: "Tensor | None"
     created: Any
+    retired: Any
     view_version: int
     _grad: "Tensor | None"
 
@@ -350,7 +352,15 @@ class Tensor:
             )
         if flag and isinstance(self.version, InferenceVersion) and not state.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
-        self.edge = (self.edge or AccumulateGrad(self)) if flag else None
+        if not flag:
+            self._retire()
+        elif self.edge is None:
+            self.edge = getattr(self, "retired", None) or AccumulateGrad(self)
+
+    def _retire(self) -> None:
+        if self.edge is not None and self.edge.is_leaf:
+            self.retired = self.edge
+        self.edge = None
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Say in place whether operations on this tensor are recorded.
@@ -491,7 +501,7 @@ class Tensor:
                 "hence detach_() cannot be called on these gradients. To fix this error, please refer to the "
                 "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
             )
-        self.edge = None
+        self._retire()
         return self
 
     def backward(

@@ -408,6 +408,27 @@ def max_with_dim(ns):
     return x.grad, i.requires_grad
 
 
+def leaf_requires_grad_again(ns):
+    x = leaf(ns, 1.0, 2.0)
+    ran = []
+    x.register_hook(lambda g: ran.append("hook"))
+    x.register_post_accumulate_grad_hook(lambda t: ran.append("post"))
+    before = x * 2
+    x.detach_().requires_grad_()
+    (again,) = ns.autograd.grad((before + x).sum(), x)
+    x.requires_grad_(False).requires_grad_()
+    (x * 3).sum().backward()
+    return again, x.grad, ran
+
+
+def leaf_no_longer_requires_grad(ns):
+    x = leaf(ns, 1.0, 2.0)
+    y = x * 2
+    x.requires_grad_(False)
+    y.sum().backward()
+    return x.grad, x.requires_grad
+
+
 def no_grad_stops_recording(ns):
     x = leaf(ns, 1)
     with ns.no_grad():

@@ -45,6 +45,15 @@ def test_special_functions_and_their_gradients_are_torchs(name):
     compare(special(name), tolerance={"float64": 1e-9, "float32": 1e-4})
 
 
+def test_digammas_second_derivative_is_torchs():
+    def run(ns):
+        x = tensor(ns, np.array([0.3, 1.0, 2.5, 12.0, -0.7]), True)
+        (first,) = ns.autograd.grad(ns.digamma(x).sum(), x, create_graph=True)
+        return first.detach(), ns.autograd.grad(first.sum(), x)
+
+    assert_same_outcome(*both(run), 1e-9)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 4])
 def test_polygamma_is_torchs(n):
     compare(lambda ns: lambda x: ns.polygamma(n, x), ("float64",), {"float64": 1e-9})

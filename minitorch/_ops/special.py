@@ -25,7 +25,6 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     sin,
     spherical_j0,
     where,
-    zeta_above_zero,
 )
 from minitorch._tensor import Tensor
 
@@ -155,7 +154,7 @@ def digamma_grad_x(g, x):
     s = where(x < 0.5, sin(where(x < 0.5, x, 0.5) * 3.141592653589793), 1.0)
     return g * where(
         x < 0.5,
-        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - x),
+        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - where(x < 0.5, x, 0.5)),
         zeta_above_zero(2.0, where(x < 0.5, 0.5, x)),
     )
 
@@ -166,7 +165,7 @@ def trigamma(x):
     s = where(x < 0.5, sin(where(x < 0.5, x, 0.5) * 3.141592653589793), 1.0)
     return where(
         x < 0.5,
-        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - x),
+        9.869604401089358 / (s * s) - zeta_above_zero(2.0, 1.0 - where(x < 0.5, x, 0.5)),
         zeta_above_zero(2.0, where(x < 0.5, 0.5, x)),
     )
 
@@ -194,6 +193,16 @@ def zeta(x, y):
 @zeta.grad("y")
 def zeta_grad_y(g, x, y):
     return g * (-x * zeta(x + 1.0, y))
+
+
+@pointwise(title="SpecialZeta", result="float", numbers="xy")
+def zeta_above_zero(x, y):
+    return zeta_above_zero(x, y)
+
+
+@zeta_above_zero.grad("y")
+def zeta_above_zero_grad_y(g, x, y):
+    return g * (-x * zeta_above_zero(x + 1.0, y))
 
 
 @pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")

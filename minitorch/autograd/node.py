@@ -182,7 +182,7 @@ class AccumulateGrad(Node):
 
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
         t = self.tensor()
-        if t is None:
+        if t is None or t.edge is None:
             return
         t._accumulate_array(g, self.owned)
         if self.post_hooks:
@@ -190,7 +190,7 @@ class AccumulateGrad(Node):
 
     def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
         t = self.tensor()
-        if t is None:
+        if t is None or t.edge is None:
             return
         t._accumulate_tensor(g)
         if self.post_hooks:
