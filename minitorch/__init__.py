@@ -110,6 +110,8 @@ _LAZY_NAMES = {
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
 }  # fmt: skip
 
+_ABSENT = frozenset("compile distributed distributions export fx hub jit mps onnx package quantization xpu".split())
+
 
 def __getattr__(name: str) -> _Any:
     """Submodules, and what few programs need, are imported when first named."""
@@ -118,4 +120,5 @@ def __getattr__(name: str) -> _Any:
 
         module = importlib.import_module(f"minitorch.{_LAZY_NAMES.get(name, name)}")
         return module if name in _LAZY else getattr(module, name)
-    raise AttributeError(f"module 'minitorch' has no attribute {name!r}")
+    known = f": torch.{name} is not supported, see the README's 'What is there'" if name in _ABSENT else ""
+    raise AttributeError(f"module 'minitorch' has no attribute {name!r}{known}")

@@ -127,6 +127,13 @@ def test_every_public_name_is_one_of_torch(place):
     assert ours == ADDITIONS.get(place, set()), "names that torch lacks, and that ADDITIONS does not list"
 
 
+def test_what_is_known_to_be_missing_is_told_from_a_misspelling():
+    with pytest.raises(AttributeError, match=r"no attribute 'compile': torch\.compile is not supported"):
+        _ = minitorch.compile
+    with pytest.raises(AttributeError, match="no attribute 'zeroes'$"):
+        _ = minitorch.zeroes
+
+
 def test_a_name_cannot_be_given_to_two_functions():
     with pytest.raises(RuntimeError, match=r"nn.functional.relu is given to two functions"):
         namespaces._place("relu", print, ["nn.functional"])
