@@ -13,6 +13,7 @@ import torch
 from compare import array_of
 
 import minitorch
+from minitorch.serialization import _archive
 
 DTYPES = "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool uint16 uint32 uint64".split()
 
@@ -503,3 +504,15 @@ def test_mutated_files_end_in_errors():
 def test_many_mutated_files_end_in_errors():
     outcomes = fuzz(4000, seed=1)
     assert outcomes["error"] > 1000 and sum(outcomes.values()) >= 4000
+
+
+@pytest.mark.parametrize("records", [3, 60])
+def test_long_files_are_read_by_two_threads(tmp_path, records):
+    """Of few long records and of many: a thread must not wait for another's record, nor for its own."""
+    path, each = tmp_path / "long.pt", 40_000_000 // records // 8
+    theirs = {str(i): torch.full((each,), i, dtype=torch.int64) for i in range(records)}
+    torch.save(theirs, path)
+    assert path.stat().st_size > _archive.LONG
+    for _ in range(3):
+        ours = minitorch.load(path)
+        assert [(t.numel(), t[0].item(), t[-1].item()) for t in ours.values()] == [(each, i, i) for i in range(records)]

@@ -171,7 +171,11 @@ def unique_slices_cpu(input, dim, in_order, indexed):
     inverse = np.empty(len(rows), np.int64)
     inverse[order] = run
     values = np.ascontiguousarray(slices[order[first]])  # in this order in memory for any dim, as torch's are
-    return values if dim is None else np.moveaxis(values, 0, dim), inverse.reshape(input.shape if dim is None else -1), counts
+    return (
+        values if dim is None else np.moveaxis(values, 0, dim),
+        inverse.reshape(input.shape if dim is None else -1),
+        counts,
+    )
 
 
 def _unique(input: Tensor, dim: Any, in_order: bool, return_inverse: bool, return_counts: bool) -> Any:

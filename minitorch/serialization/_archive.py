@@ -100,8 +100,9 @@ class Reader:
 
     def read(self, name: str) -> np.ndarray:
         """A record's bytes, checked."""
-        if name in self.pending:
-            return self.pending.pop(name).result()
+        return self.pending.pop(name).result() if name in self.pending else self._read(name)
+
+    def _read(self, name: str) -> np.ndarray:
         begin, entry = self._place(name)
         data: Any = np.empty(entry.file_size, np.uint8)
         if self._read_into(data, begin) != data.size or crc32(data, self.size) != entry.CRC:
@@ -117,7 +118,7 @@ class Reader:
         names = [n.partition("/")[2] for n in self.entries if n.startswith(f"{self.root}/{folder}/")]
         pool = ThreadPoolExecutor(2)
         try:
-            self.pending = {name: pool.submit(self.read, name) for name in names}
+            self.pending = {name: pool.submit(self._read, name) for name in names}
             yield
         finally:
             pool.shutdown(cancel_futures=True)
