@@ -53,7 +53,7 @@ DIFFERENT: dict[str, str] = {
 # what minitorch has and torch has not
 ADDITIONS: dict[str, set[str]] = {
     # a tensor's own state (see `_tensor.py`); torch keeps the same in C++
-    "torch.Tensor": {"array", "base", "created", "edge", "version", "view_version"},
+    "torch.Tensor": {"array", "base", "created", "edge", "retired", "version", "view_version"},
 }
 
 NAMESPACES = {
