@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from compare import assert_same_outcome, both
 
 import minitorch
 
@@ -60,3 +61,12 @@ def test_memory_of_a_numpy_array_does_not_grow():
         with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
             T.from_numpy(np.zeros(2)).resize_(3)
         assert T.from_numpy(np.zeros(4)).resize_(2).tolist() == [0.0, 0.0]
+
+
+def test_elements_that_share_memory_are_not_written_to_whatever_the_tensor_came_of():
+    def run(ns):
+        x = ns.ones(2, 1).expand(2, 3).detach()
+        y = ns.from_numpy(np.ones((3, 2)).T)
+        return y.mul_(2), x.mul_(2)
+
+    assert_same_outcome(*both(run))

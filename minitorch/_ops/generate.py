@@ -442,7 +442,9 @@ class FunctionText:
         yield f"if {x}.version.__class__ is not list: check_inference()"
         if op.kind == "pointwise":
             others = "".join(f" or {y}.version is {x}.version" for y in op.tensors[1:])
-            yield f"if {x}.base is not None{others}: check_overlap({', '.join(op.tensors)})"
+            # the detached view of an expanded tensor has no base, and elements that share memory all the same
+            strided = f"({x}.array.__class__ is ndarray and not {x}.array.flags.forc)"
+            yield f"if {x}.base is not None or {strided}{others}: check_overlap({', '.join(op.tensors)})"
         if not op.edges:
             yield f"if mode is None and ({x}.edge is not None or {x}.base is not None and {x}.base.edge is not None):"
             yield f"    return functions['copy_']({x}, {op.name}_op.function({self.named()}))"
