@@ -246,7 +246,6 @@ def huber_loss(
     input, target = _same_shape(input, target)
     _reduction.get_enum(reduction)
     delta = number_argument("huber_loss", "delta", 4, delta, "float")
-    delta = number_argument("huber_loss", "delta", 4, delta, "float")
     check(delta > 0, "huber_loss does not support non-positive values for delta.")
     losses = op("huber_each")(input, target, float(delta))
     return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
