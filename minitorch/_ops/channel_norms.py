@@ -36,7 +36,8 @@ def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return mean, np.maximum(product / n - mean * (mean - origin), 0.0)
 
 
-def _gradient_sums(g, input, mean):
+def gradient_sums(g, input, mean):
+    """Input and gradient by channel; the sums of g, and of g * (input - mean), over each channel."""
     x, g = by_channel(input), by_channel(g)
     total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     kernels().channel_sums(g, x, mean.astype(np.float64), total, product)
@@ -58,10 +59,14 @@ def _sum_but_channels(g):
 
 
 def _product_but_channels(g, input):
-    return _gradient_sums(g, input, np.zeros(input.shape[1]))[3].astype(g.dtype)
+    return gradient_sums(g, input, np.zeros(input.shape[1]))[3].astype(g.dtype)
 
 
-gradient_name("sum_but_channels", _sum_but_channels, lambda g: FUNCTIONS["sum"](g, but_channels(g.ndim)))
+def sum_over_channels(g: Tensor) -> Tensor:
+    return FUNCTIONS["sum"](g, but_channels(g.ndim))
+
+
+gradient_name("sum_but_channels", _sum_but_channels, sum_over_channels)
 gradient_name(
     "product_but_channels",
     _product_but_channels,
@@ -106,24 +111,29 @@ def batch_norm_cpu(input, weight, bias, eps):
     return out, mean, var.astype(dtype)
 
 
+@batch_norm_train.shared("sums")
+def batch_norm_sums(g, input, mean):
+    return gradient_sums(g, input, mean)
+
+
 @batch_norm_train.grad("input")
-def batch_norm_grad_input(g, input, weight, mean, var, eps):
-    return batch_norm_input(g, input, weight, mean, var, eps)  # noqa: F821
+def batch_norm_grad_input(g, sums, input, weight, mean, var, eps):
+    return batch_norm_input(g, sums, input, weight, mean, var, eps)  # noqa: F821
 
 
 @batch_norm_train.grad("weight")
-def batch_norm_grad_weight(g, input, mean, var, eps):
-    return batch_norm_weight(g, input, mean, var, eps)  # noqa: F821
+def batch_norm_grad_weight(g, sums, input, mean, var, eps):
+    return batch_norm_weight(g, sums, input, mean, var, eps)  # noqa: F821
 
 
 @batch_norm_train.grad("bias")
-def batch_norm_grad_bias(g):
-    return sum_but_channels(g)  # noqa: F821
+def batch_norm_grad_bias(g, sums):
+    return batch_norm_bias(g, sums)  # noqa: F821
 
 
-def _batch_norm_input(g, input, weight, mean, var, eps):
+def _batch_norm_input(g, sums, input, weight, mean, var, eps):
     dx = np.empty(input.shape, input.dtype)
-    x, g, total, product = _gradient_sums(g, input, mean)
+    x, g, total, product = sums
     n, dtype = x.size // x.shape[1], input.dtype
     square = 1.0 / (var.astype(np.float64) + eps)
     scale = or_constant(weight, 1.0, x.shape[1], dtype) * np.sqrt(square)
@@ -133,21 +143,23 @@ def _batch_norm_input(g, input, weight, mean, var, eps):
     return dx
 
 
-def _batch_norm_weight(g, input, mean, var, eps):
-    _, _, _, product = _gradient_sums(g, input, mean)
+def _batch_norm_weight(g, sums, input, mean, var, eps):
+    product = sums[3]
     return (product / np.sqrt(var.astype(np.float64) + eps)).astype(input.dtype)
 
 
-def _batch_norm_input_in_ops(g, input, weight, mean, var, eps):
+def _batch_norm_input_in_ops(g, sums, input, weight, mean, var, eps):
     e = g if weight is None else g * per_channel(weight, input.ndim)
     return input_gradient_in_ops(e, input, but_channels(input.ndim), eps)
 
 
-def _batch_norm_weight_in_ops(g, input, mean, var, eps):
+def _batch_norm_weight_in_ops(g, sums, input, mean, var, eps):
     dims = but_channels(input.ndim)
     return FUNCTIONS["sum"](g * normalised(input, dims, eps)[0], dims)
 
 
+gradient_name("gradient_sums", gradient_sums, lambda *given: None)  # formulas in ops start from the input
+gradient_name("batch_norm_bias", lambda g, sums: sums[2].astype(g.dtype), lambda g, sums: sum_over_channels(g))
 gradient_name("batch_norm_input", _batch_norm_input, _batch_norm_input_in_ops)
 gradient_name("batch_norm_weight", _batch_norm_weight, _batch_norm_weight_in_ops)
 

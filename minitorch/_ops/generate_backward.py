@@ -47,6 +47,7 @@ def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:
 def run_text(op: Op) -> str:
     """The source of `run`: from the gradient array of the output to those of the inputs."""
     lines: list[str] = ["if g.__class__ is not ndarray: return n.run_general(g, heap, keep)"]
+    lines += [f"{part} = None" for part in op.parts]
     for t in op.edges:
         lines += [f"e = n.{t}_edge", "if e is not None:", *indent(gradient_lines(op, t))]
     freed = sorted({k for t in op.edges for k in op.kept(t) if not op.is_plain(k)})
@@ -77,10 +78,9 @@ def gradient_lines(op: Op, t: str) -> list[str]:
     if op.kind == "pointwise":
         lines += _pointwise_gradient(op, t, gradient)
     else:
-        SCOPE[f"{op.name}_{t}_gradient"] = gradient.on_arrays()
-        args = ", ".join(gradient.params)
-        lines.append(f"try: d = {op.name}_{t}_gradient({args})")
-        lines.append(f"except RuntimeWarning: d = silently({op.name}_{t}_gradient, {args})")
+        for part in set(gradient.params).intersection(op.parts):
+            lines += [f"if {part} is None:", *indent(_called(part, f"{op.name}_{part}", op.parts[part]))]
+        lines += _called("d", f"{op.name}_{t}_gradient", gradient)
         lines.append("if d.__class__ is not ndarray: d = asarray(d)")
     # views share their memory with g, and so may what a structured op's gradient returns
     owned = (
@@ -93,6 +93,13 @@ def gradient_lines(op: Op, t: str) -> list[str]:
         "    heappush(heap, (e.key, e))",
         "else: accumulate(e, d)",
     ]
+
+
+def _called(target: str, name: str, gradient: Gradient) -> list[str]:
+    """target = the gradient's function of what it names, without NumPy's warnings."""
+    SCOPE[name] = gradient.on_arrays()
+    args = ", ".join(gradient.params)
+    return [f"try: {target} = {name}({args})", f"except RuntimeWarning: {target} = silently({name}, {args})"]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:

@@ -11,7 +11,15 @@ import numpy as np
 
 from minitorch._tensor import Tensor
 
-from .channel_norms import but_channels, by_channel, channel_moments, check_batch, per_channel
+from .channel_norms import (
+    but_channels,
+    by_channel,
+    channel_moments,
+    check_batch,
+    gradient_sums,
+    per_channel,
+    sum_over_channels,
+)
 from .check import check, no_kernel
 from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant, same_dtype
 from .op import structured
@@ -65,35 +73,37 @@ def group_norm_cpu(input, weight, bias, groups, eps):
     return out, mean.astype(dtype), rstd.astype(dtype)
 
 
+@group_norm_rows.shared("sums")
+def group_norm_sums(g, input, mean):
+    return group_gradient_sums(g, input, mean)  # noqa: F821
+
+
 @group_norm_rows.grad("input")
-def group_norm_grad_input(g, input, weight, mean, rstd, groups, eps):
-    return group_norm_input(g, input, weight, mean, rstd, groups, eps)  # noqa: F821
+def group_norm_grad_input(g, sums, input, weight, mean, rstd, groups, eps):
+    return group_norm_input(g, sums, input, weight, mean, rstd, groups, eps)  # noqa: F821
 
 
 @group_norm_rows.grad("weight")
-def group_norm_grad_weight(g, input, mean, rstd, groups, eps):
-    return group_norm_weight(g, input, mean, rstd, groups, eps)  # noqa: F821
+def group_norm_grad_weight(g, sums, input, mean, rstd, groups, eps):
+    return group_norm_weight(g, sums, input, mean, rstd, groups, eps)  # noqa: F821
 
 
 @group_norm_rows.grad("bias")
-def group_norm_grad_bias(g):
-    return sum_but_channels(g)  # noqa: F821
+def group_norm_grad_bias(g, sums, input_shape):
+    return group_norm_bias(g, sums, input_shape)  # noqa: F821
 
 
 def _sums(g: np.ndarray, input: np.ndarray, mean: np.ndarray) -> tuple[Any, ...]:
-    """x and g by channel, the channels' means, and the sums of g and of g * (x - mean) over each channel."""
-    x, g = every_channel(input), every_channel(g)
+    """`channel_norms.gradient_sums` for every channel of every sample, and the means that they start from."""
     origin = _spread(mean, input.shape[1]).astype(np.float64)
-    total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    kernels().channel_sums(g, x, origin, total, product)
-    return x, g, origin, total, product
+    return *gradient_sums(every_channel(g), every_channel(input), origin), origin
 
 
-def _group_norm_input(g, input, weight, mean, rstd, groups, eps):
+def _group_norm_input(g, sums, input, weight, mean, rstd, groups, eps):
     dx = np.empty(input.shape, input.dtype)
     if not dx.size:
         return dx
-    x, g, origin, total, product = _sums(g, input, mean)
+    x, g, total, product, origin = sums
     w, r = _tiled(weight, 1.0, input), rstd.astype(np.float64)
     n = input.size // mean.size
     of_groups = [(a * w).reshape(*mean.shape, -1).sum(2) / n for a in (total, product)]
@@ -103,11 +113,13 @@ def _group_norm_input(g, input, weight, mean, rstd, groups, eps):
     return dx
 
 
-def _group_norm_weight(g, input, mean, rstd, groups, eps):
-    if not input.size:
-        return np.zeros(input.shape[1], input.dtype)
-    product = _sums(g, input, mean)[-1] * _spread(rstd, input.shape[1])
+def _group_norm_weight(g, sums, input, mean, rstd, groups, eps):
+    product = sums[3] * _spread(rstd, input.shape[1])
     return product.reshape(input.shape[:2]).sum(0).astype(input.dtype)
+
+
+def _group_norm_bias(g, sums, shape):
+    return sums[2].reshape(shape[:2]).sum(0).astype(g.dtype)
 
 
 def _rows(x: Tensor, groups: int) -> Tensor:
@@ -115,17 +127,19 @@ def _rows(x: Tensor, groups: int) -> Tensor:
     return FUNCTIONS["reshape"](x, x.shape[0], groups, prod(x.shape[1:]) // groups)
 
 
-def _group_norm_input_in_ops(g, input, weight, mean, rstd, groups, eps):
+def _group_norm_input_in_ops(g, sums, input, weight, mean, rstd, groups, eps):
     e = g if weight is None else g * per_channel(weight, input.ndim)
     dx = input_gradient_in_ops(_rows(e, groups), _rows(input, groups), (2,), eps)
     return FUNCTIONS["reshape"](dx, *input.shape)
 
 
-def _group_norm_weight_in_ops(g, input, mean, rstd, groups, eps):
+def _group_norm_weight_in_ops(g, sums, input, mean, rstd, groups, eps):
     xhat = FUNCTIONS["reshape"](normalised(_rows(input, groups), (2,), eps)[0], *input.shape)
     return FUNCTIONS["sum"](g * xhat, but_channels(input.ndim))
 
 
+gradient_name("group_gradient_sums", _sums, lambda *given: None)  # formulas in ops start from the input
+gradient_name("group_norm_bias", _group_norm_bias, lambda g, sums, shape: sum_over_channels(g))
 gradient_name("group_norm_input", _group_norm_input, _group_norm_input_in_ops)
 gradient_name("group_norm_weight", _group_norm_weight, _group_norm_weight_in_ops)
 

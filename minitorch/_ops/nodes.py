@@ -46,17 +46,23 @@ class OpNode(Node):
 
     def _run(self, g: Tensor, heap: Any, keep: bool, as_arrays: bool) -> None:
         op = self.op
+        parts: dict[str, Any] = {}
         for t in op.edges:
             edge = getattr(self, f"{t}_edge")
             if edge is None:
                 continue
             gradient = op.gradients[t]
-            values = {p: g if p == "g" else self.unpack(p) for p in gradient.params}
+            values = {"g": g, **{k: self.unpack(k) for k in op.kept(t)}}
             halves = [v.array.dtype for v in values.values() if isinstance(v, Tensor) and v.array.dtype in HALVES]
             if op.name == "to_copy":  # its gradient says the dtype
                 halves = []
             if halves:
                 values = {p: _wide(v) for p, v in values.items()}
+            for part in set(gradient.params).intersection(op.parts):
+                if part not in parts:
+                    shared = op.parts[part]
+                    parts[part] = shared.on_tensors()(*[values[p] for p in shared.params])
+                values[part] = parts[part]
             positional = [values[p] for p in gradient.params if p not in gradient.kwonly]
             d = gradient.on_tensors()(*positional, **{k: values[k] for k in gradient.kwonly})
             if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):

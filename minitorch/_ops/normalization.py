@@ -70,36 +70,36 @@ def layer_norm_cpu(input, weight, bias, dims, eps):
     return out, mean, rstd
 
 
+@layer_norm_rows.shared("found")
+def layer_norm_found(g, input, weight, mean, rstd, dims, eps):
+    return layer_norm_gradients(g, input, weight, mean, rstd, dims, eps)  # noqa: F821
+
+
 @layer_norm_rows.grad("input")
-def layer_norm_grad_input(g, input, weight, mean, rstd, dims, eps):
-    return layer_norm_input(g, input, weight, mean, rstd, dims, eps)  # noqa: F821
+def layer_norm_grad_input(found):
+    return found[0]
 
 
 @layer_norm_rows.grad("weight")
-def layer_norm_grad_weight(g, input, mean, rstd, dims, eps):
-    return layer_norm_weight(g, input, mean, rstd, dims, eps)  # noqa: F821
+def layer_norm_grad_weight(found):
+    return found[1]
 
 
 @layer_norm_rows.grad("bias")
-def layer_norm_grad_bias(g, input_shape, dims):
-    return sum_to_size(g, input_shape[len(input_shape) - dims :])  # noqa: F821
+def layer_norm_grad_bias(found):
+    return found[2]
 
 
-def _layer_norm_input(g, input, weight, mean, rstd, dims, eps):
-    dx = np.empty(input.shape, input.dtype)
+def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps):
+    """The gradients of input, weight and bias, in one pass over the rows."""
+    dx, shape = np.empty(input.shape, input.dtype), input.shape[input.ndim - dims :]
+    dw, db = np.zeros(shape, np.float64), np.zeros(shape, np.float64)
     if dx.size:
         x, g = _rows(input, dims), _rows(g, dims)
         w = or_constant(weight, 1.0, x.shape[1], input.dtype)
-        kernels().layer_norm_input(g, x, w, mean.reshape(-1), rstd.reshape(-1), dx.reshape(x.shape))
-    return dx
-
-
-def _layer_norm_weight(g, input, mean, rstd, dims, eps):
-    x = _rows(input, dims)
-    dw = np.zeros(x.shape[1], np.float64)
-    if x.size:
-        kernels().layer_norm_weight(_rows(g, dims), x, mean.reshape(-1), rstd.reshape(-1), dw)
-    return dw.astype(input.dtype).reshape(input.shape[input.ndim - dims :])
+        stats = mean.reshape(-1), rstd.reshape(-1)
+        kernels().layer_norm_gradients(g, x, w, *stats, dx.reshape(x.shape), dw.reshape(-1), db.reshape(-1))
+    return dx, dw.astype(input.dtype), db.astype(input.dtype)
 
 
 def normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:
@@ -120,17 +120,14 @@ def _last(dims: int) -> tuple[int, ...]:
     return tuple(range(-dims, 0))
 
 
-def _layer_norm_input_in_ops(g, input, weight, mean, rstd, dims, eps):
-    return input_gradient_in_ops(g if weight is None else g * weight, input, _last(dims), eps)
-
-
-def _layer_norm_weight_in_ops(g, input, mean, rstd, dims, eps):
+def _layer_norm_gradients_in_ops(g, input, weight, mean, rstd, dims, eps):
     shape = tuple(input.shape)[input.ndim - dims :]
-    return op("sum_to_size")(g * normalised(input, _last(dims), eps)[0], shape)
+    dx = input_gradient_in_ops(g if weight is None else g * weight, input, _last(dims), eps)
+    dw = op("sum_to_size")(g * normalised(input, _last(dims), eps)[0], shape)
+    return dx, dw, op("sum_to_size")(g, shape)
 
 
-gradient_name("layer_norm_input", _layer_norm_input, _layer_norm_input_in_ops)
-gradient_name("layer_norm_weight", _layer_norm_weight, _layer_norm_weight_in_ops)
+gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradients_in_ops)
 
 
 def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters: Any) -> tuple[int, ...]:

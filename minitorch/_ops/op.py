@@ -13,11 +13,12 @@ general form, for other devices and as the oracle of the tests.
 
 Every function here is run with several meanings of the names in it. A gradient of a view or structured op is written
 with op names (`mm(g, t(b))`), which stand for functions on arrays in an ordinary pass and for ops on Tensors when the
-gradient is to be differentiated.
+gradient is to be differentiated. What several gradients of an op need a function of its own computes once: `Op.shared`.
 """
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from types import FunctionType
 from typing import Any
 
@@ -124,6 +125,7 @@ class Op:
         assert not options, f"unknown options of op {self.name}: {options}"
         assert not RESERVED.intersection(self.params), f"op {self.name}: {self.params} hide names of generated code"
         self.gradients: dict[str, Gradient] = {}
+        self.parts: dict[str, Gradient] = {}  # what several gradients name, computed once for all of them
         self.function: Callable[..., Any] = None  # type: ignore[assignment]  # made by generate.py
         OPS[self.name] = self
 
@@ -140,6 +142,20 @@ class Op:
             for a in arguments:
                 assert self.argument(a) in self.tensors, f"{self.name} has no tensor argument {a}"
                 self.gradients[self.argument(a)] = Gradient(self, function)
+            return function
+
+        return register
+
+    def shared(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register what several gradients of a structured op need, under the name by which they ask for it.
+
+        It may itself name `g` and whatever a gradient may. One of its parts may be handed on as a gradient by one of
+        them, and by no other.
+        """
+        assert self.kind == "structured" and name not in RESERVED, f"{self.name}: no shared value {name!r}"
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.parts[name] = Gradient(self, function)
             return function
 
         return register
@@ -165,7 +181,8 @@ class Op:
 
     def kept(self, argument: str) -> list[str]:
         """What the gradient for `argument` keeps: tensors, `out`, plain values."""
-        return [p for p in self.gradients[argument].params if p != "g"]
+        parts = [self.parts[p].params if p in self.parts else (p,) for p in self.gradients[argument].params]
+        return [p for p in dict.fromkeys(chain(*parts)) if p != "g"]
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

@@ -1,27 +1,144 @@
 """Recurrent layers: RNN, LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al., arXiv:1406.1078).
 
-Inputs of all steps are multiplied by the input weights at once; what is left for each step is one product with the
-hidden state and the cell's own arithmetic. Weights come as torch's flat lists: for each layer and direction w_ih, w_hh,
-then b_ih, b_hh where there are biases, and w_hr for an LSTM with projections.
+Inputs of all steps are multiplied by the input weights at once; what is left of a layer is one op over all steps,
+`recurrent_layer`. The same layer step by step, in other ops, serves where that one does not: for the gradient of a
+gradient, under autocast, and for an LSTM with projections. Weights come as torch's flat lists: for each layer and
+direction w_ih, w_hh, then b_ih, b_hh where there are biases, and w_hr for an LSTM with projections.
 """
 
 import functools
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
+from minitorch.autograd import grad
+from minitorch.autograd.grad_mode import enable_grad
+from minitorch.autograd.grad_mode import state as grad_state
 
 from .check import check
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
 
-ascontiguousarray = np.ascontiguousarray
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
+# ---------------------------------------------------------------------- a layer, one op over all steps
+@functools.cache
+def _kernels() -> Any:
+    return cache.load_file("cpu.recurrent")
+
+
+@structured(tensors="gates hx cx? w_hh b_hh?", outputs=("kept", "cells"), returns=lambda *a: a)
+def recurrent_layer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
+    """h after each step (T, N, H), and for an LSTM the last c behind them; gates (T, N, several H) are of the input.
+
+    What the gradient needs is kept for all steps, or with `keep_all=False` for one.
+    """
+    steps, rows, width = gates.shape
+    size = hx.shape[1]
+    check(
+        width == GATES[kind] * size and hx.shape[0] == rows and w_hh.shape == (width, size),
+        f"{kind}: gates of {gates.shape} do not fit a state of {hx.shape} and weights of {w_hh.shape}",
+    )
+    each = steps if keep_all else 1
+    kept = {"lstm": 5, "gru": 4}.get(kind, 1) * size
+    cell = (each, rows, size if kind in ("lstm", "gru") else 0)
+    return [
+        ((steps + (kind == "lstm"), rows, size), gates.dtype),
+        ((each, rows, kept), gates.dtype),
+        (cell, gates.dtype),
+    ]
+
+
+@recurrent_layer.cpu
+def recurrent_layer_cpu(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
+    out, kept, cells = [
+        np.empty(*made) for made in recurrent_layer.infer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all)
+    ]
+    x, h, c = (None if a is None else np.ascontiguousarray(a) for a in (gates, hx, cx))
+    _kernels().layer(kind, x, h, h if c is None else c, w_hh, b_hh, reverse, out, kept, cells)
+    return out, kept, cells
+
+
+@recurrent_layer.shared("found")
+def recurrent_layer_found(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):
+    return recurrent_gradients(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse)  # noqa: F821
+
+
+@recurrent_layer.grad("gates")
+def recurrent_layer_grad_gates(found):
+    return found[0]
+
+
+@recurrent_layer.grad("hx")
+def recurrent_layer_grad_hx(found):
+    return found[1]
+
+
+@recurrent_layer.grad("cx")
+def recurrent_layer_grad_cx(found):
+    return found[2]
+
+
+@recurrent_layer.grad("w_hh")
+def recurrent_layer_grad_w_hh(found):
+    return hidden_weight_gradient(found)  # noqa: F821
+
+
+@recurrent_layer.grad("b_hh")
+def recurrent_layer_grad_b_hh(found):
+    return hidden_bias_gradient(found)  # noqa: F821
+
+
+def _gradients(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):
+    """The gradients of gates, hx and cx; with those of the products with w_hh, and h before each step."""
+    kernels = _kernels()
+    before = kernels.states_before(kind, hx, kept, cells, reverse)
+    d_gates = np.empty(gates.shape, gates.dtype)
+    d_products = np.empty_like(d_gates) if kind == "gru" else d_gates  # whose r multiplies a product
+    c = hx if cx is None else np.ascontiguousarray(cx)
+    d_h, d_c = kernels.layer_gradient(kind, g, before, c, w_hh, reverse, kept, cells, d_gates, d_products)
+    return d_gates, d_h, d_c, d_products, before
+
+
+def _weight_gradient(found):
+    _, _, _, d_products, before = found
+    return np.dot(d_products.reshape(-1, d_products.shape[2]).T, before.reshape(-1, before.shape[2]))
+
+
+def _gradients_in_ops(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):
+    """The gradients of all five tensors, by a backward pass through the layer in ops, which has a graph of its own."""
+    recorded = grad_state.grad
+    tensors = [gates, hx, cx, w_hh, b_hh]
+    with enable_grad():
+        # of views: the state may itself come of the weights, and that way is not this op's
+        tensors = [None if t is None else t.view_as(t) if recorded else t.detach().requires_grad_() for t in tensors]
+        gates, hx, cx, w_hh, b_hh = tensors
+        out, last = _in_ops(kind, gates, (hx,) if cx is None else (hx, cx), (w_hh, b_hh, None), reverse)
+        out = out if cx is None else FUNCTIONS["cat"]([out, last[1][None]])
+        wanted = [t for t in tensors if t is not None and t.requires_grad]
+        made = iter(grad(out, wanted, g, create_graph=recorded))
+        return [next(made) if t is not None and t.requires_grad else None for t in tensors]
+
+
+ARRAY_NAMES.update(
+    recurrent_gradients=_gradients,
+    hidden_weight_gradient=_weight_gradient,
+    hidden_bias_gradient=lambda found: found[3].sum((0, 1)),
+)
+TENSOR_NAMES.update(
+    recurrent_gradients=_gradients_in_ops,
+    hidden_weight_gradient=lambda found: found[3],
+    hidden_bias_gradient=lambda found: found[4],
+)
+
+
+# ---------------------------------------------------------------------- a layer step by step
 def _plain_step(activation: str) -> Callable[..., tuple[Tensor, ...]]:
     def step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
         return (op(activation)(gates + FUNCTIONS["linear"](state[0], w_hh, b_hh)),)
@@ -29,81 +146,15 @@ def _plain_step(activation: str) -> Callable[..., tuple[Tensor, ...]]:
     return step
 
 
-# ---------------------------------------------------------------------- the LSTM's cell
-@structured(tensors="gates cell", outputs=("activations",), returns=lambda *a: a)
-def lstm_cell_step(gates, cell):
-    """(next c, next h), stacked, of the four gates' inputs (N, 4H) and c, the cell (N, H)."""
-    rows, size = cell.shape
-    check(gates.shape == (rows, 4 * size), f"lstm: gates of shape {gates.shape} do not fit a state of {cell.shape}")
-    return [((2, rows, size), gates.dtype), ((5, rows, size), gates.dtype)]
-
-
-@lstm_cell_step.cpu
-def lstm_cell_step_cpu(gates, cell):
-    out, kept = np.empty((2, *cell.shape), gates.dtype), np.empty((5, *cell.shape), gates.dtype)
-    _kernels().lstm_step(ascontiguousarray(gates), ascontiguousarray(cell), out, kept)
-    return out, kept
-
-
-@lstm_cell_step.grad("gates")
-def lstm_cell_step_grad_gates(g, gates, cell, activations):
-    return lstm_gates_gradient(g, gates, cell, activations)  # noqa: F821
-
-
-@lstm_cell_step.grad("cell")
-def lstm_cell_step_grad_cell(g, gates, cell, activations):
-    return lstm_state_gradient(g, gates, cell, activations)  # noqa: F821
-
-
-def _gates_gradient(grad: np.ndarray, gates: np.ndarray, c: np.ndarray, activations: np.ndarray) -> np.ndarray:
-    d = np.empty(gates.shape, gates.dtype)
-    _kernels().lstm_step_gradient(ascontiguousarray(grad), ascontiguousarray(c), activations, d)
-    return d
-
-
-def _state_gradient(grad: np.ndarray, gates: np.ndarray, c: np.ndarray, activations: np.ndarray) -> np.ndarray:
-    d = np.empty(c.shape, c.dtype)
-    _kernels().lstm_state_gradient(ascontiguousarray(grad), activations, d)
-    return d
-
-
-def _activated(gates: Tensor, c: Tensor) -> tuple[Tensor, ...]:
-    """(i, f, g, o, tanh of the next c) with a graph of their own, which `activations` lack."""
-    i, f, g, o = FUNCTIONS["chunk"](gates, 4, -1)
-    sigmoid, tanh = op("sigmoid"), op("tanh")
-    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
-    return i, f, g, o, tanh(f * c + i * g)
-
-
-def _gates_gradient_in_ops(grad: Tensor, gates: Tensor, c: Tensor, activations: Any) -> Tensor:
-    i, f, g, o, t = _activated(gates, c)
-    d_c = grad[0] + grad[1] * o * (1 - t * t)
-    parts = [d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g * g), grad[1] * t * o * (1 - o)]
-    return FUNCTIONS["cat"](parts, -1)
-
-
-def _state_gradient_in_ops(grad: Tensor, gates: Tensor, c: Tensor, activations: Any) -> Tensor:
-    _, f, _, o, t = _activated(gates, c)
-    return (grad[0] + grad[1] * o * (1 - t * t)) * f
-
-
-ARRAY_NAMES.update(lstm_gates_gradient=_gates_gradient, lstm_state_gradient=_state_gradient)
-TENSOR_NAMES.update(lstm_gates_gradient=_gates_gradient_in_ops, lstm_state_gradient=_state_gradient_in_ops)
-
-
-@functools.cache
-def _kernels() -> Any:
-    return cache.load_file("cpu.recurrent")
-
-
 def _lstm_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
     h, c = state
     gates = gates + FUNCTIONS["linear"](h, w_hh, b_hh)
     if gates.dtype is not c.dtype:  # under autocast the products are halves, and the cell is not
         gates = gates.to(c.dtype)
-    both, _ = op("lstm_cell_step")(gates, c)
-    c, h = FUNCTIONS["unbind"](both, 0)
-    return h, c
+    i, f, g, o = FUNCTIONS["chunk"](gates, 4, -1)
+    sigmoid, tanh = op("sigmoid"), op("tanh")
+    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    return sigmoid(o) * tanh(c), c
 
 
 def _gru_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any) -> tuple[Tensor, ...]:
@@ -118,10 +169,24 @@ def _gru_step(gates: Tensor, state: tuple[Tensor, ...], w_hh: Tensor, b_hh: Any)
 STEPS = {"lstm": _lstm_step, "gru": _gru_step, "rnn_tanh": _plain_step("tanh"), "rnn_relu": _plain_step("relu")}
 
 
+def _in_ops(mode: str, gates: Tensor, state: tuple[Tensor, ...], weights: Any, reverse: bool) -> Any:
+    """What `_over_steps` gives."""
+    w_hh, b_hh, w_hr = weights
+    outputs = []
+    steps = FUNCTIONS["unbind"](gates, 0)
+    for g in reversed(steps) if reverse else steps:
+        state = STEPS[mode](g, state, w_hh, b_hh)
+        if w_hr is not None:
+            state = FUNCTIONS["linear"](state[0], w_hr), *state[1:]
+        outputs.append(state[0])
+    return FUNCTIONS["stack"](outputs[::-1] if reverse else outputs), state
+
+
 # ---------------------------------------------------------------------- one step
 def _cell(mode: str, input: Tensor, state: tuple[Tensor, ...], weights: tuple[Any, ...]) -> tuple[Tensor, ...]:
     w_ih, w_hh, b_ih, b_hh = weights
-    return STEPS[mode](FUNCTIONS["linear"](input, w_ih, b_ih), state, w_hh, b_hh)
+    gates = FUNCTIONS["linear"](input, w_ih, b_ih)
+    return _over_steps(mode, gates[None], state, (w_hh, b_hh, None), False)[1]
 
 
 @public("torch")
@@ -153,42 +218,46 @@ for _mode in ("gru", "rnn_tanh", "rnn_relu"):
 
 
 # ---------------------------------------------------------------------- sequences
-def _over_steps(mode: str, gates: Any, state: tuple[Tensor, ...], weights: Any, reverse: bool) -> Any:
-    """(output of each step, final state); weights are (w_hh, b_hh, w_hr)."""
+def _over_steps(mode: str, gates: Tensor, state: tuple[Tensor, ...], weights: Any, reverse: bool) -> Any:
+    """(h after each step (T, N, H), final state); weights are (w_hh, b_hh, w_hr)."""
     w_hh, b_hh, w_hr = weights
-    step, outputs = STEPS[mode], []
-    for g in reversed(gates) if reverse else gates:
-        state = step(g, state, w_hh, b_hh)
-        if w_hr is not None:
-            state = FUNCTIONS["linear"](state[0], w_hr), *state[1:]
-        outputs.append(state[0])
-    return outputs[::-1] if reverse else outputs, state
+    if w_hr is not None or any(t is not None and t.dtype is not gates.dtype for t in (*state, w_hh, b_hh)):
+        return _in_ops(mode, gates, state, weights, reverse)
+    steps, (h, c) = gates.shape[0], (*state, None)[:2]
+    keep = grad_state.grad or bool(grad_state.interceptors)
+    out, _, _ = op("recurrent_layer")(gates, h, c, w_hh, b_hh, mode, reverse, keep)
+    select = FUNCTIONS["select"]
+    last = select(out, 0, 0 if reverse else steps - 1)
+    if c is None:
+        return out, (last,)
+    return FUNCTIONS["narrow"](out, 0, 0, steps), (last, select(out, 0, steps))
 
 
-def _over_packed(mode: str, gates: Any, state: tuple[Tensor, ...], weights: Any, reverse: bool) -> Any:
-    """`_over_steps` where later steps have fewer rows: sequences that are over leave the batch, or come to it."""
-    narrow, cat, outputs = FUNCTIONS["narrow"], FUNCTIONS["cat"], []
-    rows = [g.shape[0] for g in gates]
-    if reverse:
-        current = tuple([narrow(s, 0, 0, rows[-1]) for s in state])
-        for g, n in zip(reversed(gates), reversed(rows), strict=True):
-            held = current[0].shape[0]
-            if n > held:
-                fresh = [narrow(s, 0, held, n - held) for s in state]
-                current = tuple([cat([c, f]) for c, f in zip(current, fresh, strict=True)])
-            (out,), current = _over_steps(mode, [g], current, weights, False)
-            outputs.append(out)
-        return outputs[::-1], current
-    current, done = state, []
-    for g, n in zip(gates, rows, strict=True):
+def _over_packed(
+    mode: str, gates: Tensor, state: tuple[Tensor, ...], weights: Any, reverse: bool, batch_sizes: list[int]
+) -> Any:
+    """`_over_steps` where later steps have fewer rows: sequences that are over leave the batch, or come to it.
+
+    Steps of as many rows are taken together; gates and the result are (rows of all steps, ...).
+    """
+    narrow, cat = FUNCTIONS["narrow"], FUNCTIONS["cat"]
+    runs = [(rows, len(list(run))) for rows, run in groupby(batch_sizes)]
+    parts = FUNCTIONS["split"](gates, [rows * steps for rows, steps in runs])
+    rows_at_first = batch_sizes[-1] if reverse else batch_sizes[0]
+    current = tuple([narrow(s, 0, 0, rows_at_first) for s in state])
+    outputs, done = [], []
+    for part, (rows, steps) in list(zip(parts, runs, strict=True))[:: -1 if reverse else 1]:
         held = current[0].shape[0]
-        if n < held:
-            done.append([narrow(c, 0, n, held - n) for c in current])
-            current = tuple([narrow(c, 0, 0, n) for c in current])
-        (out,), current = _over_steps(mode, [g], current, weights, False)
-        outputs.append(out)
-    parts = [current, *reversed(done)]
-    return outputs, tuple([cat(list(p)) for p in zip(*parts, strict=True)])
+        if rows > held:
+            fresh = [narrow(s, 0, held, rows - held) for s in state]
+            current = tuple([cat([c, f]) for c, f in zip(current, fresh, strict=True)])
+        elif rows < held:
+            done.append([narrow(c, 0, rows, held - rows) for c in current])
+            current = tuple([narrow(c, 0, 0, rows) for c in current])
+        out, current = _over_steps(mode, part.reshape(steps, rows, part.shape[1]), current, weights, reverse)
+        outputs.append(out.reshape(steps * rows, out.shape[2]))
+    finals = [current, *reversed(done)]
+    return cat(outputs[:: -1 if reverse else 1]), tuple([cat(list(p)) for p in zip(*finals, strict=True)])
 
 
 def _layer_weights(params: Any, has_biases: bool, projected: bool) -> list[tuple[Any, ...]]:
@@ -210,7 +279,6 @@ def _stack_of_layers(
     projected = mode == "lstm" and states[0].shape[2] != states[1].shape[2]
     weights, directions = _layer_weights(params, has_biases, projected), 1 + bidirectional
     initial = list(zip(*[FUNCTIONS["unbind"](s, 0) for s in states], strict=True))
-    over = _over_steps if batch_sizes is None else _over_packed
     finals = []
     for layer in range(num_layers):
         outputs = []
@@ -220,9 +288,9 @@ def _stack_of_layers(
             if mode != "gru" and has_biases:  # whose gates multiply what b_hh was added to
                 b_ih, b_hh = b_ih + b_hh, None
             gates = FUNCTIONS["linear"](x, w_ih, b_ih)
-            steps = FUNCTIONS["unbind"](gates, 0) if batch_sizes is None else FUNCTIONS["split"](gates, batch_sizes)
-            out, final = over(mode, steps, initial[k], (w_hh, b_hh, w_hr), direction == 1)
-            outputs.append(FUNCTIONS["stack"](out) if batch_sizes is None else FUNCTIONS["cat"](out))
+            given = mode, gates, initial[k], (w_hh, b_hh, w_hr), direction == 1
+            out, final = _over_steps(*given) if batch_sizes is None else _over_packed(*given, batch_sizes)
+            outputs.append(out)
             finals.append(final)
         x = outputs[0] if directions == 1 else FUNCTIONS["cat"](outputs, -1)
         if dropout and train and layer < num_layers - 1:

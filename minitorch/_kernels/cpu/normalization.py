@@ -29,8 +29,11 @@ def layer_norm(x, w, b, eps, out, mean, rstd):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
-def layer_norm_input(g, x, w, mean, rstd, dx):
-    """dx = rstd * (g * w - mean(g * w) - xhat * mean(g * w * xhat)), xhat = (x - mean) * rstd"""
+def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
+    """dx = rstd * (g * w - mean(g * w) - xhat * mean(g * w * xhat)), xhat = (x - mean) * rstd
+
+    dw[j] += g[i, j] * xhat[i, j] and db[j] += g[i, j], both of float64.
+    """
     T = dx.dtype.type
     n = x.shape[1]
     for i in range(x.shape[0]):
@@ -43,15 +46,10 @@ def layer_norm_input(g, x, w, mean, rstd, dx):
         a, k = T(s / n), T(q / n * np.float64(r) * np.float64(r))
         for j in range(n):
             dx[i, j] = r * (g[i, j] * w[j] - a - (x[i, j] - m) * k)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def layer_norm_weight(g, x, mean, rstd, dw):
-    """dw[j] += g[i, j] * xhat[i, j], dw of float64"""
-    for i in range(x.shape[0]):
-        m, r = mean[i], rstd[i]
-        for j in range(x.shape[1]):
+        for j in range(n):
             dw[j] += np.float64(g[i, j] * (x[i, j] - m) * r)
+        for j in range(n):
+            db[j] += np.float64(g[i, j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})

@@ -1,5 +1,12 @@
-"""One step of an LSTM's cell, and its gradient (Hochreiter and Schmidhuber 1997; gates in torch's order i, f, g, o)."""
+"""Layers of LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho et al., arXiv:1406.1078) and plain RNN, step by step.
 
+A layer is given the input's part of the gates for all steps. What is left for each step is one product with the hidden
+state, which BLAS computes, and a cell's own arithmetic, which the loops below compute row by row. Each inner loop
+writes one array and reads few: with more of them LLVM does not find that they are apart, and makes no vector code.
+What a step keeps for its gradient lies in rows of several times H numbers, in the order that the loops name.
+"""
+
+import numpy as np
 from numba import njit
 
 from .vector import exp
@@ -20,49 +27,190 @@ def tanh(T, x):
     return near if abs(x) < T(0.05) else (far if x > T(0) else -far)
 
 
+# ---------------------------------------------------------------------- one step: gates, recurrent part, state -> state
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def lstm_step(gates, c, out, kept):
-    """gates (N, 4H) before their activations, c (N, H); out[0] = next c, out[1] = next h, each (N, H).
-
-    kept (5, N, H) are i, f, g, o and tanh(next c), for the gradient.
-    """
+def lstm_step(x, r, h, c, kept, out, out_c):
+    """Gates x + r (N, 4H) in the order i, f, g, o, which with tanh(next c) are kept (N, 5H); out, out_c = next h, c."""
     T = out.dtype.type
-    rows, size = c.shape
+    rows, H = out.shape
     for n in range(rows):
-        for j in range(size):
-            i = sigmoid(T, gates[n, j])
-            f = sigmoid(T, gates[n, size + j])
-            g = tanh(T, gates[n, 2 * size + j])
-            o = sigmoid(T, gates[n, 3 * size + j])
-            state = f * c[n, j] + i * g
-            t = tanh(T, state)
-            out[0, n, j], out[1, n, j] = state, o * t
-            kept[0, n, j], kept[1, n, j], kept[2, n, j] = i, f, g
-            kept[3, n, j], kept[4, n, j] = o, t
+        for j in range(2 * H):
+            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
+        for j in range(H):
+            kept[n, 2 * H + j] = tanh(T, x[n, 2 * H + j] + r[n, 2 * H + j])
+        for j in range(H):
+            kept[n, 3 * H + j] = sigmoid(T, x[n, 3 * H + j] + r[n, 3 * H + j])
+        for j in range(H):
+            out_c[n, j] = kept[n, H + j] * c[n, j] + kept[n, j] * kept[n, 2 * H + j]
+        for j in range(H):
+            t = tanh(T, out_c[n, j])
+            kept[n, 4 * H + j] = t
+            out[n, j] = kept[n, 3 * H + j] * t
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def lstm_step_gradient(grad, c, kept, d_gates):
-    """d_gates (N, 4H) from grad (2, N, H), the gradients of the next c and h."""
-    T = d_gates.dtype.type
-    rows, size = c.shape
+def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r):
+    """d_x (N, 4H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
+    T = d_h.dtype.type
+    rows, H = c.shape
     for n in range(rows):
-        for j in range(size):
-            i, f, g = kept[0, n, j], kept[1, n, j], kept[2, n, j]
-            o, t, d_h = kept[3, n, j], kept[4, n, j], grad[1, n, j]
-            d_c = grad[0, n, j] + d_h * o * (T(1) - t * t)
-            d_gates[n, j] = d_c * g * i * (T(1) - i)
-            d_gates[n, size + j] = d_c * c[n, j] * f * (T(1) - f)
-            d_gates[n, 2 * size + j] = d_c * i * (T(1) - g * g)
-            d_gates[n, 3 * size + j] = d_h * t * o * (T(1) - o)
+        for j in range(H):
+            t = kept[n, 4 * H + j]
+            d_c[n, j] += d_h[n, j] * kept[n, 3 * H + j] * (T(1) - t * t)
+        for j in range(H):
+            i = kept[n, j]
+            d_x[n, j] = d_c[n, j] * kept[n, 2 * H + j] * i * (T(1) - i)
+        for j in range(H):
+            f = kept[n, H + j]
+            d_x[n, H + j] = d_c[n, j] * c[n, j] * f * (T(1) - f)
+        for j in range(H):
+            g = kept[n, 2 * H + j]
+            d_x[n, 2 * H + j] = d_c[n, j] * kept[n, j] * (T(1) - g * g)
+        for j in range(H):
+            o = kept[n, 3 * H + j]
+            d_x[n, 3 * H + j] = d_h[n, j] * kept[n, 4 * H + j] * o * (T(1) - o)
+        for j in range(H):
+            d_c[n, j] *= kept[n, H + j]
+            d_h[n, j] = T(0)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
-def lstm_state_gradient(grad, kept, d_c):
-    """d_c (N, H), the gradient of the c before."""
-    T = d_c.dtype.type
-    rows, size = d_c.shape
+def gru_step(x, r, h, c, kept, out, out_c):
+    """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4H) with n's recurrent part; out = out_c = next h."""
+    T = out.dtype.type
+    rows, H = out.shape
     for n in range(rows):
-        for j in range(size):
-            t = kept[4, n, j]
-            d_c[n, j] = (grad[0, n, j] + grad[1, n, j] * kept[3, n, j] * (T(1) - t * t)) * kept[1, n, j]
+        for j in range(2 * H):
+            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
+        for j in range(H):
+            kept[n, 3 * H + j] = r[n, 2 * H + j]
+        for j in range(H):
+            kept[n, 2 * H + j] = tanh(T, x[n, 2 * H + j] + kept[n, j] * r[n, 2 * H + j])
+        for j in range(H):
+            candidate = kept[n, 2 * H + j]
+            out[n, j] = candidate + kept[n, H + j] * (h[n, j] - candidate)
+        for j in range(H):
+            out_c[n, j] = out[n, j]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r):
+    """d_x and d_r (N, 3H) from d_h, the gradient of the next h, which becomes the part of h's that skips the gates."""
+    T = d_h.dtype.type
+    rows, H = h.shape
+    for n in range(rows):
+        for j in range(H):
+            z, candidate = kept[n, H + j], kept[n, 2 * H + j]
+            d_x[n, 2 * H + j] = d_h[n, j] * (T(1) - z) * (T(1) - candidate * candidate)
+        for j in range(H):
+            z = kept[n, H + j]
+            d_x[n, H + j] = d_h[n, j] * (h[n, j] - kept[n, 2 * H + j]) * z * (T(1) - z)
+        for j in range(H):
+            r = kept[n, j]
+            d_x[n, j] = d_x[n, 2 * H + j] * kept[n, 3 * H + j] * r * (T(1) - r)
+        for j in range(2 * H):
+            d_r[n, j] = d_x[n, j]
+        for j in range(H):
+            d_r[n, 2 * H + j] = d_x[n, 2 * H + j] * kept[n, j]
+        for j in range(H):
+            d_h[n, j] *= kept[n, H + j]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def rnn_tanh_step(x, r, h, c, kept, out, out_c):
+    """out = tanh(x + r), which is kept."""
+    T = out.dtype.type
+    for n in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            value = tanh(T, x[n, j] + r[n, j])
+            kept[n, j] = value
+            out[n, j] = value
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r):
+    T = d_h.dtype.type
+    for n in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            d_x[n, j] = d_h[n, j] * (T(1) - kept[n, j] * kept[n, j])
+            d_h[n, j] = T(0)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def rnn_relu_step(x, r, h, c, kept, out, out_c):
+    """out = max(x + r, 0), nan if that is nan; it is kept."""
+    T = out.dtype.type
+    for n in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            value = x[n, j] + r[n, j]
+            value = T(0) if value <= T(0) else value
+            kept[n, j] = value
+            out[n, j] = value
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
+def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r):
+    T = d_h.dtype.type
+    for n in range(h.shape[0]):
+        for j in range(h.shape[1]):
+            d_x[n, j] = T(0) if kept[n, j] <= T(0) else d_h[n, j]
+            d_h[n, j] = T(0)
+
+
+# mode -> (step, its gradient, how many times H numbers it keeps of each row)
+CELLS = {
+    "lstm": (lstm_step, lstm_gradient, 5),
+    "gru": (gru_step, gru_gradient, 4),
+    "rnn_tanh": (rnn_tanh_step, rnn_tanh_gradient, 1),
+    "rnn_relu": (rnn_relu_step, rnn_relu_gradient, 1),
+}
+
+
+# ---------------------------------------------------------------------- all steps
+def order(steps, reverse):
+    return range(steps - 1, -1, -1) if reverse else range(steps)
+
+
+def layer(mode, x, h, c, w_hh, b_hh, reverse, out, kept, cells):
+    """out[t] = h after step t of x (T, N, gates * H); for an LSTM out[T] = the last c.
+
+    cells[t] = c of an LSTM, h of a GRU. With one row of kept (T or 1, N, ...) and cells (T or 1, N, H) for all steps
+    nothing is left for a gradient.
+    """
+    step = CELLS[mode][0]
+    steps = len(x)
+    w, r = w_hh.T, np.empty(x.shape[1:], x.dtype)
+    for t in order(steps, reverse):
+        np.dot(h, w, r)
+        if b_hh is not None:
+            r += b_hh
+        row = t if len(kept) == steps else 0
+        step(x[t], r, h, c, kept[row], out[t], cells[row])
+        h, c = out[t], cells[row]
+    if mode == "lstm":
+        out[steps] = c
+
+
+def layer_gradient(mode, g, h_before, c, w_hh, reverse, kept, cells, d_x, d_r):
+    """(d_h, d_c) of the state before the first step; fills d_x and d_r (T, N, gates * H), but for a GRU one array."""
+    gradient = CELLS[mode][1]
+    steps, times = len(kept), order(len(kept), reverse)
+    d_h = np.zeros(h_before.shape[1:], g.dtype)
+    d_c, through = (g[steps].copy() if mode == "lstm" else d_h), np.empty_like(d_h)
+    for k in range(steps - 1, -1, -1):
+        t = times[k]
+        d_h += g[t]
+        gradient(d_h, d_c, h_before[t], cells[times[k - 1]] if k else c, kept[t], d_x[t], d_r[t])
+        d_h += np.dot(d_r[t], w_hh, through)
+    return d_h, d_c
+
+
+def states_before(mode, hx, kept, cells, reverse):
+    """h before each step, (T, N, H), of what the steps have kept."""
+    size = hx.shape[1]
+    after = {"lstm": lambda: kept[:, :, 3 * size : 4 * size] * kept[:, :, 4 * size :], "gru": lambda: cells}
+    h = after.get(mode, lambda: kept)()
+    before = np.empty_like(h)
+    first, later, earlier = (-1, before[:-1], h[1:]) if reverse else (0, before[1:], h[:-1])
+    before[first], later[...] = hx, earlier
+    return before
