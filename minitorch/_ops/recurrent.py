@@ -46,11 +46,10 @@ def recurrent_layer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
         f"{kind}: gates of {gates.shape} do not fit a state of {hx.shape} and weights of {w_hh.shape}",
     )
     each = steps if keep_all else 1
-    kept = {"lstm": 5, "gru": 4}.get(kind, 1) * size
     cell = (each, rows, size if kind in ("lstm", "gru") else 0)
     return [
         ((steps + (kind == "lstm"), rows, size), gates.dtype),
-        ((each, rows, kept), gates.dtype),
+        ((each, rows, {"lstm": 5, "gru": 4}.get(kind, 1), size), gates.dtype),
         (cell, gates.dtype),
     ]
 
@@ -61,6 +60,7 @@ def recurrent_layer_cpu(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
         np.empty(*made) for made in recurrent_layer.infer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all)
     ]
     x, h, c = (None if a is None else np.ascontiguousarray(a) for a in (gates, hx, cx))
+    x = x.reshape(*x.shape[:2], GATES[kind], h.shape[1])
     _kernels().layer(kind, x, h, h if c is None else c, w_hh, b_hh, reverse, out, kept, cells)
     return out, kept, cells
 
@@ -99,11 +99,11 @@ def _gradients(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):
     """The gradients of gates, hx and cx; with those of the products with w_hh, and h before each step."""
     kernels = _kernels()
     before = kernels.states_before(kind, hx, kept, cells, reverse)
-    d_gates = np.empty(gates.shape, gates.dtype)
+    d_gates = np.empty((*gates.shape[:2], GATES[kind], hx.shape[1]), gates.dtype)
     d_products = np.empty_like(d_gates) if kind == "gru" else d_gates  # whose r multiplies a product
     c = hx if cx is None else np.ascontiguousarray(cx)
     d_h, d_c = kernels.layer_gradient(kind, g, before, c, w_hh, reverse, kept, cells, d_gates, d_products)
-    return d_gates, d_h, d_c, d_products, before
+    return d_gates.reshape(gates.shape), d_h, d_c, d_products.reshape(gates.shape), before
 
 
 def _weight_gradient(found):

@@ -3,7 +3,6 @@
 A layer is given the input's part of the gates for all steps. What is left for each step is one product with the hidden
 state, which BLAS computes, and a cell's own arithmetic, which the loops below compute row by row. Each inner loop
 writes one array and reads few: with more of them LLVM does not find that they are apart, and makes no vector code.
-What a step keeps for its gradient lies in rows of several times H numbers, in the order that the loops name.
 """
 
 import numpy as np
@@ -30,90 +29,92 @@ def tanh(T, x):
 # ---------------------------------------------------------------------- one step: gates, recurrent part, state -> state
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def lstm_step(x, r, h, c, kept, out, out_c):
-    """Gates x + r (N, 4H) in the order i, f, g, o, which with tanh(next c) are kept (N, 5H); out, out_c = next h, c."""
+    """Gates x + r (N, 4, H) are i, f, g, o, which with tanh(next c) are kept (N, 5, H); out, out_c = next h, c."""
     T = out.dtype.type
     rows, H = out.shape
     for n in range(rows):
-        for j in range(2 * H):
-            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
+        for k in range(4):
+            if k != 2:
+                for j in range(H):
+                    kept[n, k, j] = sigmoid(T, x[n, k, j] + r[n, k, j])
         for j in range(H):
-            kept[n, 2 * H + j] = tanh(T, x[n, 2 * H + j] + r[n, 2 * H + j])
+            kept[n, 2, j] = tanh(T, x[n, 2, j] + r[n, 2, j])
         for j in range(H):
-            kept[n, 3 * H + j] = sigmoid(T, x[n, 3 * H + j] + r[n, 3 * H + j])
-        for j in range(H):
-            out_c[n, j] = kept[n, H + j] * c[n, j] + kept[n, j] * kept[n, 2 * H + j]
+            out_c[n, j] = kept[n, 1, j] * c[n, j] + kept[n, 0, j] * kept[n, 2, j]
         for j in range(H):
             t = tanh(T, out_c[n, j])
-            kept[n, 4 * H + j] = t
-            out[n, j] = kept[n, 3 * H + j] * t
+            kept[n, 4, j] = t
+            out[n, j] = kept[n, 3, j] * t
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r):
-    """d_x (N, 4H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
+    """d_x (N, 4, H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
     T = d_h.dtype.type
     rows, H = c.shape
     for n in range(rows):
         for j in range(H):
-            t = kept[n, 4 * H + j]
-            d_c[n, j] += d_h[n, j] * kept[n, 3 * H + j] * (T(1) - t * t)
+            t = kept[n, 4, j]
+            d_c[n, j] += d_h[n, j] * kept[n, 3, j] * (T(1) - t * t)
         for j in range(H):
-            i = kept[n, j]
-            d_x[n, j] = d_c[n, j] * kept[n, 2 * H + j] * i * (T(1) - i)
+            i = kept[n, 0, j]
+            d_x[n, 0, j] = d_c[n, j] * kept[n, 2, j] * i * (T(1) - i)
         for j in range(H):
-            f = kept[n, H + j]
-            d_x[n, H + j] = d_c[n, j] * c[n, j] * f * (T(1) - f)
+            f = kept[n, 1, j]
+            d_x[n, 1, j] = d_c[n, j] * c[n, j] * f * (T(1) - f)
         for j in range(H):
-            g = kept[n, 2 * H + j]
-            d_x[n, 2 * H + j] = d_c[n, j] * kept[n, j] * (T(1) - g * g)
+            g = kept[n, 2, j]
+            d_x[n, 2, j] = d_c[n, j] * kept[n, 0, j] * (T(1) - g * g)
         for j in range(H):
-            o = kept[n, 3 * H + j]
-            d_x[n, 3 * H + j] = d_h[n, j] * kept[n, 4 * H + j] * o * (T(1) - o)
+            o = kept[n, 3, j]
+            d_x[n, 3, j] = d_h[n, j] * kept[n, 4, j] * o * (T(1) - o)
         for j in range(H):
-            d_c[n, j] *= kept[n, H + j]
+            d_c[n, j] *= kept[n, 1, j]
             d_h[n, j] = T(0)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def gru_step(x, r, h, c, kept, out, out_c):
-    """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4H) with n's recurrent part; out = out_c = next h."""
+    """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4, H) with n's recurrent part; out = out_c = next h."""
     T = out.dtype.type
     rows, H = out.shape
     for n in range(rows):
-        for j in range(2 * H):
-            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
+        for k in range(2):
+            for j in range(H):
+                kept[n, k, j] = sigmoid(T, x[n, k, j] + r[n, k, j])
         for j in range(H):
-            kept[n, 3 * H + j] = r[n, 2 * H + j]
+            kept[n, 3, j] = r[n, 2, j]
         for j in range(H):
-            kept[n, 2 * H + j] = tanh(T, x[n, 2 * H + j] + kept[n, j] * r[n, 2 * H + j])
+            kept[n, 2, j] = tanh(T, x[n, 2, j] + kept[n, 0, j] * r[n, 2, j])
         for j in range(H):
-            candidate = kept[n, 2 * H + j]
-            out[n, j] = candidate + kept[n, H + j] * (h[n, j] - candidate)
+            candidate = kept[n, 2, j]
+            out[n, j] = candidate + kept[n, 1, j] * (h[n, j] - candidate)
         for j in range(H):
             out_c[n, j] = out[n, j]
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
 def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r):
-    """d_x and d_r (N, 3H) from d_h, the gradient of the next h, which becomes the part of h's that skips the gates."""
+    """d_x and d_r (N, 3, H) from d_h, the next h's gradient, which becomes that of h past the gates."""
     T = d_h.dtype.type
     rows, H = h.shape
     for n in range(rows):
         for j in range(H):
-            z, candidate = kept[n, H + j], kept[n, 2 * H + j]
-            d_x[n, 2 * H + j] = d_h[n, j] * (T(1) - z) * (T(1) - candidate * candidate)
+            z, candidate = kept[n, 1, j], kept[n, 2, j]
+            d_x[n, 2, j] = d_h[n, j] * (T(1) - z) * (T(1) - candidate * candidate)
         for j in range(H):
-            z = kept[n, H + j]
-            d_x[n, H + j] = d_h[n, j] * (h[n, j] - kept[n, 2 * H + j]) * z * (T(1) - z)
+            z = kept[n, 1, j]
+            d_x[n, 1, j] = d_h[n, j] * (h[n, j] - kept[n, 2, j]) * z * (T(1) - z)
         for j in range(H):
-            r = kept[n, j]
-            d_x[n, j] = d_x[n, 2 * H + j] * kept[n, 3 * H + j] * r * (T(1) - r)
-        for j in range(2 * H):
-            d_r[n, j] = d_x[n, j]
+            r = kept[n, 0, j]
+            d_x[n, 0, j] = d_x[n, 2, j] * kept[n, 3, j] * r * (T(1) - r)
+        for k in range(2):
+            for j in range(H):
+                d_r[n, k, j] = d_x[n, k, j]
         for j in range(H):
-            d_r[n, 2 * H + j] = d_x[n, 2 * H + j] * kept[n, j]
+            d_r[n, 2, j] = d_x[n, 2, j] * kept[n, 0, j]
         for j in range(H):
-            d_h[n, j] *= kept[n, H + j]
+            d_h[n, j] *= kept[n, 1, j]
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract"})
@@ -122,8 +123,8 @@ def rnn_tanh_step(x, r, h, c, kept, out, out_c):
     T = out.dtype.type
     for n in range(out.shape[0]):
         for j in range(out.shape[1]):
-            value = tanh(T, x[n, j] + r[n, j])
-            kept[n, j] = value
+            value = tanh(T, x[n, 0, j] + r[n, 0, j])
+            kept[n, 0, j] = value
             out[n, j] = value
 
 
@@ -132,7 +133,7 @@ def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r):
     T = d_h.dtype.type
     for n in range(h.shape[0]):
         for j in range(h.shape[1]):
-            d_x[n, j] = d_h[n, j] * (T(1) - kept[n, j] * kept[n, j])
+            d_x[n, 0, j] = d_h[n, j] * (T(1) - kept[n, 0, j] * kept[n, 0, j])
             d_h[n, j] = T(0)
 
 
@@ -142,9 +143,9 @@ def rnn_relu_step(x, r, h, c, kept, out, out_c):
     T = out.dtype.type
     for n in range(out.shape[0]):
         for j in range(out.shape[1]):
-            value = x[n, j] + r[n, j]
+            value = x[n, 0, j] + r[n, 0, j]
             value = T(0) if value <= T(0) else value
-            kept[n, j] = value
+            kept[n, 0, j] = value
             out[n, j] = value
 
 
@@ -153,16 +154,16 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r):
     T = d_h.dtype.type
     for n in range(h.shape[0]):
         for j in range(h.shape[1]):
-            d_x[n, j] = T(0) if kept[n, j] <= T(0) else d_h[n, j]
+            d_x[n, 0, j] = T(0) if kept[n, 0, j] <= T(0) else d_h[n, j]
             d_h[n, j] = T(0)
 
 
-# mode -> (step, its gradient, how many times H numbers it keeps of each row)
+# mode -> (step, its gradient)
 CELLS = {
-    "lstm": (lstm_step, lstm_gradient, 5),
-    "gru": (gru_step, gru_gradient, 4),
-    "rnn_tanh": (rnn_tanh_step, rnn_tanh_gradient, 1),
-    "rnn_relu": (rnn_relu_step, rnn_relu_gradient, 1),
+    "lstm": (lstm_step, lstm_gradient),
+    "gru": (gru_step, gru_gradient),
+    "rnn_tanh": (rnn_tanh_step, rnn_tanh_gradient),
+    "rnn_relu": (rnn_relu_step, rnn_relu_gradient),
 }
 
 
@@ -172,18 +173,19 @@ def order(steps, reverse):
 
 
 def layer(mode, x, h, c, w_hh, b_hh, reverse, out, kept, cells):
-    """out[t] = h after step t of x (T, N, gates * H); for an LSTM out[T] = the last c.
+    """out[t] = h after step t of x (T, N, gates, H); for an LSTM out[T] = the last c.
 
-    cells[t] = c of an LSTM, h of a GRU. With one row of kept (T or 1, N, ...) and cells (T or 1, N, H) for all steps
-    nothing is left for a gradient.
+    cells[t] = c of an LSTM, h of a GRU. With one row of kept (T or 1, N, ..., H) and cells (T or 1, N, H) for all
+    steps nothing is left for a gradient.
     """
     step = CELLS[mode][0]
     steps = len(x)
-    w, r = w_hh.T, np.empty(x.shape[1:], x.dtype)
+    w, products = w_hh.T, np.empty((x.shape[1], w_hh.shape[0]), x.dtype)
+    r = products.reshape(x.shape[1:])
     for t in order(steps, reverse):
-        np.dot(h, w, r)
+        np.dot(h, w, products)
         if b_hh is not None:
-            r += b_hh
+            products += b_hh
         row = t if len(kept) == steps else 0
         step(x[t], r, h, c, kept[row], out[t], cells[row])
         h, c = out[t], cells[row]
@@ -192,25 +194,24 @@ def layer(mode, x, h, c, w_hh, b_hh, reverse, out, kept, cells):
 
 
 def layer_gradient(mode, g, h_before, c, w_hh, reverse, kept, cells, d_x, d_r):
-    """(d_h, d_c) of the state before the first step; fills d_x and d_r (T, N, gates * H), but for a GRU one array."""
+    """(d_h, d_c) of the state before the first step; fills d_x and d_r (T, N, gates, H), but for a GRU one array."""
     gradient = CELLS[mode][1]
     steps, times = len(kept), order(len(kept), reverse)
     d_h = np.zeros(h_before.shape[1:], g.dtype)
     d_c, through = (g[steps].copy() if mode == "lstm" else d_h), np.empty_like(d_h)
+    products = d_r.reshape(*d_r.shape[:2], w_hh.shape[0])
     for k in range(steps - 1, -1, -1):
         t = times[k]
         d_h += g[t]
         gradient(d_h, d_c, h_before[t], cells[times[k - 1]] if k else c, kept[t], d_x[t], d_r[t])
-        d_h += np.dot(d_r[t], w_hh, through)
+        d_h += np.dot(products[t], w_hh, through)
     return d_h, d_c
 
 
 def states_before(mode, hx, kept, cells, reverse):
     """h before each step, (T, N, H), of what the steps have kept."""
-    size = hx.shape[1]
-    after = {"lstm": lambda: kept[:, :, 3 * size : 4 * size] * kept[:, :, 4 * size :], "gru": lambda: cells}
-    h = after.get(mode, lambda: kept)()
-    before = np.empty_like(h)
+    h = kept[:, :, 3] * kept[:, :, 4] if mode == "lstm" else cells if mode == "gru" else kept[:, :, 0]
+    before = np.empty(h.shape, h.dtype)
     first, later, earlier = (-1, before[:-1], h[1:]) if reverse else (0, before[1:], h[:-1])
     before[first], later[...] = hx, earlier
     return before
