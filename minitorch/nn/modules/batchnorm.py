@@ -12,7 +12,15 @@ from minitorch.nn.parameter import Parameter, UninitializedBuffer, Uninitialized
 from .lazy import LazyModuleMixin
 from .module import Module
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "SyncBatchNorm",
+]
 
 
 class _NormBase(Module):
@@ -142,6 +150,50 @@ class BatchNorm3d(_BatchNorm):
     """Same as torch.nn.BatchNorm3d on (N, C, D, H, W)."""
 
     _dims = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Same as torch.nn.SyncBatchNorm in a program of one process: batch norm of (N, C, ...).
+
+    There are no further processes whose batches it could share the statistics of.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+        if input.size(1) == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with each batch norm in it, itself included, replaced by a SyncBatchNorm of the same tensors."""
+        made = module
+        if isinstance(module, _BatchNorm):
+            sizes = module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
+            made = SyncBatchNorm(*sizes, process_group, bias=module.bias is not None)
+            for name in ("weight", "bias") * module.affine:
+                setattr(made, name, getattr(module, name))
+            for name in ("running_mean", "running_var", "num_batches_tracked", "training"):
+                setattr(made, name, getattr(module, name))
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
 
 
 class _LazyNormBase(LazyModuleMixin, _NormBase):
