@@ -89,7 +89,7 @@ __version__ = "0.1.0"
 
 _LAZY = (
     "_C", "amp", "cpu", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "profiler",
-    "random", "return_types", "serialization", "signal", "sparse", "special", "testing", "utils",
+    "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "utils",
 )  # fmt: skip
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
@@ -104,8 +104,9 @@ _SETTINGS = (
     "set_num_threads set_warn_always typename use_deterministic_algorithms"
 )
 _LAZY_NAMES = {
-    "GradScaler": "amp", "UntypedStorage": "_storage", "autocast": "amp", "from_dlpack": "_exchange",
-    "load": "serialization", "range": "_range", "save": "serialization", "to_dlpack": "_exchange", "vmap": "func",
+    "GradScaler": "amp", "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp",
+    "from_dlpack": "_exchange", "load": "serialization", "range": "_range", "save": "serialization",
+    "to_dlpack": "_exchange", "vmap": "func",
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
 }  # fmt: skip

@@ -27,6 +27,7 @@ from minitorch import serialization as serialization
 from minitorch import signal as signal
 from minitorch import sparse as sparse
 from minitorch import special as special
+from minitorch import storage as storage
 from minitorch import testing as testing
 from minitorch import utils as utils
 from minitorch._device import device as device
@@ -44,6 +45,7 @@ from minitorch.autograd.grad_mode import enable_grad as enable_grad
 from minitorch.autograd.grad_mode import inference_mode as inference_mode
 from minitorch.autograd.grad_mode import no_grad as no_grad
 from minitorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from minitorch.storage import TypedStorage as TypedStorage
 
 class Tensor(_tensor.Tensor):
     __getattr__: None  # type: ignore[assignment,misc]  # all names are here, so a misspelt one is an error
@@ -637,6 +639,7 @@ class Tensor(_tensor.Tensor):
     def squeeze_(self, dim: Any = None) -> Tensor: ...
     def std(self, dim: Any = None, unbiased: builtins.bool | None = None, keepdim: builtins.bool = False, *, correction: Any = None, out: Any = None) -> Tensor: ...
     def stft(*args: Any, **kwargs: Any) -> Any: ...
+    def storage(self) -> Any: ...
     def storage_offset(self) -> builtins.int: ...
     def stride(self, dim: builtins.int | None = None) -> Any: ...
     def sub(self, other: _tensor.Tensor | Number, *, alpha: Number = 1, out: _tensor.Tensor | None = None) -> Tensor: ...

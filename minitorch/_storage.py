@@ -118,6 +118,24 @@ class UntypedStorage:
 
     size = __len__ = nbytes
 
+    @property
+    def device(self) -> Any:
+        from ._device import device
+
+        return device("cpu" if isinstance(self.owner, ndarray) else "meta")
+
+    def element_size(self) -> int:
+        """Bytes per element: 1."""
+        return 1
+
+    def clone(self) -> "UntypedStorage":
+        """A copy of the bytes."""
+        return UntypedStorage._of(storage_bytes(self.owner).copy())
+
+    def cpu(self) -> "UntypedStorage":
+        """The storage, which is in the CPU's memory."""
+        return self
+
     def is_shared(self) -> bool:
         """Whether other processes can share the bytes."""
         from ._sharing import segment_of

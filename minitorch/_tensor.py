@@ -266,6 +266,12 @@ class Tensor:
 
         return UntypedStorage._of(self.array)
 
+    def storage(self) -> Any:
+        """The memory under this tensor and its views, as elements; deprecated in torch, with a warning."""
+        from .storage import typed_storage
+
+        return typed_storage(self)
+
     def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
         """Whether the elements lie in memory in the order of the indices."""
         a = self.array

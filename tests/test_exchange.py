@@ -4,10 +4,12 @@ import copy
 import math
 import operator
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from compare import assert_same_outcome, both
 
 import minitorch
 
@@ -398,3 +400,30 @@ def test_program_ends_as_in_torch(program):
         )
 
     assert outcome(run, minitorch) == outcome(run, torch)
+
+
+# ---------------------------------------------------------------------- storages
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "bfloat16"])
+def test_a_typed_storage_acts_as_torchs(dtype):
+    def run(t):
+        x = t.tensor([[4, 1, 0], [5, 3, 1]], dtype=getattr(t, dtype))
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            s = x[1:].t().storage()
+        s[0] = 0
+        s[-1] = 0
+        facts = len(s), s.size(), s.nbytes(), s.element_size(), s.is_shared(), s.type(), str(s.dtype), str(s.device)
+        again = s.clone().fill_(1)
+        return str(seen[0].message), repr(s), facts, s.tolist(), list(s), x, s[1], again.tolist(), s.copy_(again)[0], x
+
+    assert_same_outcome(*both(run))
+
+
+@pytest.mark.parametrize("index", [6, -7, slice(0, 2), "a"])
+def test_a_typed_storage_refuses_other_indices(index):
+    def run(t):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return t.zeros(6).storage()[index]
+
+    assert_same_outcome(*both(run))

@@ -6,6 +6,7 @@ import os
 import pickle
 import zipfile
 from collections import Counter, OrderedDict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -211,6 +212,42 @@ def test_map_location_gets_storage_and_name():
     seen = []
     minitorch.load(saved(torch, torch.ones(3)), map_location=lambda storage, name: seen.append((len(storage), name)))
     assert seen == [(12, "cpu")]
+
+
+def test_map_location_restores_by_default_in_a_function():
+    def where(storage, name):
+        assert minitorch.serialization.location_tag(storage) == name == "cpu"
+        return minitorch.serialization.default_restore_location(storage, "cpu")
+
+    assert minitorch.load(saved(torch, torch.ones(2)), map_location=where).tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="Attempting to deserialize object on a CUDA device"):
+        minitorch.load(
+            saved(torch, torch.ones(2)),
+            map_location=lambda s, _: minitorch.serialization.default_restore_location(s, "cuda:0"),
+        )
+
+
+@pytest.mark.parametrize("lib", [minitorch, torch])
+def test_environment_variables_decide_what_may_be_made(lib, monkeypatch):
+    file = saved(torch, {"one": SimpleNamespace(a=1)})
+
+    def load(**options):
+        file.seek(0)
+        return lib.load(file, **options)["one"].a
+
+    with pytest.raises(pickle.UnpicklingError):
+        load()
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.warns(UserWarning, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected"):
+        assert load() == 1
+    with pytest.raises(pickle.UnpicklingError):
+        load(weights_only=True)
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "yes")
+    with pytest.raises(RuntimeError, match="Only one of"):
+        load(weights_only=False)
+    monkeypatch.delenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+    with pytest.raises(pickle.UnpicklingError):
+        load(weights_only=False)
 
 
 def test_tensors_of_a_gpu_need_a_map_location():

@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,7 @@ from . import _pickles
 from ._archive import ALIGNMENT, Reader, Writer, corrupt
 from ._legacy import MAGIC_NUMBER, PROTOCOL_VERSION, load_legacy
 from ._pickles import NotAllowed, Pickler, SafeUnpickler, Survey, TrustedUnpickler, storage_class_of
-from ._storages import LoadedStorage, MapLocation, check_location, placed
+from ._storages import LoadedStorage, MapLocation, check_location, default_restore_location, location_tag, placed
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -29,9 +30,11 @@ __all__ = [
     "PROTOCOL_VERSION",
     "add_safe_globals",
     "clear_safe_globals",
+    "default_restore_location",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
+    "location_tag",
     "safe_globals",
     "save",
 ]
@@ -130,13 +133,15 @@ def load(
     """Same as torch.load: the object that torch or minitorch saved at a path or in a binary file that can seek.
 
     By default only tensors and plain data are made, and names that are not allowed refused (UnpicklingError; see
-    `add_safe_globals`). With weights_only=False the file may run any code. With mmap the bytes of tensors stay in the
-    file until used, and are not compared with their checksums. RuntimeError for damaged files.
+    `add_safe_globals`). With weights_only=False the file may run any code; the environment variables
+    TORCH_FORCE_WEIGHTS_ONLY_LOAD=1 and TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 forbid that and make it the default. With
+    mmap the bytes of tensors stay in the file until used, and are not compared with their checksums. RuntimeError for
+    damaged files.
     """
     if pickle_module is not None and pickle_module is not pickle:
         raise NotImplementedError("load: pickle_module other than pickle is not supported by minitorch")
     check_location(map_location)
-    safe = weights_only is None or bool(weights_only)
+    safe = _is_safe(weights_only)
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         with open(path, "rb") as stream:
@@ -150,6 +155,28 @@ def load(
     if mmap:
         raise ValueError("f must be a file path in order to use the mmap argument")
     return _load(f, None, map_location, safe, False, pickle_load_args)
+
+
+def _is_safe(weights_only: bool | None) -> bool:
+    """Whether only tensors and plain data may be made, by the argument and torch's environment variables."""
+    always, never = (
+        os.environ.get(f"TORCH_FORCE_{how}", "0").lower() in ("1", "y", "yes", "true")
+        for how in ("WEIGHTS_ONLY_LOAD", "NO_WEIGHTS_ONLY_LOAD")
+    )
+    if always and never:
+        raise RuntimeError(
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be set, but both "
+            "were set."
+        )
+    if never and weights_only is None:
+        warnings.warn(
+            "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected, since the`weights_only` argument was not "
+            "explicitly passed to `torch.load`, forcing weights_only=False.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return False
+    return always or weights_only is None or bool(weights_only)
 
 
 def _load(stream: Any, path: str | None, where: MapLocation, safe: bool, mapped: bool, options: Any) -> Any:

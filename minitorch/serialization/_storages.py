@@ -73,6 +73,17 @@ def placed(storage: np.ndarray, location: str, map_location: MapLocation) -> tup
     return storage, target
 
 
+def location_tag(storage: Any) -> str:
+    """Same as torch.serialization.location_tag: the name of the place where a storage is saved as being."""
+    return str(storage.device)
+
+
+def default_restore_location(storage: Any, location: str) -> Any:
+    """Same as torch.serialization.default_restore_location: the storage at a location, for use in a map_location."""
+    placed(storage_bytes(storage.owner), location, None)
+    return storage
+
+
 def check_location(map_location: MapLocation) -> None:
     """TypeError unless `load` can do something with it."""
     if not (map_location is None or isinstance(map_location, (str, Device, dict)) or callable(map_location)):
