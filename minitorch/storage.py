@@ -1,5 +1,6 @@
 """Same as torch.storage: the memory under tensors, as bytes (UntypedStorage) or as elements (TypedStorage)."""
 
+import functools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -74,12 +75,12 @@ class TypedStorage:
         if isinstance(index, slice):
             raise RuntimeError("slices are only supported in UntypedStorage.__getitem__")
         if not isinstance(index, int):
-            raise RuntimeError(f"can't index a {type(self).__name__} with {type(index)}")
+            raise RuntimeError(f"can't index a {type(self)} with {type(index)}")
         return self._elements[self._place(index)].item()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, (int, slice)):
-            raise RuntimeError(f"can't index a {type(self).__name__} with {type(index)}")
+            raise RuntimeError(f"can't index a {type(self)} with {type(index)}")
         self._elements[index if isinstance(index, slice) else self._place(index)] = value
 
     def __iter__(self) -> Iterator[Any]:
@@ -126,15 +127,20 @@ class TypedStorage:
     __str__ = __repr__
 
 
-def typed_storage(t: Tensor) -> TypedStorage:
-    """What `Tensor.storage` returns."""
+@functools.cache
+def _warn_once() -> None:
     warnings.warn(
         "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage "
         "class. This should only matter to you if you are using storages directly.  To access UntypedStorage directly, "
         "use tensor.untyped_storage() instead of tensor.storage()",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
+
+
+def typed_storage(t: Tensor) -> TypedStorage:
+    """What `Tensor.storage` returns."""
+    _warn_once()
     if t.is_meta:
         return TypedStorage(empty(t.untyped_storage().nbytes() // t.element_size(), dtype=t.dtype, device="meta"))
     memory = storage_bytes(t.untyped_storage().owner)
