@@ -7,7 +7,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from torchvision_shim import allow_torchvision
 
+allow_torchvision()
 pytest.register_assert_rewrite("compare")
 torch.set_num_threads(1)
 
