@@ -89,7 +89,8 @@ __version__ = "0.1.0"
 
 _LAZY = (
     "_C", "amp", "cpu", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "profiler",
-    "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "utils",
+    "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
+    "utils", "version",
 )  # fmt: skip
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "

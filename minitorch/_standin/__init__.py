@@ -1,0 +1,1 @@
+"""What stands in for torch in programs that import it: the import hook, the runner and the check of names."""

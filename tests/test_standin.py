@@ -1,0 +1,44 @@
+"""What stands in for torch in a program: minitorch.standin.install(), and the names programs touch in passing."""
+
+import pytest
+from unmodified import output, python
+
+from minitorch.torch_version import TorchVersion
+
+
+def test_install_lets_a_running_program_import_torch(tmp_path):
+    program = """
+import minitorch
+assert minitorch.__version__[0] == "0"
+from minitorch.standin import install
+install(); install()
+import sys, torch, torch.nn.functional as F
+assert torch is minitorch and torch.__version__ >= "2.13"
+assert sum(type(finder).__name__ == "Finder" for finder in sys.meta_path) == 1
+print(F.relu(torch.tensor([-1.0, 2.0])))
+"""
+    assert output(python(tmp_path, "-c", program)) == "tensor([0., 2.])\n"
+
+
+def test_install_refuses_when_torch_is_imported_already(tmp_path):
+    (tmp_path / "torch.py").write_text("")
+    program = "import sys; sys.meta_path.pop(0); import torch, minitorch.standin; minitorch.standin.install()"
+    result = python(tmp_path, "-c", program)
+    assert result.returncode == 1
+    assert "RuntimeError: minitorch cannot stand in for torch, which is imported already from" in result.stderr
+
+
+ORDERED = ["1.8", "1.10.0.dev20210101", "1.10.0a", "1.10.0rc2", "1.10", "2.13.0", "2.13.0+cpu", "2.13.0.post1"]
+
+
+@pytest.mark.parametrize("one", ORDERED)
+@pytest.mark.parametrize("other", ORDERED)
+def test_versions_compare_as_torchs(one, other):
+    import torch
+
+    expected = torch.torch_version.TorchVersion(one)
+    version = TorchVersion(one)
+    for name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__"):
+        assert getattr(version, name)(other) == getattr(expected, name)(other), name
+    assert (version >= (1, 10)) == (expected >= (1, 10))
+    assert (version > "unknown") == (expected > "unknown")
