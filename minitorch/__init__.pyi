@@ -29,7 +29,9 @@ from minitorch import sparse as sparse
 from minitorch import special as special
 from minitorch import storage as storage
 from minitorch import testing as testing
+from minitorch import torch_version as torch_version
 from minitorch import utils as utils
+from minitorch import version as version
 from minitorch._device import device as device
 from minitorch._dtype import dtype as dtype
 from minitorch._generator import Generator as Generator
@@ -719,6 +721,7 @@ HalfTensor: Any
 IntTensor: Any
 LongTensor: Any
 ShortTensor: Any
+__version__: builtins.str
 def abs(input: _tensor.Tensor, *, out: _tensor.Tensor | None = None) -> Tensor: ...
 def abs_(input: _tensor.Tensor) -> Tensor: ...
 def absolute(input: _tensor.Tensor, *, out: _tensor.Tensor | None = None) -> Tensor: ...

@@ -170,7 +170,7 @@ def tensor_lines() -> Iterator[str]:
 
 def namespace_lines() -> Iterator[str]:
     """The functions, classes, modules and constants of `minitorch` itself."""
-    names = {n: v for n, v in vars(minitorch).items() if not n.startswith("_")}
+    names = {n: v for n, v in vars(minitorch).items() if not n.startswith("_") or n == "__version__"}
     lazy = {n: getattr(minitorch, n) for n in (*minitorch._LAZY, *minitorch._LAZY_NAMES)}  # type: ignore[attr-defined]
     for name, value in sorted({**names, **lazy}.items()):
         if isinstance(value, ModuleType):

@@ -29,7 +29,9 @@ def test_torch_is_minitorch_under_every_name(tmp_path):
     assert output(minitorch(tmp_path, "names.py")) == "all there tensor([1., 1.])\n"
 
 
-SHOW = "import sys; print(sys.argv, sys.path[0], sorted(globals()), __package__, globals().get('__file__'), getattr(__spec__, 'name', None))\n"
+SHOW = """import sys
+print(sys.argv, sys.path[0], sorted(globals()), __package__, globals().get('__file__'), getattr(__spec__, 'name', None))
+"""
 
 # name of a program, its files, how it is called; the first file is the script
 PROGRAMS = {

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import minitorch
+from minitorch.torch_version import TorchVersion
 
 # where programs look -> what they find
 ROOTS = {"torch": "minitorch", "torchvision": "minitorch.vision"}
@@ -38,7 +39,7 @@ def install() -> None:
             )
     if any(isinstance(finder, Finder) for finder in sys.meta_path):
         return
-    minitorch.__version__ = minitorch.torch_version.TorchVersion(VERSIONS["torch"])
+    minitorch.__version__ = TorchVersion(VERSIONS["torch"])
     sys.meta_path.insert(0, Finder())
     if "multiprocessing.spawn" in sys.modules:
         _install_in_children(sys.modules["multiprocessing.spawn"])
