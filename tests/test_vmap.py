@@ -241,6 +241,8 @@ ERRORS = {
     "random": lambda ns, x: ns.vmap(lambda r: r + ns.rand(2))(x),
     "random like": lambda ns, x: ns.vmap(ns.randn_like)(x),
     "dropout": lambda ns, x: ns.vmap(ns.nn.functional.dropout)(x),
+    "random counts": lambda ns, x: ns.vmap(ns.poisson)(x),
+    "random gammas": lambda ns, x: ns.vmap(ns._standard_gamma)(x.exp()),
     "random in place": lambda ns, x: ns.vmap(lambda r: r.clone().normal_())(x),
     "random in place on one": lambda ns, x: ns.vmap(lambda r: ns.zeros(2).normal_() + r, randomness="different")(x),
     "same randomness of a batch": lambda ns, x: ns.vmap(lambda r: ns.bernoulli(r / 9), randomness="same")(x),

@@ -22,11 +22,11 @@ def _drawn(kernel: str, generator: Any, *operands: np.ndarray) -> np.ndarray:
     flat = [np.ascontiguousarray(a, np.float64).reshape(-1) for a in operands]
     source = default_generator if generator is None else generator
     with source.lock:
-        _fill(source.stream, getattr(cache.load_file("cpu.counts"), kernel), flat, out)
+        fill_by_rejection(source.stream, getattr(cache.load_file("cpu.counts"), kernel), flat, out)
     return out.reshape(operands[0].shape).astype(operands[0].dtype)
 
 
-def _fill(stream: Any, kernel: Any, operands: list[np.ndarray], out: np.ndarray) -> None:
+def fill_by_rejection(stream: Any, kernel: Any, operands: list[np.ndarray], out: np.ndarray) -> None:
     """Rejection takes as many numbers as it needs: draw a stretch of them, then put back what is left."""
     from minitorch._kernels.cpu.rng import _unit53
 

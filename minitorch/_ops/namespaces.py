@@ -31,6 +31,7 @@ from . import (  # noqa: F401 - they fill the tables
     extremes,
     finite_differences,
     further_names,
+    gamma_sampling,
     gathering,
     grid_sampling,
     group_norm,

@@ -14,7 +14,7 @@ from minitorch._tensor import Tensor
 from .levels import is_batched, on_copy, spread_out, writes
 
 DYNAMIC = {"nonzero_rows": "nonzero", "unique_flat": "_unique2", "unique_dim": "unique_dim"}
-RANDOM = {name for name in OPS if name.startswith(("fill_", "normal_", "bernoulli_")) and name != "fill_with"}
+RANDOM = {name for name, op in OPS.items() if "generator" in op.others}
 
 
 def is_random(op: Any) -> bool:
