@@ -10,7 +10,7 @@ import torch
 from torchvision_shim import allow_torchvision
 
 allow_torchvision()
-pytest.register_assert_rewrite("compare")
+pytest.register_assert_rewrite("compare", "dataset_files")
 torch.set_num_threads(1)
 
 
