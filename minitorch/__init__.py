@@ -88,9 +88,10 @@ newaxis = None
 __version__ = "0.1.0"
 
 _LAZY = (
-    "_C", "amp", "cpu", "cuda", "fft", "func", "linalg", "multiprocessing", "nn", "optim", "overrides", "profiler",
+    "_C", "__config__", "_dynamo", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "fft",
+    "func", "functional", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version",
-    "utils", "version",
+    "types", "utils", "version", "xpu",
 )  # fmt: skip
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
@@ -105,14 +106,21 @@ _SETTINGS = (
     "set_num_threads set_warn_always typename use_deterministic_algorithms"
 )
 _LAZY_NAMES = {
-    "GradScaler": "amp", "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp",
+    "AcceleratorError": "_no_accelerator", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
+    "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp", "compile": "compiler",
     "from_dlpack": "_exchange", "load": "serialization", "range": "_range", "save": "serialization",
     "to_dlpack": "_exchange", "vmap": "func",
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
+    **dict.fromkeys(
+        "get_device_module has_cuda has_cudnn has_mkldnn has_mps is_vulkan_available".split(), "_device_modules"
+    ),
 }  # fmt: skip
 
-_ABSENT = frozenset("compile distributed distributions export fx hub jit mps onnx package quantization xpu".split())
+_ABSENT = frozenset(
+    "_export _inductor ao classes distributions export futures fx hub library masked monitor mtia nested ops package "
+    "quantization".split()
+)
 
 
 def __getattr__(name: str) -> _Any:

@@ -103,11 +103,19 @@ def resolve(d: "device | str | int | None") -> device:
     return get_default_device() if d is None else d if d.__class__ is device else device(d)
 
 
+# torch's errors for devices that its build for the CPU lacks
+_LACKING: dict[str, tuple[type[Exception], str]] = {
+    "cuda": (AssertionError, "Torch not compiled with CUDA enabled\n"),
+    "mps": (RuntimeError, "PyTorch is not linked with support for mps devices\n"),
+    "xpu": (AssertionError, "Torch not compiled with XPU enabled\n"),
+}
+
+
 def backend(d: device) -> ModuleType:
-    """The module of kernels that serves a device; NotImplementedError, by name, if minitorch has none."""
+    """The module of kernels that serves a device; torch's error, or NotImplementedError, if minitorch has none."""
     path = BACKENDS.get(d.type)
     if path is None:
-        raise NotImplementedError(
-            f"minitorch has no backend for device '{d}'; available: " + ", ".join(k for k, v in BACKENDS.items() if v)
-        )
+        error, line = _LACKING.get(d.type, (NotImplementedError, ""))
+        available = ", ".join(k for k, v in BACKENDS.items() if v)
+        raise error(f"{line}minitorch has no backend for device '{d}'; available: {available}")
     return importlib.import_module(path)

@@ -403,7 +403,7 @@ def test_program_ends_as_in_torch(program):
 
 
 # ---------------------------------------------------------------------- storages
-@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "int16"])
 def test_a_typed_storage_acts_as_torchs(dtype):
     def run(t):
         x = t.tensor([[4, 1, 0], [5, 3, 1]], dtype=getattr(t, dtype))

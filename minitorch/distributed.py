@@ -1,0 +1,38 @@
+"""Same as torch.distributed in a program of one process, which is all that minitorch has: nothing is sent anywhere."""
+
+from ._no_accelerator import answering, refusing
+
+_AVAILABLE = (
+    "is_available is_gloo_available is_initialized is_mpi_available is_nccl_available is_torchelastic_launched "
+    "is_ucc_available is_xccl_available"
+)
+globals().update(answering(_AVAILABLE, False))
+globals().update(
+    refusing(
+        "all_gather all_gather_into_tensor all_gather_object all_reduce all_to_all all_to_all_single barrier broadcast "
+        "broadcast_object_list destroy_process_group gather get_backend get_rank get_world_size irecv isend "
+        "monitored_barrier new_group recv reduce reduce_scatter reduce_scatter_tensor scatter send",
+        ValueError,
+        "Default process group has not been initialized, please make sure to call init_process_group.",
+    )
+)
+globals().update(
+    refusing(
+        "init_process_group init_device_mesh",
+        NotImplementedError,
+        "torch.distributed.{name} is not supported by minitorch, which trains in one process: "
+        "torch.distributed.is_available() is False",
+    )
+)
+
+
+class ReduceOp:
+    """How the processes' tensors would be combined."""
+
+    SUM, PRODUCT, MIN, MAX, BAND, BOR, BXOR, AVG = "SUM", "PRODUCT", "MIN", "MAX", "BAND", "BOR", "BXOR", "AVG"
+
+
+class group:
+    """The group of all processes: None, as there is one."""
+
+    WORLD = None
