@@ -7,20 +7,26 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import BuiltinImporter, SourceFileLoader
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
+
+import minitorch
 
 from . import hook
 
+HERE = os.path.dirname(__file__)
 USAGE = """\
-usage: python -m minitorch script.py [args ...]
+usage: python -m minitorch [--check] script.py [args ...]
        python -m minitorch -m package.module [args ...]
        python -m minitorch -c code [args ...]
 
 Runs a program written for PyTorch without PyTorch: in it, torch and torchvision are minitorch.
 
 options:
+  --check        report which names of torch the script uses, and which of them are missing, without running it;
+                 the exit status is 1 if any is missing
   -m, -c         as in python
   -h, --help     show this and exit
+  -V, --version  show the versions of minitorch, and of PyTorch whose API it has, and exit
 """
 
 
@@ -30,6 +36,10 @@ def main() -> None:
     first = args[0] if args else None
     if first in ("-h", "--help"):
         sys.stdout.write(USAGE)
+    elif first in ("-V", "--version"):
+        sys.stdout.write(f"minitorch {minitorch.__version__} (torch {hook.VERSIONS['torch']})\n")
+    elif first == "--check" and len(args) > 1:
+        _check(args[1])
     elif first in ("-m", "-c") and len(args) > 1:
         {"-m": _run_module, "-c": _run_text}[args[0]](args[1], args[2:])
     elif first is None or first.startswith("-"):
@@ -44,15 +54,23 @@ def _run_file(path: str, args: list[str]) -> None:
     sys.argv[:] = [path, *args]
     _set_path(os.path.dirname(os.path.realpath(full)))
 
+    source = _read(full)
+    module = _main_module(SourceFileLoader("__main__", full), __file__=full, __cached__=None)
+    _guarded(lambda: exec(compile(source, full, "exec", dont_inherit=True), module.__dict__), path)
+
+
+def _check(script: str) -> None:
+    from .check import report
+
     def run() -> None:
         try:
-            with open(full, "rb") as file:
-                source = file.read()
-        except OSError as e:
-            _stop(f"can't open file {full!r}: [Errno {e.errno}] {e.strerror}")
-        exec(compile(source, full, "exec", dont_inherit=True), module.__dict__)
+            text, complete = report(script)
+        except SyntaxError as error:
+            raise error.with_traceback(None) from None  # as python shows it, without the reader's own lines
+        print(text)
+        raise SystemExit(0 if complete else 1)
 
-    module = _main_module(SourceFileLoader("__main__", full), __file__=full, __cached__=None)
+    _read(os.path.join(os.getcwd(), script))
     _guarded(run)
 
 
@@ -85,12 +103,17 @@ def _main_module(loader: Any, **names: Any) -> ModuleType:
     return module
 
 
-def _stop(message: str) -> NoReturn:
-    sys.stderr.write(f"{sys.orig_argv[0]}: {message}\n")
-    raise SystemExit(2)
+def _read(path: str) -> bytes:
+    """The text of a script; without one, the end that python comes to."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as e:
+        sys.stderr.write(f"{sys.orig_argv[0]}: can't open file {path!r}: [Errno {e.errno}] {e.strerror}\n")
+        raise SystemExit(2) from None
 
 
-def _guarded(run: Callable[[], None]) -> None:
+def _guarded(run: Callable[[], None], script: str | None = None) -> None:
     """Run a program, and leave of an exception that ends it what python would show."""
     hook.install()
     try:
@@ -99,8 +122,12 @@ def _guarded(run: Callable[[], None]) -> None:
         raise
     except BaseException as error:
         shown = error.__traceback__
-        while shown is not None and shown.tb_frame.f_code.co_filename == __file__:
+        while shown is not None and shown.tb_frame.f_code.co_filename.startswith(HERE):
             shown = shown.tb_next
+        if isinstance(error, (AttributeError, ImportError)):
+            from .missing import explain
+
+            explain(error, script)
         excepthook = sys.excepthook
         # the way out passes through frames of ours again, so only the last step can take them off; python then does
         # all that follows an exception, such as ending by the signal after a KeyboardInterrupt

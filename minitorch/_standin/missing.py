@@ -1,0 +1,66 @@
+"""What a program is told that used a name which minitorch lacks."""
+
+import os
+import re
+import sys
+from types import ModuleType, TracebackType
+
+import minitorch
+
+from .hook import ROOTS
+
+HERE = os.path.dirname(minitorch.__file__)
+
+
+def explain(error: BaseException, script: str | None) -> None:
+    """Add to an error that comes from a missing name what is missing, where, and how to see what is there."""
+    name = missing_name(error)
+    if name is None:
+        return
+    file, line = place(error.__traceback__)
+    check = f"python -m minitorch --check {script or os.path.relpath(file)}"
+    text = f"minitorch has no {name} ({file}, line {line}). To see what the script uses and minitorch lacks: {check}"
+    if sys.version_info >= (3, 11):
+        error.add_note(text)
+    elif isinstance(error, ImportError):
+        error.msg = f"{error.msg}\n{text}"
+    else:
+        error.args = (f"{error}\n{text}",)
+
+
+def missing_name(error: BaseException) -> str | None:
+    """The name by which the program asked for what is missing; None if the error is another."""
+    if isinstance(error, ModuleNotFoundError):
+        return _torchs(error.name or "")
+    if isinstance(error, ImportError):
+        wanted = re.match(r"cannot import name '(\w+)'", error.msg)
+        module = _torchs(error.name or "")
+        return f"{module}.{wanted[1]}" if module and wanted else None
+    if isinstance(error, AttributeError) and error.name:
+        owner = error.obj
+        if isinstance(owner, ModuleType):
+            module = _torchs(owner.__name__)
+            return module and f"{module}.{error.name}"
+        if isinstance(owner, minitorch.Tensor):
+            return f"torch.Tensor.{error.name}"
+    return None
+
+
+def _torchs(module: str) -> str | None:
+    """What torch calls a module that is asked for by its name or by ours."""
+    for root, ours in sorted(ROOTS.items(), reverse=True):  # minitorch.vision before minitorch
+        for head in (root, ours):
+            if module == head or module.startswith(f"{head}."):
+                return root + module[len(head) :]
+    return None
+
+
+def place(tb: TracebackType | None) -> tuple[str, int]:
+    """The last line of the program's own that an error has passed."""
+    found = "", 0
+    while tb is not None:
+        file = tb.tb_frame.f_code.co_filename
+        if not file.startswith((HERE, "<frozen")):
+            found = file, tb.tb_lineno
+        tb = tb.tb_next
+    return found
