@@ -11,6 +11,7 @@ Number = builtins.int | builtins.float | builtins.bool
 from minitorch import _C as _C
 from minitorch import __config__ as __config__
 from minitorch import _dynamo as _dynamo
+from minitorch import _utils as _utils
 from minitorch import accelerator as accelerator
 from minitorch import amp as amp
 from minitorch import autograd as autograd

@@ -1,6 +1,7 @@
 """Same as torch.storage: the memory under tensors, as bytes (UntypedStorage) or as elements (TypedStorage)."""
 
 import functools
+import io
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from ._creation import empty
 from ._kernels.half import tagged
 from ._storage import UntypedStorage, storage_bytes
 from ._tensor import Tensor, wrap
+from .serialization import load
 from .serialization._storages import CLASS_NAMES
 
 __all__ = ["TypedStorage", "UntypedStorage"]
@@ -146,3 +148,8 @@ def typed_storage(t: Tensor) -> TypedStorage:
     memory = storage_bytes(t.untyped_storage().owner)
     item = t.element_size()
     return TypedStorage(wrap(tagged(memory[: memory.size // item * item].view(t.array.dtype))))
+
+
+def _load_from_bytes(b: bytes) -> Any:
+    """A storage, from the file that torch puts into a pickle for it."""
+    return load(io.BytesIO(b), weights_only=False)

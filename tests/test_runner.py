@@ -1,6 +1,9 @@
 """`python -m minitorch script.py`: as `python script.py`, with torch found in minitorch. No test here finds torch."""
 
+import pickle
+
 import pytest
+import torch
 from unmodified import minitorch, output, python
 
 NAMES = """
@@ -75,3 +78,93 @@ def test_programs_end_as_under_python(tmp_path, program):
     args = call.split("@" if "@" in call else None)
     expected, seen = python(tmp_path, *args), minitorch(tmp_path, *args)
     assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
+
+
+PROCESSES = """
+import os, sys, torch
+import torch.multiprocessing as mp
+from torch.utils.data import DataLoader, Dataset
+
+class Numbers(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return torch.full((2,), float(i)), {"i": i}
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+
+def work(rank, net, queue):
+    queue.put((rank, type(net).__name__, type(net).__module__, __name__, sys.argv[1:]))
+    with torch.no_grad():
+        net.layer.weight.fill_(2.0)
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    for method in ("fork", "spawn", "forkserver"):
+        for x, d in DataLoader(Numbers(), 2, num_workers=1, shuffle=True, multiprocessing_context=method):
+            print(method, x[:, 0].tolist(), d["i"].tolist())
+    net = Net().share_memory()
+    queue = mp.get_context("spawn").SimpleQueue()
+    mp.spawn(work, (net, queue), nprocs=1)
+    print(queue.get(), net.layer.weight.sum().item())
+"""
+# what the same program prints under `python` with torch
+PRINTED = """fork [2.0, 1.0] [2, 1]
+fork [3.0, 0.0] [3, 0]
+spawn [0.0, 1.0] [0, 1]
+spawn [3.0, 2.0] [3, 2]
+forkserver [1.0, 0.0] [1, 0]
+forkserver [3.0, 2.0] [3, 2]
+(0, 'Net', '__mp_main__', '__mp_main__', ['--fast']) 8.0
+"""
+
+
+def test_worker_processes_find_torch_however_they_are_started(tmp_path):
+    (tmp_path / "processes.py").write_text(PROCESSES)
+    assert output(minitorch(tmp_path, "processes.py", "--fast")) == PRINTED
+
+
+READ = """
+import pickle, sys, torch
+for name in sys.argv[1:]:
+    with open(name, "rb") as file:
+        print(*pickle.load(file))
+"""
+WRITE = """
+import pickle, sys
+torch = __import__(sys.argv[1])
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+        torch.nn.init.ones_(self.layer.weight)
+
+net = Net()
+assert type(pickle.loads(pickle.dumps(net))) is Net
+with open(sys.argv[2], "wb") as file:
+    pickle.dump([net.layer, net.layer.weight.detach(), torch.ones(2, dtype=torch.float16), torch.float32], file)
+"""
+PICKLED = """Linear(in_features=2, out_features=2, bias=True) tensor([[1., 1.],
+        [1., 1.]]) tensor([1., 1.], dtype=torch.float16) torch.float32
+"""
+
+
+def test_pickles_go_between_runs_and_programs_that_import_minitorch(tmp_path):
+    (tmp_path / "read.py").write_text(READ)
+    (tmp_path / "read_plain.py").write_text(READ.replace("import pickle, sys, torch", "import pickle, sys"))
+    (tmp_path / "write.py").write_text(WRITE)
+    layer = torch.nn.Linear(2, 2)
+    torch.nn.init.ones_(layer.weight)
+    written = [layer, layer.weight.detach(), torch.ones(2, dtype=torch.float16), torch.float32]
+    (tmp_path / "real").write_bytes(pickle.dumps(written))
+    output(minitorch(tmp_path, "write.py", "torch", "run"))
+    output(python(tmp_path, "write.py", "minitorch", "plain"))
+    assert (tmp_path / "run").read_bytes() == (tmp_path / "plain").read_bytes()
+    # what torch itself wrote names torch.nn.modules.linear
+    assert output(minitorch(tmp_path, "read.py", "run", "real")) == 2 * PICKLED
+    assert output(python(tmp_path, "read_plain.py", "run")) == PICKLED

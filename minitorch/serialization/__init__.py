@@ -23,6 +23,7 @@ from ._archive import ALIGNMENT, Reader, Writer, corrupt
 from ._legacy import MAGIC_NUMBER, PROTOCOL_VERSION, load_legacy
 from ._pickles import NotAllowed, Pickler, SafeUnpickler, Survey, TrustedUnpickler, storage_class_of
 from ._storages import LoadedStorage, MapLocation, check_location, default_restore_location, location_tag, placed
+from ._storages import layout_of as _get_layout
 
 __all__ = [
     "DEFAULT_PROTOCOL",
