@@ -6,12 +6,10 @@
 'True\\n'
 """
 
-import importlib.metadata
 import importlib.util
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
@@ -45,7 +43,7 @@ def install() -> None:
         _install_in_children(sys.modules["multiprocessing.spawn"])
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Finds minitorch's modules under torch's names, and answers for their distributions."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
@@ -61,34 +59,17 @@ class Finder(MetaPathFinder):
         return None
 
     @staticmethod
-    def find_distributions(
-        context: importlib.metadata.DistributionFinder.Context | None = None,
-    ) -> Iterator["Distribution"]:
+    def find_distributions(context: Any = None) -> Iterator[Any]:
         """What `importlib.metadata` asks for the versions of packages."""
+        from .metadata import Distribution
+
         wanted = None if context is None else context.name
-        for root in ROOTS:
+        for root, version in VERSIONS.items():
             if wanted is None or wanted.lower() == root:
-                yield Distribution(root)
+                yield Distribution(root, version)
 
 
-class Distribution(importlib.metadata.Distribution):
-    """The metadata of a package that minitorch stands in for: its name and version."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def read_text(self, filename: str) -> str | None:
-        """The text of a file of metadata: there is METADATA alone."""
-        if filename != "METADATA":
-            return None
-        return f"Metadata-Version: 2.1\nName: {self._name}\nVersion: {VERSIONS[self._name]}\n"
-
-    def locate_file(self, path: Any) -> pathlib.Path:
-        """Where a file of the package would lie."""
-        return pathlib.Path(minitorch.__file__).parent / path
-
-
-class _AliasLoader(Loader):
+class _AliasLoader:
     """Gives a module that has another name already."""
 
     def __init__(self, ours: str) -> None:
@@ -110,7 +91,8 @@ def _alias(name: str, ours: str) -> ModuleSpec | None:
             return None
         # with None, a PyTorch that is installed would be found next
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    spec = ModuleSpec(name, _AliasLoader(ours), origin=found.origin)
+    loader: Any = _AliasLoader(ours)  # importlib.abc, for a class to derive from, takes a while to import
+    spec = ModuleSpec(name, loader, origin=found.origin)
     spec.submodule_search_locations = found.submodule_search_locations
     return spec
 
