@@ -89,7 +89,7 @@ __version__ = "0.1.0"
 
 _LAZY = (
     "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed",
-    "fft", "func", "functional", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides",
+    "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides",
     "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing",
     "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
@@ -118,8 +118,8 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes distributions export futures fx hub library masked monitor mtia nested ops package "
-    "quantization".split()
+    "_export _inductor ao classes distributions export futures fx library masked monitor mtia nested ops "
+    "package quantization".split()
 )
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from minitorch.utils import hooks
 
-__all__ = ["benchmark", "checkpoint", "data", "dlpack", "hooks", "tensorboard"]
+__all__ = ["benchmark", "checkpoint", "data", "dlpack", "hooks", "model_zoo", "tensorboard"]
 
 
 def __getattr__(name: str) -> Any:
     """Submodules are imported when first named."""
-    if name in ("benchmark", "checkpoint", "data", "dlpack", "tensorboard"):
+    if name in ("benchmark", "checkpoint", "data", "dlpack", "model_zoo", "tensorboard"):
         import importlib
 
         return importlib.import_module(f"minitorch.utils.{name}")
