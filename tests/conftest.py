@@ -12,6 +12,7 @@ from torchvision_shim import allow_torchvision
 allow_torchvision()
 pytest.register_assert_rewrite("compare", "dataset_files")
 torch.set_num_threads(1)
+collect_ignore = ["scripts"]  # programs that tests start
 
 
 @pytest.fixture(autouse=True)
