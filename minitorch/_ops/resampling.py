@@ -116,16 +116,14 @@ def antialiased_map(n: int, outputs: int, factor: float | None, align_corners: b
     shape, reach = _FILTERS[mode]
     scale = _scale(n, outputs, factor, align_corners)
     wide = max(scale, 1.0)
-    starts, index, weights = [0], [], []
-    for i in range(outputs):
-        center = scale * (i + 0.5)
-        first = max(int(center - reach * wide + 0.5), 0)
-        last = min(int(center + reach * wide + 0.5), n)
-        weight = shape((np.arange(first, last) - center + 0.5) / wide)
-        index.append(np.arange(first, last))
-        weights.append(weight / weight.sum() if weight.sum() else weight)
-        starts.append(starts[-1] + last - first)
-    return AxisMap(n, starts, np.concatenate(index), np.concatenate(weights))
+    center = scale * (np.arange(outputs) + 0.5)
+    first = np.maximum((center - reach * wide + 0.5).astype(np.int64), 0)
+    count = np.minimum((center + reach * wide + 0.5).astype(np.int64), n) - first
+    starts = np.concatenate([[0], np.cumsum(count)])
+    index = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, count)
+    weights = shape((index - np.repeat(center, count) + 0.5) / wide)
+    sums = np.add.reduceat(weights, starts[:-1])
+    return AxisMap(n, starts, index, weights / np.repeat(np.where(sums == 0, 1.0, sums), count))
 
 
 # ---------------------------------------------------------------------- arguments
