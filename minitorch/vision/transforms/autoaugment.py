@@ -241,7 +241,8 @@ class AugMix(nn.Module):
         return {name: full[name] for name in (*_MIX, *(_FACTORS if self.all_ops else ()))}
 
     def _shares(self, count: int, batch: int) -> Tensor:
-        return torch._sample_dirichlet(torch.tensor([self.alpha] * count).expand(batch, -1))
+        concentrations = torch.tensor([self.alpha] * count).expand(batch, -1)
+        return torch._sample_dirichlet(concentrations)  # type: ignore[attr-defined]
 
     def forward(self, orig_img: Any) -> Any:
         is_tensor = isinstance(orig_img, Tensor)
