@@ -8,19 +8,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import cold, memory, report, speed, training
+from benchmarks import cold, first_use, memory, report, speed, training
 from benchmarks.cases import SECTIONS
 from benchmarks.processes import Failed, Plan
 from benchmarks.results import Row, machine, path_for, save
 
-PARTS = (*SECTIONS, "cold", "memory", "training")
+PARTS = (*SECTIONS, "cold", "first_use", "memory", "training")
 
 
 def measured(plan: Plan, part: str) -> list[Row]:
     if part in SECTIONS:
         found = speed.rows(plan, part)
     else:
-        found = {"cold": cold, "memory": memory, "training": training}[part].rows(plan)
+        found = {"cold": cold, "first_use": first_use, "memory": memory, "training": training}[part].rows(plan)
     rows = []
     try:
         for row in found:

@@ -17,14 +17,12 @@ from . import cache, scalar
 PRELUDE = """import math
 import numpy as np
 from numba import njit
+from minitorch._kernels.cpu.inlined import flat, where
 from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, isnan)
 floor, ceil, trunc = np.floor, np.ceil, np.trunc  # those of math give integers: wrong from 2**63 on
 absolute, copysign, isinf, isfinite = abs, math.copysign, math.isinf, math.isfinite
 arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
 arcsinh, arccosh, arctanh, exp2 = math.asinh, math.acosh, math.atanh, np.exp2
-@njit
-def where(c, a, b):
-    return a if c else b
 @njit
 def maximum(a, b):
     return a if a > b or a != a else b
@@ -37,7 +35,7 @@ def minimum(a, b):
 FLAT = """@njit({options})
 def kernel({params}, dest):
     {setup}
-    flat_dest = dest.reshape(-1)
+    flat_dest = flat(dest)
     for i in range(flat_dest.size):
         {loads}
         {body}
@@ -83,7 +81,7 @@ WHOLE = """@njit({options})
 def kernel(x_, dest):
     T = dest.dtype.type
     A = {accumulator}
-    flat_x = x_.reshape(-1)
+    flat_x = flat(x_)
     n = flat_x.size
     a = {init}
     for i in range(n):
@@ -280,7 +278,7 @@ class Formula:
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")
             else:
-                setup.append(f"flat_{a} = {a}_.reshape(-1)")
+                setup.append(f"flat_{a} = flat({a}_)")
                 loads.append(f"{a} = flat_{a}[i]")
         return (
             PRELUDE

@@ -61,8 +61,7 @@ class Update(Formula):
             options=cache.OPTIONS,
             params=", ".join(f"{a}_" for a in (*arrays, *numbers)),
             setup="; ".join(
-                ["T = p_.dtype.type", *(f"flat_{a} = {a}_.reshape(-1)" for a in arrays)]
-                + [f"{s} = T({s}_)" for s in numbers]
+                ["T = p_.dtype.type", *(f"flat_{a} = flat({a}_)" for a in arrays)] + [f"{s} = T({s}_)" for s in numbers]
             ),
             wrong=" or ".join(f"{a}_.shape != p_.shape" for a in arrays[1:]),
             loads="; ".join(f"{a} = flat_{a}[i]" for a in arrays),

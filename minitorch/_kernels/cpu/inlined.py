@@ -1,0 +1,39 @@
+"""What generated loops use beside functions: pieces of machine code that Numba puts in place of the call.
+
+A function of Numba's own compiles by itself for every kernel that calls it: `where` took 60 ms of a kernel's 250,
+`reshape(-1)` 20 ms for each array.
+"""
+
+from numba.core import types
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+
+
+@intrinsic
+def where(typing_context, c, a, b):
+    """a if c else b, both computed."""
+    kind = typing_context.unify_types(types.unliteral(a), types.unliteral(b))
+    if kind is None:
+        return None
+    return kind(types.boolean, kind, kind), lambda context, builder, signature, args: builder.select(*args)
+
+
+@intrinsic
+def flat(typing_context, array):
+    """A contiguous array as one of one dimension over the same memory."""
+    if not (isinstance(array, types.Array) and array.layout == "C"):
+        return None
+    vector = types.Array(array.dtype, 1, "C", readonly=not array.mutable, aligned=array.aligned)
+
+    def generate(context, builder, signature, args):
+        from numba.np import arrayobj  # only a compiler needs it
+
+        whole = arrayobj.make_array(array)(context, builder, args[0])
+        made = arrayobj.make_array(vector)(context, builder)
+        arrayobj.populate_array(
+            made, data=whole.data, shape=[whole.nitems], strides=[whole.itemsize], itemsize=whole.itemsize,
+            meminfo=whole.meminfo, parent=whole.parent,
+        )  # fmt: skip
+        return impl_ret_borrowed(context, builder, vector, made._getvalue())
+
+    return vector(array), generate
