@@ -128,7 +128,7 @@ def backward_twice_with_hooks(ns):
 
 def saved_on_the_cpu(ns):
     x = leaf(ns, 1, 2)
-    with ns.autograd.graph.save_on_cpu():
+    with ns.autograd.graph.save_on_cpu(), ns.autograd.graph.save_on_cpu(pin_memory=True):
         y = (x * x).exp()
     y.sum().backward()
     return x.grad

@@ -18,7 +18,7 @@ import minitorch
 from minitorch.torch_version import TorchVersion
 
 # where programs look -> what they find
-ROOTS = {"torch": "minitorch", "torchvision": "minitorch.vision"}
+ROOTS = {"torch": "minitorch", "torchvision": "minitorch.vision", "functorch": "minitorch._standin.functorch"}
 # the versions whose API is implemented, as programs compare them
 VERSIONS = {"torch": "2.13.0+minitorch", "torchvision": "0.28.0+minitorch"}
 

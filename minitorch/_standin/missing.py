@@ -48,7 +48,7 @@ def missing_name(error: BaseException) -> str | None:
 
 def _torchs(module: str) -> str | None:
     """What torch calls a module that is asked for by its name or by ours."""
-    for root, ours in sorted(ROOTS.items(), reverse=True):  # minitorch.vision before minitorch
+    for root, ours in sorted(ROOTS.items(), key=lambda item: -len(item[1])):  # minitorch.vision before minitorch
         for head in (root, ours):
             if module == head or module.startswith(f"{head}."):
                 return root + module[len(head) :]

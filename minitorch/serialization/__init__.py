@@ -142,7 +142,7 @@ def load(
     if pickle_module is not None and pickle_module is not pickle:
         raise NotImplementedError("load: pickle_module other than pickle is not supported by minitorch")
     check_location(map_location)
-    safe = _is_safe(weights_only)
+    safe = _is_safe(weights_only, pickle_module)
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         with open(path, "rb") as stream:
@@ -158,18 +158,18 @@ def load(
     return _load(f, None, map_location, safe, False, pickle_load_args)
 
 
-def _is_safe(weights_only: bool | None) -> bool:
-    """Whether only tensors and plain data may be made, by the argument and torch's environment variables."""
-    always, never = (
-        os.environ.get(f"TORCH_FORCE_{how}", "0").lower() in ("1", "y", "yes", "true")
-        for how in ("WEIGHTS_ONLY_LOAD", "NO_WEIGHTS_ONLY_LOAD")
+def _is_safe(weights_only: bool | None, pickle_module: Any) -> bool:
+    """Whether no code of the file may run: what the call says, or torch's two environment variables."""
+    force, force_not = (
+        os.getenv(f"TORCH_FORCE_{name}WEIGHTS_ONLY_LOAD", "0").lower() in ("1", "y", "yes", "true")
+        for name in ("", "NO_")
     )
-    if always and never:
+    if force and force_not:
         raise RuntimeError(
             "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be set, but both "
             "were set."
         )
-    if never and weights_only is None:
+    if force_not and weights_only is None:
         warnings.warn(
             "Environment variable TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD detected, since the`weights_only` argument was not "
             "explicitly passed to `torch.load`, forcing weights_only=False.",
@@ -177,7 +177,11 @@ def _is_safe(weights_only: bool | None) -> bool:
             stacklevel=3,
         )
         return False
-    return always or weights_only is None or bool(weights_only)
+    if (force or weights_only) and pickle_module is not None:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    if weights_only is None:
+        return force or pickle_module is None
+    return force or bool(weights_only)
 
 
 def _load(stream: Any, path: str | None, where: MapLocation, safe: bool, mapped: bool, options: Any) -> Any:
