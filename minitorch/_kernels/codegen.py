@@ -62,18 +62,19 @@ def kernel({params}, dest):
 """
 
 # four merged dimensions, strides counted in elements (0 where an operand is broadcast), each array as the 1-D window of
-# memory that it spans: rank and layout cost no further compilation
+# memory that it spans: rank and layout cost no further compilation. The innermost strides are in names of their own:
+# read from the array, which `dest` might overlap for all that LLVM knows, they make the loop ten times slower.
 STRIDED = """@njit({options})
 def kernel({params}, dest, sizes_, steps_):
     {setup}
     for at0 in range(sizes_[0]):
         for at1 in range(sizes_[1]):
             for at2 in range(sizes_[2]):
+                {starts}
                 for at3 in range(sizes_[3]):
                     {loads}
                     {body}
-                    place = at0 * steps_[{last}, 0] + at1 * steps_[{last}, 1] + at2 * steps_[{last}, 2]
-                    dest[place + at3 * steps_[{last}, 3]] = {result}
+                    dest[start{last} + at3 * step{last}] = {result}
 """
 
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
@@ -273,13 +274,18 @@ class Formula:
         loads = []
         for position, a in enumerate(self.arrays):
             if variant == "strided":
-                offset = " + ".join(f"at{d} * steps_[{position}, {d}]" for d in range(4))
-                loads.append(f"{a} = {a}_[{offset}]")
+                loads.append(f"{a} = {a}_[start{position} + at3 * step{position}]")
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")
             else:
                 setup.append(f"flat_{a} = flat({a}_)")
                 loads.append(f"{a} = flat_{a}[i]")
+        starts = []
+        if variant == "strided":
+            for position in range(len(self.arrays) + 1):
+                setup.append(f"step{position} = steps_[{position}, 3]")
+                outer = " + ".join(f"at{d} * steps_[{position}, {d}]" for d in range(3))
+                starts.append(f"start{position} = {outer}")
         return (
             PRELUDE
             + self._imports()
@@ -289,6 +295,7 @@ class Formula:
                 first=first,
                 last=len(self.arrays),
                 setup="; ".join(setup),
+                starts="; ".join(starts),
                 loads="; ".join(loads),
                 body="; ".join(before) or "pass",
                 result=result,

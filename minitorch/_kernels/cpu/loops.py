@@ -86,8 +86,12 @@ class Loops:
 
 
 def merged(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """Shape and strides with dimensions of size 1 dropped and neighbours that step alike joined."""
+    """Shape and strides with dimensions of size 1 dropped and neighbours that step alike joined.
+
+    They are taken in the order that the last array has in memory: of a transposed one, one dimension is left.
+    """
     dims = [(n, [s[i] for s in strides]) for i, n in enumerate(shape) if n != 1]
+    dims.sort(key=lambda dim: -dim[1][-1])
     joined: list[tuple[int, list[int]]] = []
     for n, step in dims:
         if joined and all(outer == inner * n for outer, inner in zip(joined[-1][1], step, strict=True)):
