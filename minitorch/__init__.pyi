@@ -23,6 +23,7 @@ from minitorch import distributed as distributed
 from minitorch import fft as fft
 from minitorch import func as func
 from minitorch import functional as functional
+from minitorch import hub as hub
 from minitorch import jit as jit
 from minitorch import linalg as linalg
 from minitorch import mps as mps

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -171,7 +172,9 @@ def tensor_lines() -> Iterator[str]:
 def namespace_lines() -> Iterator[str]:
     """The functions, classes, modules and constants of `minitorch` itself."""
     names = {n: v for n, v in vars(minitorch).items() if not n.startswith("_") or n == "__version__"}
-    lazy = {n: getattr(minitorch, n) for n in (*minitorch._LAZY, *minitorch._LAZY_NAMES)}  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some are deprecated
+        lazy = {n: getattr(minitorch, n) for n in (*minitorch._LAZY, *minitorch._LAZY_NAMES)}  # type: ignore[attr-defined]
     for name, value in sorted({**names, **lazy}.items()):
         if isinstance(value, ModuleType):
             yield f"from minitorch import {name} as {name}"
