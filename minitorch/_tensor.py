@@ -430,11 +430,11 @@ class Tensor:
                 )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
-            mine, theirs = self.array, value.array
-            if mine.dtype != theirs.dtype:
+            mine, theirs, expected = self.array, value.array, self.grad_dtype if self.is_leaf else self.dtype
+            if expected is not None and expected is not value.dtype:
                 raise RuntimeError(
                     f"attempting to assign a gradient with dtype '{value.dtype.c_name.lower()}' to a tensor with "
-                    f"grad_dtype '{self.dtype.c_name}'. The gradient must match the tensor's grad_dtype (defaults to "
+                    f"grad_dtype '{expected.c_name}'. The gradient must match the tensor's grad_dtype (defaults to "
                     "the tensor's dtype). You can set the tensor's grad_dtype attribute with a specific dtype, or None "
                     "to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
                     "gradient may break downstream systems that assume they match."

@@ -636,3 +636,19 @@ def test_sizes_beyond_memory_are_runtime_errors(make):
     for ns in (torch, minitorch):
         with pytest.raises(RuntimeError):
             eval(f"ns.{make}", {"ns": ns})
+
+
+@needs_serial_bernoulli
+def test_bernoulli_takes_its_probability_from_a_tensor_without_dimensions():
+    for p in (0.5, 1):
+        found = []
+        for t in (torch, minitorch):
+            t.manual_seed(3)
+            found.append(t.bernoulli(t.zeros(9), t.tensor(p)).tolist())
+        assert found[0] == found[1]
+
+
+def test_bernoulli_refuses_what_is_no_probability():
+    for p in (None, "a", minitorch.ones(1), minitorch.tensor(0.5, requires_grad=True)):
+        with pytest.raises(TypeError, match=r"bernoulli\(\) received an invalid combination of arguments"):
+            minitorch.bernoulli(minitorch.zeros(4), p)

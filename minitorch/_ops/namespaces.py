@@ -33,6 +33,7 @@ from . import (  # noqa: F401 - they fill the tables
     further_names,
     gamma_sampling,
     gathering,
+    gradient_dtype,
     grid_sampling,
     group_norm,
     indexing,

@@ -368,7 +368,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
 
 
 @public("torch Tensor")
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, out: Any = None) -> Tensor:
+def bernoulli(input: Tensor, p: Any = ..., *, generator: Any = None, out: Any = None) -> Tensor:
     """1 with probability `input` (or p, then input gives shape and dtype only), else 0.
 
     >>> import minitorch as torch
@@ -376,13 +376,15 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Any = None, o
     tensor([0., 1.])
     """
     stream_of("bernoulli", generator)
-    if isinstance(p, Tensor):
+    if isinstance(p, Tensor) and not p.ndim and not p.requires_grad:
+        p = p.item()
+    if p is not ... and not isinstance(p, (int, float, np.number)):
         invalid("bernoulli", (input, p), {})
     if out is not None:
         array = resized(out, "bernoulli", input.array.shape)
-        bernoulli_(wrap(array), input.detach() if p is None else p, generator=generator)
+        bernoulli_(wrap(array), input.detach() if p is ... else p, generator=generator)
         return out
-    if p is None:
+    if p is ...:
         return FUNCTIONS["bernoulli_sample"](input, generator)
     return bernoulli_(input.detach().clone(), p, generator=generator)
 
