@@ -91,32 +91,37 @@ def kernel(x_, dest):
     dest[()] = {finish}
 """
 
-# the middle of (outer, n, inner) into (outer, inner); with an inner dimension whole rows are taken at a time, in
-# `scratch`
-PARTS = """@njit({options})
+# (outer, n) into (outer,)
+ROWS = """@njit({options})
+def kernel(x_, dest):
+    T = dest.dtype.type
+    A = {accumulator}
+    outer, n = x_.shape
+    for o in range(outer):
+        a = {init}
+        for i in range(n):
+            x = A(x_[o, i])
+            a = {step}
+        dest[o] = {finish}
+"""
+
+# the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`
+COLUMNS = """@njit({options})
 def kernel(x_, dest, scratch):
     T = dest.dtype.type
     A = {accumulator}
     outer, n, inner = x_.shape
     for o in range(outer):
-        if inner == 1:
-            k = 0
-            a = {init}
-            for i in range(n):
-                x = A(x_[o, i, 0])
-                a = {step}
-            dest[o, 0] = {finish}
-        else:
+        for k in range(inner):
+            scratch[k] = {init}
+        for i in range(n):
             for k in range(inner):
-                scratch[k] = {init}
-            for i in range(n):
-                for k in range(inner):
-                    x = A(x_[o, i, k])
-                    a = scratch[k]
-                    scratch[k] = {step}
-            for k in range(inner):
+                x = A(x_[o, i, k])
                 a = scratch[k]
-                dest[o, k] = {finish}
+                scratch[k] = {step}
+        for k in range(inner):
+            a = scratch[k]
+            dest[o, k] = {finish}
 """
 
 # running results along the middle of (outer, n, inner): `a` is the result so far, `scratch` holds one for each of inner
@@ -326,22 +331,25 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
     return cache.load(f"{name}_elements", text).kernel
 
 
+REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
+
+
 def reduction(
-    name: str, init: str, step: str, finish: str, *, accumulator: str | None, whole: bool
+    name: str, init: str, step: str, finish: str, *, accumulator: str | None, part: str
 ) -> Callable[..., None]:
-    """The loop of a reduction: kernel(x, dest), or kernel(x, dest, scratch) for a part of the dimensions.
+    """The loop of a reduction: kernel(x, dest) of the whole or of rows, kernel(x, dest, scratch) of columns.
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
-    `init` of "first" is the first element. `accumulator` is the type that `a` has, by default the result's. Sums of
-    floats take float64: right to the last bit of a float32 in any order, so LLVM may reorder them, at the speed of
-    memory.
+    `init` of "first" is the first element of the whole. `accumulator` is the type that `a` has, by default the
+    result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may reorder them,
+    at the speed of memory. Rows and columns are kernels of their own because together they compile for twice as long.
     """
-    start = ("A(flat_x[0])" if whole else "A(x_[o, 0, k])") if init == "first" else f"A({init})"
-    text = PRELUDE + (WHOLE if whole else PARTS).format(
+    text = PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
-        accumulator=accumulator or "T", init=start, step=step, finish=finish,
+        accumulator=accumulator or "T", init="A(flat_x[0])" if init == "first" else f"A({init})", step=step,
+        finish=finish,
     )  # fmt: skip
-    return cache.load(f"{name}_{'whole' if whole else 'parts'}", text).kernel
+    return cache.load(f"{name}_{part}", text).kernel
 
 
 def scan(name: str, params: str, init: str, step: str) -> Callable[..., None]:

@@ -55,9 +55,10 @@ def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
 
 
 class Reduction:
-    """The loops of one reduction, from its formulas: see `codegen.reduction_source`.
+    """The loops of one reduction, from its formulas: see `codegen.reduction`.
 
-    Above SMALL elements NumPy's own reduction runs instead, where there is one that is as exact and vectorised.
+    `numpy` is NumPy's own reduction where there is one that is as exact and vectorised. It serves all but the whole of
+    few elements, where a loop has begun sooner.
     """
 
     def __init__(self, name: str, init: str, step: str, finish: str = "a", *, wide: bool = False, numpy: Any = None):
@@ -65,31 +66,34 @@ class Reduction:
         self._kernels: dict[Any, Any] = {}
         self.of_floats: Any = self._first_of_floats
 
-    def _kernel(self, dtype: np.dtype, whole: bool) -> Any:
+    def _kernel(self, dtype: np.dtype, part: str) -> Any:
         accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
-        key = accumulator, whole
+        key = accumulator, part
         if key not in self._kernels:
-            kernel = codegen.reduction(self.name, *self.formulas, accumulator=accumulator, whole=whole)
-            if whole:
+            kernel = codegen.reduction(self.name, *self.formulas, accumulator=accumulator, part=part)
+            if part == "whole":
                 kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
             self._kernels[key] = kernel
         return self._kernels[key]
 
     def _first_of_floats(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` for floats, replaced by its kernel at the first call: the way of a loss's mean."""
-        self.of_floats = self._kernel(o.dtype, True)
+        self.of_floats = self._kernel(o.dtype, "whole")
         self.of_floats(a, o)
 
     def whole(self, a: np.ndarray, o: np.ndarray) -> None:
         """Every element of a, into the 0-dim o."""
-        self._kernel(o.dtype, True)(a, o)
+        self._kernel(o.dtype, "whole")(a, o)
 
     def parts(self, a: np.ndarray, dims: tuple[int, ...], o: np.ndarray) -> None:
         """The elements along dims, into o of the shape without them."""
         x = three_parts(a, dims)
-        wide = (np.float64 if o.dtype.kind == "f" else np.int64) if self.wide else o.dtype
-        scratch = np.empty(x.shape[2], wide)
-        self._kernel(o.dtype, False)(x, o.reshape(x.shape[0], x.shape[2]), scratch)
+        outer, n, inner = x.shape
+        if inner == 1:
+            self._kernel(o.dtype, "rows")(x.reshape(outer, n), o.reshape(outer))
+        else:
+            wide = (np.float64 if o.dtype.kind == "f" else np.int64) if self.wide else o.dtype
+            self._kernel(o.dtype, "columns")(x, o.reshape(outer, inner), np.empty(inner, wide))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype
@@ -98,7 +102,8 @@ class Reduction:
             self.whole(a, o)
             return o
         dims = reduced_dims(dim, a.ndim)
-        if self.numpy is not None and a.size > SMALL:
+        if self.numpy is not None and a.size:
+            dims = dims if a.ndim else None
             return np.asarray(self.numpy(a, axis=dims, keepdims=keepdim), dtype)
         o = empty(reduced_shape(a.shape, dims, keepdim), dtype)
         if o.size:
