@@ -210,6 +210,10 @@ def _is_dense(a: np.ndarray) -> bool:
 # ---------------------------------------------------------------------- joining
 def cat_shape(arrays: Any, dim: int) -> tuple[int, ...]:
     """The shape of the concatenation, with torch's checks."""
+    shapes = [a.shape for a in arrays]
+    if len(shapes[0]) > 1 and shapes.count(shapes[0]) == len(shapes):
+        dim, shape = wrap_dim(dim, len(shapes[0])), shapes[0]
+        return (*shape[:dim], shape[dim] * len(shapes), *shape[dim + 1 :])
     kept = [a for a in arrays if a.shape != (0,)] or [arrays[0]]
     first = kept[0]
     for position, a in enumerate(arrays):

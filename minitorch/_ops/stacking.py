@@ -35,11 +35,11 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     shape = tensors[0].shape
     dim = wrap_dim(dim, len(shape) + 1)
     for i, t in enumerate(tensors):
-        check(
-            t.shape == shape,
-            f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
-            f"entry {i}",
-        )
+        if t.array.shape != shape:  # a message for each tensor would cost more than the copy
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
+                f"entry {i}"
+            )
     made = cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
     return titled(made, "StackBackward0", through=True)
 
