@@ -163,7 +163,8 @@ def plain(value):
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(plain(item) for item in value)
+        items = [plain(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
     return type(value), value
 
 

@@ -9,10 +9,14 @@ import dataset_files as files
 import numpy as np
 import pytest
 import torch
+import torchvision.datasets as theirs_datasets
+import torchvision.transforms as theirs_transforms
 from dataset_files import BOTH, as_text, assert_same, assert_same_error, plain
 
 import minitorch
+import minitorch.utils.data
 import minitorch.vision.datasets as ours_datasets
+import minitorch.vision.transforms as ours_transforms
 
 
 @pytest.fixture
@@ -306,6 +310,29 @@ def test_printed_transforms_are_torchvisions(tmp_path):
     ours, theirs = (d.MNIST(tmp_path, transform=Lines(), target_transform=Lines()) for d in BOTH)
     assert repr(ours) == repr(theirs)
     assert repr(ours.transforms) == repr(theirs.transforms)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_gives_torchvisions_batches(tmp_path, workers):
+    files.write_mnist(tmp_path)
+    batches = []
+    for library, datasets, transforms in (
+        (minitorch, ours_datasets, ours_transforms),
+        (torch, theirs_datasets, theirs_transforms),
+    ):
+        library.manual_seed(3)
+        transform = transforms.Compose(
+            [transforms.RandomCrop(28, padding=2), transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
+        )
+        dataset = datasets.MNIST(tmp_path, transform=transform)
+        loader = library.utils.data.DataLoader(dataset, batch_size=8, shuffle=True, num_workers=workers)
+        batches.append([(pictures.numpy().copy(), labels.tolist()) for pictures, labels in loader])
+    assert len(batches[0]) == 3
+    for (ours, our_labels), (theirs, their_labels) in zip(*batches, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+        assert our_labels == their_labels
 
 
 def test_data_sets_are_pickled(tmp_path):
