@@ -266,7 +266,7 @@ def broadcast_to(input: Tensor, size: Any) -> Tensor:
 
 @public("torch")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """Views of all tensors in their common shape."""
+    """All tensors in their common shape: views, or what has it already."""
     from .check import check_broadcast
 
     tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
@@ -274,7 +274,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     for t in tensors:
         check_broadcast(shape, t.array.shape)
         shape = np.broadcast_shapes(shape, t.array.shape)
-    return tuple([op("expand_to")(t, shape) for t in tensors])
+    return tuple([t if t.array.shape == shape else op("expand_to")(t, shape) for t in tensors])
 
 
 @public("torch")
