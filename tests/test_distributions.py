@@ -294,7 +294,96 @@ def squashed_actions(ns):
     return mean.grad
 
 
-@pytest.mark.parametrize("program", [policy_gradient, autoencoder, squashed_actions])
+def masked_actions(ns):
+    class Masked(ns.distributions.Categorical):
+        def __init__(self, logits, masks):
+            self.masks = masks
+            super().__init__(logits=ns.where(masks, logits, ns.tensor(-1e8)))
+
+        def entropy(self):
+            return -ns.where(self.masks, self.logits * self.probs, ns.tensor(0.0)).sum(-1)
+
+    ns.manual_seed(0)
+    dist = Masked(ns.randn(6, 4), ns.rand(6, 4) > 0.4)
+    return dist.log_prob(dist.sample((3,))) + dist.entropy()
+
+
+def truncated_actions(ns):
+    class Truncated(ns.distributions.Normal):
+        def sample(self, clip, sample_shape=()):
+            shape = self._extended_shape(sample_shape)
+            eps = ns.distributions.utils._standard_normal(shape, dtype=self.loc.dtype, device=self.loc.device)
+            x = self.loc + (eps * self.scale).clamp(-clip, clip)
+            return x - x.detach() + x.detach().clamp(-1, 1)
+
+    ns.manual_seed(0)
+    return Truncated(ns.randn(6, 4), ns.ones(4) * 0.2).sample(0.3, (2,))
+
+
+def straight_through_latents(ns):
+    class OneHot(ns.distributions.one_hot_categorical.OneHotCategorical):
+        def mode(self):
+            one_hot = ns.nn.functional.one_hot(super().logits.argmax(-1), super().logits.shape[-1])
+            return one_hot.detach() + super().logits - super().logits.detach()
+
+    def latent(dist, logits):
+        return ns.distributions.independent.Independent(dist(logits=logits), 1)
+
+    ns.manual_seed(0)
+    logits = ns.randn(3, 4, 5, requires_grad=True)
+    plain, through = ns.distributions.OneHotCategorical, ns.distributions.OneHotCategoricalStraightThrough
+    sample = latent(through, logits).rsample()
+    balance = ns.distributions.kl.kl_divergence(latent(plain, logits.detach()), latent(plain, logits * 0.5))
+    loss = (sample * ns.arange(5)).sum() + balance.sum() + (OneHot(logits=logits).mode() ** 2).sum()
+    loss.backward()
+    return logits.grad
+
+
+def squashed_normal_of_ones_own(ns):
+    d = ns.distributions
+
+    class Tanh(d.transforms.Transform):
+        domain = d.constraints.real
+        codomain = d.constraints.interval(-1.0, 1.0)
+        bijective = True
+        sign = +1
+
+        def __eq__(self, other):
+            return isinstance(other, Tanh)
+
+        def _call(self, x):
+            return x.tanh()
+
+        def _inverse(self, y):
+            return 0.5 * (y.log1p() - (-y).log1p())
+
+        def log_abs_det_jacobian(self, x, y):
+            return 2.0 * (0.6931471805599453 - x - ns.nn.functional.softplus(-2.0 * x))
+
+    class Squashed(d.transformed_distribution.TransformedDistribution):
+        def __init__(self, loc, scale):
+            self.base_dist = d.Normal(loc, scale)
+            super().__init__(self.base_dist, [Tanh(cache_size=1)])
+
+        @property
+        def mean(self):
+            mean = self.base_dist.mean
+            for transform in self.transforms:
+                mean = transform(mean)
+            return mean
+
+    ns.manual_seed(0)
+    loc = ns.randn(6, 2, requires_grad=True)
+    dist = Squashed(loc, ns.ones(2))
+    (dist.log_prob(dist.rsample()).sum(-1) + dist.mean.sum(-1)).mean().backward()
+    return loc.grad
+
+
+PROGRAMS = [policy_gradient, autoencoder, squashed_actions, masked_actions, truncated_actions,
+            straight_through_latents, squashed_normal_of_ones_own]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_come_to_torchs_numbers(program):
     theirs, mine = program(torch).detach(), program(minitorch).detach()
     np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=2e-5, atol=1e-7)

@@ -10,7 +10,7 @@ from minitorch import Tensor
 
 from . import constraints
 from ._transform import Transform
-from .utils import lazy_property, sum_rightmost
+from .utils import _sum_rightmost, lazy_property
 
 
 def _required(holds: bool, message: str) -> None:
@@ -95,7 +95,7 @@ class CatTransform(_SideBySide):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         slopes = [
-            sum_rightmost(slope, self.event_dim - t.event_dim) for t, slope in zip(self.transforms, self._slopes(x, y))
+            _sum_rightmost(slope, self.event_dim - t.event_dim) for t, slope in zip(self.transforms, self._slopes(x, y))
         ]
         dim = self.dim - (x.dim() if self.dim >= 0 else 0) + self.event_dim
         if dim < 0:

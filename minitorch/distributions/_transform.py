@@ -8,7 +8,7 @@ import minitorch as torch
 from minitorch import Tensor
 
 from . import constraints
-from .utils import lazy_property, sum_rightmost
+from .utils import _sum_rightmost, lazy_property
 
 
 class Transform:
@@ -224,7 +224,7 @@ class ComposeTransform(Transform):
             points.append(part(points[-1]))
         terms, event_dim = [], self.domain.event_dim
         for part, begin, end in zip(self.parts, points, [*points[1:], y]):
-            terms.append(sum_rightmost(part.log_abs_det_jacobian(begin, end), event_dim - part.domain.event_dim))
+            terms.append(_sum_rightmost(part.log_abs_det_jacobian(begin, end), event_dim - part.domain.event_dim))
             event_dim += part.codomain.event_dim - part.domain.event_dim
         return functools.reduce(operator.add, terms)
 
@@ -283,7 +283,7 @@ class IndependentTransform(Transform):
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+        return _sum_rightmost(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"

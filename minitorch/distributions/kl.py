@@ -37,7 +37,7 @@ from .pareto import Pareto
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
-from .utils import euler_constant, sum_rightmost
+from .utils import _sum_rightmost, euler_constant
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -175,7 +175,7 @@ def _exponential_family(p: Any, q: Any) -> Tensor:
     slopes = torch.autograd.grad(normalizer.sum(), theta, create_graph=True)
     result = q._log_normalizer(*q._natural_params) - normalizer
     for mine, other, slope in zip(theta, q._natural_params, slopes):
-        result = result - sum_rightmost((other - mine) * slope, len(q.event_shape))
+        result = result - _sum_rightmost((other - mine) * slope, len(q.event_shape))
     return result
 
 
@@ -251,7 +251,7 @@ def _transformed(p: Any, q: Any) -> Tensor:
 def _independent(p: Any, q: Any) -> Tensor:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError
-    return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
+    return _sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)
 
 
 # ---------------------------------------------------------------------- normal vectors

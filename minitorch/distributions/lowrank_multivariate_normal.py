@@ -9,7 +9,7 @@ from minitorch import Tensor
 from . import constraints
 from .distribution import Distribution, expands
 from .multivariate_normal import half_log_det, mahalanobis, times_vector
-from .utils import lazy_property, standard_normal
+from .utils import _standard_normal, lazy_property
 
 __all__ = ["LowRankMultivariateNormal"]
 
@@ -100,8 +100,8 @@ class LowRankMultivariateNormal(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        low_rank = standard_normal(shape[:-1] + self.cov_factor.shape[-1:], self.loc)
-        diagonal = standard_normal(shape, self.loc)
+        low_rank = _standard_normal(shape[:-1] + self.cov_factor.shape[-1:], self.loc.dtype, self.loc.device)
+        diagonal = _standard_normal(shape, self.loc.dtype, self.loc.device)
         moved = times_vector(self._unbroadcasted_cov_factor, low_rank)
         return self.loc + moved + self._unbroadcasted_cov_diag.sqrt() * diagonal
 

@@ -9,7 +9,7 @@ from minitorch import Tensor
 from . import constraints
 from .chi2 import Chi2
 from .distribution import Distribution, expands
-from .utils import broadcast_all, standard_normal
+from .utils import _standard_normal, broadcast_all
 
 __all__ = ["StudentT"]
 
@@ -43,7 +43,7 @@ class StudentT(Distribution):
         return torch.where(is_finite, self.scale.pow(2) * df / (df - 2), otherwise)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        normal = standard_normal(self._extended_shape(sample_shape), self.df)
+        normal = _standard_normal(self._extended_shape(sample_shape), self.df.dtype, self.df.device)
         return self.loc + self.scale * (normal * torch.rsqrt(self._chi2.rsample(sample_shape) / self.df))
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from . import constraints
 from .distribution import Distribution, expands
 from .independent import Independent
 from .transforms import ComposeTransform, Transform
-from .utils import sum_rightmost
+from .utils import _sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 
@@ -77,8 +77,8 @@ class TransformedDistribution(Distribution):
             x = transform.inv(y)
             event_dim += transform.domain.event_dim - transform.codomain.event_dim
             slope = transform.log_abs_det_jacobian(x, y)
-            log_det, y = log_det - sum_rightmost(slope, event_dim - transform.domain.event_dim), x
-        return log_det + sum_rightmost(self.base_dist.log_prob(y), event_dim - len(self.base_dist.event_shape))
+            log_det, y = log_det - _sum_rightmost(slope, event_dim - transform.domain.event_dim), x
+        return log_det + _sum_rightmost(self.base_dist.log_prob(y), event_dim - len(self.base_dist.event_shape))
 
     def cdf(self, value: Tensor) -> Tensor:
         for transform in reversed(self.transforms):

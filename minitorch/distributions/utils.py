@@ -39,9 +39,8 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     return torch.broadcast_tensors(*[v if is_tensor_like(v) else torch.tensor(v, **kind) for v in values])
 
 
-def standard_normal(shape: Size, like: Tensor) -> Tensor:
-    """Normal numbers of a tensor's dtype and device."""
-    return torch.empty(shape, dtype=like.dtype, device=like.device).normal_()
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device=device).normal_()
 
 
 def standard_uniform(shape: Size, like: Tensor) -> Tensor:
@@ -49,7 +48,7 @@ def standard_uniform(shape: Size, like: Tensor) -> Tensor:
     return torch.rand(shape, dtype=like.dtype, device=like.device)
 
 
-def sum_rightmost(value: Tensor, dim: int) -> Tensor:
+def _sum_rightmost(value: Tensor, dim: int) -> Tensor:
     """The sum over the last `dim` dimensions."""
     return value if dim == 0 else value.reshape(value.shape[:-dim] + (-1,)).sum(-1)
 
