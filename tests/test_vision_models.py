@@ -1,0 +1,510 @@
+"""Models against torchvision's: parameters, first numbers, texts, outputs, published weights' facts, old arguments."""
+
+import copy
+import importlib
+import inspect
+import pickle
+import re
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+import minitorch
+from minitorch.vision import models
+
+slow = pytest.mark.slow
+NAMES = models.list_models()
+# One of each family, the cheapest to build: the others take a minute together.
+FAST = set(
+    "alexnet convnext_tiny densenet121 efficientnet_b0 googlenet inception_v3 maxvit_t mnasnet0_5 mobilenet_v2 "
+    "mobilenet_v3_small regnet_y_400mf resnet18 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_0 squeezenet1_1 swin_t "
+    "vgg11_bn vit_b_16".split()
+)
+FILES = (
+    "alexnet convnext densenet efficientnet googlenet inception maxvit mnasnet mobilenet mobilenetv2 mobilenetv3 "
+    "regnet resnet shufflenetv2 squeezenet swin_transformer vgg vision_transformer".split()
+)
+NEW_INIT = {"googlenet": dict(init_weights=True), "inception_v3": dict(init_weights=True)}
+
+
+def some(names, fast):
+    return [name if name in fast else pytest.param(name, marks=slow) for name in names]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def widths_on_the_cpu():
+    """torchvision computes RegNet's widths by tensors and reads them, which the meta device does not allow."""
+    params = torchvision.models.regnet.BlockParams
+    original = params.from_init_params
+
+    def from_init_params(*args, **kwargs):
+        with torch.device("cpu"):
+            return original(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(params, "from_init_params", from_init_params)
+        yield
+
+
+def build(name, seed=0, **config):
+    """The model in both frameworks, each from the same seed."""
+    pair = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(seed)
+        pair.append(namespace.get_model(name, **{**NEW_INIT.get(name, {}), **config}))
+    return pair
+
+
+# ---------------------------------------------------------------- structure
+@pytest.mark.parametrize("name", some(NAMES, FAST))
+def test_parameters_and_texts_are_torchvisions(name):
+    with minitorch.device("meta"), torch.device("meta"):
+        ours, theirs = build(name)
+    states = [[(k, tuple(v.shape), str(v.dtype)) for k, v in m.state_dict().items()] for m in (ours, theirs)]
+    assert states[0] == states[1]
+    assert repr(ours) == repr(theirs)
+    parameters = [[(k, p.requires_grad) for k, p in m.named_parameters()] for m in (ours, theirs)]
+    assert parameters[0] == parameters[1]
+
+
+def test_the_list_is_torchvisions():
+    assert models.list_models(module=models) == torchvision.models.list_models(module=torchvision.models)
+    for options in (dict(include="res*"), dict(include=["vgg*", "alex*"], exclude="*_bn"), dict(exclude=["*e*"])):
+        assert models.list_models(models, **options) == torchvision.models.list_models(torchvision.models, **options)
+
+
+def parameters_of(function):
+    signature = inspect.signature(function)
+    return [(p.name, p.kind, p.default if p.default in (None, True, False) else repr(p.default).split(" at 0x")[0])
+            for p in signature.parameters.values()]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_names_and_signatures_are_torchvisions(file):
+    theirs = importlib.import_module(f"torchvision.models.{file}")
+    ours = importlib.import_module(f"minitorch.vision.models.{file}")
+    assert sorted(ours.__all__) == sorted(theirs.__all__)
+    for name in theirs.__all__:
+        assert getattr(models, name) is getattr(ours, name)
+    for name, value in vars(theirs).items():
+        if getattr(value, "__module__", None) != theirs.__name__ or name.startswith("_"):
+            continue
+        if inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, torch.nn.Module)):
+            names = [[entry[:2] for entry in parameters_of(f)] for f in (getattr(ours, name), value)]
+            assert names[0] == names[1] or not names[1], name
+
+
+# ---------------------------------------------------------------- numbers
+def numbers(model):
+    return {name: value.detach().numpy() for name, value in model.state_dict().items()}
+
+
+# The largest take long to fill, and are filled as the smaller ones of their families.
+FILLED = FAST - {"vgg11_bn"} | {"vgg11", "vit_b_32", "swin_v2_t", "efficientnet_v2_s"}
+
+
+@pytest.mark.parametrize("name", some(sorted(FILLED), {"squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"}))
+def test_the_same_seed_gives_the_same_first_numbers(name):
+    ours, theirs = map(numbers, build(name, seed=3))
+    for key, value in theirs.items():
+        if not np.array_equal(ours[key], value):
+            np.testing.assert_allclose(ours[key], value, rtol=1e-5, atol=1e-7, err_msg=key)
+
+
+def shaken(ours, theirs):
+    """The same weights in both, none of which leaves an output at zero as first numbers may."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, value in theirs.state_dict().items():
+            if name.endswith("running_mean"):
+                value.normal_(0, 0.1)
+            elif name.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+            elif name.endswith("layer_scale"):
+                value.fill_(0.5)
+            elif value.is_floating_point() and not value.any():
+                value.normal_(0, 0.02)
+    ours.load_state_dict({name: minitorch.from_numpy(value) for name, value in numbers(theirs).items()})
+
+
+def tensors(output):
+    return [output] if not isinstance(output, tuple) else list(output)
+
+
+def compare_outputs(ours, theirs, size, batch, training, tolerance):
+    """Outputs of both from the same seed, in training mode with the gradient of the first parameter."""
+    double = next(theirs.parameters()).dtype == torch.float64
+    x = np.random.default_rng(0).normal(size=(batch, 3, size, size)).astype("float64" if double else "float32")
+    results = []
+    for framework, model in ((minitorch, ours), (torch, theirs)):
+        framework.manual_seed(5)
+        outputs = tensors(model.train(training)(framework.from_numpy(x)))
+        if training:
+            sum((y * y).mean() for y in outputs).backward()
+            outputs.append(next(model.parameters()).grad)
+        results.append([y.detach().numpy() for y in outputs])
+    for y, expected in zip(*results, strict=True):
+        largest = np.abs(expected).max()
+        assert largest > 0
+        np.testing.assert_allclose(y, expected, rtol=0, atol=tolerance * largest)
+
+
+# model: size of the pictures, options
+OUTPUTS = {
+    "alexnet": (64, dict(num_classes=10)),
+    "convnext_tiny": (64, {}),
+    "densenet121": (64, dict(drop_rate=0.1)),
+    "efficientnet_b0": (64, {}),
+    "efficientnet_v2_s": (64, {}),
+    "googlenet": (64, {}),
+    "inception_v3": (128, dict(transform_input=True)),
+    "maxvit_t": (224, {}),
+    "mnasnet0_5": (64, {}),
+    "mobilenet_v2": (64, {}),
+    "mobilenet_v3_large": (64, {}),
+    "mobilenet_v3_small": (64, {}),
+    "regnet_x_400mf": (64, {}),
+    "regnet_y_400mf": (64, {}),
+    "resnet18": (64, {}),
+    "resnet50": (64, dict(replace_stride_with_dilation=[False, True, True])),
+    "resnext50_32x4d": (64, {}),
+    "shufflenet_v2_x0_5": (64, {}),
+    "squeezenet1_0": (64, {}),
+    "squeezenet1_1": (64, {}),
+    "swin_t": (64, dict(dropout=0.1, attention_dropout=0.1)),
+    "swin_v2_t": (64, {}),
+    "vgg11": (32, dict(num_classes=10)),
+    "vgg11_bn": (32, dict(num_classes=10)),
+    "vit_b_32": (64, dict(image_size=64, dropout=0.1, attention_dropout=0.1)),
+    "wide_resnet50_2": (64, {}),
+}
+
+
+@pytest.mark.parametrize("name", some(OUTPUTS, {"squeezenet1_1", "mobilenet_v3_small"}))
+def test_outputs_are_torchvisions(name):
+    size, options = OUTPUTS[name]
+    ours, theirs = build(name, **options)
+    shaken(ours, theirs)
+    compare_outputs(ours, theirs, size, batch=2, training=False, tolerance=1e-4)
+
+
+# In float32 the gradients of a hundred normalised layers differ by what their sums are rounded to.
+@pytest.mark.parametrize("name", some(OUTPUTS, {"squeezenet1_1", "resnet18"}))
+def test_outputs_and_gradients_in_training_are_torchvisions(name):
+    size, options = OUTPUTS[name]
+    ours, theirs = build(name, **options)
+    shaken(ours, theirs)
+    if name in ("squeezenet1_1", "resnet18"):
+        compare_outputs(ours, theirs, size, batch=4, training=True, tolerance=1e-4)
+    else:
+        compare_outputs(ours.double(), theirs.double(), size, batch=3, training=True, tolerance=1e-8)
+
+
+# ---------------------------------------------------------------- published weights
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_about_weights_are_torchvisions(name):
+    ours, theirs = models.get_model_weights(name), torchvision.models.get_model_weights(name)
+    assert ours.__name__ == theirs.__name__ and list(ours.__members__) == list(theirs.__members__)
+    assert ours.__module__.rpartition(".")[2] == theirs.__module__.rpartition(".")[2]
+    for member in theirs:
+        our = ours[member.name]
+        assert our.url == member.url and repr(our) == repr(member)
+        left_out = {"recipe", "_docs"}  # sentences, and links to how they were trained
+        wanted = {key: value for key, value in member.meta.items() if key not in left_out}
+        assert str(sorted(our.meta.items())) == str(sorted(wanted.items()))
+        sizes = dict(member.transforms.keywords)
+        interpolation = sizes.pop("interpolation", torchvision.transforms.InterpolationMode.BILINEAR)
+        mine = dict(our.transforms.keywords)
+        assert mine.pop("interpolation", "bilinear") == interpolation.value
+        assert {"resize_size": 256, **mine} == {"resize_size": 256, **sizes}
+
+
+def test_weights_are_found_by_name():
+    assert models.get_weight("ResNet50_Weights.DEFAULT") is models.ResNet50_Weights.IMAGENET1K_V2
+    assert models.get_model_weights(models.resnet18) is models.ResNet18_Weights
+    for wrong in ("ResNet50_Weights", "ResNet51_Weights.DEFAULT", "resnet.ResNet18_Weights.DEFAULT"):
+        errors = []
+        for namespace in (models, torchvision.models):
+            with pytest.raises(ValueError) as error:
+                namespace.get_weight(wrong)
+            errors.append(str(error.value))
+        assert errors[0] == errors[1]
+
+
+def test_weights_are_equal_to_their_copies():
+    member = models.MobileNet_V2_Weights.IMAGENET1K_V2
+    assert copy.deepcopy(member) is member and pickle.loads(pickle.dumps(member)) is member
+    assert copy.deepcopy(models.ResNet18_Weights.DEFAULT.value) == models.ResNet18_Weights.DEFAULT.value
+    assert models.ResNet50_Weights.IMAGENET1K_V1.value != models.ResNet50_Weights.IMAGENET1K_V2.value
+    assert models.ResNet18_Weights.DEFAULT.meta["categories"][281:286] == [
+        *("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat"),
+    ]
+
+
+def test_wrong_names_are_refused_in_torchvisions_words():
+    for call in (
+        lambda m: m.get_model("resnet19"),
+        lambda m: m.get_model_weights(lambda: None),
+        lambda m: m.get_model_weights(lambda weights: None),
+        lambda m: m.resnet18(weights=m.ResNet34_Weights.DEFAULT),
+        lambda m: m.resnext50_32x4d(groups=2),
+        lambda m: m.resnet18(weights=m.ResNet18_Weights.DEFAULT, num_classes=10),
+        lambda m: m.resnet.BasicBlock(8, 8, groups=2),
+        lambda m: m.resnet.BasicBlock(8, 8, dilation=2),
+        lambda m: m.resnet18(replace_stride_with_dilation=[True]),
+        lambda m: m.SqueezeNet("1_2"),
+        lambda m: m.MobileNetV2(inverted_residual_setting=[]),
+        lambda m: m.mobilenetv2.InvertedResidual(8, 8, 3, 1),
+        lambda m: m.MobileNetV3([], 8),
+        lambda m: m.MobileNetV3([1], 8),
+        lambda m: m.EfficientNet([], 0.1),
+        lambda m: m.EfficientNet([1], 0.1),
+        lambda m: m.VisionTransformer(30, 16, 1, 1, 8, 8),
+        lambda m: m.GoogLeNet(init_weights=False, blocks=[]),
+        lambda m: m.Inception3(init_weights=False, inception_blocks=[]),
+        lambda m: m.googlenet(weights=m.GoogLeNet_Weights.DEFAULT, aux_logits=False),
+        lambda m: m.MNASNet(0.0),
+        lambda m: m.mnasnet._InvertedResidual(8, 8, 3, 3, 1),
+        lambda m: m.mnasnet._InvertedResidual(8, 8, 7, 1, 1),
+        lambda m: m.mnasnet._stack(8, 8, 3, 1, 1, 0, 0.1),
+        lambda m: m.ShuffleNetV2([1], [1]),
+        lambda m: m.ShuffleNetV2([1, 1, 1], [1]),
+        lambda m: m.shufflenetv2.InvertedResidual(8, 8, 4),
+        lambda m: m.shufflenetv2.InvertedResidual(8, 10, 1),
+        lambda m: m.regnet.BlockParams.from_init_params(3, 7, 1.0, 2.0, 8),
+        lambda m: m.ConvNeXt([]),
+        lambda m: m.ConvNeXt([1]),
+        lambda m: m.swin_transformer.ShiftedWindowAttention(8, [7], [0, 0], 2),
+        lambda m: m.maxvit_t(input_size=(64, 64)),
+        lambda m: m.maxvit.RelativePositionalMultiHeadAttention(10, 4, 9),
+        lambda m: m._utils.IntermediateLayerGetter(m.SqueezeNet(), {"nothing": "x"}),
+    ):
+        errors = []
+        for namespace in (models, torchvision.models):
+            with pytest.raises(Exception) as error:
+                call(namespace)
+            errors.append((type(error.value), str(error.value)))
+        assert errors[0] == errors[1]
+
+
+def test_models_that_are_not_there_say_so():
+    for name in set(torchvision.models.list_models()) - set(models.list_models()):
+        with pytest.raises(NotImplementedError, match=f"the model {name} is not supported"):
+            models.get_model(name)
+
+
+# ---------------------------------------------------------------- loading
+def put(folder, weights, state):
+    (folder / "hub" / "checkpoints").mkdir(parents=True, exist_ok=True)
+    torch.save(state, folder / "hub" / "checkpoints" / weights.url.rpartition("/")[2])
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", ["SqueezeNet1_1_Weights.DEFAULT", "IMAGENET1K_V1", "DEFAULT"])
+def test_published_weights_load_from_the_cache(home, how):
+    theirs = torchvision.models.squeezenet1_1()
+    put(home, models.SqueezeNet1_1_Weights.DEFAULT, theirs.state_dict())
+    ours = models.squeezenet1_1(weights=how)
+    for key, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[key].numpy(), value.numpy())
+
+
+def test_the_old_names_in_densenets_files_are_translated(monkeypatch):
+    config = (4, (1, 1, 1, 1), 8)
+    ours = models.DenseNet(*config)
+    old = {re.sub(r"(denselayer\d+\.\w+?)([12])\.", r"\1.\2.", k): v for k, v in ours.state_dict().items()}
+    assert set(old) != set(ours.state_dict())
+    monkeypatch.setattr(models.DenseNet121_Weights, "get_state_dict", lambda self, **options: old)
+    loaded = models.densenet._densenet(*config, models.DenseNet121_Weights.DEFAULT, True, {})
+    for name, value in numbers(ours).items():
+        np.testing.assert_array_equal(numbers(loaded)[name], value)
+
+
+def test_the_old_names_in_vision_transformers_are_translated():
+    block = models.vision_transformer.MLPBlock(4, 8, 0.0)
+    state = {"linear_1.weight": minitorch.ones(8, 4), "linear_1.bias": minitorch.ones(8)}
+    state |= {"linear_2.weight": minitorch.ones(4, 8), "linear_2.bias": minitorch.ones(4)}
+    block.load_state_dict(state)
+    assert all((p == 1).all() for p in block.parameters())
+
+
+def test_inceptions_lose_their_auxiliary_heads(monkeypatch):
+    with minitorch.device("meta"):
+        states = {
+            models.GoogLeNet_Weights: models.googlenet(init_weights=False).state_dict(),
+            models.Inception_V3_Weights: models.inception_v3(init_weights=False).state_dict(),
+        }
+        monkeypatch.setattr(models.WeightsEnum, "get_state_dict", lambda self, **options: states[type(self)])
+        model = models.googlenet(weights="DEFAULT")
+        assert model.aux1 is None and not model.aux_logits and model.transform_input
+        with pytest.warns(UserWarning, match="auxiliary heads in the pretrained googlenet model are NOT pretrained"):
+            assert models.googlenet(weights="DEFAULT", aux_logits=True).aux1 is not None
+        model = models.inception_v3(weights="DEFAULT")
+        assert model.AuxLogits is not None and model.aux_logits and model.transform_input
+
+
+def warned(function):
+    """What a call returns, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = function()
+    return result, [(w.category, str(w.message)) for w in caught]
+
+
+@pytest.mark.parametrize(
+    ("args", "options"),
+    [
+        ((), dict(pretrained=False)),
+        ((), dict(pretrained=True)),
+        ((False,), {}),
+        ((True, False), {}),
+        ((None, True), {}),
+        ((), dict(weights=True)),
+        ((), dict(weights="legacy")),
+    ],
+)
+def test_old_arguments_warn_in_torchvisions_words(home, args, options):
+    results = []
+    put(home, models.SqueezeNet1_1_Weights.DEFAULT, torchvision.models.squeezenet1_1().state_dict())
+    for namespace in (models, torchvision.models):
+        model, texts = warned(lambda namespace=namespace: namespace.squeezenet1_1(*args, **options))
+        results.append((next(model.parameters()).sum().item(), texts))
+    assert results[0][1] == results[1][1]
+    if options.get("pretrained") or (args and args[0]):
+        assert results[0][0] == pytest.approx(results[1][0], rel=1e-4)
+
+
+def test_no_old_weights_are_an_error():
+    for namespace in (models, torchvision.models):
+        with warnings.catch_warnings(), pytest.raises(ValueError, match="No weights available for model vit_h_14"):
+            warnings.simplefilter("ignore")
+            namespace.vit_h_14(pretrained=True)
+
+
+@pytest.mark.parametrize("name", NEW_INIT)
+def test_the_default_of_init_weights_warns(name):
+    texts = []
+    with minitorch.device("meta"), torch.device("meta"):
+        for namespace in (models, torchvision.models):
+            texts.append(warned(getattr(namespace, name))[1])
+    assert texts[0] == texts[1] and texts[0][0][0] is FutureWarning
+
+
+# ---------------------------------------------------------------- further arguments
+def test_intermediate_layers_are_torchvisions():
+    pair = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(0)
+        model = namespace.ResNet(namespace.resnet.BasicBlock, [1, 1, 1, 1], 3)
+        pair.append(namespace._utils.IntermediateLayerGetter(model, {"layer1": "a", "layer3": "b"}))
+    ours, theirs = pair
+    assert repr(ours) == repr(theirs) and list(ours) == list(theirs)
+    shaken(ours, theirs)
+    x = np.random.default_rng(0).normal(size=(1, 3, 64, 64)).astype(np.float32)
+    outputs = [model.eval()(framework.from_numpy(x)) for framework, model in ((minitorch, ours), (torch, theirs))]
+    assert list(outputs[0]) == list(outputs[1]) == ["a", "b"]
+    for key, value in outputs[1].items():
+        value = value.detach().numpy()
+        np.testing.assert_allclose(outputs[0][key].detach().numpy(), value, atol=1e-4 * np.abs(value).max())
+
+
+CONFIGURATIONS = {
+    "resnet18": dict(zero_init_residual=True),
+    "mobilenet_v2": dict(width_mult=0.35),
+    "mobilenet_v3_large": dict(reduced_tail=True, width_mult=0.75),
+    "mobilenet_v3_small": dict(dilated=True),
+    "efficientnet_b0": dict(stochastic_depth_prob=0.5, dropout=0.7),
+    "googlenet": dict(aux_logits=False),
+    "vit_b_32": dict(representation_size=16, num_classes=3),
+    "mnasnet0_5": dict(num_classes=3),
+    "regnet_x_400mf": dict(stem_width=16),
+    "convnext_tiny": dict(stochastic_depth_prob=0.3, layer_scale=0.1),
+    "maxvit_t": dict(input_size=(448, 224), num_classes=3),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_configurations_are_torchvisions(name):
+    with minitorch.device("meta"), torch.device("meta"):
+        ours, theirs = build(name, **CONFIGURATIONS[name])
+    assert repr(ours) == repr(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+def test_zero_init_residual_zeroes_the_last_norm_of_each_block():
+    model = models.ResNet(models.resnet.Bottleneck, [1, 1, 1, 1], 10, zero_init_residual=True)
+    assert all(not model.get_submodule(f"layer{i}.0.bn3").weight.any() for i in (1, 2, 3, 4))
+    assert model.layer1[0].bn2.weight.all()
+
+
+def test_a_vision_transformer_may_have_a_stem():
+    pair = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(0)
+        module = namespace.vision_transformer
+        stem = [module.ConvStemConfig(4, 3, 2), module.ConvStemConfig(8, 3, 2)]
+        pair.append(module.VisionTransformer(16, 4, 1, 2, 8, 16, num_classes=3, conv_stem_configs=stem))
+    ours, theirs = pair
+    assert repr(ours) == repr(theirs)
+    for key, value in numbers(theirs).items():
+        np.testing.assert_allclose(numbers(ours)[key], value, rtol=1e-5, atol=1e-7, err_msg=key)
+    shaken(ours, theirs)
+    compare_outputs(ours, theirs, 16, batch=2, training=False, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_positions_are_resized_as_torchvision_does(reset):
+    results = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(0)
+        model = namespace.VisionTransformer(16, 4, 1, 2, 8, 16, num_classes=3)
+        state = namespace.vision_transformer.interpolate_embeddings(24, 4, model.state_dict(), reset_heads=reset)
+        results.append({key: value.detach().numpy() for key, value in state.items()})
+    assert list(results[0]) == list(results[1])
+    np.testing.assert_allclose(
+        results[0]["encoder.pos_embedding"], results[1]["encoder.pos_embedding"], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_densenets_memory_efficient_mode_gives_the_same_gradients():
+    results = []
+    for efficient in (False, True):
+        minitorch.manual_seed(0)
+        model = models.DenseNet(4, (2, 2, 2, 2), 8, num_classes=3, memory_efficient=efficient)
+        model(minitorch.ones(2, 3, 32, 32).requires_grad_()).square().sum().backward()
+        results.append([p.grad.numpy() for p in model.parameters()])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_mnasnets_first_version_loads():
+    results = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(0)
+        old = namespace.MNASNet(0.5, num_classes=3)
+        for i, layer in enumerate(namespace.MNASNet(1.0).layers[:8]):
+            old.layers[i] = layer
+        old.layers[8] = namespace.mnasnet._stack(16, 16, 3, 2, 3, 3, 0.1)
+        state = old.state_dict()
+        state._metadata[""]["version"] = 1
+        model = namespace.MNASNet(0.5, num_classes=3)
+        _, texts = warned(lambda model=model, state=state: model.load_state_dict(state))
+        results.append((texts, repr(model), model._version))
+        state._metadata[""]["version"] = 3
+        with pytest.raises(ValueError, match="version should be set to 1 or 2 instead of 3"):
+            model.load_state_dict(state)
+    assert results[0] == results[1]
+
+
+def test_a_stage_of_convnext_prints_as_torchvisions():
+    assert repr(models.convnext.CNBlockConfig(8, None, 3)) == repr(
+        torchvision.models.convnext.CNBlockConfig(8, None, 3)
+    )
