@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 
 import minitorch
 from minitorch.vision import models
@@ -508,3 +509,25 @@ def test_a_stage_of_convnext_prints_as_torchvisions():
     assert repr(models.convnext.CNBlockConfig(8, None, 3)) == repr(
         torchvision.models.convnext.CNBlockConfig(8, None, 3)
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ResNet18_Weights.DEFAULT",
+        "ResNet50_Weights.DEFAULT",
+        "EfficientNet_B0_Weights.DEFAULT",
+        "VGG16_Weights.IMAGENET1K_FEATURES",
+    ],
+)
+def test_the_preprocessing_of_weights_is_torchvisions(name):
+    pixels = np.random.default_rng(0).integers(0, 256, size=(281, 303, 3), dtype=np.uint8)
+    ours, theirs = (namespace.get_weight(name).transforms() for namespace in (models, torchvision.models))
+    assert repr(ours) == repr(theirs) and "normalised" in ours.describe()
+    image = Image.fromarray(pixels)
+    np.testing.assert_allclose(ours(image).numpy(), theirs(image).numpy(), rtol=1e-5, atol=1e-5)
+    batch = np.ascontiguousarray(pixels.transpose(2, 0, 1))[None]
+    tensors = [preset(f.from_numpy(batch)).numpy() for preset, f in ((ours, minitorch), (theirs, torch))]
+    step = 1.01 / 255 / min(ours.std)  # an eighth of a bit may be rounded to the next level
+    assert (np.abs(tensors[0] - tensors[1]) > 1e-4).mean() < 1e-3
+    np.testing.assert_allclose(*tensors, rtol=0, atol=step)

@@ -11,8 +11,7 @@ SWAG = "https://github.com/facebookresearch/SWAG/blob/main/LICENSE"  # these wei
 
 def _preset(interpolation: str = "bilinear", **sizes: Any) -> Any:
     """The preprocessing of a classifier's pictures; imported only here, for the models do without it."""
-    from minitorch.vision.transforms import InterpolationMode
-    from minitorch.vision.transforms._presets import ImageClassification
+    from ..transforms._presets import ImageClassification, InterpolationMode
 
     return ImageClassification(interpolation=InterpolationMode(interpolation), **sizes)
 

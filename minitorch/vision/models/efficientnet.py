@@ -153,13 +153,10 @@ class FusedMBConv(_Residual):
         block = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=nn.SiLU)
         channels = cnf.input_channels
         expanded = cnf.adjust_channels(channels, cnf.expand_ratio)
+        first = expanded if expanded != channels else cnf.out_channels
+        layers = [block(channels, first, cnf.kernel, stride=cnf.stride)]
         if expanded != channels:
-            layers = [
-                block(channels, expanded, cnf.kernel, stride=cnf.stride),
-                block(expanded, cnf.out_channels, kernel_size=1, activation_layer=None),
-            ]
-        else:
-            layers = [block(channels, cnf.out_channels, cnf.kernel, stride=cnf.stride)]
+            layers.append(block(expanded, cnf.out_channels, kernel_size=1, activation_layer=None))
         super().__init__(cnf, stochastic_depth_prob, layers)
 
 
@@ -208,7 +205,8 @@ class EfficientNet(nn.Module):
 
 
 # expand_ratio, kernel, stride, input channels, output channels, layers
-_B: list[tuple[int, int, int, int, int, int]] = [
+_Row = tuple[int, int, int, int, int, int]
+_B: list[_Row] = [
     (1, 3, 1, 32, 16, 1),
     (6, 3, 2, 16, 24, 2),
     (6, 5, 2, 24, 40, 2),
@@ -218,7 +216,7 @@ _B: list[tuple[int, int, int, int, int, int]] = [
     (6, 3, 1, 192, 320, 1),
 ]
 # For each arch of the second paper its fused stages and its others.
-_V2: dict[str, tuple[list[tuple[int, int, int, int, int, int]], list[tuple[int, int, int, int, int, int]]]] = {
+_V2: dict[str, tuple[list[_Row], list[_Row]]] = {
     "efficientnet_v2_s": (
         [(1, 3, 1, 24, 24, 2), (4, 3, 2, 24, 48, 4), (4, 3, 2, 48, 64, 4)],
         [(4, 3, 2, 64, 128, 6), (6, 3, 1, 128, 160, 9), (6, 3, 2, 160, 256, 15)],
