@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import array_cases, matrix_cases
+from benchmarks import array_cases, matrix_cases, vision_cases
 
 Step = Callable[[], Any]
 Maker = Callable[[Any], Step]
@@ -278,6 +278,8 @@ CASES: tuple[Case, ...] = (
     Case("steps", "MLP 784-128-10, batch 64", mnist_mlp, 0.75),
     Case("steps", "MNIST CNN, batch 50", mnist_cnn, 1.5),
     Case("steps", "CIFAR-quick, batch 64", cifar_quick),
+    Case("vision", "VGG16, a picture of 224x224", vision_cases.vgg16),
+    Case("vision", "ResNet18, training step, batch 8, 64x64", vision_cases.resnet18),
     *(Case("pointwise", f"{op} {n:,}", recorded(op, n)) for op in POINTWISE for n in SIZES),
     *(Case("matmul", times(shape), matmul(*shape)) for shape in PRODUCTS),
     *(

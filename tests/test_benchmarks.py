@@ -58,12 +58,15 @@ def test_case_names_are_unique():
     assert len(BY_NAME) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+ALL = [pytest.param(c, id=c.name, marks=[pytest.mark.slow] * (c.section == "vision")) for c in CASES]
+
+
+@pytest.mark.parametrize("case", ALL)
 def test_case_runs_in_torch(case):
     assert math.isfinite(first_value(torch, case))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ALL)
 def test_minitorch_computes_what_torch_computes(case):
     expected = first_value(torch, case)
     assert first_value(minitorch, case) == pytest.approx(expected, rel=1e-3, abs=1e-6)

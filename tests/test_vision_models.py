@@ -128,7 +128,9 @@ def shaken(ours, theirs):
                 value.fill_(0.5)
             elif value.is_floating_point() and not value.any():
                 value.normal_(0, 0.02)
-    ours.load_state_dict({name: minitorch.from_numpy(value) for name, value in numbers(theirs).items()})
+    state = ours.state_dict()  # with the versions that MNASNet asks for
+    state.update((name, minitorch.from_numpy(value)) for name, value in numbers(theirs).items())
+    ours.load_state_dict(state)
 
 
 def tensors(output):
@@ -161,7 +163,7 @@ OUTPUTS = {
     "efficientnet_b0": (64, {}),
     "efficientnet_v2_s": (64, {}),
     "googlenet": (64, {}),
-    "inception_v3": (128, dict(transform_input=True)),
+    "inception_v3": (299, dict(transform_input=True)),
     "maxvit_t": (224, {}),
     "mnasnet0_5": (64, {}),
     "mobilenet_v2": (64, {}),
@@ -193,12 +195,16 @@ def test_outputs_are_torchvisions(name):
 
 
 # In float32 the gradients of a hundred normalised layers differ by what their sums are rounded to.
-@pytest.mark.parametrize("name", some(OUTPUTS, {"squeezenet1_1", "resnet18"}))
+IN_FLOAT32 = {"alexnet", "resnet18", "squeezenet1_1", "vgg11"}
+TRAINED = [name for name in OUTPUTS if name not in ("vgg11_bn", "wide_resnet50_2")]  # as vgg11 and resnet50 are
+
+
+@pytest.mark.parametrize("name", some(TRAINED, {"squeezenet1_1", "resnet18"}))
 def test_outputs_and_gradients_in_training_are_torchvisions(name):
     size, options = OUTPUTS[name]
     ours, theirs = build(name, **options)
     shaken(ours, theirs)
-    if name in ("squeezenet1_1", "resnet18"):
+    if name in IN_FLOAT32:
         compare_outputs(ours, theirs, size, batch=4, training=True, tolerance=1e-4)
     else:
         compare_outputs(ours.double(), theirs.double(), size, batch=3, training=True, tolerance=1e-8)

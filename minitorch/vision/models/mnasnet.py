@@ -99,6 +99,7 @@ def _stem(before: int, after: int, next_depth: int) -> list[nn.Module]:
 class MNASNet(nn.Module):
     """MnasNet B1 with `alpha` times the channels; input (N, 3, H, W).
 
+    >>> import minitorch as torch
     >>> MNASNet(0.25, num_classes=10).eval()(torch.zeros(1, 3, 32, 32)).shape
     torch.Size([1, 10])
     """

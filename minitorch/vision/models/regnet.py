@@ -220,16 +220,15 @@ class RegNet(nn.Module):
         self.trunk_output = nn.Sequential(stages)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(in_features=before, out_features=num_classes)
-        initialize(self, conv=_normal_fan_out, linear=normal_001)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):  # those within squeeze-and-excitation keep their first biases
+                fan_out = m.kernel_size[0] * m.kernel_size[1] * m.out_channels
+                nn.init.normal_(m.weight, mean=0.0, std=math.sqrt(2.0 / fan_out))
+        initialize(self.fc, linear=normal_001)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.avgpool(self.trunk_output(self.stem(x)))
         return self.fc(torch.flatten(x, 1))
-
-
-def _normal_fan_out(weight: Tensor) -> None:
-    fan_out = weight.shape[0] * weight.shape[2] * weight.shape[3]
-    nn.init.normal_(weight, mean=0.0, std=math.sqrt(2.0 / fan_out))
 
 
 def _regnet(settings: dict[str, Any], weights: WeightsEnum | None, progress: bool, kwargs: dict[str, Any]) -> RegNet:
