@@ -2,6 +2,7 @@
 
 import copy
 import io
+import operator
 import os
 import pickle
 import warnings
@@ -560,3 +561,22 @@ def test_what_may_run_code_is_decided_as_by_torch(variables, options, monkeypatc
         return result, [(w.category, str(w.message)) for w in caught]
 
     assert outcome(minitorch) == outcome(torch)
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_functions_are_saved_under_torchs_names_and_may_be_allowed(activation):
+    names = (
+        "modules.activation.MultiheadAttention modules.container.ModuleList modules.dropout.Dropout "
+        "modules.linear.Linear modules.linear.NonDynamicallyQuantizableLinear modules.normalization.LayerNorm "
+        f"modules.transformer.TransformerEncoder modules.transformer.TransformerEncoderLayer functional.{activation}"
+    ).split()
+    x = np.random.default_rng(0).standard_normal((3, 1, 4)).astype(np.float32)
+    for save, load in ((minitorch, minitorch), (torch, minitorch), (minitorch, torch)):
+        layer = save.nn.TransformerEncoderLayer(4, 2, 8, activation=getattr(save.nn.functional, activation))
+        encoder = save.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
+        file = saved(save, encoder)
+        if load is torch:
+            loaded = load.load(file, weights_only=False)
+        else:
+            with load.serialization.safe_globals([operator.attrgetter(name)(load.nn) for name in names]):
+                loaded = load.load(file)
+        expected = array_of(encoder(save.from_numpy(x)))
+        np.testing.assert_allclose(array_of(loaded(load.from_numpy(x))), expected, rtol=1e-5, atol=1e-6)

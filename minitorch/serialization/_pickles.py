@@ -9,6 +9,7 @@ import importlib
 import pickle
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, ClassVar
 
 from minitorch import _dtype as dtypes
@@ -97,7 +98,9 @@ class Pickler(_PythonPickler):
         self.memoize(obj)
 
     # the names that stand for others are instances, which pickle would take apart
-    dispatch: ClassVar[dict[Any, Any]] = {**_PythonPickler.dispatch, _Global: save_global}
+    dispatch: ClassVar[dict[Any, Any]] = {
+        **_PythonPickler.dispatch, _Global: save_global, FunctionType: save_global,
+    }  # fmt: skip
 
 
 def _torch_name(obj: Any, name: str | None) -> tuple[str | None, str]:
@@ -150,6 +153,10 @@ def _reduced_tensor(t: Tensor) -> tuple[Any, ...]:
 
 
 # ---------------------------------------------------------------------- reading
+# where torch's functions that are written in C++ say that they are, and where they are public
+_BUILTIN = {"torch._C._nn": "torch.nn.functional", "torch._VariableFunctions": "torch"}
+
+
 def ours(module: str, name: str) -> Any:
     """The object that a file calls torch's `module.name`, or another library's."""
     full = f"{module}.{name}"
@@ -159,8 +166,7 @@ def ours(module: str, name: str) -> Any:
     if found is not None:
         return found
     if module.partition(".")[0] == "torch":
-        module = {"torch._C._nn": "torch.nn.functional", "torch._VariableFunctions": "torch"}.get(module, module)
-        module = "minitorch" + module.removeprefix("torch")
+        module = "minitorch" + _BUILTIN.get(module, module).removeprefix("torch")
     value: Any = importlib.import_module(module)
     for part in name.split("."):
         value = getattr(value, part)
@@ -234,10 +240,8 @@ allowed: dict[str, Any] = {}
 
 def full_name(obj: Any) -> str:
     """The name by which a file calls a class or function: torch's, if it is ours."""
-    module = obj.__module__
-    if module.partition(".")[0] == "minitorch":
-        module = "torch" + module.removeprefix("minitorch")
-    return f"{module}.{obj.__qualname__}"
+    module, name = _torch_name(obj, None)
+    return f"{obj.__module__}.{obj.__qualname__}" if module is None else f"{module}.{name}"
 
 
 class NotAllowed(pickle.UnpicklingError):
@@ -248,7 +252,7 @@ class NotAllowed(pickle.UnpicklingError):
         self.name = name
 
 
-_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_RENAMED = {**_BUILTIN, "__builtin__": "builtins", "copy_reg": "copyreg"}
 _REFUSED = (pickle.INST, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.PERSID, pickle.NEXT_BUFFER)
 
 
@@ -262,7 +266,7 @@ class SafeUnpickler(_PythonUnpickler):
             self.persistent_load = persistent_load
 
     def find_class(self, module: str, name: str) -> Any:
-        full = f"{_PYTHON_2.get(module, module)}.{name}"
+        full = f"{_RENAMED.get(module, module)}.{name}"
         found = storage_class(full)
         if found is not None:
             return found
@@ -331,7 +335,7 @@ class TrustedUnpickler(pickle.Unpickler):
             self.persistent_load = persistent_load  # type: ignore[method-assign]
 
     def find_class(self, module: str, name: str) -> Any:
-        return ours(_PYTHON_2.get(module, module), name)
+        return ours(_RENAMED.get(module, module), name)
 
 
 class Survey(SafeUnpickler):
