@@ -42,6 +42,7 @@ PROGRAMS = {
     "folder": ({"deep/show.py": SHOW + "import other", "deep/other.py": "print('found')"}, "./deep/show.py"),
     "module": ({"pkg/show.py": SHOW, "pkg/__init__.py": ""}, "-m pkg.show --verbose"),
     "package": ({"pkg/__main__.py": SHOW, "pkg/__init__.py": "print('first')"}, "-m pkg"),
+    "a folder": ({"app/__main__.py": SHOW + "import other", "app/other.py": "1 / 0"}, "app --quick"),
     "text": ({}, f"-c@{SHOW}@a@b"),
     "error": ({"e.py": "def f():\n    return 1 / 0\n\ntry:\n    f()\nfinally:\n    print('here')"}, "e.py"),
     "chained": ({"e.py": "try:\n    1 / 0\nexcept Exception as e:\n    raise ValueError('b') from e"}, "e.py"),
@@ -76,8 +77,21 @@ def test_programs_end_as_under_python(tmp_path, program):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="latin-1")
     args = call.split("@" if "@" in call else None)
-    expected, seen = python(tmp_path, *args), minitorch(tmp_path, *args)
+    assert_same(python(tmp_path, *args), minitorch(tmp_path, *args))
+
+
+def assert_same(expected, seen):
     assert (seen.stdout, seen.stderr, seen.returncode) == (expected.stdout, expected.stderr, expected.returncode)
+
+
+def test_a_program_is_read_from_standard_input(tmp_path):
+    assert_same(*(run(tmp_path, "-", "a", input=SHOW + "1 / 0") for run in (python, minitorch)))
+
+
+def test_without_a_program_the_usage_is_shown(tmp_path):
+    for args in ([], ["--no-such-option"], ["-c"], ["--check"]):
+        result = minitorch(tmp_path, *args)
+        assert result.returncode == 2 and result.stderr.startswith("usage: python -m minitorch")
 
 
 PROCESSES = """

@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import pkgutil
 import runpy
 import sys
 from collections.abc import Callable
@@ -40,8 +41,12 @@ def main() -> None:
         sys.stdout.write(f"minitorch {minitorch.__version__} (torch {hook.VERSIONS['torch']})\n")
     elif first == "--check" and len(args) > 1:
         _check(args[1])
-    elif first in ("-m", "-c") and len(args) > 1:
-        {"-m": _run_module, "-c": _run_text}[args[0]](args[1], args[2:])
+    elif first == "-m" and len(args) > 1:
+        _run_module(args[1], args[2:])
+    elif first == "-c" and len(args) > 1:
+        _run_text(args[1], args[2:])
+    elif first == "-":
+        _run_input(args[1:])
     elif first is None or first.startswith("-"):
         sys.stderr.write(USAGE)
         raise SystemExit(2)
@@ -52,8 +57,12 @@ def main() -> None:
 def _run_file(path: str, args: list[str]) -> None:
     full = os.path.join(os.getcwd(), path)
     sys.argv[:] = [path, *args]
+    if pkgutil.get_importer(full) is not None:  # a folder, or an archive, with a __main__.py
+        _set_path(full)
+        _main_module(BuiltinImporter)
+        _guarded(lambda: runpy._run_module_as_main("__main__", alter_argv=False))  # type: ignore[attr-defined]
+        return
     _set_path(os.path.dirname(os.path.realpath(full)))
-
     source = _read(full)
     module = _main_module(SourceFileLoader("__main__", full), __file__=full, __cached__=None)
     _guarded(lambda: exec(compile(source, full, "exec", dont_inherit=True), module.__dict__), path)
@@ -79,6 +88,14 @@ def _run_text(text: str, args: list[str]) -> None:
     _set_path("")
     module = _main_module(BuiltinImporter)
     _guarded(lambda: exec(compile(text, "<string>", "exec", dont_inherit=True), module.__dict__))
+
+
+def _run_input(args: list[str]) -> None:
+    sys.argv[:] = ["-", *args]
+    _set_path("")
+    text, file = sys.stdin.read(), "<stdin>"
+    module = _main_module(SourceFileLoader("__main__", file), __file__=file, __cached__=None)
+    _guarded(lambda: exec(compile(text, file, "exec", dont_inherit=True), module.__dict__))
 
 
 def _run_module(name: str, args: list[str]) -> None:
