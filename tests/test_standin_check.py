@@ -129,9 +129,16 @@ def test_a_missing_name_fails_with_its_name_its_line_and_where_to_look(tmp_path)
         last = result.stderr.splitlines()[-1]
         assert last == (
             f"minitorch has no {name} ({tmp_path / 's.py'}, line 3). "
-            "To see what the script uses and minitorch lacks: python -m minitorch --check s.py"
+            "To see what is supported of what the script uses: python -m minitorch --check s.py"
         )
         assert f'File "{tmp_path / "s.py"}", line 3' in result.stderr
+
+
+def test_a_missing_name_in_a_program_that_is_no_file_points_to_the_readme(tmp_path):
+    result = minitorch(tmp_path, "-c", "import torch\ntorch.nothing")
+    assert result.stderr.splitlines()[-1] == (
+        "minitorch has no torch.nothing (<string>, line 2). To see what is supported: the README's 'What is there'"
+    )
 
 
 def test_errors_of_the_program_are_left_as_they_are(tmp_path):

@@ -1,5 +1,6 @@
 """What a program is told that used a name which minitorch lacks."""
 
+import importlib
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ import minitorch
 
 from .hook import ROOTS
 
-HERE = os.path.dirname(minitorch.__file__)
+HERE, IMPORTLIB = os.path.dirname(minitorch.__file__), os.path.dirname(importlib.__file__)
 
 
 def explain(error: BaseException, script: str | None) -> None:
@@ -18,8 +19,12 @@ def explain(error: BaseException, script: str | None) -> None:
     if name is None:
         return
     file, line = place(error.__traceback__)
-    check = f"python -m minitorch --check {script or os.path.relpath(file)}"
-    text = f"minitorch has no {name} ({file}, line {line}). To see what the script uses and minitorch lacks: {check}"
+    script = script or (os.path.relpath(file) if os.path.isfile(file) else None)
+    text = f"minitorch has no {name} ({file}, line {line}). To see what is supported"
+    if script:
+        text += f" of what the script uses: python -m minitorch --check {script}"
+    else:  # of a program that is no file
+        text += ": the README's 'What is there'"
     if sys.version_info >= (3, 11):
         error.add_note(text)
     elif isinstance(error, ImportError):
@@ -60,7 +65,7 @@ def place(tb: TracebackType | None) -> tuple[str, int]:
     found = "", 0
     while tb is not None:
         file = tb.tb_frame.f_code.co_filename
-        if not file.startswith((HERE, "<frozen")):
+        if not file.startswith((HERE, IMPORTLIB, "<frozen")):
             found = file, tb.tb_lineno
         tb = tb.tb_next
     return found
