@@ -68,6 +68,10 @@ SCRIPTS = {
     "import torch\ngetattr(torch, 'nothing'); getattr(torch, 'nothing2', None)": ["torch.nothing"],
     "import torch\ntorch.nn.Module.my_hook = len\ntorch.nothing.x = 1": ["torch.nothing"],
     "import numpy as np, torch\nnp.nothing": [],
+    "import torch\nx = torch.zeros(3)\nx.grad.zero_(); x.shape.numel; x.T.nothing; x.dtype.nothing2": [
+        "torch.Tensor.nothing",
+    ],
+    "from torch.autograd.gradcheck import gradcheck, nothing": ["torch.autograd.gradcheck.nothing"],
     "import torch\nmodel.nothing; torch.tensor([1.0]).exp().nothing": [],
 }  # fmt: skip
 

@@ -19,7 +19,8 @@ MAKERS = frozenset(
     for name in "tensor zeros ones empty full eye arange linspace logspace rand randn randint randperm from_numpy "
     "as_tensor zeros_like ones_like empty_like full_like rand_like randn_like cat stack".split()
 )
-TENSOR = "torch.Tensor"
+TENSOR, A_TENSOR = "torch.Tensor", "torch.Tensor()"
+ALSO_TENSORS = frozenset("grad data T mT H mH".split())
 
 
 class Uses(ast.NodeVisitor):
@@ -51,9 +52,13 @@ class Uses(ast.NodeVisitor):
             return next((scope[node.id] for scope in reversed(self.scopes) if node.id in scope), None)
         if isinstance(node, ast.Attribute):
             owner = self.path(node.value)
-            return f"{owner.removesuffix('()')}.{node.attr}" if owner else None
+            if owner == A_TENSOR and node.attr in ALSO_TENSORS:
+                return A_TENSOR
+            # what a tensor's other attributes are is not known
+            known = owner is not None and not owner.startswith(f"{TENSOR}.")
+            return f"{owner.removesuffix('()')}.{node.attr}" if owner and known else None
         if isinstance(node, ast.Call) and self.path(node.func) in MAKERS:
-            return f"{TENSOR}()"
+            return A_TENSOR
         return None
 
     # -------------------------------------------------------------- imports
@@ -93,6 +98,8 @@ class Uses(ast.NodeVisitor):
         if name is None:
             self.visit(node.value)
             return
+        if name == A_TENSOR:
+            name = f"{TENSOR}.{node.attr}"
         chain: ast.expr = node
         while isinstance(chain, ast.Attribute):
             chain = chain.value
@@ -218,11 +225,22 @@ def state(name: str) -> str:
             try:
                 found = getattr(found, part)
             except AttributeError:
-                found = importlib.import_module(".".join([module, *rest[: i + 1]]))
+                found = _imported(module, rest[: i + 1])
     except ModuleNotFoundError as e:
         if (e.name or "").startswith("minitorch"):  # else the name is there, and needs a package that is not
             return "missing"
     return "refusing" if "NotImplementedError" in (getattr(found, "__doc__", None) or "").split("\n")[0] else "there"
+
+
+def _imported(module: str, path: list[str]) -> Any:
+    """A module that its package does not name, or what is in a module of which the package has a namesake."""
+    try:
+        return importlib.import_module(".".join([module, *path]))
+    except ModuleNotFoundError:
+        parent = importlib.import_module(".".join([module, *path[:-1]]))
+        if not hasattr(parent, path[-1]):
+            raise
+        return getattr(parent, path[-1])
 
 
 def files(script: str) -> Iterator[tuple[str, Uses]]:
