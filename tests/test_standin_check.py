@@ -53,6 +53,7 @@ SCRIPTS = {
     "import torch\nx = torch.randn(3).nothing()": ["torch.Tensor.nothing"],
     "import torch\nx = torch.zeros(3)\nx.nothing()\nx = len\nx.nothing2()": ["torch.Tensor.nothing"],
     "import torch\nx = torch.zeros(3)\nfor x in []:\n    x.nothing()": [],
+    "import torch\nx = []\ndef f():\n    x.append(1)\nx = torch.zeros(3)": [],
     "import torch\nif a:\n    x = torch.zeros(3)\nx.nothing()": [],
     "import torch\nx = torch.zeros(3)\nx.my_own = 1\nprint([x.nothing for x in []], lambda x: x.nothing)": [],
     "from torch import optim\noptim = optim.SGD([])\noptim.step()": [],

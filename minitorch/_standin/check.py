@@ -36,7 +36,10 @@ class Uses(ast.NodeVisitor):
         self.in_try = 0
         self.visit(tree)
         while self.later:  # functions run when the names of the file that encloses them are all there
-            self.scopes, body = self.later.pop(0)
+            scopes, body = self.later.pop(0)
+            # when the function is called, a name around it may stand for another value
+            around = [{name: path for name, path in scope.items() if path != A_TENSOR} for scope in scopes[:-1]]
+            self.scopes = [*around, scopes[-1]]
             for statement in body:
                 self.visit(statement)
 
