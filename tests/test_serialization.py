@@ -561,6 +561,8 @@ def test_what_may_run_code_is_decided_as_by_torch(variables, options, monkeypatc
         return result, [(w.category, str(w.message)) for w in caught]
 
     assert outcome(minitorch) == outcome(torch)
+
+
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_functions_are_saved_under_torchs_names_and_may_be_allowed(activation):
     names = (
