@@ -103,8 +103,7 @@ class Reduction:
             return o
         dims = reduced_dims(dim, a.ndim)
         if self.numpy is not None and a.size:
-            dims = dims if a.ndim else None
-            return np.asarray(self.numpy(a, axis=dims, keepdims=keepdim), dtype)
+            return np.asarray(self.numpy(a, axis=dims if a.ndim else None, keepdims=keepdim), dtype)
         o = empty(reduced_shape(a.shape, dims, keepdim), dtype)
         if o.size:
             self.parts(a, dims, o)
