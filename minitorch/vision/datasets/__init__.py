@@ -1,39 +1,16 @@
 """Same as torchvision.datasets: readers of the data sets' own files, which they can download. Pictures need Pillow."""
 
+import importlib
 from typing import Any
 
-from .caltech import Caltech101, Caltech256
-from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100
-from .cityscapes import Cityscapes
-from .clevr import CLEVRClassification
 from .coco import CocoCaptions, CocoDetection
-from .country211 import Country211
-from .dtd import DTD
-from .eurosat import EuroSAT
 from .fakedata import FakeData
-from .fer2013 import FER2013
-from .fgvc_aircraft import FGVCAircraft
-from .flowers102 import Flowers102
 from .folder import DatasetFolder, ImageFolder
-from .food101 import Food101
-from .gtsrb import GTSRB
 from .imagenet import ImageNet
-from .imagenette import Imagenette
-from .kitti import Kitti
-from .lfw import LFWPairs, LFWPeople
 from .mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
-from .moving_mnist import MovingMNIST
-from .omniglot import Omniglot
-from .oxford_iiit_pet import OxfordIIITPet
-from .rendered_sst2 import RenderedSST2
-from .sbu import SBU
-from .semeion import SEMEION
-from .stanford_cars import StanfordCars
 from .stl10 import STL10
-from .sun397 import SUN397
 from .svhn import SVHN
-from .usps import USPS
 from .vision import VisionDataset
 from .voc import VOCDetection, VOCSegmentation
 
@@ -84,6 +61,34 @@ __all__ = [
     "VisionDataset",
 ]
 
+# the less common ones, imported when first named: module -> classes
+_LAZY = {
+    "caltech": "Caltech101 Caltech256",
+    "celeba": "CelebA",
+    "cityscapes": "Cityscapes",
+    "clevr": "CLEVRClassification",
+    "country211": "Country211",
+    "dtd": "DTD",
+    "eurosat": "EuroSAT",
+    "fer2013": "FER2013",
+    "fgvc_aircraft": "FGVCAircraft",
+    "flowers102": "Flowers102",
+    "food101": "Food101",
+    "gtsrb": "GTSRB",
+    "imagenette": "Imagenette",
+    "kitti": "Kitti",
+    "lfw": "LFWPairs LFWPeople",
+    "moving_mnist": "MovingMNIST",
+    "omniglot": "Omniglot",
+    "oxford_iiit_pet": "OxfordIIITPet",
+    "rendered_sst2": "RenderedSST2",
+    "sbu": "SBU",
+    "semeion": "SEMEION",
+    "stanford_cars": "StanfordCars",
+    "sun397": "SUN397",
+    "usps": "USPS",
+}
+
 _UNSUPPORTED = (
     "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo Flickr30k Flickr8k FlyingChairs FlyingThings3D HD1K HMDB51 "
     "INaturalist InStereo2k Kinetics Kitti2012Stereo Kitti2015Stereo KittiFlow LSUN LSUNClass Middlebury2014Stereo "
@@ -93,6 +98,17 @@ _UNSUPPORTED = (
 
 
 def __getattr__(name: str) -> Any:
+    for module, classes in _LAZY.items():
+        if name in classes.split():
+            value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+        if name == module:
+            return importlib.import_module(f"{__name__}.{module}")
     if name in _UNSUPPORTED:
         raise NotImplementedError(f"torchvision.datasets.{name} is not supported by minitorch")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,7 +9,6 @@ import numpy as np
 
 from minitorch.vision._pillow import image_from_array
 
-from ._batches import load_batch
 from .utils import check_integrity, download_and_extract_archive
 from .vision import VisionDataset
 
@@ -22,9 +21,15 @@ def _entry(batch: dict[Any, Any], path: str, *names: str) -> Any:
     raise RuntimeError(f"{path} has no {' or '.join(map(repr, names))}, only {sorted(map(str, batch))}")
 
 
+def _load(path: str) -> dict[Any, Any]:
+    from ._batches import load_batch  # which needs all that reads checkpoints
+
+    return load_batch(path)
+
+
 def _load_pictures(path: str) -> tuple[np.ndarray, list[int]]:
     """A batch's pictures as rows of bytes, and their classes."""
-    batch = load_batch(path)
+    batch = _load(path)
     pictures, labels = _entry(batch, path, "data"), _entry(batch, path, "labels", "fine_labels")
     if not isinstance(pictures, np.ndarray) or pictures.size != 3 * 32 * 32 * len(labels):
         shape = getattr(pictures, "shape", type(pictures).__name__)
@@ -84,7 +89,7 @@ class CIFAR10(VisionDataset):
         path = os.path.join(self.root, self.base_folder, self.meta["filename"])
         if not check_integrity(path, self.meta["md5"]):
             raise RuntimeError("Dataset metadata file not found or corrupted. You can use download=True to download it")
-        self.classes = _entry(load_batch(path), path, self.meta["key"])
+        self.classes = _entry(_load(path), path, self.meta["key"])
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
