@@ -130,5 +130,9 @@ def __getattr__(name: str) -> _Any:
 
         module = importlib.import_module(f"minitorch.{_LAZY_NAMES.get(name, name)}")
         return module if name in _LAZY else getattr(module, name)
+    if name == "__all__":  # of `from torch import *`: no modules, as in torch, and no names that warn
+        module = type(_namespaces)
+        here = [n for n, value in globals().items() if not n.startswith("_") and not isinstance(value, module)]
+        return here + [n for n in _LAZY_NAMES if not n.startswith("has_")]
     known = f": torch.{name} is not supported, see the README's 'What is there'" if name in _ABSENT else ""
     raise AttributeError(f"module 'minitorch' has no attribute {name!r}{known}")

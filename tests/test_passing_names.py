@@ -192,3 +192,12 @@ def test_flags_of_old_warn_as_torch(flag):
 def test_modules_have_names_of_torch_only(module):
     ours, theirs = importlib.import_module(f"minitorch.{module}"), importlib.import_module(f"torch.{module}")
     assert [name for name in ours.__all__ if not hasattr(theirs, name)] == []
+
+
+def test_a_star_import_brings_functions_and_no_modules():
+    ours, theirs = {}, {}
+    exec("from minitorch import *", ours)
+    exec("from torch import *", theirs)
+    assert {"save", "load", "tensor", "float32", "FloatTensor", "no_grad", "compile", "autocast"} <= ours.keys()
+    assert ours.keys() - dir(torch) == set()
+    assert not {"nn", "optim", "autograd", "has_cuda"} & ours.keys() and "nn" not in theirs

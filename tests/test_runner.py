@@ -70,7 +70,14 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+# the others take the same ways
+EVERY_TIME = ("arguments", "module", "error", "error in text", "syntax", "no file", "relative import", "exit code",
+              "interrupt", "thread after an error")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "program", [name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow) for name in PROGRAMS]
+)
 def test_programs_end_as_under_python(tmp_path, program):
     files, call = PROGRAMS[program]
     for name, text in files.items():
