@@ -392,8 +392,20 @@ def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndar
     step = (high - low) / kind(max(steps - 1, 1))
     i = np.arange(steps)
     with np.errstate(all="ignore"):
-        values = np.where(i < (steps + 1) // 2, low + step * i.astype(kind), high - step * (steps - 1 - i).astype(kind))
+        if to.numpy in (np.float32, np.float64):  # torch's compiler fuses products and sums of these
+            fused = _fused(to.numpy)
+            values = np.where(i < max(steps // 2, 1), fused(i, step, low), fused(steps - 1 - i, -step, high))
+        else:
+            up, down = low + step * i.astype(kind), high - step * (steps - 1 - i).astype(kind)
+            values = np.where(i < (steps + 1) // 2, up, down)
         return to.holding(finish(values))
+
+
+def _fused(dtype: Any) -> Callable[[np.ndarray, Any, Any], np.ndarray]:
+    """x * y + z with one rounding."""
+    from ._kernels.cpu.rng import _fma32, _fma64
+
+    return _fma32 if dtype == np.float32 else lambda x, y, z: _fma64(x.astype(np.float64), y, z)
 
 
 def _end(to: Any, name: str, argument: str, position: int, value: Any) -> Any:

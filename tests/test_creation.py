@@ -445,3 +445,12 @@ def test_arange_counts_in_floats_but_for_int64():
             for bounds in [(3.1,), (0.0, 3.0, 1.5), (1, 5.5, 2), (2.1, -2.9, -1.0), (0.5, 3.1, 0.5)]:
                 with sample(dtype, bounds):
                     assert_same_outcome(*both(lambda ns: ns.arange(*bounds, dtype=getattr(ns, dtype))))
+
+
+def test_linspace_is_torchs_to_the_last_bit(rng):
+    for _ in range(200):
+        low, high = rng.normal(size=2) * 10
+        steps = int(rng.integers(1, 200))
+        for dtype in ("float32", "float64"):
+            mine = minitorch.linspace(low, high, steps, dtype=getattr(minitorch, dtype)).numpy()
+            assert (mine == torch.linspace(low, high, steps, dtype=getattr(torch, dtype)).numpy()).all()

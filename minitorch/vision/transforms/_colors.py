@@ -123,6 +123,23 @@ class GaussianBlur(nn.Module):
         return f"{type(self).__name__}(kernel_size={self.kernel_size}, sigma={self.sigma})"
 
 
+def random_erasure(
+    size: Sequence[int], scale: Sequence[float], ratio: Sequence[float], value: list[float] | None
+) -> tuple[int, int, int, int, Tensor] | None:
+    """Top, left, height and width of a rectangle in an image (C, H, W) and what it becomes; None after ten misses."""
+    channels, height, width = size
+    for _ in range(10):
+        h, w = [round(side) for side in rectangle(height, width, scale, ratio)]
+        if not (h < height and w < width):
+            continue
+        if value is None:
+            new = torch.empty([channels, h, w], dtype=torch.float32).normal_()
+        else:
+            new = torch.tensor(value)[:, None, None]
+        return integer(0, height - h + 1), integer(0, width - w + 1), h, w, new
+    return None
+
+
 class RandomErasing(nn.Module):
     """With probability p a rectangle set to `value`, or to noise if that is "random" (https://arxiv.org/abs/1708.04896)."""
 
@@ -155,17 +172,7 @@ class RandomErasing(nn.Module):
         img: Tensor, scale: Sequence[float], ratio: Sequence[float], value: list[float] | None = None
     ) -> tuple[int, int, int, int, Tensor]:
         """Top, left, height and width of the rectangle and what it becomes; after ten misses the image itself."""
-        channels, height, width = img.shape[-3:]
-        for _ in range(10):
-            h, w = [round(side) for side in rectangle(height, width, scale, ratio)]
-            if not (h < height and w < width):
-                continue
-            if value is None:
-                new = torch.empty([channels, h, w], dtype=torch.float32).normal_()
-            else:
-                new = torch.tensor(value)[:, None, None]
-            return integer(0, height - h + 1), integer(0, width - w + 1), h, w, new
-        return 0, 0, height, width, img
+        return random_erasure(img.shape[-3:], scale, ratio, value) or (0, 0, *img.shape[-2:], img)
 
     def _values(self, channels: int) -> list[float] | None:
         if isinstance(self.value, str):

@@ -93,11 +93,8 @@ def pad(img: Tensor, padding: int | Sequence[int], fill: float | None = 0, paddi
         return F.pad(img, around, value=float(fill or 0))
     if padding_mode == "symmetric":
         return _pad_symmetric(img, around)
-    batch = img if img.ndim >= 4 else img.unsqueeze(0)
     mode = "replicate" if padding_mode == "edge" else "reflect"
-    floats = batch if batch.dtype in (torch.float32, torch.float64) else batch.to(torch.float32)
-    padded = F.pad(floats, around, mode=mode).to(img.dtype)
-    return padded if img.ndim >= 4 else padded.squeeze(0)
+    return as_floats(img, lambda x: F.pad(x, around, mode=mode))
 
 
 def _pad_symmetric(img: Tensor, around: list[int]) -> Tensor:
@@ -118,17 +115,22 @@ def _mirrored(i: int, n: int) -> int:
 
 # ---------------------------------------------------------------------- resampling
 def as_floats(img: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-    """The function of the image as a batch of floats, rounded and back in the image's dtype and dimensions."""
-    batch = img if img.ndim >= 4 else img.unsqueeze(0)
+    """The function of the image as a batch (N, C, H, W) of floats; back with the image's dimensions and dtype."""
+    batch = img.reshape(-1, *img.shape[-3:]) if img.ndim > 2 else img.unsqueeze(0)
     result = function(batch if batch.dtype in (torch.float32, torch.float64) else batch.to(torch.float32))
-    if img.ndim < 4:
-        result = result.squeeze(0)
     if not img.is_floating_point():
         result = torch.round(result)
-    return result.to(img.dtype)
+    return result.reshape(*img.shape[:-3], *result.shape[1:]).to(img.dtype)
 
 
-def resize(img: Tensor, size: Sequence[int], interpolation: str = "bilinear", antialias: bool | None = True) -> Tensor:
+def resize(
+    img: Tensor,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool | None = True,
+    whole: bool = False,
+) -> Tensor:
+    """`whole`: bytes are resampled by integer arithmetic, as Pillow does and torchvision's second version."""
     check_image(img)
     smooth = interpolation in ("bilinear", "bicubic")
 
@@ -140,6 +142,8 @@ def resize(img: Tensor, size: Sequence[int], interpolation: str = "bilinear", an
         # bicubic interpolation overshoots
         return x.clamp(min=0, max=255) if interpolation == "bicubic" and img.dtype == torch.uint8 else x
 
+    if whole and smooth and img.dtype == torch.uint8:
+        return resized(img.reshape(-1, *img.shape[-3:])).reshape(*img.shape[:-2], *size)
     return as_floats(img, resized)
 
 

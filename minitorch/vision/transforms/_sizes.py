@@ -154,6 +154,22 @@ class RandomCrop(nn.Module):
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
+def random_rectangle(
+    height: int, width: int, scale: Sequence[float], ratio: Sequence[float]
+) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a rectangle; after ten misses the largest one that the ratio allows."""
+    for _ in range(10):
+        w, h = [round(side) for side in rectangle(height, width, scale, ratio)]
+        if 0 < w <= width and 0 < h <= height:
+            return integer(0, height - h + 1), integer(0, width - w + 1), h, w
+    w, h = width, height
+    if width / height < min(ratio):
+        h = round(w / min(ratio))
+    elif width / height > max(ratio):
+        w = round(h * max(ratio))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
 class RandomResizedCrop(nn.Module):
     """A rectangle of random area (a share in `scale`) and aspect (in `ratio`), resized.
 
@@ -180,18 +196,9 @@ class RandomResizedCrop(nn.Module):
 
     @staticmethod
     def get_params(img: Any, scale: Sequence[float], ratio: Sequence[float]) -> tuple[int, int, int, int]:
-        """Top, left, height and width of the rectangle; after ten misses the largest one that the ratio allows."""
+        """Top, left, height and width of the rectangle."""
         _, height, width = F.get_dimensions(img)
-        for _ in range(10):
-            w, h = [round(side) for side in rectangle(height, width, scale, ratio)]
-            if 0 < w <= width and 0 < h <= height:
-                return integer(0, height - h + 1), integer(0, width - w + 1), h, w
-        w, h = width, height
-        if width / height < min(ratio):
-            h = round(w / min(ratio))
-        elif width / height > max(ratio):
-            w = round(h * max(ratio))
-        return (height - h) // 2, (width - w) // 2, h, w
+        return random_rectangle(height, width, scale, ratio)
 
     def forward(self, img: Any) -> Any:
         where = self.get_params(img, self.scale, self.ratio)

@@ -80,7 +80,8 @@ def _learned_space(bins: int, size: tuple[int, int]) -> Space:
     return space(bins, 0.3, share * size[1], share * size[0], 30.0, 0.9, (8, 4))
 
 
-def _without(full: Space, *names: str) -> Space:
+def without(full: Space, *names: str) -> Space:
+    """The space less some operations."""
     return {name: value for name, value in full.items() if name not in names}
 
 
@@ -121,7 +122,7 @@ class AutoAugment(nn.Module):
         return POLICIES[policy.value]
 
     def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> Space:
-        return _without(_learned_space(num_bins, image_size), "Identity")
+        return without(_learned_space(num_bins, image_size), "Identity")
 
     @staticmethod
     def get_params(transform_num: int) -> tuple[int, Tensor, Tensor]:
@@ -163,7 +164,7 @@ class RandAugment(nn.Module):
         self.fill = fill
 
     def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> Space:
-        return _without(_learned_space(num_bins, image_size), "Invert")
+        return without(_learned_space(num_bins, image_size), "Invert")
 
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
@@ -196,7 +197,7 @@ class TrivialAugmentWide(nn.Module):
         self.fill = fill
 
     def _augmentation_space(self, num_bins: int) -> Space:
-        return _without(space(num_bins, 0.99, 32.0, 32.0, 135.0, 0.99, (8, 6)), "Invert")
+        return without(space(num_bins, 0.99, 32.0, 32.0, 135.0, 0.99, (8, 6)), "Invert")
 
     def forward(self, img: Any) -> Any:
         operations = self._augmentation_space(self.num_magnitude_bins)
@@ -208,6 +209,28 @@ class TrivialAugmentWide(nn.Module):
             f"{type(self).__name__}(num_magnitude_bins={self.num_magnitude_bins}, "
             f"interpolation={self.interpolation}, fill={self.fill})"
         )
+
+
+def mix_space(full: Space, all_ops: bool) -> Space:
+    """AugMix's operations; all of them, or those that are in no test of robustness."""
+    return {name: full[name] for name in (*_MIX, *(_FACTORS if all_ops else ()))}
+
+
+def mixed_chains(img: Tensor, alpha: float, width: int, chain: Callable[[Tensor], Tensor], dims: int = 4) -> Tensor:
+    """The image and `width` chains of operations on it, weighted by a draw from a Dirichlet distribution."""
+    batch = img.reshape([1] * max(dims - img.ndim, 0) + list(img.shape))
+    column = [batch.size(0)] + [1] * (batch.ndim - 1)
+
+    def shares(count: int) -> Tensor:
+        concentrations = torch.tensor([alpha] * count).expand(column[0], -1)
+        return torch._sample_dirichlet(concentrations)  # type: ignore[attr-defined]
+
+    share = shares(2)
+    weights = shares(width) * share[:, 1:]
+    mix = share[:, 0].view(column) * batch
+    for i in range(width):
+        mix += weights[:, i].view(column) * chain(batch)
+    return mix.view(img.shape).to(dtype=img.dtype)
 
 
 class AugMix(nn.Module):
@@ -238,30 +261,22 @@ class AugMix(nn.Module):
 
     def _augmentation_space(self, num_bins: int, image_size: tuple[int, int]) -> Space:
         full = space(num_bins, 0.3, image_size[1] / 3.0, image_size[0] / 3.0, 30.0, 0.9, (4, 4))
-        return {name: full[name] for name in (*_MIX, *(_FACTORS if self.all_ops else ()))}
-
-    def _shares(self, count: int, batch: int) -> Tensor:
-        concentrations = torch.tensor([self.alpha] * count).expand(batch, -1)
-        return torch._sample_dirichlet(concentrations)  # type: ignore[attr-defined]
+        return mix_space(full, self.all_ops)
 
     def forward(self, orig_img: Any) -> Any:
         is_tensor = isinstance(orig_img, Tensor)
         fill = fill_for(orig_img, self.fill)
         _, height, width = F.get_dimensions(orig_img)
-        img = orig_img if is_tensor else F.pil_to_tensor(orig_img)
         operations = self._augmentation_space(self._PARAMETER_MAX, (height, width))
-        batch = img.reshape([1] * max(4 - img.ndim, 0) + list(img.shape))
-        column = [batch.size(0)] + [1] * (batch.ndim - 1)
-        share = self._shares(2, column[0])
-        weights = self._shares(self.mixture_width, column[0]) * share[:, 1:]
-        mix = share[:, 0].view(column) * batch
-        for i in range(self.mixture_width):
-            chain = batch
+
+        def chain(img: Tensor) -> Tensor:
             for _ in range(self.chain_depth if self.chain_depth > 0 else integer(1, 4)):
                 name, magnitude = drawn_operation(operations, lambda _: integer(0, self.severity))
-                chain = apply_op(chain, name, magnitude, self.interpolation, fill)
-            mix += weights[:, i].view(column) * chain
-        mix = mix.view(img.shape).to(dtype=img.dtype)
+                img = apply_op(img, name, magnitude, self.interpolation, fill)
+            return img
+
+        img = orig_img if is_tensor else F.pil_to_tensor(orig_img)
+        mix = mixed_chains(img, self.alpha, self.mixture_width, chain)
         return mix if is_tensor else F.to_pil_image(mix)
 
     def __repr__(self) -> str:

@@ -3,7 +3,6 @@
 Every function takes a PIL image or a tensor (..., C, H, W) and returns its like, unless it says otherwise.
 """
 
-import numbers
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
@@ -16,12 +15,12 @@ from .._pillow import is_pil_image
 from . import _functional_pil as F_pil
 from . import _functional_tensor as F_t
 from . import _tensor_color as F_c
+from ._arguments import checked_interpolation, checked_pair, height_and_width, resized_size, shears
 from ._conversion import pil_to_tensor, to_pil_image
 from ._conversion import to_tensor as to_tensor
 from ._matrices import (
     InterpolationMode,
     affine_matrix,
-    interpolation_from_int,
     perspective_coefficients,
     pil_modes_mapping,
 )
@@ -36,16 +35,6 @@ def _kernels(img: Picture, tensors: ModuleType) -> ModuleType:
     if is_pil_image(img):
         return F_pil
     raise TypeError(f"img should be PIL Image. Got {type(img)}")
-
-
-def _interpolation(value: Any) -> InterpolationMode:
-    if isinstance(value, int):
-        return interpolation_from_int(value)
-    if not isinstance(value, InterpolationMode):
-        raise TypeError(
-            "Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant"
-        )
-    return value
 
 
 # ---------------------------------------------------------------------- what it is
@@ -84,23 +73,6 @@ def normalize(tensor: Tensor, mean: list[float], std: list[float], inplace: bool
 
 
 # ---------------------------------------------------------------------- size and place
-def _resized_size(height: int, width: int, size: Sequence[int], max_size: int | None) -> list[int]:
-    """The size asked for; one number is for the shorter edge, and `max_size` bounds the longer one."""
-    if len(size) == 2:
-        return [size[0], size[1]]
-    short, long = sorted((height, width))
-    new_short, new_long = size[0], int(size[0] * long / short)
-    if max_size is not None:
-        if max_size <= new_short:
-            raise ValueError(
-                f"max_size = {max_size} must be strictly greater than the requested size for the smaller edge "
-                f"size = {size}"
-            )
-        if new_long > max_size:
-            new_short, new_long = int(max_size * new_short / new_long), max_size
-    return [new_long, new_short] if width <= height else [new_short, new_long]
-
-
 def resize(
     img: Picture,
     size: int | Sequence[int],
@@ -114,7 +86,7 @@ def resize(
     >>> resize(torch.zeros(3, 4, 6), 2).shape
     torch.Size([3, 2, 3])
     """
-    interpolation = _interpolation(interpolation)
+    interpolation = checked_interpolation(interpolation)
     if isinstance(size, (list, tuple)):
         if len(size) not in (1, 2):
             raise ValueError(
@@ -126,7 +98,7 @@ def resize(
                 "an int or a sequence of length 1 in torchscript mode."
             )
     _, height, width = get_dimensions(img)
-    wanted = _resized_size(height, width, [size] if isinstance(size, int) else size, max_size)
+    wanted = resized_size(height, width, [size] if isinstance(size, int) else size, max_size)
     if wanted == [height, width]:
         return img
     if isinstance(img, Tensor):
@@ -148,12 +120,6 @@ def crop(img: Picture, top: int, left: int, height: int, width: int) -> Picture:
     return _kernels(img, F_t).crop(img, top, left, height, width)
 
 
-def _two(size: Any) -> Any:
-    if isinstance(size, numbers.Number):
-        return (int(size), int(size))  # type: ignore[call-overload]
-    return (size[0], size[0]) if len(size) == 1 else size
-
-
 def center_crop(img: Picture, output_size: int | Sequence[int]) -> Picture:
     """The middle of the image; zeros around it if it is smaller.
 
@@ -163,7 +129,7 @@ def center_crop(img: Picture, output_size: int | Sequence[int]) -> Picture:
              [ 9, 10]]])
     """
     _, height, width = get_dimensions(img)
-    h, w = _two(output_size)
+    h, w = height_and_width(output_size)
     if w > width or h > height:
         more_x, more_y = max(w - width, 0), max(h - height, 0)
         img = pad(img, [more_x // 2, more_y // 2, (more_x + 1) // 2, (more_y + 1) // 2], fill=0)
@@ -185,16 +151,9 @@ def resized_crop(
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
-def _checked_pair(size: Any) -> Any:
-    pair = _two(size)
-    if len(pair) != 2:
-        raise ValueError("Please provide only two dimensions (h, w) for size.")
-    return pair
-
-
 def five_crop(img: Picture, size: int | Sequence[int]) -> tuple[Picture, ...]:
     """Top left, top right, bottom left and bottom right corner, and the middle."""
-    h, w = wanted = _checked_pair(size)
+    h, w = wanted = checked_pair(size)
     _, height, width = get_dimensions(img)
     if w > width or h > height:
         raise ValueError(f"Requested crop size {wanted} is bigger than input size {(height, width)}")
@@ -204,7 +163,7 @@ def five_crop(img: Picture, size: int | Sequence[int]) -> tuple[Picture, ...]:
 
 def ten_crop(img: Picture, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[Picture, ...]:
     """`five_crop` of the image, and of its mirror image."""
-    wanted = _checked_pair(size)
+    wanted = checked_pair(size)
     return five_crop(img, wanted) + five_crop(vflip(img) if vertical_flip else hflip(img), wanted)
 
 
@@ -246,24 +205,13 @@ def rotate(
     fill: Any = None,
 ) -> Picture:
     """The image turned counter-clockwise by degrees; `expand` makes it large enough to hold all of it."""
-    interpolation = _interpolation(interpolation)
+    interpolation = checked_interpolation(interpolation)
     _check_angle(angle)
     _check_center(center)
     if not isinstance(img, Tensor):
         return _kernels(img, F_t).rotate(img, angle, pil_modes_mapping[interpolation], expand, center, fill)
     matrix = affine_matrix(_from_middle(center, img), -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
     return F_t.rotate(img, matrix, interpolation.value, expand, fill)
-
-
-def _shears(shear: Any) -> list[float]:
-    if not isinstance(shear, (numbers.Number, list, tuple)):
-        raise TypeError("Shear should be either a single value or a sequence of two values")
-    if isinstance(shear, numbers.Number):
-        return [shear, 0.0]  # type: ignore[list-item]
-    shear = [shear[0], shear[0]] if len(shear) == 1 else list(shear)
-    if len(shear) != 2:
-        raise ValueError(f"Shear should be a sequence containing two values. Got {shear}")
-    return shear
 
 
 def affine(
@@ -277,7 +225,7 @@ def affine(
     center: Sequence[int] | None = None,
 ) -> Picture:
     """The image sheared, turned clockwise and scaled about its middle or `center`, and moved; angles in degrees."""
-    interpolation = _interpolation(interpolation)
+    interpolation = checked_interpolation(interpolation)
     _check_angle(angle)
     if not isinstance(translate, (list, tuple)):
         raise TypeError("Argument translate should be a sequence")
@@ -285,7 +233,7 @@ def affine(
         raise ValueError("Argument translate should be a sequence of length 2")
     if scale <= 0.0:
         raise ValueError("Argument scale should be positive")
-    shear = _shears(shear)
+    shear = shears(shear)
     _check_center(center)
     _, height, width = get_dimensions(img)
     if not isinstance(img, Tensor):
@@ -305,7 +253,7 @@ def perspective(
 ) -> Picture:
     """The image seen so that the four start points [x, y] appear at the end points."""
     coeffs = perspective_coefficients(startpoints, endpoints)
-    interpolation = _interpolation(interpolation)
+    interpolation = checked_interpolation(interpolation)
     if isinstance(img, Tensor):
         return F_t.perspective(img, coeffs, interpolation.value, fill)
     return _kernels(img, F_t).perspective(img, coeffs, pil_modes_mapping[interpolation], fill)
@@ -342,7 +290,7 @@ def elastic_transform(
     shape = (1, *tensor.shape[-2:], 2)
     if shape != displacement.shape:
         raise ValueError(f"Argument displacement shape should be {shape}, but given {displacement.shape}")
-    return _like(F_t.elastic_transform(tensor, displacement, _interpolation(interpolation).value, fill), img)
+    return _like(F_t.elastic_transform(tensor, displacement, checked_interpolation(interpolation).value, fill), img)
 
 
 def gaussian_blur(img: Picture, kernel_size: Any, sigma: Any = None) -> Picture:
