@@ -336,7 +336,13 @@ class Tensor:
     is_cuda = property(lambda self: self.device.type == "cuda")
     is_cpu = property(lambda self: isinstance(self.array, ndarray))
     is_meta = property(lambda self: self.device.type == "meta")
-    is_sparse = is_quantized = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_quantized = is_mkldnn = is_nested = is_sparse_csr = property(lambda self: False)
+    is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = property(lambda self: False)
+
+    def is_distributed(self) -> bool:
+        """False: a tensor of several machines is not a thing here, nor in torch any more."""
+        return False
+
 
     # ------------------------------------------------------------------ its place in the graph
     @property

@@ -266,3 +266,11 @@ def test_torchs_calls_fit(name):
         assert faults, f"{name} is listed in DIFFERENT without need"
     else:
         assert not faults, f"{name}{signature}: {faults}"
+
+
+def test_a_tensor_answers_every_question_about_its_kind():
+    theirs, ours = torch.ones(2), minitorch.ones(2)
+    kinds = [name for name in dir(theirs) if name.startswith("is_") and isinstance(getattr(theirs, name), bool)]
+    assert len(kinds) > 15
+    assert {name: getattr(ours, name) for name in kinds} == {name: getattr(theirs, name) for name in kinds}
+    assert ours.is_distributed() is theirs.is_distributed() is False
