@@ -33,8 +33,6 @@ from minitorch._fork import fork_safe_lock, hold_over_fork
 # call with three arrays from 246 to 142 ns; the kernel must not allocate. It is internal to Numba:
 # `_prepare` drops it where Numba does not know it. No nogil: releasing costs more than such a loop.
 OPTIONS = "cache=True, error_model='numpy', _nrt=False"
-# For kernels that run for many microseconds: other threads go on meanwhile, and they may allocate.
-BIG_OPTIONS = "cache=True, error_model='numpy', nogil=True"
 
 _PACKAGE = __name__.rpartition(".")[0]
 _HERE = pathlib.Path(__file__).parent

@@ -164,18 +164,14 @@ def __rtruediv__(self: Tensor, other: Any) -> Any:
 
 @public("Tensor")
 def __rfloordiv__(self: Tensor, other: Any) -> Any:
-    return (
-        NotImplemented
-        if reflected_operand(self, other) is None
-        else op("floor_divide")(as_tensor_like(self, other), self)
-    )
+    other = reflected_operand(self, other)
+    return NotImplemented if other is None else op("floor_divide")(other, self)
 
 
 @public("Tensor")
 def __rmod__(self: Tensor, other: Any) -> Any:
-    return (
-        NotImplemented if reflected_operand(self, other) is None else op("remainder")(as_tensor_like(self, other), self)
-    )
+    other = reflected_operand(self, other)
+    return NotImplemented if other is None else op("remainder")(other, self)
 
 
 @public("Tensor")
