@@ -293,6 +293,61 @@ def _bags_of(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -
     return op("bag_numbers")(offsets, input.shape[0]), offsets.shape[0]
 
 
+MODES = "sum", "mean", "max"
+
+
+def torch_embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(result, the bag of each index, sizes of the bags, rows of the maxima) of nn.functional.embedding_bag.
+
+    As torch's, the last three are only filled in where its gradient reads them.
+    """
+    check(mode in range(3), "`mode` must be sum, mean, or max.")
+    if not isinstance(offsets, Tensor):
+        raise TypeError(
+            f"embedding_bag(): argument 'offsets' (position 3) must be Tensor, not {type(offsets).__name__}"
+        )
+    flat = indices.reshape(-1)
+    weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
+    check(weights is None or not mode, "embedding_bag: per_sample_weights only supported with mode='sum'")
+    result = embedding_bag(
+        flat, weight, offsets, None, 2, scale_grad_by_freq, MODES[mode], sparse, weights, include_last_offset,
+        padding_idx,
+    )  # fmt: skip
+    bags, count = _bags_of(flat, offsets, include_last_offset)
+    if not mode:
+        sizes = offsets.new_zeros((count,))
+        return result, bags if padding_idx is not None else bags[:0], sizes, sizes.clone()
+    kept = bags if padding_idx is None else bags[flat[: bags.shape[0]] != padding_idx % weight.shape[0]]
+    sizes = op("bincount")(kept, minlength=count).to(offsets.dtype)
+    return result, bags, sizes, _highest_rows(weight, flat, bags, count, padding_idx) if mode == 2 else sizes.clone()
+
+
+def _highest_rows(weight: Tensor, flat: Tensor, bags: Tensor, count: int, padding_idx: int | None) -> Tensor:
+    """For each bag and column the number of the row that has the maximum."""
+    rows = flat.new_zeros((count, weight.shape[1]))
+    flat = flat[: bags.shape[0]]
+    with no_grad():
+        for b in range(count):
+            inside = flat[bags == b]
+            inside = inside if padding_idx is None else inside[inside != padding_idx % weight.shape[0]]
+            if inside.shape[0]:
+                rows[b] = inside[weight[inside].argmax(0)]
+    return rows
+
+
+PUBLIC["torch.embedding_bag"] = torch_embedding_bag, ["torch"]
+
+
 # ---------------------------------------------------------------------- one_hot
 @public("nn.functional")
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

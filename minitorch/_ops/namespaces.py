@@ -36,6 +36,7 @@ from . import (  # noqa: F401 - they fill the tables
     gradient_dtype,
     grid_sampling,
     group_norm,
+    histograms,
     indexing,
     joining,
     linalg,

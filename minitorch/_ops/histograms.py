@@ -1,0 +1,118 @@
+"""histogramdd: counts of points in a grid."""
+
+from math import prod
+from typing import Any
+
+from minitorch import _dtype as dtypes
+from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import no_grad
+from minitorch.return_types import return_type
+
+from .check import c_word, check, no_kernel
+from .operands import FUNCTIONS
+from .public import op, public
+
+HistogramDd = return_type("histogramdd", "hist bin_edges")
+
+
+@public("torch")
+def histogramdd(
+    input: Tensor, bins: Any, range: Any = None, weight: Tensor | None = None, density: bool = False
+) -> Any:
+    """(hist, bin_edges) of the points input (..., d): hist has d dimensions, one tuple of edges each.
+
+    `bins` is how many each dimension has (one number serves all), or the tensors of their edges; `range` the lowest and
+    highest edge of each dimension, one after the other.
+
+    >>> import minitorch as torch
+    >>> torch.histogramdd(torch.tensor([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]]), bins=2).hist
+    tensor([[0., 1.],
+            [1., 1.]])
+    """
+    if input.dtype not in (dtypes.float32, dtypes.float64):
+        no_kernel("histogramdd", input.array)
+    check(input.ndim >= 2, "torch.histogramdd: input tensor should have at least 2 dimensions")
+    _check_weight(input, weight)
+    d = input.shape[-1]
+    with no_grad():
+        points = input.reshape(prod(input.array.shape[:-1]), d)
+        edges = _edges(points, bins, range)
+        place = points.new_zeros((points.shape[0],), dtype=dtypes.int64)
+        inside = points.new_ones((points.shape[0],), dtype=dtypes.bool)
+        for i, e in enumerate(edges):
+            x = points[:, i].contiguous()
+            inside = inside & (x >= e[0]) & (x <= e[-1])
+            column = (FUNCTIONS["searchsorted"](e, x, right=True) - 1).clamp(0, e.shape[0] - 2)  # the last edge is in
+            place = place * (e.shape[0] - 1) + column
+        weights = points.new_ones((points.shape[0],)) if weight is None else weight.reshape(-1)
+        shape = [e.shape[0] - 1 for e in edges]
+        counts = op("bincount")(place[inside], weights[inside], prod(shape)).to(input.dtype).reshape(shape)
+        if density:
+            counts = counts / counts.sum()
+            for i, e in enumerate(edges):
+                counts = counts / e.diff().reshape([-1 if k == i else 1 for k, _ in enumerate(edges)])
+    return HistogramDd(counts, tuple(edges))
+
+
+def _check_weight(input: Tensor, weight: Tensor | None) -> None:
+    if weight is None:
+        return
+    check(
+        weight.shape == input.shape[:-1],
+        "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding "
+        f"its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
+        f"{list(weight.shape)}",
+    )
+    check(
+        weight.dtype is input.dtype,
+        "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, "
+        f"but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})",
+    )
+
+
+def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
+    d = points.shape[1]
+    bins = [bins] * d if isinstance(bins, int) else list(bins)
+    if any(isinstance(b, Tensor) for b in bins):
+        return _given_edges(points, bins)
+    check(len(bins) == d, "histogramdd: The size of bins must be equal to the innermost dimension of the input.")
+    check(
+        limits is None or len(limits) == 2 * d,
+        f"torch.histogramdd: for a {d}-dimensional histogram range should have {2 * d} elements, but got "
+        f"{len(limits or ())}",
+    )
+    edges = []
+    for i, n in enumerate(bins):
+        check(n > 0, f"torch.histogram(): bins must be > 0, but got {n} for dimension {i}")
+        low, high = (None, None) if limits is None else limits[2 * i : 2 * i + 2]
+        if limits is not None and low > high:
+            raise RuntimeError(
+                f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension {i}"
+            )
+        edges.append(op("histogram_edges")(points[:, i].contiguous(), n, low, high))
+    return edges
+
+
+def _given_edges(points: Tensor, bins: list[Any]) -> list[Tensor]:
+    d = points.shape[1]
+    check(
+        len(bins) == d,
+        f"torch.histogramdd: expected {d} sequences of bin edges for a {d}-dimensional histogram but got {len(bins)}",
+    )
+    for i, b in enumerate(bins):
+        check(
+            b.dtype is points.dtype,
+            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+            f"{c_word(points.dtype)} and bins for dimension {i} with dtype {c_word(b.dtype)}",
+        )
+        check(
+            b.ndim == 1,
+            f"torch.histogramdd: bins tensor should have one dimension, but got {b.ndim} dimensions in the bins tensor "
+            f"for dimension {i}",
+        )
+        check(
+            b.numel(),
+            "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for "
+            f"dimension {i}",
+        )
+    return [b.clone() for b in bins]
