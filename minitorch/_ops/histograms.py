@@ -84,8 +84,8 @@ def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
     edges = []
     for i, n in enumerate(bins):
         check(n > 0, f"torch.histogram(): bins must be > 0, but got {n} for dimension {i}")
-        low, high = (None, None) if limits is None else limits[2 * i : 2 * i + 2]
-        if limits is not None and low > high:
+        low, high = limits[2 * i : 2 * i + 2] if limits is not None else (None, None)
+        if limits is not None and limits[2 * i] > limits[2 * i + 1]:
             raise RuntimeError(
                 f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension {i}"
             )
