@@ -27,23 +27,25 @@ def _kernels() -> Any:
     return cache.load_file("cpu.ctc")
 
 
-def _samples(log_probs: np.ndarray, targets: np.ndarray, input_lengths: Any, target_lengths: Any) -> Any:
-    """(log-probabilities, labels) of each sample; targets are rows, or one after the other."""
+def _samples(log_probs: np.ndarray, targets: np.ndarray, input_lengths: Any, target_lengths: Any, blank: int) -> Any:
+    """(log-probabilities, labels between blanks, alpha) of each sample; targets are rows, or one after the other."""
     begin = 0
     for n, (steps, size) in enumerate(zip(input_lengths, target_lengths, strict=True)):
         row = targets[n, :size] if targets.ndim == 2 else targets[begin : begin + size]
         begin += size
         if size and not 0 <= row.min() <= row.max() < log_probs.shape[2]:
             raise IndexError(f"ctc_loss: targets must lie in [0, {log_probs.shape[2]}), but found {row.tolist()}")
-        yield log_probs[:steps, n], np.ascontiguousarray(row)
+        letters = np.full(2 * size + 1, blank, np.int64)
+        letters[1::2] = row
+        yield log_probs[:steps, n], letters, np.full((steps, letters.size), -np.inf)
 
 
 @ctc_loss_of_each.cpu
 def ctc_loss_cpu(log_probs, targets, input_lengths, target_lengths, blank):
     losses = np.empty(log_probs.shape[1], log_probs.dtype)
     kernel = _kernels().ctc_loss
-    for n, (p, labels) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths)):
-        losses[n] = kernel(p, labels, blank) if len(p) else 0 if not len(labels) else np.inf
+    for n, (p, letters, alpha) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths, blank)):
+        losses[n] = kernel(p, letters, alpha) if len(p) else 0 if letters.size == 1 else np.inf
     return losses
 
 
@@ -60,10 +62,13 @@ def ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, b
 @ctc_loss_backward.cpu
 def ctc_loss_backward_cpu(grad, log_probs, targets, input_lengths, target_lengths, blank):
     d = np.zeros(log_probs.shape, log_probs.dtype)
-    kernel = _kernels().ctc_loss_gradient
-    for n, (p, labels) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths)):
+    kernels = _kernels()
+    for n, (p, letters, alpha) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths, blank)):
         if len(p) and grad[n]:  # an infinite loss that zero_infinity took out has no gradient
-            kernel(grad[n], p, labels, blank, d[: len(p), n])
+            beta = np.full((len(p) + 1, letters.size), -np.inf)
+            beta[-1, -2:] = 0
+            loss = kernels.ctc_loss(p, letters, alpha)
+            kernels.ctc_loss_gradient(grad[n], p, letters, alpha, loss, beta, d[: len(p), n])
     return d
 
 
