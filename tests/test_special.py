@@ -89,6 +89,21 @@ def test_incomplete_gamma_functions_and_the_gradient_by_x_are_torchs(name):
     assert_same_outcome(*both(run), 1e-9)
 
 
+@pytest.mark.parametrize("name", ["igamma", "igammac"])
+def test_incomplete_gamma_functions_have_no_derivative_by_the_order_and_say_so(name):
+    def run(ns, wanted):
+        a, x = tensor(ns, np.array([1.5, 2.0]), True), tensor(ns, np.array([0.3, 4.0]), True)
+        return ns.autograd.grad(getattr(ns, name)(a, x).sum(), (a, x)[wanted])[0]
+
+    assert_same_outcome(*both(lambda ns: run(ns, 1)), 1e-9)
+    messages = []
+    for ns in (torch, minitorch):
+        with pytest.raises(NotImplementedError) as error:
+            run(ns, 0)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+
+
 def test_incomplete_gamma_function_is_the_sum_of_its_finite_series():
     # P(a, x) = 1 - exp(-x) sum x^k / k! for integers a: DLMF 8.4.9; torch is off by 1e-9 here
     a, x = 50, 45.0

@@ -30,7 +30,8 @@ from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
 from .check import check, integer
-from .op import pointwise
+from .matrices import tensor_gradient
+from .op import pointwise, structured
 from .operands import FUNCTIONS, to_float
 from .public import into, op, public
 
@@ -205,9 +206,40 @@ def zeta_above_zero_grad_y(g, x, y):
     return g * (-x * zeta_above_zero(x + 1.0, y))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")
+# what has no derivative by its first operand: its backward pass says so, as torch's does
+_BY_SECOND_ONLY = (
+    "if getattr(input, 'edge', None) is not None: input = functions['underivable'](input, '{name}: input')"
+)
+
+
+@structured(name="underivable", title="NotImplemented", tensors="input", halves="own")
+def underivable(input, what):
+    return input.shape, input.dtype
+
+
+@underivable.cpu
+def underivable_array(input, what):
+    return input.copy()
+
+
+@underivable.grad("input")
+def underivable_grad(g, what):
+    return no_derivative(g, what)
+
+
+@tensor_gradient
+def no_derivative(g: Tensor, what: str) -> Tensor:
+    raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
+
+
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY)
 def igamma(x, y):
     return igamma(x, y)
+
+
+@igamma.grad("x")
+def igamma_grad_x(g):
+    return g  # to `underivable`, which refuses it
 
 
 @igamma.grad("y")
@@ -215,9 +247,14 @@ def igamma_grad_y(g, x, y):
     return g * exp((x - 1.0) * log(y) - y - lgamma(x))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="")
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY)
 def igammac(x, y):
     return igammac(x, y)
+
+
+@igammac.grad("x")
+def igammac_grad_x(g):
+    return g  # to `underivable`, which refuses it
 
 
 @igammac.grad("y")
