@@ -32,9 +32,9 @@ def fill_by_rejection(stream: Any, kernel: Any, operands: list[np.ndarray], out:
 
     done, n = 0, min(max(256, 2 * out.size), 1 << 16)
     while done < out.size:
-        before = stream.state_bytes()
+        before = stream.place()
         reached, used = kernel(*operands, _unit53(stream, n), out, done)
-        stream.set_state_bytes(before)
+        stream.go_back(before)
         stream.raw64(used)
         n = n if reached > done else 2 * n  # one element may take more than there were
         done = reached

@@ -76,6 +76,14 @@ class TorchStream:
             return pairs[0::2] << np.uint64(32) | pairs[1::2]
         return self._generator.integers(0, 1 << 64, n, np.uint64)
 
+    def place(self) -> tuple[dict, bool]:
+        """How far the words have been taken, for `go_back`."""
+        return self._bits.state, self._fresh
+
+    def go_back(self, place: tuple[dict, bool]) -> None:
+        """Take the words from there on again."""
+        self._bits.state, self._fresh = place
+
     def state_bytes(self) -> ndarray:
         """The 5056 bytes that torch.get_rng_state gives for this state."""
         engine = self._bits.state["state"]
