@@ -21,14 +21,25 @@ NAMES = models.list_models()
 # One of each family, the cheapest to build: the others take a minute together.
 FAST = set(
     "alexnet convnext_tiny densenet121 efficientnet_b0 googlenet inception_v3 maxvit_t mnasnet0_5 mobilenet_v2 "
-    "mobilenet_v3_small regnet_y_400mf resnet18 resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_0 squeezenet1_1 swin_t "
-    "vgg11_bn vit_b_16".split()
+    "deeplabv3_mobilenet_v3_large lraspp_mobilenet_v3_large mobilenet_v3_small regnet_y_400mf resnet18 "
+    "resnext50_32x4d shufflenet_v2_x0_5 squeezenet1_0 squeezenet1_1 swin_t vgg11_bn vit_b_16".split()
 )
 FILES = (
     "alexnet convnext densenet efficientnet googlenet inception maxvit mnasnet mobilenet mobilenetv2 mobilenetv3 "
-    "regnet resnet shufflenetv2 squeezenet swin_transformer vgg vision_transformer".split()
+    "regnet resnet segmentation.deeplabv3 segmentation.fcn segmentation.lraspp shufflenetv2 squeezenet "
+    "swin_transformer vgg vision_transformer".split()
 )
-NEW_INIT = {"googlenet": dict(init_weights=True), "inception_v3": dict(init_weights=True)}
+SEGMENTATION = dict(weights_backbone=None, aux_loss=True)
+OPTIONS = {
+    "deeplabv3_mobilenet_v3_large": SEGMENTATION,
+    "deeplabv3_resnet50": SEGMENTATION,
+    "deeplabv3_resnet101": SEGMENTATION,
+    "fcn_resnet50": SEGMENTATION,
+    "fcn_resnet101": SEGMENTATION,
+    "lraspp_mobilenet_v3_large": dict(weights_backbone=None),
+    "googlenet": dict(init_weights=True),
+    "inception_v3": dict(init_weights=True),
+}
 
 
 def some(names, fast):
@@ -55,7 +66,7 @@ def build(name, seed=0, **config):
     pair = []
     for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
         framework.manual_seed(seed)
-        pair.append(namespace.get_model(name, **{**NEW_INIT.get(name, {}), **config}))
+        pair.append(namespace.get_model(name, **{**OPTIONS.get(name, {}), **config}))
     return pair
 
 
@@ -73,6 +84,8 @@ def test_parameters_and_texts_are_torchvisions(name):
 
 def test_the_list_is_torchvisions():
     assert models.list_models(module=models) == torchvision.models.list_models(module=torchvision.models)
+    theirs = torchvision.models.list_models(module=torchvision.models.segmentation)
+    assert models.list_models(module=models.segmentation) == theirs
     for options in (dict(include="res*"), dict(include=["vgg*", "alex*"], exclude="*_bn"), dict(exclude=["*e*"])):
         assert models.list_models(models, **options) == torchvision.models.list_models(torchvision.models, **options)
 
@@ -88,8 +101,9 @@ def test_names_and_signatures_are_torchvisions(file):
     theirs = importlib.import_module(f"torchvision.models.{file}")
     ours = importlib.import_module(f"minitorch.vision.models.{file}")
     assert sorted(ours.__all__) == sorted(theirs.__all__)
+    package = models.segmentation if "." in file else models
     for name in theirs.__all__:
-        assert getattr(models, name) is getattr(ours, name)
+        assert getattr(package, name) is getattr(ours, name)
     for name, value in vars(theirs).items():
         if getattr(value, "__module__", None) != theirs.__name__ or name.startswith("_"):
             continue
@@ -104,7 +118,7 @@ def numbers(model):
 
 
 # The largest take long to fill, and are filled as the smaller ones of their families.
-FILLED = FAST - {"vgg11_bn"} | {"vgg11", "vit_b_32", "swin_v2_t", "efficientnet_v2_s"}
+FILLED = FAST - {"vgg11_bn", "deeplabv3_mobilenet_v3_large"} | {"vgg11", "vit_b_32", "swin_v2_t", "efficientnet_v2_s"}
 
 
 @pytest.mark.parametrize("name", some(sorted(FILLED), {"squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"}))
@@ -134,7 +148,9 @@ def shaken(ours, theirs):
 
 
 def tensors(output):
-    return [output] if not isinstance(output, tuple) else list(output)
+    if isinstance(output, dict):
+        return list(output.values())
+    return list(output) if isinstance(output, tuple) else [output]
 
 
 def compare_outputs(ours, theirs, size, batch, training, tolerance):
@@ -159,11 +175,14 @@ def compare_outputs(ours, theirs, size, batch, training, tolerance):
 OUTPUTS = {
     "alexnet": (64, dict(num_classes=10)),
     "convnext_tiny": (64, {}),
+    "deeplabv3_mobilenet_v3_large": (64, {}),
     "densenet121": (64, dict(drop_rate=0.1)),
     "efficientnet_b0": (64, {}),
     "efficientnet_v2_s": (64, {}),
+    "fcn_resnet50": (64, {}),
     "googlenet": (64, {}),
     "inception_v3": (299, dict(transform_input=True)),
+    "lraspp_mobilenet_v3_large": (64, {}),
     "maxvit_t": (224, {}),
     "mnasnet0_5": (64, {}),
     "mobilenet_v2": (64, {}),
@@ -287,6 +306,9 @@ def test_wrong_names_are_refused_in_torchvisions_words():
         lambda m: m.swin_transformer.ShiftedWindowAttention(8, [7], [0, 0], 2),
         lambda m: m.maxvit_t(input_size=(64, 64)),
         lambda m: m.maxvit.RelativePositionalMultiHeadAttention(10, 4, 9),
+        lambda m: m.segmentation.lraspp_mobilenet_v3_large(aux_loss=True),
+        lambda m: m.segmentation.fcn_resnet50(weights="DEFAULT", num_classes=3),
+        lambda m: m.segmentation.fcn_resnet50(weights="DEFAULT", aux_loss=False),
         lambda m: m._utils.IntermediateLayerGetter(m.SqueezeNet(), {"nothing": "x"}),
     ):
         errors = []
@@ -298,6 +320,10 @@ def test_wrong_names_are_refused_in_torchvisions_words():
 
 
 def test_models_that_are_not_there_say_so():
+    for part in ("detection", "optical_flow", "quantization", "video"):
+        assert hasattr(torchvision.models, part)
+        with pytest.raises(NotImplementedError, match=f"torchvision.models.{part} is not supported"):
+            getattr(models, part)
     for name in set(torchvision.models.list_models()) - set(models.list_models()):
         with pytest.raises(NotImplementedError, match=f"the model {name} is not supported"):
             models.get_model(name)
@@ -396,7 +422,34 @@ def test_no_old_weights_are_an_error():
             namespace.vit_h_14(pretrained=True)
 
 
-@pytest.mark.parametrize("name", NEW_INIT)
+def test_segmentation_models_take_weights_of_all_or_of_the_backbone(monkeypatch):
+    asked = []
+
+    def get_state_dict(self, **options):
+        asked.append(repr(self))
+        return states[type(self)]
+
+    monkeypatch.setattr(models.WeightsEnum, "get_state_dict", get_state_dict)
+    build = models.segmentation.lraspp_mobilenet_v3_large
+    with minitorch.device("meta"):
+        states = {
+            models.MobileNet_V3_Large_Weights: models.mobilenet_v3_large().state_dict(),
+            models.segmentation.LRASPP_MobileNet_V3_Large_Weights: build(weights_backbone=None).state_dict(),
+        }
+        build()
+        build(weights="DEFAULT")
+        build(weights_backbone="IMAGENET1K_V2")
+        _, texts = warned(lambda: build(pretrained=False, pretrained_backbone=True))
+    assert asked == [
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V1",
+        "LRASPP_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1",
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V2",
+        "MobileNet_V3_Large_Weights.IMAGENET1K_V1",
+    ]
+    assert [text.partition("'")[2].partition("'")[0] for _, text in texts][::2] == ["pretrained", "pretrained_backbone"]
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_the_default_of_init_weights_warns(name):
     texts = []
     with minitorch.device("meta"), torch.device("meta"):
@@ -521,6 +574,7 @@ def test_a_stage_of_convnext_prints_as_torchvisions():
     "name",
     [
         "ResNet18_Weights.DEFAULT",
+        "FCN_ResNet50_Weights.DEFAULT",
         "ResNet50_Weights.DEFAULT",
         "EfficientNet_B0_Weights.DEFAULT",
         "VGG16_Weights.IMAGENET1K_FEATURES",

@@ -1,5 +1,8 @@
 """Models for pictures with torchvision's names, parameters and first numbers, so that its published weights load."""
 
+from typing import Any as _Any
+
+from . import segmentation
 from ._api import Weights, WeightsEnum, get_model, get_model_builder, get_model_weights, get_weight, list_models
 from .alexnet import *
 from .convnext import *
@@ -17,3 +20,9 @@ from .squeezenet import *
 from .swin_transformer import *
 from .vgg import *
 from .vision_transformer import *
+
+
+def __getattr__(name: str) -> _Any:
+    if name in ("detection", "feature_extraction", "optical_flow", "quantization", "video"):
+        raise NotImplementedError(f"torchvision.models.{name} is not supported")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,8 +19,8 @@ Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
 # What torchvision has beside the models of this package: asking for one of them says that it is not there.
 _ABSENT = (
-    "*rcnn*", "deeplabv3_*", "fcn_*", "fcos_*", "lraspp_*", "mc3_18", "mvit_*", "quantized_*", "r2plus1d_18", "r3d_18",
-    "raft_*", "retinanet_*", "s3d", "ssd300_vgg16", "ssdlite320_*", "swin3d_*",
+    "*rcnn*", "fcos_*", "mc3_18", "mvit_*", "quantized_*", "r2plus1d_18", "r3d_18", "raft_*", "retinanet_*", "s3d",
+    "ssd300_vgg16", "ssdlite320_*", "swin3d_*",
 )  # fmt: skip
 
 
@@ -106,12 +106,20 @@ def _get_enum_from_fn(fn: Callable[..., Any]) -> type[WeightsEnum]:
     parameter = inspect.signature(fn).parameters.get("weights")
     if parameter is None:
         raise ValueError("The method is missing the 'weights' argument.")
+    enum = _enum_of(parameter)
+    if enum is None:
+        raise ValueError(
+            "The WeightsEnum class for the specific method couldn't be retrieved. Make sure the typing info is correct."
+        )
+    return enum
+
+
+def _enum_of(parameter: inspect.Parameter) -> type[WeightsEnum] | None:
+    """The weights that an annotation such as `ResNet18_Weights | None` names."""
     for kind in (parameter.annotation, *get_args(parameter.annotation)):
         if isinstance(kind, type) and issubclass(kind, WeightsEnum):
             return kind
-    raise ValueError(
-        "The WeightsEnum class for the specific method couldn't be retrieved. Make sure the typing info is correct."
-    )
+    return None
 
 
 def register_model(name: str | None = None) -> Callable[[Builder], Builder]:

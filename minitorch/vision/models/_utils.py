@@ -10,21 +10,29 @@ from typing import Any, TypeVar
 import minitorch as torch
 from minitorch import Tensor, nn
 
-from ._api import Builder, WeightsEnum, _get_enum_from_fn, register_model
+from ._api import Builder, WeightsEnum, _enum_of, register_model
 
 Model = TypeVar("Model", bound=nn.Module)
 
+_FIRST = ("IMAGENET1K_V1", "COCO_WITH_VOC_LABELS_V1")
+
 
 def builder(fn: Builder) -> Builder:
-    """Register a function that makes a model of `weights`, which may be named by a string or in the ways of old."""
-    enum = _get_enum_from_fn(fn)
+    """Register a function that makes a model of weights, which may be named by strings or in the ways of old."""
+    enums = {name: enum for name, p in inspect.signature(fn).parameters.items() if (enum := _enum_of(p))}
 
     @functools.wraps(fn)
     def verified(**kwargs: Any) -> nn.Module:
-        return fn(**{**kwargs, "weights": enum.verify(kwargs.get("weights"))})
+        for name in enums.keys() & kwargs.keys():
+            kwargs[name] = enums[name].verify(kwargs[name])
+        return fn(**kwargs)
 
-    old = enum.__members__.get("IMAGENET1K_V1")  # what `pretrained=True` meant
-    return register_model()(handle_legacy_interface(weights=("pretrained", old))(verified))  # type: ignore[return-value]
+    # `pretrained=True` meant the first weights that were published, `pretrained_backbone` those of `weights_backbone`.
+    old = {
+        name: (name.replace("weights", "pretrained"), next((w for w in enum if w.name.endswith(_FIRST)), None))
+        for name, enum in enums.items()
+    }
+    return register_model()(handle_legacy_interface(**old)(verified))  # type: ignore[return-value]
 
 
 def build_model(

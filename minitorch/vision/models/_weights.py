@@ -4,8 +4,9 @@ from functools import partial
 from typing import Any
 
 from ._api import Weights
-from ._meta import _IMAGENET_CATEGORIES
+from ._meta import _IMAGENET_CATEGORIES, _VOC_CATEGORIES
 
+_MODELS = "https://download.pytorch.org/models"
 SWAG = "https://github.com/facebookresearch/SWAG/blob/main/LICENSE"  # these weights may not be used for profit
 
 
@@ -39,5 +40,25 @@ def imagenet(
         "_ops": gflops,
         "_file_size": megabytes,
     }
-    url = f"https://download.pytorch.org/models/{file}"
-    return Weights(url, partial(_preset, crop_size=crop_size, **preset), meta)
+    return Weights(f"{_MODELS}/{file}", partial(_preset, crop_size=crop_size, **preset), meta)
+
+
+def _segmentation_preset(**sizes: Any) -> Any:
+    from ..transforms._presets import SemanticSegmentation
+
+    return SemanticSegmentation(**sizes)
+
+
+def coco_with_voc_labels(
+    file: str, num_params: int, accuracy: tuple[float, float], gflops: float, megabytes: float
+) -> Weights:
+    """Weights trained on COCO's pictures of Pascal VOC's classes; `accuracy` is the mean IoU, and that of pixels."""
+    meta = {
+        "num_params": num_params,
+        "min_size": (1, 1),
+        "categories": _VOC_CATEGORIES,
+        "_metrics": {"COCO-val2017-VOC-labels": {"miou": accuracy[0], "pixel_acc": accuracy[1]}},
+        "_ops": gflops,
+        "_file_size": megabytes,
+    }
+    return Weights(f"{_MODELS}/{file}", partial(_segmentation_preset, resize_size=520), meta)

@@ -1,0 +1,5 @@
+"""Models that name the class of every pixel."""
+
+from .deeplabv3 import *
+from .fcn import *
+from .lraspp import *
