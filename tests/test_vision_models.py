@@ -15,6 +15,7 @@ from PIL import Image
 
 import minitorch
 from minitorch.vision import models
+from minitorch.vision.models import feature_extraction
 
 slow = pytest.mark.slow
 NAMES = models.list_models()
@@ -591,3 +592,71 @@ def test_the_preprocessing_of_weights_is_torchvisions(name):
     step = 1.01 / 255 / min(ours.std)  # an eighth of a bit may be rounded to the next level
     assert (np.abs(tensors[0] - tensors[1]) > 1e-4).mean() < 1e-3
     np.testing.assert_allclose(*tensors, rtol=0, atol=step)
+
+
+# ---------------------------------------------------------------- features of the modules within a model
+def small_resnets():
+    pair = []
+    for framework, namespace in ((minitorch, models), (torch, torchvision.models)):
+        framework.manual_seed(0)
+        pair.append(namespace.ResNet(namespace.resnet.BasicBlock, [1, 1, 1, 1], 3))
+    shaken(*pair)
+    return pair
+
+
+FEATURES = {
+    "list": dict(return_nodes=["layer3.0.conv2", "layer1", "fc"]),
+    "dict": dict(return_nodes={"layer2.0": "a", "maxpool": "b"}),
+    "later calls": dict(return_nodes=["layer1.0.relu", "layer1.0.relu_1", "relu"]),
+    "modes": dict(train_return_nodes=["layer1"], eval_return_nodes={"layer2": "x", "avgpool": "y"}),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_features_are_torchvisions(name):
+    x = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    outputs = []
+    for framework, namespace, model in zip((minitorch, torch), (models, torchvision.models), small_resnets()):
+        extraction = importlib.import_module(f"{namespace.__name__}.feature_extraction")
+        extractor = extraction.create_feature_extractor(model, **FEATURES[name], suppress_diff_warning=True)
+        found = [extractor.train(mode)(framework.from_numpy(x)) for mode in (False, True)]
+        outputs.append([{key: value.detach().numpy() for key, value in output.items()} for output in found])
+    for ours, theirs in zip(*outputs, strict=True):
+        assert list(ours) == list(theirs)
+        for key, value in theirs.items():
+            np.testing.assert_allclose(ours[key], value, rtol=0, atol=1e-4 * np.abs(value).max())
+
+
+def test_a_feature_extractor_shares_the_models_parameters():
+    model = small_resnets()[0]
+    extractor = feature_extraction.create_feature_extractor(model, ["layer1"])
+    assert list(extractor.state_dict()) == list(model.state_dict())
+    assert next(extractor.parameters()) is next(model.parameters())
+    twin = copy.deepcopy(extractor).eval()
+    assert not twin.layer1.training and model.layer1.training
+    minitorch.nn.init.zeros_(twin.layer1[0].bn2.weight)
+    x = minitorch.ones(1, 3, 32, 32)
+    assert not minitorch.equal(twin(x)["layer1"], extractor.eval()(x)["layer1"])
+
+
+def test_features_that_cannot_be_had_say_so():
+    model = small_resnets()[0]
+    for wrong in ({}, dict(train_return_nodes=["fc"]), dict(return_nodes=["fc"], train_return_nodes=["fc"])):
+        errors = []
+        for namespace in (feature_extraction, torchvision.models.feature_extraction):
+            with pytest.raises(ValueError) as error:
+                namespace.create_feature_extractor(model, **wrong)
+            errors.append(str(error.value))
+        assert errors[0] == errors[1]
+    both = dict(train_return_nodes=["fc"], eval_return_nodes=["fc"])
+    with pytest.raises(ValueError, match="then both should be specified"):
+        feature_extraction.create_feature_extractor(model, ["fc"], **both)
+    with pytest.raises(NotImplementedError, match="node 'flatten' is no module of the model"):
+        feature_extraction.create_feature_extractor(model, ["flatten"])
+    with pytest.raises(NotImplementedError, match="tracer_kwargs and concrete_args are not supported"):
+        feature_extraction.create_feature_extractor(model, ["fc"], tracer_kwargs={})
+    with pytest.raises(NotImplementedError, match="get_graph_node_names is not supported"):
+        feature_extraction.get_graph_node_names(model)
+    extractor = feature_extraction.create_feature_extractor(model, ["layer1.0.relu_2"])
+    with pytest.raises(ValueError, match=r"the model did not compute \['layer1.0.relu_2'\] in training mode"):
+        extractor(minitorch.ones(2, 3, 32, 32))

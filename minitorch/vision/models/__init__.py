@@ -23,6 +23,6 @@ from .vision_transformer import *
 
 
 def __getattr__(name: str) -> _Any:
-    if name in ("detection", "feature_extraction", "optical_flow", "quantization", "video"):
+    if name in ("detection", "optical_flow", "quantization", "video"):
         raise NotImplementedError(f"torchvision.models.{name} is not supported")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
