@@ -331,9 +331,9 @@ def test_models_that_are_not_there_say_so():
 
 
 # ---------------------------------------------------------------- loading
-def put(folder, weights, state):
+def put(folder, weights, state, **options):
     (folder / "hub" / "checkpoints").mkdir(parents=True, exist_ok=True)
-    torch.save(state, folder / "hub" / "checkpoints" / weights.url.rpartition("/")[2])
+    torch.save(state, folder / "hub" / "checkpoints" / weights.url.rpartition("/")[2], **options)
 
 
 @pytest.fixture
@@ -343,9 +343,11 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("how", ["SqueezeNet1_1_Weights.DEFAULT", "IMAGENET1K_V1", "DEFAULT"])
-def test_published_weights_load_from_the_cache(home, how):
+@pytest.mark.parametrize("zipped", [True, False])
+def test_published_weights_load_from_the_cache(home, how, zipped):
     theirs = torchvision.models.squeezenet1_1()
-    put(home, models.SqueezeNet1_1_Weights.DEFAULT, theirs.state_dict())
+    # Many of the published files are older than the zip format.
+    put(home, models.SqueezeNet1_1_Weights.DEFAULT, theirs.state_dict(), _use_new_zipfile_serialization=zipped)
     ours = models.squeezenet1_1(weights=how)
     for key, value in theirs.state_dict().items():
         np.testing.assert_array_equal(ours.state_dict()[key].numpy(), value.numpy())
