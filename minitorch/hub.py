@@ -312,11 +312,19 @@ def _get_cache_or_reload(
         if verbose:
             sys.stderr.write(f"Using cache found in {repo_dir}\n")
         return repo_dir
-    if not skip_validation:
-        _validate_not_a_forked_repo(owner, name, ref)
     archive = os.path.join(hub_dir, f"{branch}.zip")
-    sys.stdout.write(f'Downloading: "{_git_archive_link(owner, name, ref)}" to {archive}\n')
-    _download_archive(owner, name, ref, archive)
+    try:
+        if not skip_validation:
+            _validate_not_a_forked_repo(owner, name, ref)
+        sys.stdout.write(f'Downloading: "{_git_archive_link(owner, name, ref)}" to {archive}\n')
+        _download_archive(owner, name, ref, archive)
+    except HTTPError:
+        raise
+    except URLError as error:
+        raise URLError(
+            f"{error.reason}. {github} is not in the cache ({hub_dir}) and GitHub cannot be reached; a folder can be "
+            "loaded with source='local'"
+        ) from error
     with zipfile.ZipFile(archive) as zipped:
         unpacked = os.path.join(hub_dir, zipped.infolist()[0].filename)
         _remove_if_exists(unpacked)

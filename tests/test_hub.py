@@ -362,6 +362,8 @@ def test_without_network_the_cache_serves(home, github, forgotten):
     assert hub.load("me/repo", "net", 3, verbose=False) == (3, 1, 2)
     with pytest.raises(RuntimeError, match="no internet connection and the repo could not be found in the cache"):
         hub.load("me/other", "net")
+    with pytest.raises(URLError, match="me/other:v1 is not in the cache"):
+        hub.load("me/other:v1", "net", trust_repo=True)
 
 
 def test_a_token_that_is_refused_is_left_out(home, github, monkeypatch):
