@@ -343,7 +343,6 @@ class Tensor:
         """False: a tensor of several machines is not a thing here, nor in torch any more."""
         return False
 
-
     # ------------------------------------------------------------------ its place in the graph
     @property
     def requires_grad(self) -> bool:
