@@ -2,7 +2,7 @@
 
 One formula has several meanings, which come from running the same code, or its text, with other names: on NumPy
 arrays and scalars (the names below), in a compiled loop (`codegen.PRELUDE`), and on Tensors, where a gradient
-formula gets a gradient of its own (`_ops/array_names.py`).
+formula gets a gradient of its own (`_ops/gradient_names.py`).
 """
 
 import numpy as np

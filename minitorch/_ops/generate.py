@@ -327,7 +327,7 @@ class FunctionText:
         tensors = ", ".join(f"{t}_array" for t in op.tensors)
         return [
             f"try: o = {call}",
-            # a filter keeps NumPy silent where torch is (`names.py`); under warnings.simplefilter("error") it raises
+            # a filter keeps NumPy silent where torch is (`generated_globals.py`); as errors its warnings come here
             f"except RuntimeWarning: o = silently(np_{lone[0]}, {args}{f', {x}' if self.inplace else ''})",
             f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
             f"{tensors}) from None",

@@ -30,7 +30,6 @@ from . import (  # noqa: F401 - they fill the tables
     embedding,
     extremes,
     finite_differences,
-    further_names,
     gamma_sampling,
     gathering,
     gradient_dtype,
@@ -41,6 +40,7 @@ from . import (  # noqa: F401 - they fill the tables
     joining,
     linalg,
     losses,
+    low_level,
     margin_losses,
     matrix_functions,
     normalization,
@@ -80,8 +80,8 @@ from . import (  # noqa: F401 - they fill the tables
     view_copies,
     views,
 )
-from .array_names import fill
 from .generate import make_functions
+from .gradient_names import fill
 from .op import OPS, Op
 from .operands import FUNCTIONS
 from .public import PROPERTIES, PUBLIC

@@ -26,7 +26,7 @@ from minitorch._kernels.codegen import Formula
 
 OPS: dict[str, "Op"] = {}
 
-# what the names inside gradient functions stand for: filled by `Op` below and by `array_names.py`
+# what the names inside gradient functions stand for: filled by `Op` below and by `gradient_names.py`
 ARRAY_NAMES: dict[str, Any] = {}
 TENSOR_NAMES: dict[str, Any] = {}
 

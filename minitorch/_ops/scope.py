@@ -34,9 +34,9 @@ def scope_for_all() -> None:
     """Fill SCOPE with what every generated function may name; once."""
     if "Tensor" in SCOPE:
         return
-    from . import names
+    from . import generated_globals
 
-    SCOPE.update(names.for_generated_code())
+    SCOPE.update(generated_globals.for_generated_code())
 
 
 def indent(lines: Iterator[str] | list[str], by: int = 1) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import ref
 
 from . import engine
-from ._saved import Saved
+from ._function_saved import Saved
 from .engine import deliver, without_recording
 from .grad_mode import NO_GRAD, state
 from .node import FREED, MultiNode, Node, OutputEdge, next_key, remember_line

@@ -1,4 +1,4 @@
-"""Names of torch beside the usual ones: functions that mostly serve as methods, losses with numbers for reductions.
+"""torch's functions below the usual ones: those that mostly serve as methods, losses with numbers for reductions.
 
 For Tensor they add the functions that call Python for each element.
 """
