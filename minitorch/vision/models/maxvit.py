@@ -27,6 +27,16 @@ def _halved(size: Size) -> Size:
     return (size[0] - 1) // 2 + 1, (size[1] - 1) // 2 + 1
 
 
+def _check_sizes(sizes: list[Size], partition_size: int) -> None:
+    for i, size in enumerate(sizes):
+        if size[0] % partition_size != 0 or size[1] % partition_size != 0:
+            raise ValueError(
+                f"Input size {size} of block {i} is not divisible by partition size {partition_size}. "
+                "Consider changing the partition size or the input size.\n"
+                f"Current configuration yields the following block input sizes: {sizes}."
+            )
+
+
 class MBConv(nn.Module):
     """More channels, a convolution of each by itself, squeeze-and-excitation, few channels; added to the input."""
 
@@ -287,13 +297,7 @@ class MaxVit(nn.Module):
         sizes = [_halved(input_size)]
         for _ in block_channels:
             sizes.append(_halved(sizes[-1]))
-        for i, size in enumerate(sizes[1:]):
-            if size[0] % partition_size != 0 or size[1] % partition_size != 0:
-                raise ValueError(
-                    f"Input size {size} of block {i} is not divisible by partition size {partition_size}. "
-                    "Consider changing the partition size or the input size.\n"
-                    f"Current configuration yields the following block input sizes: {sizes[1:]}."
-                )
+        _check_sizes(sizes[1:], partition_size)
         common: dict[str, Any] = dict(norm_layer=norm, activation_layer=activation_layer, bias=False, inplace=None)
         self.stem = nn.Sequential(
             Conv2dNormActivation(3, stem_channels, 3, stride=2, **common),
