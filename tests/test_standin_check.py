@@ -154,3 +154,12 @@ def test_errors_of_the_program_are_left_as_they_are(tmp_path):
     result = minitorch(tmp_path, "s.py")
     assert result.stdout == "No module named 'nothing'\n"
     assert result.stderr.endswith("AttributeError: 'A' object has no attribute 'missing'\n")
+
+
+def test_a_name_that_its_package_refuses_is_refusing(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("from torch.utils.data import MapDataPipe\nimport torchvision\ntorchvision.datasets.LSUN('.')\n")
+    text, complete = report(str(program))
+    assert complete
+    refused = text.partition("These raise NotImplementedError when called:\n")[2]
+    assert "torch.utils.data.MapDataPipe" in refused and "torchvision.datasets.LSUN" in refused

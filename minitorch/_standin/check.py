@@ -232,6 +232,8 @@ def state(name: str) -> str:
     except ModuleNotFoundError as e:
         if (e.name or "").startswith("minitorch"):  # else the name is there, and needs a package that is not
             return "missing"
+    except NotImplementedError:  # of a package that knows what it lacks
+        return "refusing"
     return "refusing" if "NotImplementedError" in (getattr(found, "__doc__", None) or "").split("\n")[0] else "there"
 
 
