@@ -1,4 +1,4 @@
-"""Same as torchvision.io.image: files of pictures, read and written by Pillow, as uint8 tensors (C, H, W)."""
+"""Image files to tensors (C, H, W) of bytes and back, through Pillow."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from .._pillow import image_from_array, pillow
 
 
 class ImageReadMode(Enum):
-    """The channels that a picture is converted to when it is read; their names do as well, in any case."""
+    """What an image is converted to when it is read; UNCHANGED leaves the file's own channels."""
 
     UNCHANGED = 0
     GRAY = 1
@@ -24,177 +24,180 @@ class ImageReadMode(Enum):
     RGBA = RGB_ALPHA
 
 
-_Mode = ImageReadMode | str
-_PILLOWS = {
-    ImageReadMode.GRAY: "L",
-    ImageReadMode.GRAY_ALPHA: "LA",
-    ImageReadMode.RGB: "RGB",
-    ImageReadMode.RGB_ALPHA: "RGBA",
-}
-# what the formats hold that tensors do not: palettes and single bits
-_EXPANDED = {"1": "L", "P": "RGB", "PA": "RGBA"}
+_PILLOW_MODES = {
+    ImageReadMode.GRAY: "L", ImageReadMode.GRAY_ALPHA: "LA", ImageReadMode.RGB: "RGB", ImageReadMode.RGB_ALPHA: "RGBA",
+}  # fmt: skip
 
 
-def read_file(path: str | os.PathLike) -> Tensor:
-    """The bytes of a file, as a uint8 tensor of one dimension. RuntimeError if it cannot be read."""
+# ---------------------------------------------------------------------- files
+def read_file(path: Any) -> Tensor:
+    """A file's bytes, as a tensor of one dimension."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = np.fromfile(os.fspath(path), dtype=np.uint8)
     except OSError as error:
         raise RuntimeError(f"[Errno {error.errno}] {error.strerror}: '{path}'") from error
-    return torch.from_numpy(np.frombuffer(bytearray(data), np.uint8))
+    if not data.size:
+        raise RuntimeError(f"Expected a non empty file: '{path}'")
+    return torch.from_numpy(data)
 
 
-def write_file(filename: str | os.PathLike, data: Tensor) -> None:
-    """Writes the bytes of a uint8 tensor of one dimension to a file. RuntimeError if it cannot be written."""
-    _check_bytes(data)
+def write_file(filename: Any, data: Tensor) -> None:
+    """Writes a tensor of bytes, of one dimension, to a file."""
+    if data.dtype != torch.uint8:
+        raise RuntimeError("Input tensor dtype should be uint8")
+    if data.dim() != 1:
+        raise RuntimeError("Input data should be a 1-dimensional tensor")
+    data.contiguous().numpy().tofile(os.fspath(filename))
+
+
+# ---------------------------------------------------------------------- decoding
+def _opened(data: bytes, formats: tuple[str, ...], name: str) -> Any:
+    image = pillow()
     try:
-        with open(filename, "wb") as file:
-            file.write(data.contiguous().numpy())
-    except OSError as error:
-        raise RuntimeError(f"[Errno {error.errno}] {error.strerror}: '{filename}'") from error
+        return image.open(io.BytesIO(data), formats=formats)
+    except image.UnidentifiedImageError as error:
+        raise RuntimeError(f"{name} is no {' or '.join(formats)} image, or its header is damaged") from error
 
 
-def decode_image(
-    input: Tensor | str | os.PathLike, mode: _Mode = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False
-) -> Tensor:
-    """A picture of a PNG, JPEG, GIF or WebP file, or of its bytes: uint8 (C, H, W), uint16 for a PNG of 16 bits.
+def _converted(image: Any, mode: ImageReadMode) -> Any:
+    if mode != ImageReadMode.UNCHANGED:
+        return image.convert(_PILLOW_MODES[mode])
+    plain = {"P": "RGB", "1": "L"}  # palettes and bits become channels of bytes
+    return image.convert(plain[image.mode]) if image.mode in plain else image
 
-    A GIF of several pictures is (N, C, H, W).
+
+def _as_tensor(image: Any) -> Tensor:
+    array = np.array(image)
+    array = array[:, :, None] if array.ndim == 2 else array
+    return torch.from_numpy(np.ascontiguousarray(array.transpose((2, 0, 1))))
+
+
+def _sixteen_bits(image: Any, data: bytes, mode: ImageReadMode, name: str) -> Tensor | None:
+    """A PNG file of 16 bits a channel, which Pillow keeps only if it is grey; None for all other files."""
+    if image.format != "PNG" or data[24] != 16:
+        return None
+    if data[25] != 0 or mode not in (ImageReadMode.UNCHANGED, ImageReadMode.GRAY):
+        raise NotImplementedError(f"{name}: PNG images of 16 bits are supported only if grey, and read as grey")
+    return torch.from_numpy(np.array(image).astype(np.uint16)[None])
+
+
+def _decoded(data: Any, mode: Any, turn: bool, formats: tuple[str, ...], name: str) -> Tensor:
+    if not isinstance(data, Tensor) or data.dtype != torch.uint8 or data.dim() != 1:
+        raise RuntimeError("Expected a non empty 1-dimensional tensor of dtype uint8")
+    mode = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
+    raw = data.numpy().tobytes()
+    image = _opened(raw, formats, name)
+    try:
+        if image.format == "GIF":
+            frames = [_as_tensor(frame.convert("RGB")) for frame in pillow("ImageSequence").Iterator(image)]
+            return torch.stack(frames) if len(frames) > 1 else frames[0]
+        wide = _sixteen_bits(image, raw, mode, name)
+        if wide is not None:
+            return wide
+        if image.format == "JPEG" and mode == ImageReadMode.GRAY:
+            image.draft("L", None)  # the luminance as the file has it
+        image = pillow("ImageOps").exif_transpose(image) if turn else image
+        return _as_tensor(_converted(image, mode))
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise RuntimeError(f"{name} cannot be decoded: {error}") from error
+
+
+_BYTES = "the tensor of bytes"
+
+
+def decode_image(input: Any, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
+    """The image of a file, or of a file's bytes: JPEG, PNG, WEBP or GIF (of several frames (N, C, H, W)).
 
     >>> import minitorch as torch
-    >>> from minitorch.vision.io import decode_image, encode_png
-    >>> data = encode_png(torch.arange(6, dtype=torch.uint8).reshape(1, 2, 3))
-    >>> decode_image(data, mode="RGB")[2]
-    tensor([[0, 1, 2],
-            [3, 4, 5]], dtype=torch.uint8)
+    >>> decode_image(encode_png(torch.zeros(3, 2, 4, dtype=torch.uint8)), mode="GRAY").shape
+    torch.Size([1, 2, 4])
     """
-    data = input if isinstance(input, Tensor) else read_file(input)
-    return _decode(data, ("PNG", "JPEG", "GIF", "WEBP"), mode, apply_exif_orientation)
+    data, name = (input, _BYTES) if isinstance(input, Tensor) else (read_file(input), f"'{input}'")
+    return _decoded(data, mode, apply_exif_orientation, ("JPEG", "PNG", "GIF", "WEBP"), name)
 
 
-def read_image(
-    path: str | os.PathLike, mode: _Mode = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False
-) -> Tensor:
-    """Same as decode_image, of a path only."""
-    return decode_image(read_file(path), mode, apply_exif_orientation)
+def read_image(path: Any, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
+    """The image of a file."""
+    return decode_image(os.fspath(path), mode, apply_exif_orientation)
 
 
-def decode_png(input: Tensor, mode: _Mode = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
-    """The picture of a PNG file's bytes: uint8 (C, H, W), uint16 if it has 16 bits."""
-    return _decode(input, ("PNG",), mode, apply_exif_orientation)
+def decode_png(input: Tensor, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
+    """The image of a PNG file's bytes; uint16 if it has 16 bits."""
+    return _decoded(input, mode, apply_exif_orientation, ("PNG",), _BYTES)
 
 
 def decode_jpeg(
-    input: Tensor | list[Tensor],
-    mode: _Mode = ImageReadMode.UNCHANGED,
-    device: Any = "cpu",
-    apply_exif_orientation: bool = False,
+    input: Any, mode: Any = ImageReadMode.UNCHANGED, device: Any = "cpu", apply_exif_orientation: bool = False
 ) -> Any:
-    """The picture of a JPEG file's bytes: uint8 (C, H, W); of a list, the list of pictures."""
-    if isinstance(input, list):
-        if not input:
-            raise ValueError("Input list must contain at least one element")
-        if not all(isinstance(t, Tensor) for t in input):
-            raise ValueError("All elements of the input list must be tensors.")
-        return [decode_jpeg(t, mode, device, apply_exif_orientation) for t in input]
-    return _decode(input, ("JPEG",), mode, apply_exif_orientation).to(device)
+    """The image of a JPEG file's bytes, or a list of images of a list."""
+    if torch.device(device).type != "cpu":
+        raise NotImplementedError(f"decode_jpeg: images are decoded on the CPU only, not on {device}")
+    if not isinstance(input, list):
+        return _decoded(input, mode, apply_exif_orientation, ("JPEG",), _BYTES)
+    if not input:
+        raise ValueError("Input list must contain at least one element")
+    if not all(isinstance(t, Tensor) for t in input):
+        raise ValueError("All elements of the input list must be tensors.")
+    return [decode_jpeg(t, mode, device, apply_exif_orientation) for t in input]
 
 
-def decode_webp(input: Tensor, mode: _Mode = ImageReadMode.UNCHANGED) -> Tensor:
-    """The picture of a WebP file's bytes: uint8 (C, H, W)."""
-    return _decode(input, ("WEBP",), mode)
+def decode_webp(input: Tensor, mode: Any = ImageReadMode.UNCHANGED) -> Tensor:
+    """The image of a WEBP file's bytes."""
+    return _decoded(input, mode, False, ("WEBP",), _BYTES)
 
 
 def decode_gif(input: Tensor) -> Tensor:
-    """The pictures of a GIF file's bytes: uint8 (3, H, W), or (N, 3, H, W) if there are several."""
-    return _decode(input, ("GIF",), ImageReadMode.RGB)
+    """The frames (N, 3, H, W) of a GIF file's bytes, or (3, H, W) if there is one."""
+    return _decoded(input, ImageReadMode.UNCHANGED, False, ("GIF",), _BYTES)
 
 
-def decode_avif(input: Tensor, mode: _Mode = ImageReadMode.UNCHANGED) -> Tensor:
-    """The picture of an AVIF file's bytes: uint8 (C, H, W)."""
-    return _decode(input, ("AVIF",), mode)
+def decode_avif(input: Tensor, mode: Any = ImageReadMode.UNCHANGED) -> Tensor:
+    """Not supported."""
+    raise NotImplementedError("decode_avif: AVIF images are not supported")
 
 
-def decode_heic(input: Tensor, mode: _Mode = ImageReadMode.UNCHANGED) -> Tensor:
-    """NotImplementedError: Pillow does not read HEIC files."""
-    raise NotImplementedError("decode_heic() is not supported by minitorch: Pillow does not read HEIC files")
+def decode_heic(input: Tensor, mode: Any = ImageReadMode.UNCHANGED) -> Tensor:
+    """Not supported."""
+    raise NotImplementedError("decode_heic: HEIC images are not supported")
+
+
+# ---------------------------------------------------------------------- encoding
+def _encoded(input: Tensor, format: str, **options: Any) -> Tensor:
+    if input.dtype != torch.uint8:
+        raise RuntimeError("Input tensor dtype should be uint8")
+    if input.dim() != 3:
+        raise RuntimeError("Input data should be a 3-dimensional tensor")
+    if input.size(0) not in (1, 3):
+        raise RuntimeError(f"The number of channels should be 1 or 3, got: {input.size(0)}")
+    array = input.permute(1, 2, 0).contiguous().numpy()
+    file = io.BytesIO()
+    image_from_array(array[:, :, 0] if array.shape[2] == 1 else array).save(file, format=format, **options)
+    return torch.from_numpy(np.frombuffer(file.getvalue(), dtype=np.uint8).copy())
 
 
 def encode_png(input: Tensor, compression_level: int = 6) -> Tensor:
-    """The bytes of a PNG file, uint8 (N,), of a uint8 picture (C, H, W) with 1 or 3 channels."""
+    """The bytes of a PNG file of an image (1 or 3, H, W)."""
     if not 0 <= compression_level <= 9:
         raise RuntimeError("Compression level should be between 0 and 9")
-    return _encode(input, "PNG", compress_level=compression_level)
+    return _encoded(input, "PNG", compress_level=compression_level)
 
 
-def encode_jpeg(input: Tensor | list[Tensor], quality: int = 75) -> Any:
-    """The bytes of a JPEG file, uint8 (N,), of a uint8 picture (C, H, W) with 1 or 3 channels; of a list, a list."""
-    if quality < 1 or quality > 100:
-        raise ValueError("Image quality should be a positive number between 1 and 100")
-    if isinstance(input, list):
-        if not input:
-            raise ValueError("encode_jpeg requires at least one input tensor when a list is passed")
-        return [encode_jpeg(image, quality) for image in input]
-    return _encode(input, "JPEG", quality=quality)
-
-
-def write_png(input: Tensor, filename: str | os.PathLike, compression_level: int = 6) -> None:
-    """Writes a uint8 picture (C, H, W) with 1 or 3 channels to a PNG file."""
+def write_png(input: Tensor, filename: Any, compression_level: int = 6) -> None:
+    """Writes an image (1 or 3, H, W) to a PNG file."""
     write_file(filename, encode_png(input, compression_level))
 
 
-def write_jpeg(input: Tensor, filename: str | os.PathLike, quality: int = 75) -> None:
-    """Writes a uint8 picture (C, H, W) with 1 or 3 channels to a JPEG file."""
+def encode_jpeg(input: Any, quality: int = 75) -> Any:
+    """The bytes of a JPEG file of an image (1 or 3, H, W), or a list of them of a list."""
+    if quality < 1 or quality > 100:
+        raise ValueError("Image quality should be a positive number between 1 and 100")
+    if not isinstance(input, list):
+        return _encoded(input, "JPEG", quality=quality)
+    if not input:
+        raise ValueError("encode_jpeg requires at least one input tensor when a list is passed")
+    return [encode_jpeg(image, quality) for image in input]
+
+
+def write_jpeg(input: Tensor, filename: Any, quality: int = 75) -> None:
+    """Writes an image (1 or 3, H, W) to a JPEG file."""
     write_file(filename, encode_jpeg(input, quality))
-
-
-def _check_bytes(data: Tensor) -> None:
-    if data.dtype != torch.uint8:
-        raise RuntimeError("Expected a torch.uint8 tensor")
-    if data.ndim != 1 or not data.numel():
-        raise RuntimeError("Expected a non empty 1-dimensional tensor")
-
-
-def _decode(data: Tensor, formats: tuple[str, ...], mode: _Mode, turned: bool = False) -> Tensor:
-    _check_bytes(data)
-    wanted = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
-    try:
-        image = pillow().open(io.BytesIO(data.numpy().tobytes()), formats=formats)
-        image.load()
-    except (OSError, SyntaxError) as error:
-        raise RuntimeError(
-            f"Unsupported or damaged image file: {error}. Only {', '.join(formats).lower()} can be read here"
-        ) from error
-    if getattr(image, "n_frames", 1) > 1 and image.format == "GIF":
-        return torch.stack([_pixels(frame, ImageReadMode.RGB) for frame in pillow("ImageSequence").Iterator(image)])
-    if turned:
-        image = pillow("ImageOps").exif_transpose(image)
-    return _pixels(image, ImageReadMode.RGB if image.format == "GIF" else wanted)
-
-
-def _pixels(image: Any, mode: ImageReadMode) -> Tensor:
-    """The tensor of one of Pillow's images, in the channels wanted."""
-    if image.mode.startswith("I") and mode is ImageReadMode.UNCHANGED:  # 16 bits of grey
-        array = np.asarray(image).astype(np.uint16)
-    else:
-        name = _PILLOWS.get(mode, _EXPANDED.get(image.mode, image.mode))
-        if image.mode == "P" and "transparency" in image.info and mode is ImageReadMode.UNCHANGED:
-            name = "RGBA"
-        array = np.array(image if image.mode == name else image.convert(name))
-    return torch.from_numpy(array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1)))
-
-
-def _encode(picture: Tensor, kind: str, **options: int) -> Tensor:
-    if picture.dtype != torch.uint8:
-        raise RuntimeError("Input tensor dtype should be uint8")
-    if picture.ndim != 3:
-        raise RuntimeError("Input data should be a 3-dimensional tensor")
-    channels = picture.shape[0]
-    if channels not in (1, 3):
-        raise RuntimeError(f"The number of channels should be 1 or 3, got: {channels}")
-    array = picture.numpy()
-    image = image_from_array(np.ascontiguousarray(array[0] if channels == 1 else array.transpose(1, 2, 0)))
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return torch.from_numpy(np.frombuffer(bytearray(stream.getvalue()), np.uint8))
