@@ -68,3 +68,18 @@ def test_the_nearest_samples_have_a_gradient_of_zero_in_the_grid():
         minitorch.ones(1, 1, 3, 3), grid, "nearest", align_corners=False
     ).sum().backward()
     assert grid.grad.tolist() == minitorch.zeros(1, 2, 2, 2).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_grid_sample_is_the_same_to_the_last_bit_with_and_without_a_gradient(dtype, mode, align_corners, rng):
+    image = minitorch.from_numpy(rng.normal(size=(2, 3, 7, 9)).astype(dtype))
+    places = rng.uniform(-1.3, 1.3, (2, 6, 5, 2)).astype(dtype)
+    places[0, 0, 0], places[0, 0, 1], places[0, 0, 2] = np.nan, [-1, 1], [0, np.inf]
+    places[1] = np.round(places[1] * 9) / 9
+    results = []
+    for x in (image, image.clone().requires_grad_()):
+        out = minitorch.nn.functional.grid_sample(x, minitorch.from_numpy(places), mode, align_corners=align_corners)
+        results.append(out.detach().numpy())
+    np.testing.assert_array_equal(*results)

@@ -129,8 +129,11 @@ def outcome(transform, value, seed):
     return result, minitorch.rand(1).item(), torch.rand(1).item(), np.random.rand()
 
 
+OFTEN = [pytest.param(kind, marks=() if kind in ("RGB", "bytes") else pytest.mark.slow) for kind in INPUTS]
+
+
 @pytest.mark.filterwarnings("ignore:Anti-alias option is always applied")
-@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("kind", OFTEN)
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_same_seed_gives_torchvisions_image(name, kind):
     mine, other = [TRANSFORMS[name](*pair) for pair in PAIR]

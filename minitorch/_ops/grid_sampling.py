@@ -12,6 +12,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, no_kernel
 from .op import structured
@@ -154,9 +155,26 @@ def _index(place: Tensor, n: int, stride: int) -> Tensor:
     return FUNCTIONS["where"](inside, index * stride, OUTSIDE)
 
 
+def _in_one_loop(input: Tensor, grid: Tensor, mode: str, padding: str) -> bool:
+    """Whether the plain loop over pixels serves, ten times as fast: an image, zeros outside, and no gradient."""
+    if input.ndim != 4 or mode == "bicubic" or padding != "zeros" or input.array.dtype not in (np.float32, np.float64):
+        return False
+    watched = input.requires_grad or grid.requires_grad if state.mode is None else state.mode is not NO_GRAD
+    return not watched and isinstance(input.array, np.ndarray)
+
+
+def _one_loop(image: Any, grid: Any, outputs: tuple[int, ...], mode: str, align_corners: bool) -> Tensor:
+    out = np.empty((*image.shape[:2], grid.shape[1]), image.dtype)
+    arrays = np.ascontiguousarray(image), np.ascontiguousarray(grid)
+    cache.load_file("cpu.resample").sample_plane(*arrays, mode == "nearest", align_corners, out)
+    return wrap(out.reshape(*image.shape[:2], *outputs))
+
+
 def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners: bool) -> Tensor:
     """input (N, C, *sizes) at the places of grid (N, *outputs, number of sizes), whose first is along the last size."""
     sizes, outputs, count = input.shape[2:], grid.shape[1:-1], prod(grid.shape[1:-1])
+    if _in_one_loop(input, grid, mode, padding):
+        return _one_loop(input.array, grid.array.reshape(grid.shape[0], count, 2), outputs, mode, align_corners)
     image = reshape(input, *input.shape[:2], prod(sizes))
     axes = []
     for axis, n in enumerate(sizes):

@@ -51,6 +51,44 @@ def gather_weighted(image, index, weight, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def sample_plane(image, grid, nearest, corners, out):
+    """out[n, c, p] = image[n, c] at the place grid[n, p], x and y from -1 to 1; the pixels outside count as zero.
+
+    The same sums as gather_weighted makes of a table of places, without the table.
+    """
+    kind = out.dtype.type
+    height, width = kind(image.shape[2]), kind(image.shape[3])
+    zero, half, one, two = kind(0), kind(0.5), kind(1), kind(2)
+    for n in range(out.shape[0]):
+        for p in range(out.shape[2]):
+            x, y = grid[n, p, 0] + one, grid[n, p, 1] + one
+            if corners:
+                x, y = x * ((width - one) * half), y * ((height - one) * half)
+            else:
+                x, y = (x * width - one) / two, (y * height - one) / two
+            left, top = (np.rint(x), np.rint(y)) if nearest else (np.floor(x), np.floor(y))
+            right, bottom = left + one, top + one
+            # the comparisons are false for nan
+            in_left, in_right = zero <= left < width, not nearest and zero <= right < width
+            in_top, in_bottom = zero <= top < height, not nearest and zero <= bottom < height
+            j0, j1 = np.uint64(left if in_left else zero), np.uint64(right if in_right else zero)
+            i0, i1 = np.uint64(top if in_top else zero), np.uint64(bottom if in_bottom else zero)
+            from_left, from_right = (one, zero) if nearest else (right - x, x - left)
+            from_top, from_bottom = (one, zero) if nearest else (bottom - y, y - top)
+            for c in range(out.shape[1]):
+                total = zero
+                if in_top and in_left:
+                    total += from_top * from_left * image[n, c, i0, j0]
+                if in_top and in_right:
+                    total += from_top * from_right * image[n, c, i0, j1]
+                if in_bottom and in_left:
+                    total += from_bottom * from_left * image[n, c, i1, j0]
+                if in_bottom and in_right:
+                    total += from_bottom * from_right * image[n, c, i1, j1]
+                out[n, c, p] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def scatter_weighted(samples, index, weight, out):
     """out[n, c, index[n, t, p]] += weight[n, t, p] * samples[n, c, p]"""
     for n in range(samples.shape[0]):
