@@ -15,22 +15,30 @@ HERE, IMPORTLIB = os.path.dirname(minitorch.__file__), os.path.dirname(importlib
 
 def explain(error: BaseException, script: str | None) -> None:
     """Add to an error that comes from a missing name what is missing, where, and how to see what is there."""
-    name = missing_name(error)
-    if name is None:
+    text = explanation(error, script)
+    if text is None:
         return
-    file, line = place(error.__traceback__)
-    script = script or (os.path.relpath(file) if os.path.isfile(file) else None)
-    text = f"minitorch has no {name} ({file}, line {line}). To see what is supported"
-    if script:
-        text += f" of what the script uses: python -m minitorch --check {script}"
-    else:  # of a program that is no file
-        text += ": the README's 'What is there'"
     if sys.version_info >= (3, 11):
         error.add_note(text)
     elif isinstance(error, ImportError):
         error.msg = f"{error.msg}\n{text}"
     else:
         error.args = (f"{error}\n{text}",)
+
+
+def explanation(error: BaseException, script: str | None) -> str | None:
+    """What there is to say of an error in a program, which may be a script; None if no name is missing."""
+    name = missing_name(error)
+    if name is None:
+        return None
+    file, line = place(error.__traceback__)
+    script = script or (os.path.relpath(file) if os.path.isfile(file) else None)
+    look = (
+        f" of what the script uses: python -m minitorch --check {script}"
+        if script
+        else ": the README's 'What is there'"
+    )
+    return f"minitorch has no {name} ({file}, line {line}). To see what is supported{look}"
 
 
 def missing_name(error: BaseException) -> str | None:

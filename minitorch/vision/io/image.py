@@ -82,7 +82,7 @@ def _sixteen_bits(image: Any, data: bytes, mode: ImageReadMode, name: str) -> Te
 
 
 def _decoded(data: Any, mode: Any, turn: bool, formats: tuple[str, ...], name: str) -> Tensor:
-    if not isinstance(data, Tensor) or data.dtype != torch.uint8 or data.dim() != 1:
+    if not isinstance(data, Tensor) or data.dtype != torch.uint8 or data.dim() != 1 or not data.numel():
         raise RuntimeError("Expected a non empty 1-dimensional tensor of dtype uint8")
     mode = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
     raw = data.numpy().tobytes()
