@@ -1,6 +1,7 @@
 """`python -m minitorch`: runs a program as `python` would, with torch and torchvision found in minitorch."""
 
 import builtins
+import linecache
 import os
 import pkgutil
 import runpy
@@ -87,6 +88,8 @@ def _run_text(text: str, args: list[str]) -> None:
     sys.argv[:] = ["-c", *args]
     _set_path("")
     module = _main_module(BuiltinImporter)
+    if sys.version_info >= (3, 13):  # whose tracebacks show the lines of -c
+        linecache.cache["<string>"] = len(text), None, text.splitlines(keepends=True), "<string>"
     _guarded(lambda: exec(compile(text, "<string>", "exec", dont_inherit=True), module.__dict__))
 
 
