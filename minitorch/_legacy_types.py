@@ -47,7 +47,9 @@ class tensortype(type):
         return constructed(args if size is None else (Size(size),), cls.dtype, device)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.is_cpu
+        if not isinstance(instance, Tensor) or instance.dtype is not cls.dtype:
+            return False
+        return instance.is_cpu and instance.layout is cls.layout
 
     def __repr__(cls) -> str:
         return f"<class 'torch.{cls.__name__}'>"
@@ -81,7 +83,8 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     ('torch.FloatTensor', tensor([1, 1]))
     """
     if dtype is None:
-        return f"torch.{'' if self.is_cpu else self.device.type + '.'}{self.dtype.c_name}Tensor"
+        place = "" if self.is_cpu else f"{self.device.type}."
+        return f"torch.{place}{'sparse.' if self.is_sparse else ''}{self.dtype.c_name}Tensor"
     if isinstance(dtype, dtypes.dtype) or dtype in dtypes.OF_PYTHON:
         return self.to(dtypes.OF_PYTHON.get(dtype, dtype))
     return self.to(_named(dtype).dtype)

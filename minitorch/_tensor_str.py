@@ -138,7 +138,7 @@ def sparse_repr(t: Any) -> str:
     separator = ",\n" + " " * indent
     parts = [part("indices", t._indices()), part("values", t._values()), f"size={tuple(t.shape)}"]
     notes = [f"nnz={t._nnz()}"]
-    if not _dtype_goes_without_saying(t.dtype, values_are_shown=t._nnz() > 0):
+    if not _dtype_goes_without_saying(t.dtype, values_are_shown=True):
         notes.append(f"dtype={t.dtype}")
     notes += [f"layout={t.layout}", *_autograd_note(t)]
     return _append_notes("tensor(" + separator.join(parts), notes, indent) + ")"

@@ -201,3 +201,42 @@ def test_a_star_import_brings_functions_and_no_modules():
     assert {"save", "load", "tensor", "float32", "FloatTensor", "no_grad", "compile", "autocast"} <= ours.keys()
     assert ours.keys() - dir(torch) == set()
     assert not {"nn", "optim", "autograd", "has_cuda"} & ours.keys() and "nn" not in theirs
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda ns: (ns.ones(2), ns.ones(2) + 1e-6),
+        lambda ns: (ns.ones(2), ns.ones(2) * 2),
+        lambda ns: (ns.ones(1), ns.ones(1).double() * 3),
+        lambda ns: (ns.ones(1).half(), ns.ones(1).double() * 3),
+        lambda ns: (ns.ones(1).long(), [2]),
+        lambda ns: (1.0, 2.0),
+        lambda ns: (ns.ones(2), 1.0),
+        lambda ns: (ns.ones(2), ns.ones(2), 1e-3),
+        lambda ns: (ns.ones(2), ns.ones(2) * 1.01, 0.1, 0.1),
+        lambda ns: (ns.tensor([ns.nan]), ns.tensor([ns.nan])),
+        lambda ns: (ns.ones(1), [2.0], None, None, True, "not so"),
+    ],
+)
+def test_assert_allclose_says_what_torchs_says(case):
+    def said(namespace):
+        try:
+            return namespace.testing.assert_allclose(*case(namespace))
+        except Exception as e:
+            return type(e), str(e)
+
+    assert said(minitorch) == said(torch)
+
+
+def test_assert_allclose_is_deprecated():
+    with pytest.warns(FutureWarning, match="assert_allclose.* is deprecated since 1.12"):
+        minitorch.testing.assert_allclose(1.0, 1.0)
+
+
+def test_names_under_their_full_paths_are_the_same():
+    from minitorch.autograd.variable import Variable
+
+    assert Variable is minitorch.autograd.Variable
+    assert minitorch.backends.cuda.SDPBackend is minitorch.nn.attention.SDPBackend

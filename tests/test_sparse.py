@@ -198,3 +198,29 @@ def test_other_layouts_say_that_they_are_missing(kind):
 def test_ops_without_a_sparse_meaning_name_themselves():
     with pytest.raises(NotImplementedError, match="Could not run 'aten::cos' with arguments from the 'SparseCPU'"):
         twice(minitorch).cos()
+
+
+# ---------------------------------------------------------------------- constructors of old
+OLD = """
+sparse.FloatTensor(tensor([[0, 1], [1, 0]]), tensor([1.0, 2.0]), Size([2, 3]))
+sparse.FloatTensor(tensor([[0, 1], [1, 0]]), tensor([1.0, 2.0]).double())
+sparse.LongTensor(2, 3)
+sparse.DoubleTensor(Size([3]))
+sparse.FloatTensor().shape
+sparse.FloatTensor(2, 2).type()
+sparse.FloatTensor, sparse.HalfTensor.dtype, sparse.FloatTensor.is_sparse, FloatTensor.is_sparse
+[isinstance(x, t) for x in (ones(2), sparse.FloatTensor(2)) for t in (FloatTensor, sparse.FloatTensor)]
+"""
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("expression", OLD.strip().splitlines())
+def test_constructors_of_old_are_torchs(expression):
+    assert repr(eval(expression, dict(vars(minitorch), sparse=minitorch.sparse))) == repr(
+        eval(expression, dict(vars(torch)))
+    )
+
+
+def test_constructors_of_old_warn():
+    with pytest.warns(UserWarning, match=r"SparseTensor\(indices, values, shape, \*, device=\) is deprecated"):
+        minitorch.sparse.FloatTensor(minitorch.tensor([[0], [1]]), minitorch.ones(1), (2, 2))

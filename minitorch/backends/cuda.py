@@ -4,6 +4,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from minitorch._switches import Switches, replaced
+from minitorch.nn.attention import SDPBackend
+
+__all__ = ["SDPBackend", "is_built", "matmul", "sdp_kernel"]
 
 matmul = Switches(
     allow_tf32=False,
