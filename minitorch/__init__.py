@@ -118,8 +118,7 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures fx library masked monitor mtia nested ops package "
-    "quantization".split()
+    "_export _inductor ao classes export futures fx library masked monitor mtia nested ops package quantization".split()
 )
 
 
