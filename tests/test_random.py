@@ -129,6 +129,18 @@ def test_uniform_never_reaches_its_upper_end(dtype, low, high):
     )
 
 
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (0.0, 0.02), (-2.0, 1.0), (1.5, 3.0)])
+@pytest.mark.parametrize("rest", [0, 5, 16])
+def test_normals_of_a_large_tensor_equal_torch(mean, std, rest):
+    assert_same_fill(
+        *pair(3),
+        lambda s, o: rng.normal(s, o, mean, std),
+        lambda g, t: t.normal_(mean, std, generator=g),
+        rng._COMPILED + rest,
+        "float32",
+    )
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(("mean", "std"), [(3.0, 0.0), (0.0, 0.02), (-2.0, 1.0), (1e300, 1e300)])
 def test_normal_with_edge_parameters_equals_torch(dtype, mean, std):

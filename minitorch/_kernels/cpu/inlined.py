@@ -37,3 +37,9 @@ def flat(typing_context, array):
         return impl_ret_borrowed(context, builder, vector, made._getvalue())
 
     return vector(array), generate
+
+
+@intrinsic
+def fma(typing_context, x, y, z):
+    """x * y + z with one rounding, of floats of one type."""
+    return x(x, x, x), lambda context, builder, signature, args: builder.fma(*args)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minitorch._unsupported import UnsupportedName
 from minitorch.utils.data._utils.collate import default_collate, default_convert
 from minitorch.utils.data._utils.worker import get_worker_info
 from minitorch.utils.data.dataloader import DataLoader, _DatasetKind
@@ -55,7 +56,7 @@ _DATA_PIPES = (
 
 def __getattr__(name: str) -> Any:
     if name in _DATA_PIPES:
-        raise NotImplementedError(
+        raise UnsupportedName(
             f"torch.utils.data.{name} is not supported by minitorch: it has no data pipes; "
             "write a Dataset or an IterableDataset"
         )

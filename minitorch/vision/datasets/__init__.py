@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+from minitorch._unsupported import UnsupportedName
+
 from .cifar import CIFAR10, CIFAR100
 from .coco import CocoCaptions, CocoDetection
 from .fakedata import FakeData
@@ -106,7 +108,7 @@ def __getattr__(name: str) -> Any:
         if name == module:
             return importlib.import_module(f"{__name__}.{module}")
     if name in _UNSUPPORTED:
-        raise NotImplementedError(f"torchvision.datasets.{name} is not supported by minitorch")
+        raise UnsupportedName(f"torchvision.datasets.{name} is not supported by minitorch")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any as _Any
 
+from minitorch._unsupported import UnsupportedName as _UnsupportedName
+
 from . import segmentation
 from ._api import Weights, WeightsEnum, get_model, get_model_builder, get_model_weights, get_weight, list_models
 from .alexnet import *
@@ -24,5 +26,5 @@ from .vision_transformer import *
 
 def __getattr__(name: str) -> _Any:
     if name in ("detection", "optical_flow", "quantization", "video"):
-        raise NotImplementedError(f"torchvision.models.{name} is not supported")
+        raise _UnsupportedName(f"torchvision.models.{name} is not supported")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
