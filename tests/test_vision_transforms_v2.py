@@ -181,7 +181,7 @@ def cases():
 
 @pytest.mark.parametrize(("name", "kind"), list(cases()))
 def test_same_seed_gives_torchvisions_sample(name, kind):
-    for seed in (1, 2) if kind in OFTEN else (3,):
+    for seed in (2,) if kind in OFTEN else (1, 3):
         results = []
         for T, t, V in PAIR:
             results.append(outcome(TRANSFORMS[name](T, t, V), SAMPLES[kind](V, t), t, seed))
