@@ -1,6 +1,6 @@
 """The second version's transforms: nests of pictures, masks, boxes and points come out as torchvision's do.
 
-Bytes may be off by one level: torchvision fuses a product and a sum where minitorch rounds twice.
+A few bytes in a thousand may be off by one level where torchvision's value is within rounding of a whole or half one.
 """
 
 import copy
@@ -193,10 +193,9 @@ def test_same_seed_gives_torchvisions_sample(name, kind):
         assert str(said(result)) == str(said(expected))
         mine = [a for a in vc.as_arrays(result) if a.dtype.kind != "U"]
         other = [a for a in vc.as_arrays(expected) if a.dtype.kind != "U"]
-        levels = 2 if "Aug" in name else 1
         for a, b in zip(mine, other):
             if a.dtype == np.uint8:
-                vc.assert_same([a], [b], levels=levels, share=0.15)
+                vc.assert_same([a], [b], levels=1, share=0.005)
             else:
                 vc.assert_same([a], [b], tolerance=5e-5)
 

@@ -24,6 +24,13 @@ def _space(bins: int, shear: float, x: float, y: float, turn: float, factor: flo
     return {**space(bins, shear, x, y, turn, factor, bits), **changed}
 
 
+_FACTORS: dict[str, Callable[..., Any]] = {
+    "Color": F.adjust_saturation,
+    "Contrast": F.adjust_contrast,
+    "Sharpness": F.adjust_sharpness,
+}
+
+
 def _learned_space(bins: int, height: int, width: int) -> Space:
     share = 150.0 / 331.0
     return _space(bins, 0.3, share * width, share * height, 30.0, 0.9, bits=(8, 4))
@@ -45,6 +52,8 @@ class _Automatic(Transform):
     def _operated(self, image: Any, name: str, magnitude: float, fill: Any) -> Any:
         if name == "Solarize":
             magnitude *= max_value(image.dtype) if isinstance(image, Tensor) else 255.0
+        if name in _FACTORS:
+            return _FACTORS[name](image, 1.0 + magnitude)
         if name == "Posterize":
             return F.posterize(image, int(magnitude))
         if name == "Equalize":

@@ -10,17 +10,18 @@ from minitorch import Tensor
 
 from ...._pillow import is_pil_image, pillow
 from ....tv_tensors import BoundingBoxes, BoundingBoxFormat, Image, KeyPoints, Mask, Video, wrap
+from ... import _tensor_color as F_c
 from ... import functional as v1
 from ._boxes import XYXY, Size, to_format
 from ._registry import TENSORS, PILImage, call, is_pure_tensor, kernel_for, of_pictures
 
 # ---------------------------------------------------------------------- colours
 adjust_brightness = of_pictures(v1.adjust_brightness)
-adjust_contrast = of_pictures(v1.adjust_contrast)
-adjust_saturation = of_pictures(v1.adjust_saturation)
+adjust_contrast = of_pictures(v1.adjust_contrast, PILImage)
+adjust_saturation = of_pictures(v1.adjust_saturation, PILImage)
 adjust_hue = of_pictures(v1.adjust_hue)
 adjust_gamma = of_pictures(v1.adjust_gamma)
-adjust_sharpness = of_pictures(v1.adjust_sharpness)
+adjust_sharpness = of_pictures(v1.adjust_sharpness, PILImage)
 autocontrast = of_pictures(v1.autocontrast)
 equalize = of_pictures(v1.equalize, PILImage)
 invert = of_pictures(v1.invert)
@@ -34,6 +35,21 @@ convert_image_dtype = v1.convert_image_dtype
 pil_to_tensor = v1.pil_to_tensor
 to_pil_image = v1.to_pil_image
 to_tensor = v1.to_tensor
+
+
+@kernel_for(adjust_contrast, *TENSORS)
+def adjust_contrast_image(image: Tensor, contrast_factor: float) -> Tensor:
+    return F_c.adjust_contrast(image, contrast_factor, F_c.blend_fused)
+
+
+@kernel_for(adjust_saturation, *TENSORS)
+def adjust_saturation_image(image: Tensor, saturation_factor: float) -> Tensor:
+    return F_c.adjust_saturation(image, saturation_factor, F_c.blend_fused)
+
+
+@kernel_for(adjust_sharpness, *TENSORS)
+def adjust_sharpness_image(image: Tensor, sharpness_factor: float) -> Tensor:
+    return F_c.adjust_sharpness(image, sharpness_factor, F_c.shift_fused)
 
 
 @kernel_for(equalize, *TENSORS)
