@@ -67,9 +67,16 @@ class AxisMap:
         return AxisMap(self.inputs, starts, places % self.inputs, rounded), bits
 
     def _of_bytes(self, x: Any, axis: int) -> Any:
-        """The map of 8-bit values, rounded: sums of integers, which float64 holds exactly."""
+        """The map of 8-bit values, rounded: sums of integers of 32 bits."""
         table, bits = self.quantized
-        return np.clip(np.floor(table(x.astype(np.float64), axis) / 2**bits + 0.5), 0, 255).astype(np.uint8)
+        inner = int(np.prod(x.shape[axis + 1 :]))
+        source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
+        out = np.empty((*x.shape[:axis], self.outputs, *x.shape[axis + 1 :]), np.uint8)
+        if out.size:
+            weights, row = table.weights["float64"].astype(np.int32), np.empty(inner, np.int32)
+            tables = table.starts, table.index, weights, bits, row
+            cache.load_file("cpu.resample").map_bytes(source, *tables, out.reshape(-1, self.outputs, inner))
+        return out
 
     def _summed(self, x: Any, axis: int) -> Any:
         """The sums of integers, not yet divided."""
