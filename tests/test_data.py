@@ -1,6 +1,7 @@
 """Datasets, samplers, collation and the DataLoader in one process: the same batches and errors as torch."""
 
 import collections
+import tracemalloc
 import types
 import warnings
 
@@ -467,3 +468,16 @@ def test_names_are_torchs_but_for_data_pipes():
     assert len(missing) == 10
     with pytest.raises(AttributeError, match="has no attribute 'no_such_name'"):
         data.no_such_name  # noqa: B018
+
+
+def test_a_sampler_with_replacement_gives_ten_billion_indices_one_by_one():
+    def first(ns):
+        ns.manual_seed(0)
+        sampler = ns.utils.data.RandomSampler(range(100), replacement=True, num_samples=10**10)
+        tracemalloc.start()
+        try:
+            return [i for i, _ in zip(sampler, range(70))], tracemalloc.get_traced_memory()[1] < 1e6
+        finally:
+            tracemalloc.stop()
+
+    assert first(minitorch) == first(torch) == (first(torch)[0], True)

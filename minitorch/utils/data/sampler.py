@@ -97,7 +97,7 @@ class RandomSampler(Sampler[int]):
         from minitorch import int64, randint
 
         whole, rest = divmod(self.num_samples, CHUNK)
-        for count in [*itertools.repeat(CHUNK, whole), rest]:
+        for count in itertools.chain(itertools.repeat(CHUNK, whole), (rest,)):  # num_samples may be 10**10
             yield from randint(n, (count,), dtype=int64, generator=generator).tolist()
 
     def __len__(self) -> int:
