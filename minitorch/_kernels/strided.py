@@ -69,6 +69,10 @@ def restrided(a: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: 
     """A view of a's memory with this shape and these strides (bytes), beginning `offset` bytes after a's start."""
     if a.__class__ is not np.ndarray:
         return a.restrided(shape, strides, offset)
+    try:
+        return np.ndarray(shape, a.dtype, a, offset, strides)  # 0.8 us, the general way 6.5
+    except ValueError:  # a has gaps, or the view goes beyond it
+        pass
     interface = dict(a.__array_interface__)
     address, read_only = interface["data"]
     interface.update(shape=shape, strides=strides, data=(address + offset, read_only))
