@@ -18,6 +18,8 @@ collect_ignore = ["scripts"]  # programs that tests start
 @pytest.fixture(autouse=True)
 def _same_start():
     torch.manual_seed(0)
+    # torch's own test tools, once imported, forbid that scripts set a back end's flags
+    torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
     yield
     torch.set_default_dtype(torch.float32)
 
