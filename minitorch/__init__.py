@@ -80,9 +80,6 @@ globals().update(_WINDOWS)
 globals().update(_random_creation.FACTORIES)
 globals().update(_namespaces.TORCH)
 
-for _type in (Generator, Size, Tensor, device, dtype, layout, memory_format):
-    _type.__module__ = "minitorch"  # print(type(x)) names the class as programs do, as in torch
-
 from math import e, inf, nan, pi  # noqa: E402
 
 from .random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402

@@ -118,7 +118,7 @@ print(len(caught), caught[0].category.__name__)
 both = ConcatDataset([TensorDataset(torch.arange(3)), TensorDataset(torch.arange(3, 5))])
 print([item[0].item() for item in both], [batch.tolist() for batch in torch.utils.data.DataLoader(Stream(), 2)])
 jacobian = torch.func.jacrev(partial(torch.pow, exponent=3))(torch.tensor([1.0, 2.0]))
-print(jacobian, torch.vmap(torch.dot)(torch.ones(2, 3), torch.ones(2, 3)), mp.get_start_method(allow_none=True))
+print(jacobian, torch.vmap(torch.dot)(torch.ones(2, 3), torch.ones(2, 3)), "fork" in mp.get_all_start_methods())
 with torch.autocast("cpu", dtype=torch.bfloat16):
     print(seq(torch.ones(1, 4)).dtype)
 scaler = torch.amp.GradScaler("cpu", enabled=False)
