@@ -199,10 +199,11 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
             _store(part, _fma64(_normal_pairs(stream, part.size), std, mean))
         return
     unit = _unit53 if flat.dtype == np.float64 else _unit24
-    done = n // _NORMAL_CHUNK * _NORMAL_CHUNK if flat.dtype == np.float32 and n >= _COMPILED else 0
-    for begin in range(0, done, _NORMAL_CHUNK):
-        part = flat[begin : begin + _NORMAL_CHUNK]
-        cache.load_file("cpu.normals").fill(stream.raw32(part.size), np.float32(mean), np.float32(std), part)
+    done = 0
+    if flat.dtype == np.float32 and n >= _COMPILED:
+        done, fill = n - n % _NORMAL_CHUNK, cache.load_file("cpu.normals").fill
+        for part in flat[:done].reshape(-1, _NORMAL_CHUNK):
+            fill(stream.raw32(part.size), np.float32(mean), np.float32(std), part)
     for begin in range(done, n, _NORMAL_CHUNK):
         count = min(_NORMAL_CHUNK, n - begin)
         rest = count % 16
