@@ -44,6 +44,7 @@ from ._dtype import (
     uint64,
 )
 from ._generator import Generator
+from ._kernels.cpu import heap as _heap
 from ._legacy_types import TYPES as _TYPES
 from ._legacy_types import set_default_tensor_type
 from ._ops import namespaces as _namespaces
@@ -83,6 +84,8 @@ globals().update(_namespaces.TORCH)
 from math import e, inf, nan, pi  # noqa: E402
 
 from .random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+
+_heap.keep_freed_memory()
 
 newaxis = None
 __version__ = "0.1.0"
