@@ -15,7 +15,6 @@ from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
-from .reductions import SUM
 from .softmax import kernels
 
 empty = np.empty
@@ -27,25 +26,20 @@ def cross_entropy_rows(input, target, weight, reduction, ignore_index):
     return (input.shape[0],) if reduction == 0 else (), input.dtype
 
 
-def _weights(input: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    return np.ones(input.shape[1], input.dtype) if weight is None else weight
+def _operands(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """What the loops take: input with whole rows, weights that are empty for None."""
+    x = input if input.flags.c_contiguous else np.ascontiguousarray(input)
+    return x, target, empty(0, input.dtype) if weight is None else weight
 
 
 @cross_entropy_rows.cpu
 def cross_entropy_cpu(input, target, weight, reduction, ignore_index):
     float_required("nll_loss_out_frame", input)
-    rows = empty(input.shape[0], input.dtype)
-    x = np.ascontiguousarray(input)
-    used, bad = kernels().cross_entropy(x, target, _weights(input, weight), ignore_index, rows)
+    dest = empty(input.shape[0] if reduction == 0 else 1, input.dtype)
+    bad = kernels().cross_entropy(*_operands(input, target, weight), reduction, ignore_index, dest)
     if bad >= 0:
         raise IndexError(f"Target {target[bad]} is out of bounds.")
-    if reduction == 0:
-        return rows
-    total = SUM(rows, None, False)
-    if reduction == 1:
-        with np.errstate(all="ignore"):
-            total /= total.dtype.type(used)
-    return total
+    return dest if reduction == 0 else dest.reshape(())
 
 
 @cross_entropy_rows.grad("input")
@@ -61,27 +55,9 @@ def cross_entropy_backward(grad_output, input, target, weight, reduction, ignore
 @cross_entropy_backward.cpu
 def cross_entropy_backward_cpu(grad_output, input, target, weight, reduction, ignore_index):
     d = empty(input.shape, input.dtype)
-    rows = row_factors(grad_output, input, target, weight, reduction, ignore_index)
-    x = np.ascontiguousarray(input)
-    kernels().cross_entropy_gradient(rows, x, target, _weights(input, weight), ignore_index, d)
+    factors = np.ascontiguousarray(grad_output).reshape(-1)
+    kernels().cross_entropy_gradient(factors, *_operands(input, target, weight), reduction, ignore_index, d)
     return d
-
-
-def row_factors(
-    g: np.ndarray, input: np.ndarray, target: np.ndarray, weight: Any, reduction: int, ignore: int
-) -> np.ndarray:
-    """What each row's loss counts for: g itself, or spread over the rows, or over the weights used."""
-    if reduction == 0:
-        return np.ascontiguousarray(g)
-    factor = g[()]
-    if reduction == 1:
-        kept = target != ignore
-        used = np.count_nonzero(kept) if weight is None else weight[target[kept]].sum()
-        with np.errstate(all="ignore"):
-            factor = factor / g.dtype.type(used)
-    rows = empty(input.shape[0], g.dtype)
-    rows.fill(factor)
-    return rows
 
 
 @structured(tensors="input target weight?")
@@ -92,10 +68,11 @@ def loss_weights(input, target, weight, reduction, ignore_index):
 
 @loss_weights.cpu
 def loss_weights_cpu(input, target, weight, reduction, ignore_index):
-    one = np.ones(input.shape[0] if reduction == 0 else (), input.dtype)
-    rows = row_factors(one, input, target, weight, reduction, ignore_index)
     kept = target != ignore_index
-    rows = rows * np.where(kept, _weights(input, weight)[np.where(kept, target, 0)], 0)
+    rows = kept.astype(input.dtype) if weight is None else weight[np.where(kept, target, 0)] * kept
+    if reduction == 1:
+        with np.errstate(all="ignore"):
+            rows = rows / rows.sum()
     return rows[:, None].astype(input.dtype)
 
 

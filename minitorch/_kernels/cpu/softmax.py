@@ -83,31 +83,51 @@ def exponentials(x):
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def cross_entropy(x, target, weight, ignore, row_losses):
-    """row_losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
+def cross_entropy(x, target, weight, reduction, ignore, dest):
+    """Of each row weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
 
-    Returns the sum of the weights used, and the first row whose target is outside the classes, else -1.
+    reduction 0: dest takes the rows' values; 1: their sum over the sum of the weights used; 2: their sum. A weight
+    without elements stands for ones. Returns the first row whose target is outside the classes, else -1.
     """
-    T, used = x.dtype.type, 0.0
+    T, used, total = x.dtype.type, 0.0, 0.0
     for i in range(x.shape[0]):
-        t = target[i]
-        if t == ignore:
-            row_losses[i] = 0
-            continue
-        if t < 0 or t >= x.shape[1]:
-            return used, i
-        m, s = row_maximum(x, i, x.shape[1]), T(0)
-        for j in range(x.shape[1]):
-            s += exp(x[i, j] - m)
-        row_losses[i] = weight[t] * (T(math.log(s)) + m - x[i, t])
-        used += weight[t]
-    return used, -1
+        t, loss = target[i], T(0)
+        if t != ignore:
+            if t < 0 or t >= x.shape[1]:
+                return i
+            m, s = row_maximum(x, i, x.shape[1]), T(0)
+            for j in range(x.shape[1]):
+                s += exp(x[i, j] - m)
+            w = weight[t] if weight.size else T(1)
+            loss = w * (T(math.log(s)) + m - x[i, t])
+            used += w
+        if reduction == 0:
+            dest[i] = loss
+        else:
+            total += loss
+    if reduction == 1:
+        total /= used
+    if reduction != 0:
+        dest[0] = total
+    return -1
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def cross_entropy_gradient(g, x, target, weight, ignore, dest):
-    """dest[i, j] = g[i] * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0."""
+def cross_entropy_gradient(g, x, target, weight, reduction, ignore, dest):
+    """dest[i, j] = f * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0.
+
+    f is g[i] for reduction 0, else g[0], for 1 over the sum of the weights used.
+    """
     T = x.dtype.type
+    factor = T(0)
+    if reduction != 0:
+        factor = g[0]
+    if reduction == 1:
+        used = 0.0
+        for i in range(x.shape[0]):
+            if target[i] != ignore:
+                used += weight[target[i]] if weight.size else T(1)
+        factor /= T(used)
     for i in range(x.shape[0]):
         t = target[i]
         if t == ignore:
@@ -119,7 +139,9 @@ def cross_entropy_gradient(g, x, target, weight, ignore, dest):
             e = exp(x[i, j] - m)
             dest[i, j] = e
             s += e
-        scale = g[i] * weight[t]
+        scale = g[i] if reduction == 0 else factor
+        if weight.size:
+            scale *= weight[t]
         s = scale / s
         for j in range(x.shape[1]):
             dest[i, j] *= s
