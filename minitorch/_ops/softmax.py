@@ -1,6 +1,7 @@
 """Softmax and log-softmax."""
 
 import warnings
+from math import prod
 from types import FunctionType
 from typing import Any
 
@@ -11,10 +12,8 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from .check import float_required, wrap_dim
-from .generate import SMALL
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
-from .reductions import AMAX, SUM
 
 empty = np.empty
 empty_like = FACTORIES["empty_like"]
@@ -27,48 +26,45 @@ def softmax_dim(input, dim):
     return input.shape, input.dtype
 
 
-def _shifted(input: np.ndarray, dim: int) -> np.ndarray:
-    """input less its maximum along dim, so that exp does not overflow."""
-    return input - AMAX(input, (wrap_dim(dim, input.ndim),), True)
-
-
 def kernels() -> Any:
     """The compiled loops."""
     return cache.load_file("cpu.softmax")
 
 
-def is_rows(input: np.ndarray, dim: int) -> bool:
-    """Whether the compiled loop over rows pays: the last dimension, and more elements than NumPy is fast for."""
-    return input.size > SMALL and wrap_dim(dim, input.ndim) == input.ndim - 1
-
-
-def _by_rows(kernel: Any, input: np.ndarray, *further: int) -> np.ndarray:
-    dest = empty(input.shape, input.dtype)
-    kernel(np.ascontiguousarray(input).reshape(-1, input.shape[-1]), dest.reshape(-1, input.shape[-1]), *further)
+def _by_rows(kernel: Any, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
+    """kernel(*rows, rows of the result, *period)."""
+    dest, n = empty(arrays[0].shape, arrays[0].dtype), arrays[0].shape[-1]
+    kernel(*[_contiguous(a).reshape(-1, n) for a in (*arrays, dest)], *period)
     return dest
 
 
+def _along(name: str, dim: int, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
+    """The kernel `name` along `dim`: over rows if it is the last, else over columns."""
+    shape, loops = arrays[0].shape, kernels()
+    dim = wrap_dim(dim, len(shape))
+    if dim == len(shape) - 1:
+        return _by_rows(getattr(loops, name), *arrays, period=period)
+    dest = empty(shape, arrays[0].dtype)
+    three = prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
+    scratch = empty((2, loops.LANES), dest.dtype)
+    getattr(loops, f"{name}_columns")(*[_contiguous(a).reshape(three) for a in (*arrays, dest)], scratch)
+    return dest
+
+
+def _contiguous(a: np.ndarray) -> np.ndarray:
+    return a if a.flags.c_contiguous else np.ascontiguousarray(a)
+
+
 def _gradient_by_rows(name: str, formula: Any) -> None:
-    """The gradient `name`(g, out, dim): a compiled loop over rows where it pays, else the formula in ops."""
+    """The gradient `name`(g, out, dim): a compiled loop, in ops where there is nothing to loop over."""
 
     def on_arrays(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
-        if not out.ndim or g.dtype is not out.dtype or not is_rows(out, dim):
+        if not out.size or not out.ndim or g.dtype is not out.dtype:
             return of_arrays(g, out, dim)
-        dest, n = empty(out.shape, out.dtype), out.shape[-1]
-        rows = [np.ascontiguousarray(a).reshape(-1, n) for a in (g, out)]
-        getattr(kernels(), name)(*rows, dest.reshape(-1, n))
-        return dest
+        return _along(name, dim, g, out)
 
     of_arrays = FunctionType(formula.__code__, ARRAY_NAMES)
     ARRAY_NAMES[name], TENSOR_NAMES[name] = on_arrays, FunctionType(formula.__code__, TENSOR_NAMES)
-
-
-def _exponentials(x: np.ndarray) -> np.ndarray:
-    """exp in place."""
-    if x.size <= SMALL or not x.flags.c_contiguous:
-        return np.exp(x, x)
-    kernels().exponentials(x.reshape(-1))
-    return x
 
 
 @softmax_dim.cpu
@@ -76,12 +72,7 @@ def softmax_cpu(input, dim):
     softmax_dim.infer(input, dim)
     if not input.size or not input.ndim:
         return np.ones_like(input)
-    if is_rows(input, dim):
-        return _by_rows(kernels().softmax, input, 0)
-    with np.errstate(all="ignore"):
-        e = _exponentials(_shifted(input, dim))
-        e /= SUM(e, (wrap_dim(dim, input.ndim),), True)
-    return e
+    return _along("softmax", dim, input, period=(0,))
 
 
 @softmax_dim.grad("input")
@@ -104,9 +95,7 @@ def causal_softmax(input):
 @causal_softmax.cpu
 def causal_softmax_cpu(input):
     """Softmax of the rows of matrices, where row i has only its elements up to i, and zeros after them."""
-    if is_rows(input, -1):
-        return _by_rows(kernels().softmax, input, input.shape[-2])
-    return softmax_cpu(np.where(np.tri(*input.shape[-2:], dtype=bool), input, input.dtype.type(-np.inf)), -1)
+    return _by_rows(kernels().softmax, input, period=(input.shape[-2],))
 
 
 @causal_softmax.grad("input")
@@ -126,12 +115,7 @@ def log_softmax_cpu(input, dim):
     log_softmax_dim.infer(input, dim)
     if not input.size or not input.ndim:
         return np.zeros_like(input)
-    if is_rows(input, dim):
-        return _by_rows(kernels().log_softmax, input)
-    with np.errstate(all="ignore"):
-        x = _shifted(input, dim)
-        x -= np.log(SUM(_exponentials(x.copy()), (wrap_dim(dim, input.ndim),), True))
-    return x
+    return _along("log_softmax", dim, input)
 
 
 @log_softmax_dim.grad("input")

@@ -1,13 +1,18 @@
-"""Softmax, log-softmax and cross-entropy over the rows of a matrix: one pass for the maximum, one for the exponentials.
+"""Softmax and log-softmax over rows or columns, cross-entropy over rows: a pass for maxima, one for exponentials.
 
+Rows are those of a matrix. Columns are the middle of (outer, n, inner); LANES of them are taken at a time, so that
+loops run over neighbours in memory and what they read twice stays in the cache.
 Sums may be taken in any order, so that LLVM uses vector instructions. T is the arrays' type; nothing is allocated.
 """
 
 import math
 
+import numpy as np
 from numba import njit
 
 from .vector import exp
+
+LANES = 128
 
 
 @njit(error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
@@ -75,11 +80,91 @@ def log_softmax_gradient(g, out, dest):
             dest[i, j] = g[i, j] - exp(out[i, j]) * s
 
 
+@njit(error_model="numpy")
+def column_totals(x, o, start, stop, top, total, dest):
+    """top: the largest of each column; total: the sum of its exp(x - top), terms of which go to dest."""
+    top[:] = x.dtype.type(-np.inf)
+    total[:] = 0
+    for i in range(x.shape[1]):
+        row = x[o, i, start:stop]
+        for k in range(row.size):
+            top[k] = row[k] if row[k] > top[k] else top[k]
+    for i in range(x.shape[1]):
+        row, terms = x[o, i, start:stop], dest[o, i, start:stop]
+        for k in range(row.size):
+            e = exp(row[k] - top[k])
+            terms[k] = e
+            total[k] += e
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def exponentials(x):
-    """x[i] = exp(x[i]): with the array passed twice, LLVM would see an overlap and take one element at a time."""
-    for i in range(x.size):
-        x[i] = exp(x[i])
+def softmax_columns(x, dest, scratch):
+    """dest[o, i, k] = exp(x[o, i, k]) / sum over j of exp(x[o, j, k])."""
+    outer, n, inner = dest.shape
+    for o in range(outer):
+        for start in range(0, inner, LANES):
+            stop = min(inner, start + LANES)
+            top, total = scratch[0], scratch[1]
+            column_totals(x, o, start, stop, top, total, dest)
+            for i in range(n):
+                row = dest[o, i, start:stop]
+                for k in range(row.size):
+                    row[k] /= total[k]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def log_softmax_columns(x, dest, scratch):
+    """dest[o, i, k] = x[o, i, k] - log(sum over j of exp(x[o, j, k]))."""
+    outer, n, inner = dest.shape
+    for o in range(outer):
+        for start in range(0, inner, LANES):
+            stop = min(inner, start + LANES)
+            top, total = scratch[0], scratch[1]
+            column_totals(x, o, start, stop, top, total, dest)
+            for k in range(stop - start):
+                total[k] = math.log(total[k])
+            for i in range(n):
+                source, row = x[o, i, start:stop], dest[o, i, start:stop]
+                for k in range(row.size):
+                    row[k] = (source[k] - top[k]) - total[k]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def softmax_gradient_columns(g, out, dest, scratch):
+    """dest = (g - sum over the column of g * out) * out."""
+    outer, n, inner = dest.shape
+    for o in range(outer):
+        for start in range(0, inner, LANES):
+            stop = min(inner, start + LANES)
+            s = scratch[0]
+            s[:] = 0
+            for i in range(n):
+                source, values = g[o, i, start:stop], out[o, i, start:stop]
+                for k in range(source.size):
+                    s[k] += source[k] * values[k]
+            for i in range(n):
+                source, values, row = g[o, i, start:stop], out[o, i, start:stop], dest[o, i, start:stop]
+                for k in range(row.size):
+                    row[k] = (source[k] - s[k]) * values[k]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def log_softmax_gradient_columns(g, out, dest, scratch):
+    """dest = g - exp(out) * sum over the column of g."""
+    outer, n, inner = dest.shape
+    for o in range(outer):
+        for start in range(0, inner, LANES):
+            stop = min(inner, start + LANES)
+            s = scratch[0]
+            s[:] = 0
+            for i in range(n):
+                source = g[o, i, start:stop]
+                for k in range(source.size):
+                    s[k] += source[k]
+            for i in range(n):
+                source, values, row = g[o, i, start:stop], out[o, i, start:stop], dest[o, i, start:stop]
+                for k in range(row.size):
+                    row[k] = source[k] - exp(values[k]) * s[k]
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
