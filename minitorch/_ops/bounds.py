@@ -1,5 +1,6 @@
 """Bounds, rounding to decimals, and numbers in place of nan and infinity."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,21 @@ def clamp_max_(self: Tensor, max: Any) -> Tensor:
     return _clamped("clamp_max", self, None, max, "{}_")
 
 
+_BOUND = frozenset((float, int, type(None)))
+_TITLE = {"clamp_min": "ClampMinBackward0", "clamp_max": "ClampMaxBackward0"}
+
+
 def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
+    if (
+        low.__class__ in _BOUND
+        and high.__class__ in _BOUND
+        and low is not high
+        and isinstance(x, Tensor)
+        and x.array.dtype in dtypes.FLOATS
+    ):
+        function = FUNCTIONS[form.format("clamp_between")]
+        x = function(x, -math.inf if low is None else low, math.inf if high is None else high)
+        return titled(x, _TITLE[name]) if name in _TITLE else x
     if not isinstance(x, Tensor):
         invalid_arguments(name, x, *[b for b in (low, high) if b is not None])
     check(low is not None or high is not None, f"torch.{name}: At least one of 'min' or 'max' must not be None")

@@ -840,6 +840,17 @@ def clamp_high(x, y):
     return where(y != y, y, where(x > y, y, x))
 
 
+@pointwise(title="ClampBackward1", inplace=True)
+def clamp_between(x, *, low, high):
+    z = where(low != low, low, where(x < low, low, x))
+    return where(high != high, high, where(z > high, high, z))
+
+
+@clamp_between.grad("x")
+def clamp_between_grad_x(g, x, *, low, high):
+    return where((x >= low) & (x <= high), g, 0.0)
+
+
 @clamp_low.grad("x")
 def clamp_low_grad_x(g, x, y):
     return where(x >= y, g, 0.0)
