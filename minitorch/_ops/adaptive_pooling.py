@@ -1,5 +1,6 @@
 """Adaptive pooling: windows that cover the input evenly, whatever its size."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,7 @@ def adaptive_avg_pool(n: int, input: Tensor, output_size: Any) -> Tensor:
     return unbatched((adaptive_avg_volumes if n == 3 else adaptive_avg_planes).function(batch, maps), batched)
 
 
+@lru_cache(maxsize=64)
 def adaptive_map(n: int, outputs: int) -> AxisMap:
     """The means of windows that divide n inputs among the outputs."""
     first, last = _adaptive_ranges(n, outputs)

@@ -13,6 +13,7 @@ from .check import C_NAMES, check, check_broadcast, invalid_arguments
 from .nodes import titled
 from .op import OPS, Op
 from .operands import (
+    CONSTANTS,
     FUNCTIONS,
     NUMBERS,
     common_dtype,
@@ -28,6 +29,10 @@ from .public import into, op, public
 
 def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
     """`alpha * other` of add and sub, with torch's checks."""
+    if x.__class__ is other.__class__ is Tensor and alpha.__class__ in (float, int):
+        a, b = x.array, other.array
+        if a.dtype is b.dtype and a.shape == b.shape and a.dtype in FLOATS:
+            return other * alpha
     if not isinstance(x, Tensor) and isinstance(other, Tensor):
         x = as_tensor_like(other, x)
     dtype = x.array.dtype
@@ -113,7 +118,10 @@ def as_tensor_like(x: Tensor, value: Any) -> Tensor:
     """A number as the first operand, beside x."""
     if isinstance(value, Tensor):
         return value
-    return number_operand(OPS["add"], x, value)[1]
+    try:
+        return CONSTANTS[value, x.array.dtype]
+    except KeyError:
+        return number_operand(OPS["add"], x, value)[1]
 
 
 @public("Tensor")
@@ -138,10 +146,12 @@ def subtract_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 @public("torch")
 def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
-    if not isinstance(input, Tensor) or not (isinstance(other, Tensor) or other.__class__ in NUMBERS):
+    is_number = other.__class__ in NUMBERS
+    if not isinstance(input, Tensor) or not (is_number or isinstance(other, Tensor)):
         refuse_complex("rsub", other)
         invalid_arguments("rsub", input, other)
-    refuse_bool(OPS["sub"], *[o.array if isinstance(o, Tensor) else np.asarray(o) for o in (input, other)])
+    if not (is_number and input.array.dtype in FLOATS):
+        refuse_bool(OPS["sub"], *[o.array if isinstance(o, Tensor) else np.asarray(o) for o in (input, other)])
     made = op("sub")(as_tensor_like(input, other), input, alpha=alpha)
     return made if isinstance(other, Tensor) else titled(made, "RsubBackward1", ("other_edge",))
 
@@ -154,7 +164,9 @@ def reflected_operand(self: Tensor, other: Any) -> Any:
 
 @public("Tensor")
 def __rsub__(self: Tensor, other: Any) -> Any:
-    return NotImplemented if reflected_operand(self, other) is None else rsub(self, other)
+    if other.__class__ not in NUMBERS and reflected_operand(self, other) is None:
+        return NotImplemented
+    return rsub(self, other)
 
 
 @public("Tensor", "__rdiv__")

@@ -5,6 +5,7 @@ is its own gradient.
 """
 
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from minitorch._kernels import cache
 from minitorch._kernels.strided import channels_last_like
 
 from .op import Op, structured
+
+FLOAT64 = np.dtype(np.float64)
 
 
 class AxisMap:
@@ -25,7 +28,7 @@ class AxisMap:
     def __init__(self, inputs: int, starts: Any, index: Any, weights: Any, divisors: Any = None):
         self.inputs, self.outputs = inputs, len(starts) - 1
         self.starts, self.index, self.divisors = np.asarray(starts, np.int64), np.asarray(index, np.uint32), divisors
-        self.weights = {dtype: np.asarray(weights, dtype) for dtype in ("float32", "float64")}
+        self.weights = {np.dtype(kind): np.asarray(weights, kind) for kind in (np.float32, np.float64)}
 
     @cached_property
     def transposed(self) -> "AxisMap":
@@ -33,12 +36,12 @@ class AxisMap:
         rows = np.repeat(np.arange(self.outputs), np.diff(self.starts))
         order = np.argsort(self.index, kind="stable")
         starts = np.searchsorted(self.index[order], np.arange(self.inputs + 1))
-        return AxisMap(self.outputs, starts, rows[order], self.weights["float64"][order])
+        return AxisMap(self.outputs, starts, rows[order], self.weights[FLOAT64][order])
 
     @cached_property
     def copies(self) -> bool:
         """Whether every output is one of the inputs."""
-        return len(self.index) == self.outputs and bool((self.weights["float64"] == 1).all())
+        return len(self.index) == self.outputs and bool((self.weights[FLOAT64] == 1).all())
 
     def __call__(self, x: Any, axis: int) -> Any:
         """The map along one dimension of an array."""
@@ -49,9 +52,9 @@ class AxisMap:
             return self._of_bytes(x, axis) if self.divisors is None else self._summed(x, axis)
         out = np.empty(shape, x.dtype)
         if out.size:
-            inner = int(np.prod(x.shape[axis + 1 :]))
+            inner = prod(x.shape[axis + 1 :])
             source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
-            tables = self.starts, self.index, self.weights[x.dtype.name]
+            tables = self.starts, self.index, self.weights[x.dtype]
             cache.load_file("cpu.resample").map_axis(source, *tables, out.reshape(-1, self.outputs, inner))
         return out
 
@@ -60,7 +63,7 @@ class AxisMap:
         """The weights in 16 bits, each input once per output, and how many of the bits are a fraction: as Pillow."""
         places = np.repeat(np.arange(self.outputs), np.diff(self.starts)) * self.inputs + self.index
         places, where = np.unique(places, return_inverse=True)
-        weights = np.bincount(where, self.weights["float64"])
+        weights = np.bincount(where, self.weights[FLOAT64])
         bits = next(b for b in range(23) if b == 22 or int(0.5 + weights.max() * 2 ** (b + 1)) >= 1 << 15)
         rounded = np.trunc(weights * 2**bits + np.copysign(0.5, weights))
         starts = np.searchsorted(places // self.inputs, np.arange(self.outputs + 1))
@@ -69,11 +72,11 @@ class AxisMap:
     def _of_bytes(self, x: Any, axis: int) -> Any:
         """The map of 8-bit values, rounded: sums of integers of 32 bits."""
         table, bits = self.quantized
-        inner = int(np.prod(x.shape[axis + 1 :]))
+        inner = prod(x.shape[axis + 1 :])
         source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
         out = np.empty((*x.shape[:axis], self.outputs, *x.shape[axis + 1 :]), np.uint8)
         if out.size:
-            weights, row = table.weights["float64"].astype(np.int32), np.empty(inner, np.int32)
+            weights, row = table.weights[FLOAT64].astype(np.int32), np.empty(inner, np.int32)
             tables = table.starts, table.index, weights, bits, row
             cache.load_file("cpu.resample").map_bytes(source, *tables, out.reshape(-1, self.outputs, inner))
         return out
@@ -104,7 +107,7 @@ class Maps(tuple):
 
     @property
     def transposed(self) -> "Maps":
-        return Maps(m.transposed for m in self)
+        return Maps([m.transposed for m in self])
 
 
 def _infer(input, maps):

@@ -38,7 +38,12 @@ def refuse_batch(name: str, **tensors: Any) -> None:
 
 def c_name(array: Any) -> str:
     """The dtype of an array as torch's C++ messages name it."""
-    return C_NAMES[array.dtype.name]
+    return _c_name(array.dtype)
+
+
+@functools.cache
+def _c_name(dtype: Any) -> str:
+    return C_NAMES[dtype.name]  # NumPy composes the name in every call, in Python
 
 
 def c_word(dtype: Any) -> str:

@@ -35,6 +35,9 @@ def numel(input: Tensor) -> int:
 @public("Tensor")
 def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor in another dtype, memory format or on another device; itself if nothing changes."""
+    if len(args) == 1 and not kwargs and args[0].__class__ is dtypes.dtype:
+        numpy_type = dtypes.numpy_dtype(args[0])
+        return self if self.array.dtype is numpy_type else cast(self, numpy_type)
     dtype, device, copy, memory_format = _to_arguments(*args, **kwargs)
     result = self
     if device is not None and device != self.device:

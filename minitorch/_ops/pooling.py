@@ -1,5 +1,6 @@
 """Max, average and power-average pooling over one to three dimensions, with windows of one size."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,12 @@ def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode
     return size
 
 
+@lru_cache(maxsize=256)
 def _pooled_shape(
-    kind: str, x: Any, given: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    kind: str, shape: Any, given: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
     """The shape of what pooling makes of (N, C, ...), with all checks; `given` was its shape without a batch."""
-    spatial = as_plane(x.shape[2:], 1)
+    spatial = as_plane(shape[2:], 1)
     kernel, stride, dilation = (as_plane(v, 1) for v in (kernel, stride, dilation))
     padding = as_plane(padding, 0)
     axes = zip(spatial, kernel, stride, padding, dilation, strict=True)
@@ -61,7 +63,7 @@ def _pooled_shape(
     if len(spatial) == 3:
         where = "avg_pool3d()" if kind == "avg" else "max_pool3d_with_indices_out_cpu_template()"
         check(
-            0 not in x.shape[1:],
+            0 not in shape[1:],
             f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
             f"{list(given)} and non-batch dimension 0 has length zero!",
         )
@@ -70,9 +72,9 @@ def _pooled_shape(
     check(min(dilation) > 0, f"dilation should be greater than zero, but got {_named('dilation', dilation)}")
     if len(spatial) == 2:
         check(
-            0 not in x.shape[1:],
+            0 not in shape[1:],
             "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
-            f"{[*given[: len(given) - len(x.shape[2:])], *spatial]}",
+            f"{[*given[: len(given) - len(shape[2:])], *spatial]}",
         )
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
         names = [f"pad{a} = {v}" for a, v in zip("WHT", reversed(padding), strict=False)]
@@ -86,10 +88,10 @@ def _pooled_shape(
         raise RuntimeError(f"input image ({_named('', spatial)}) smaller than kernel size ({_named('k', kernel)})")
     check(
         min(size) >= 1,
-        f"Given input size: ({x.shape[1]}x{_by(spatial)}). Calculated output size: ({x.shape[1]}x{_by(size)}). "
+        f"Given input size: ({shape[1]}x{_by(spatial)}). Calculated output size: ({shape[1]}x{_by(size)}). "
         "Output size is too small",
     )
-    return (*x.shape[:2], *size[-(x.ndim - 2) :])
+    return (*shape[:2], *size[-(len(shape) - 2) :])
 
 
 # ---------------------------------------------------------------------- maximum: records
@@ -116,7 +118,7 @@ def _max_pool_grad(g, indices, input_shape):
 
 
 def _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode):
-    shape = _pooled_shape("max", input, input.shape, kernel, stride, padding, dilation, ceil_mode)
+    shape = _pooled_shape("max", input.shape, input.shape, kernel, stride, padding, dilation, ceil_mode)
     if input.dtype == np.bool_:
         no_kernel(f"max_pool{max(2, len(kernel))}d", input)
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
@@ -244,7 +246,9 @@ def _max_pool(
     batch, batched = as_batch(input, n, f"non-empty {words} (batch mode) tensor expected for input")
     arguments = kernel, stride, padding, dilation, bool(ceil_mode)
     if not batched:
-        _pooled_shape("max", batch, input.shape, *arguments)  # for its errors, which show the shape as it was given
+        _pooled_shape(
+            "max", tuple(batch.shape), tuple(input.shape), *arguments
+        )  # for its errors, which show the shape as it was given
     values, indices = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"](batch, *arguments)
     values = unbatched(values, batched)
     return (values, unbatched(indices, batched)) if with_indices else values
@@ -364,9 +368,9 @@ def _avg_pool(
             f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)",
             IndexError,
         )
-    given = input.shape
+    given = tuple(input.shape)
     input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
-    shape = _pooled_shape("avg", input, given, kernel, stride, padding, (1,) * n, ceil_mode)
+    shape = _pooled_shape("avg", tuple(input.shape), given, kernel, stride, padding, (1,) * n, ceil_mode)
     check(divisor != 0, "divisor must be not zero")
     halves = n == 3 and input.dtype in (dtypes.float16, dtypes.bfloat16)
     if halves or (not input.is_floating_point() and input.dtype != dtypes.int64):
@@ -377,6 +381,7 @@ def _avg_pool(
     return unbatched((avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps), batched)
 
 
+@lru_cache(maxsize=64)
 def _avg_map(n: int, outputs: int, kernel: int, stride: int, pad: int, include_pad: bool, divisor: Any) -> Any:
     first = np.arange(outputs) * stride - pad
     last = np.minimum(first + kernel, n + pad)
