@@ -1,14 +1,9 @@
 """Settings of the whole program: threads, determinism, precision, warnings."""
 
-import ctypes
-import functools
-import glob
-import os
-import sys
 import warnings
 from typing import Any
 
-import numpy as np
+from minitorch._kernels.cpu import threads
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
@@ -30,33 +25,9 @@ __all__ = [
 
 
 # ---------------------------------------------------------------------- threads
-@functools.cache
-def _blas() -> Any:
-    """The OpenBLAS that NumPy brings, to ask for its threads; None if NumPy uses another library."""
-    folder = os.path.dirname(os.path.dirname(np.__file__))
-    for path in glob.glob(os.path.join(folder, "numpy.libs", "*openblas*")):
-        library = ctypes.CDLL(path)
-        for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
-            getter = getattr(library, f"{prefix}openblas_get_num_threads{suffix}", None)
-            if getter is not None:
-                return getter, getattr(library, f"{prefix}openblas_set_num_threads{suffix}")
-    return None
-
-
-def _available() -> int:
-    """The threads that a program starts with."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_threads: dict[str, int] = {}
-
-
 def get_num_threads() -> int:
     """How many threads an operation may use."""
-    return _threads.get("intra") or (_blas()[0]() if _blas() else _available())
+    return threads.count()
 
 
 def _count(name: str, value: Any) -> int:
@@ -68,35 +39,34 @@ def _count(name: str, value: Any) -> int:
 
 
 def set_num_threads(int: int) -> None:
-    """Say how many threads an operation may use: NumPy's matrix products, and compiled loops that have threads.
+    """Say how many threads an operation may use; small ones use one in any case.
 
     >>> import minitorch as torch
     >>> torch.set_num_threads(1)
     >>> torch.get_num_threads()
     1
     """
-    _threads["intra"] = n = _count("set_num_threads", int)
-    if _blas():
-        _blas()[1](n)
-    numba = sys.modules.get("numba")
-    if numba is not None:
-        numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
+    threads.set_count(_count("set_num_threads", int))
+
+
+_interop = 0
 
 
 def get_num_interop_threads() -> int:
     """How many operations may run at a time where a program asks for that; minitorch runs one after the other."""
-    return _threads.get("interop") or _available()
+    return _interop or threads.available()
 
 
 def set_num_interop_threads(int: int) -> None:
     """Accepted once, as in torch: minitorch runs operations one after the other."""
+    global _interop
     n = _count("set_num_interop_threads", int)
-    if "interop" in _threads:
+    if _interop:
         raise RuntimeError(
             "Error: cannot set number of interop threads after parallel work has started or set_num_interop_threads "
             "called"
         )
-    _threads["interop"] = n
+    _interop = n
 
 
 # ---------------------------------------------------------------------- determinism

@@ -25,6 +25,8 @@ from llvmlite import binding, ir
 from numba import config, njit, types
 from numba.extending import intrinsic
 
+from . import threads
+from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
 
 # Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
@@ -45,6 +47,10 @@ VECTORS = 2
 BLOCK = 240
 # Packed weights of this many taps stay in L1 while a block of pixels is done.
 TAPS = 256
+# Bytes of padded images and packed gradient that threads work on at a time: they stay in L2 and L3.
+ROOM = 2**20
+# What `padded` is to _correlate: x itself, room for one image in each part, or for all images.
+ITSELF, OWN, SHARED = 0, 1, 2
 
 
 def _lanes(dtype):
@@ -165,13 +171,25 @@ def _transpose(typingctx, source, s0, step, dest, d0, dest_step):
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-def _pad(x, n, padded, image, corner):
-    """Copy x[n] into the interior of padded[image], whose border is zero."""
-    for c in range(x.shape[1]):
+def _pad(x, n, padded, image, corner, c0, c1):
+    """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
+    for c in range(c0, c1):
         for d in range(x.shape[2]):
             for h in range(x.shape[3]):
                 for w in range(x.shape[4]):
                     padded[image, c, corner[0] + d, corner[1] + h, corner[2] + w] = x[n, c, d, h, w]
+
+
+@njit(error_model="numpy")
+def _pad_part(part, parts, x, n, images, padded, corner):
+    """This part of the channels of images n to n + images."""
+    channels = x.shape[1]
+    at, end = share_of(images * channels, part, parts)
+    while at < end:
+        image, c = at // channels, at % channels
+        many = min(channels - c, end - at)
+        _pad(x, n + image, padded, image, corner, c, c + many)
+        at += many
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -214,92 +232,142 @@ def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
             dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _correlate(x, padded, copies, corner, w, steps, bias, plan, weights, tile, out, sizes):
-    """out[n, k, where[p]] = bias[k] + sum over t of w[k, t] * x[n, bases[p] + offsets[t]].
-
-    One block of lanes at a time over all pixels; in chunks of taps, of which the packed weights
-    stay in L1 over a block of pixels.
-    """
-    bases, offsets, where, filter_taps = plan
+@njit(error_model="numpy")
+def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
+    """Blocks of lanes of the weights, one after the other as _correlate_part reads them."""
     group_step, lane_step, outer, outer_step = steps
-    groups, channels, lanes, area, inputs = sizes
-    source = padded.reshape(-1)
-    # Not a bare 0: Numba would compile the helpers once more for a literal.
-    zero, pixels, taps = np.intp(0), where.size, offsets.size
+    groups, channels, lanes = sizes[:3]
     blocks = (channels + lanes - 1) // lanes
-    for block in range(groups * blocks):
+    begin, end = share_of(groups * blocks, part, parts)
+    for block in range(begin, end):
         group, k = block // blocks, block % blocks * lanes
         _pack(
             w, group * group_step + k * lane_step, lane_step, min(lanes, channels - k),
-            outer, outer_step, filter_taps, zero, filter_taps.size,
-            weights, block * taps * lanes, lanes,
+            outer, outer_step, filter_taps, np.intp(0), filter_taps.size,
+            weights, block * outer * filter_taps.size * lanes, lanes,
         )  # fmt: skip
-    for n in range(x.shape[0]):
-        image = n * groups
-        if copies:
-            image = 0
-            _pad(x, n, padded, zero, corner)
-        for block in range(groups * blocks):
-            group, k = block // blocks, block % blocks * lanes
-            x0 = (image + group) * inputs
-            d0 = ((n * groups + group) * channels + k) * area
-            for p0 in range(0, pixels, BLOCK):
-                p1 = min(p0 + BLOCK, pixels)
-                start, s0, step = bias, block * lanes, 0
-                for t in range(0, taps, TAPS):
-                    v0 = (block * taps + t) * lanes
-                    for p in range(p0, p1, TILE):
-                        at = p - p0
-                        _tile(
-                            weights, v0, source, x0, bases, p, offsets, t, min(TAPS, taps - t),
-                            start, s0 + at * step, step, tile, at * lanes,
-                        )  # fmt: skip
-                    start, s0, step = tile, 0, lanes
-                _unpack(tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
+
+
+@njit(error_model="numpy")
+def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes):
+    """This part of the blocks of pixels, of all blocks of lanes, of all images."""
+    bases, offsets, where, _ = plan
+    groups, channels, lanes, area, inputs = sizes
+    source, tile = padded.reshape(-1), tiles[part]
+    # Not a bare 0: Numba would compile the helpers once more for a literal.
+    zero, pixels, taps = np.intp(0), where.size, offsets.size
+    blocks = (channels + lanes - 1) // lanes
+    spans = (pixels + BLOCK - 1) // BLOCK
+    begin, end = share_of(x.shape[0] * groups * blocks * spans, part, parts)
+    previous = np.intp(-1)
+    for at in range(begin, end):
+        n, block, p0 = at // (groups * blocks * spans), at // spans % (groups * blocks), at % spans * BLOCK
+        image = n
+        if room == OWN:
+            image = part
+            if n != previous:
+                _pad(x, n, padded, image, corner, zero, x.shape[1])
+                previous = n
+        group, k = block // blocks, block % blocks * lanes
+        p1 = min(p0 + BLOCK, pixels)
+        start, s0, step = bias, block * lanes, 0
+        for t in range(0, taps, TAPS):
+            v0 = (block * taps + t) * lanes
+            for p in range(p0, p1, TILE):
+                _tile(
+                    weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t, min(TAPS, taps - t),
+                    start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes,
+                )  # fmt: skip
+            start, s0, step = tile, 0, lanes
+        d0 = ((n * groups + group) * channels + k) * area
+        _unpack(tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlate_weights(x, padded, copies, corner, g, plan, packed, sums, dw, sizes):
+def _correlate(crew, parts, x, padded, room, corner, w, steps, bias, plan, weights, tiles, out, sizes):
+    """out[n, k, where[p]] = bias[k] + sum over t of w[k, t] * x[n, bases[p] + offsets[t]].
+
+    One block of lanes at a time over all pixels; in chunks of taps, of which the packed weights
+    stay in L1 over a block of pixels. `room` says what `padded` is.
+    """
+    split(crew, _pack_weights_part, parts, (parts, w, steps, plan[3], weights, sizes))
+    if room == SHARED:
+        split(crew, _pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
+    split(crew, _correlate_part, parts, (parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes))
+
+
+@njit(error_model="numpy")
+def _pack_gradient_part(part, parts, g, n, many, group_size, identity, packed, sizes):
+    """The gradient's images n to n + many, in groups: packed[group, block, image of the group and pixel, lane]."""
+    groups, channels, lanes, pixels = sizes[:4]
+    blocks = (channels + lanes - 1) // lanes
+    spans = (pixels + BLOCK - 1) // BLOCK
+    begin, end = share_of(many * groups * blocks * spans, part, parts)
+    for at in range(begin, end):
+        i, block, p0 = at // (groups * blocks * spans), at // spans % (groups * blocks), at % spans * BLOCK
+        group, k = block // blocks, block % blocks * lanes
+        first = i // group_size * group_size
+        row = first * groups * blocks + block * min(group_size, many - first) + i - first
+        _pack(
+            g, (((n + i) * groups + group) * channels + k) * pixels, pixels, min(lanes, channels - k),
+            np.intp(1), np.intp(0), identity, p0, min(p0 + BLOCK, pixels),
+            packed, (row * pixels + p0) * lanes, lanes,
+        )  # fmt: skip
+
+
+@njit(error_model="numpy")
+def _correlate_weights_part(part, parts, source, image, many, group_size, plan, packed, sums, sizes):
+    """This part of the tiles of taps, of all blocks of lanes, over images `image` to `image` + many in `source`."""
+    bases, offsets, _ = plan
+    groups, channels, lanes, pixels, _, inputs = sizes
+    blocks = (channels + lanes - 1) // lanes
+    span = pixels if group_size > 1 else BLOCK
+    tiles = bases.size // TILE
+    begin, end = share_of(groups * blocks * tiles, part, parts)
+    at = begin
+    while at < end:
+        block = at // tiles
+        last = min(end, (block + 1) * tiles)
+        for i in range(0, many, group_size):
+            together = min(group_size, many - i)
+            x0 = ((image + i) * groups + block // blocks) * inputs
+            row = (i * groups * blocks + block * together) * pixels
+            for p0 in range(0, pixels, span):
+                count = together * (min(p0 + span, pixels) - p0)
+                for tile in range(at, last):
+                    d0 = tile * TILE * lanes
+                    _tile(
+                        packed, (row + p0) * lanes, source, x0, bases, tile % tiles * TILE, offsets, p0, count,
+                        sums, d0, lanes, sums, d0,
+                    )  # fmt: skip
+        at = last
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_size, packed, sums, dw, sizes):
     """dw[k, t] = sum over n, p of g[n, k, p] * x[n, bases[t] + offsets[p]].
 
     In blocks of at most BLOCK pixels, of several images where one has fewer, so that the packed
-    gradient stays in L1 over all taps.
+    gradient stays in L1 over all taps. Threads share the taps of as many images as there is room for: each sum is one
+    thread's, over the images in their order, whatever the number of threads.
     """
-    bases, offsets, identity = plan
-    groups, channels, lanes, pixels, taps, inputs = sizes
-    source = padded.reshape(-1)
-    # Not a bare 0: Numba would compile the helpers once more for a literal.
-    zero, images = np.intp(0), offsets.size // pixels
-    span = pixels if images > 1 else BLOCK
-    blocks = (channels + lanes - 1) // lanes
-    for n in range(0, x.shape[0], images):
-        many = min(images, x.shape[0] - n)
-        image = n * groups
+    groups, channels, lanes, pixels, taps, _ = sizes
+    zero, blocks = np.intp(0), (channels + lanes - 1) // lanes
+    room = packed.size // (groups * blocks * pixels * lanes)
+    for n in range(0, x.shape[0], room):
+        many = min(room, x.shape[0] - n)
+        image = n
         if copies:
             image = 0
-            for i in range(many):
-                _pad(x, n + i, padded, i, corner)
-        for block in range(groups * blocks):
-            group, k = block // blocks, block % blocks * lanes
-            for p0 in range(0, pixels, span):
-                p1 = min(p0 + span, pixels)
-                _pack(
-                    g, ((n * groups + group) * channels + k) * pixels, pixels,
-                    min(lanes, channels - k), many, groups * channels * pixels,
-                    identity, p0, p1, packed, zero, lanes,
-                )  # fmt: skip
-                for t in range(0, taps, TILE):
-                    at = (block * bases.size + t) * lanes
-                    _tile(
-                        packed, 0, source, (image + group) * inputs, bases, t, offsets, p0,
-                        many * (p1 - p0), sums, at, lanes, sums, at,
-                    )  # fmt: skip
+            split(crew, _pad_part, parts, (parts, x, n, many, padded, corner))
+        split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, plan[2], packed, sizes))
+        ends = parts, padded.reshape(-1), image, many, group_size, plan, packed, sums, sizes
+        split(crew, _correlate_weights_part, parts, ends)
     for block in range(groups * blocks):
         group, k = block // blocks, block % blocks * lanes
         _unpack(
-            sums, block * bases.size * lanes, min(lanes, channels - k), lanes,
-            identity, zero, taps, dw, (group * channels + k) * taps, taps,
+            sums, block * plan[0].size * lanes, min(lanes, channels - k), lanes,
+            plan[2], zero, taps, dw, (group * channels + k) * taps, taps,
         )  # fmt: skip
 
 
@@ -352,17 +420,28 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     lanes, channels = _lanes(dw.dtype), g.shape[1] // groups
     size = _padded_size(x, padding)
     pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
-    images = min(len(x), max(1, BLOCK // pixels.size))
-    padded = _workspace(x, images, size)
-    offsets = _spread(pixels, images, x.shape[1] * prod(size))
+    group_size = min(len(x), max(1, BLOCK // pixels.size))
+    blocks = groups * -(-channels // lanes)
+    crew, parts = threads.share(_duration(len(x) * g[0].size * taps.size), blocks * -(-taps.size // TILE))
+    room = group_size
+    if crew:
+        each = (x.shape[1] * prod(size) + blocks * pixels.size * lanes) * dw.itemsize
+        room = min(len(x), max(1, ROOM // (each * group_size)) * group_size)
+    padded = _workspace(x, room, size)
+    offsets = _spread(pixels, group_size, x.shape[1] * prod(size))
     plan = _filled(taps), offsets, _identity(max(pixels.size, taps.size))
-    packed = np.empty(max(BLOCK, images * pixels.size) * lanes, dw.dtype)
-    sums = np.zeros(groups * -(-channels // lanes) * plan[0].size * lanes, dw.dtype)
+    packed = np.empty(room * blocks * pixels.size * lanes, dw.dtype)
+    sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
-    ends = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding), g.reshape(-1)
-    _correlate_weights(*ends, plan, packed, sums, dest.reshape(-1), sizes)
+    source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding)
+    _correlate_weights(crew, parts, *source, g.reshape(-1), plan, group_size, packed, sums, dest.reshape(-1), sizes)
     if dest is not dw:
         dw[...] = dest
+
+
+def _duration(products):
+    """About how many nanoseconds one thread takes for this many multiplications with their additions."""
+    return products // 32
 
 
 def _fill(out, bias):
@@ -392,17 +471,22 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
     """Run _correlate once per plan into out, over copies where an array is not contiguous."""
     x, w, dest = whole(x), whole(w), whole(out)
     lanes, channels = _lanes(out.dtype), out.shape[1] // groups
-    padded = _workspace(x, 1, size)
-    tile = np.empty((BLOCK + TILE) * lanes, out.dtype)
-    start = np.zeros((groups, -(-channels // lanes) * lanes), out.dtype)
+    blocks = groups * -(-channels // lanes)
+    start = np.zeros((groups, blocks // groups * lanes), out.dtype)
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
-    sizes = groups, channels, lanes, prod(out.shape[2:]), padded[0].size // groups
-    source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(corner)
-    ends = w.reshape(-1), steps, start.reshape(-1)
     for plan in plans:
-        weights = np.empty(start.size * plan[1].size, out.dtype)
-        _correlate(*source, *ends, plan, weights, tile, dest.reshape(-1), sizes)
+        pixels, taps = plan[2].size, plan[1].size
+        items = len(x) * blocks * -(-pixels // BLOCK)
+        crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps), items)
+        room = ITSELF if x.shape[2:] == size else OWN if len(x) >= parts else SHARED
+        padded = _workspace(x, parts if room == OWN else len(x), size)
+        sizes = groups, channels, lanes, prod(out.shape[2:]), padded[0].size // groups
+        tiles = np.empty((parts, (BLOCK + TILE) * lanes), out.dtype)
+        weights = np.empty(blocks * lanes * taps, out.dtype)
+        source = volumes(x, 2), volumes(padded, 2), room, in_volume(corner)
+        ends = w.reshape(-1), steps, start.reshape(-1), plan, weights, tiles, dest.reshape(-1), sizes
+        _correlate(crew, parts, *source, *ends)
     if dest is not out:
         out[...] = dest
 

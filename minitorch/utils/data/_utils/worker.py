@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._generator import default_generator
+from minitorch._kernels.cpu import threads
 from minitorch._tensor import Tensor, wrap
 from minitorch.utils.data._utils import MP_STATUS_CHECK_INTERVAL
 
@@ -122,6 +123,7 @@ def work(channel: Any, make_fetcher: Any, info: dict[str, Any], base_seed: int, 
     parent = os.getppid()
     fetcher = failure = None
     try:
+        threads.set_count(1)  # as in torch: the workers themselves are what runs at once
         seed = seed_all(base_seed, info["id"])
         _worker_info = WorkerInfo(**info, seed=seed)
         if init_fn is not None:

@@ -1,0 +1,196 @@
+"""Operations shared among threads: same bits as alone, after forks, in workers, and from several Python threads."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import minitorch as torch
+import minitorch.nn.functional as F
+from minitorch._kernels import cache
+from minitorch._kernels.cpu import threads
+from minitorch.utils.data import DataLoader, Dataset
+
+
+@pytest.fixture(autouse=True)
+def everything_is_shared(monkeypatch):
+    """The smallest operation is split, whatever the machine."""
+    monkeypatch.setattr(threads, "SERIAL", 0)
+    yield
+    torch.set_num_threads(1)
+
+
+def members():
+    return [t for t in threading.enumerate() if t.name.startswith("minitorch-")]
+
+
+def convolutions(seed, groups=1):
+    """A convolution and its gradients, as bytes."""
+    draw = np.random.default_rng(seed)
+    n, c, k, h, w = (int(draw.integers(1, m)) for m in (6, 5, 40, 20, 20))
+    taps, stride, dilation = (int(draw.integers(1, 4)) for _ in range(3))
+    x = torch.from_numpy(draw.standard_normal((n, c * groups, h + 9, w + 9), "f")).requires_grad_()
+    weight = torch.from_numpy(draw.standard_normal((k * groups, c, taps, taps), "f")).requires_grad_()
+    bias = torch.from_numpy(draw.standard_normal(k * groups, "f"))
+    out = F.conv2d(x, weight, bias, stride, taps // 2, dilation, groups)
+    out.backward(torch.from_numpy(draw.standard_normal(out.shape, "f")))
+    return [t.detach().numpy().tobytes() for t in (out, x.grad, weight.grad)]
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_convolutions_have_the_same_bits_at_any_number_of_threads(seed, groups):
+    alone = convolutions(seed, groups)
+    for n in (2, 3, 5):
+        torch.set_num_threads(n)
+        assert convolutions(seed, groups) == alone
+    assert len(members()) == 4
+
+
+def test_a_crew_has_one_thread_less_than_asked_for_and_ends_with_one():
+    torch.set_num_threads(3)
+    assert members() == []  # before anything is to be shared
+    convolutions(0)
+    assert len(members()) == 2
+    torch.set_num_threads(1)
+    assert members() == []
+    convolutions(0)
+    assert members() == []
+
+
+def test_small_work_is_not_shared(monkeypatch):
+    monkeypatch.setattr(threads, "SERIAL", 1000)
+    torch.set_num_threads(2)
+    assert threads.share(999, 100) == (0, 1)
+    assert threads.share(1000, 1) == (0, 1)
+    address, parts = threads.share(1000, 3)
+    assert address and parts == 3
+
+
+def test_every_part_is_done_once():
+    counted = cache.load("count_parts", COUNTED).kernel
+    torch.set_num_threads(4)
+    for parts in (1, 2, 7, 1000):
+        done = np.zeros(parts, np.int64)
+        for _ in range(50):
+            counted(threads.share(1, parts)[0], parts, done)
+        assert (done == 50).all()
+
+
+COUNTED = """from numba import njit
+from minitorch._kernels.cpu.parallel import split
+@njit
+def part_(part, done):
+    done[part] += 1
+@njit(nogil=True)
+def kernel(crew, parts, done):
+    split(crew, part_, parts, (done,))
+"""
+
+
+def test_members_wake_after_a_long_sleep():
+    counted = cache.load("count_parts", COUNTED).kernel
+    torch.set_num_threads(3)
+    done = np.zeros(4, np.int64)
+    counted(threads.share(1, 4)[0], 4, done)
+    while len(threads._crew.asleep) < 2:
+        pass
+    counted(threads.share(1, 4)[0], 4, done)
+    assert done.tolist() == [2] * 4
+
+
+def test_python_threads_share_one_crew():
+    alone = [convolutions(i) for i in range(4)]
+    torch.set_num_threads(3)
+    seen, most = {}, 0
+
+    def work(i):
+        nonlocal most
+        for _ in range(5):
+            seen[i] = convolutions(i)
+            most = max(most, len(members()))
+
+    own = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in own:
+        thread.start()
+    for thread in own:
+        thread.join()
+    assert [seen[i] for i in range(4)] == alone
+    assert most == 2
+
+
+def test_the_number_of_threads_may_change_while_another_thread_computes():
+    alone = convolutions(1)
+    ends, wrong = threading.Event(), []
+
+    def work():
+        while not ends.is_set():
+            if convolutions(1) != alone:
+                wrong.append(1)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for n in (2, 4, 1, 3) * 5:
+        torch.set_num_threads(n)
+    ends.set()
+    thread.join()
+    assert not wrong
+
+
+FORKS = """
+import os, sys, threading
+sys.path.insert(0, {tests!r})
+from test_crew import convolutions, members, threads, torch
+threads.SERIAL = 0
+alone = convolutions(2)
+torch.set_num_threads(3)
+ends = threading.Event()
+def work():
+    while not ends.is_set():
+        convolutions(1)
+busy = threading.Thread(target=work, daemon=True)
+if {busy}:
+    busy.start()
+for _ in range(10):
+    assert convolutions(2) == alone
+    child = os.fork()
+    if not child:
+        before = len(members())
+        same = convolutions(2) == alone
+        os._exit(0 if same and before == 0 and len(members()) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert convolutions(2) == alone and len(members()) == 2
+ends.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("busy", [False, True])
+def test_both_sides_of_a_fork_compute_with_a_crew(busy):
+    code = FORKS.format(tests=os.path.dirname(__file__), busy=busy)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class Convolved(Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        threads.SERIAL = 0
+        kept = np.frombuffer(convolutions(i)[0], "f")
+        return torch.tensor([torch.get_num_threads(), len(members()), float(kept.sum())])
+
+
+def test_workers_of_a_loader_compute_on_one_thread():
+    alone = [Convolved()[i][2].item() for i in range(4)]
+    torch.set_num_threads(2)
+    assert convolutions(0)
+    found = torch.cat(list(DataLoader(Convolved(), num_workers=2)))
+    assert found.tolist() == [[1, 0, total] for total in alone]
+    assert torch.get_num_threads() == 2
