@@ -75,7 +75,7 @@ _debug_mode = 0
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Ask for results that are the same in each run; on the CPU all of minitorch's are."""
+    """Ask for results that are the same in each run, which all are on the CPU, and with any number of threads."""
     global _debug_mode
     if not isinstance(mode, bool):
         raise TypeError(
@@ -86,6 +86,7 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
             "_set_deterministic_algorithms(): argument 'warn_only' must be bool, not " + type(warn_only).__name__
         )
     _debug_mode = 0 if not mode else 1 if warn_only else 2
+    threads.deterministic = mode
 
 
 def are_deterministic_algorithms_enabled() -> bool:
@@ -112,6 +113,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     if debug_mode not in (0, 1, 2):
         raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
     _debug_mode = debug_mode
+    threads.deterministic = debug_mode > 0
 
 
 def get_deterministic_debug_mode() -> int:

@@ -11,7 +11,7 @@ import pytest
 import minitorch as torch
 import minitorch.nn.functional as F
 from minitorch._kernels import cache
-from minitorch._kernels.cpu import threads
+from minitorch._kernels.cpu import products, threads
 from minitorch.utils.data import DataLoader, Dataset
 
 
@@ -48,6 +48,48 @@ def test_convolutions_have_the_same_bits_at_any_number_of_threads(seed, groups):
         torch.set_num_threads(n)
         assert convolutions(seed, groups) == alone
     assert len(members()) == 4
+
+
+SHAPES = [(64, 784, 128), (300, 5, 200), (1, 400, 700), (700, 400, 1), (513, 129, 67)]
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize(("m", "k", "n"), SHAPES)
+def test_products_have_the_same_bits_at_any_number_of_threads(m, k, n, dtype):
+    draw = np.random.default_rng(0)
+    ends = [(draw.standard_normal((3, m, k)).astype(dtype), draw.standard_normal((3, k, n)).astype(dtype))]
+    a, b = ends[0]
+    ends += [
+        (a.swapaxes(1, 2).copy().swapaxes(1, 2), b),
+        (a, b.swapaxes(1, 2).copy().swapaxes(1, 2)),
+        (a[:, :, ::-1], b),
+    ]
+    ends = [(a[0], b[0]) for a, b in ends] + ends[:2]
+    torch.use_deterministic_algorithms(True)
+    try:
+        found = []
+        for threads_ in (1, 2, 5):
+            torch.set_num_threads(threads_)
+            found.append([products.matmul(*e) if e[0].ndim == 3 else products.dot(*e) for e in ends])
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for end, *results in zip(ends, *found, strict=True):
+        np.testing.assert_allclose(results[0], np.matmul(*end), rtol=0, atol=k * np.finfo(dtype).eps * 4)
+        assert len({r.tobytes() for r in results}) == 1
+
+
+def test_large_products_are_shared(monkeypatch):
+    if not products._function("f", "gemm"):
+        pytest.skip("NumPy has no OpenBLAS with integers of 64 bits here")
+    asked = []
+    share = threads.share
+    monkeypatch.setattr(threads, "share", lambda work, items: asked.append(items) or share(work, items))
+    torch.set_num_threads(2)
+    torch.ones(64, 784) @ torch.ones(784, 128)
+    F.linear(torch.ones(64, 784), torch.ones(128, 784), torch.ones(128))
+    torch.ones(8, 64, 64) @ torch.ones(8, 64, 64)
+    torch.ones(4, 4) @ torch.ones(4, 4)
+    assert asked == [2, 2, 8]
 
 
 def test_a_crew_has_one_thread_less_than_asked_for_and_ends_with_one():

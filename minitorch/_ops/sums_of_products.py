@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
+from minitorch._kernels.cpu import products
 from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
@@ -59,7 +60,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 @addmm.cpu
 def addmm_cpu(input, mat1, mat2, beta=1, alpha=1):
     addmm.infer(input, mat1, mat2)
-    return _sum_of(input, np.dot(mat1, mat2), beta, alpha)
+    return _sum_of(input, products.dot(mat1, mat2), beta, alpha)
 
 
 @structured(tensors="input mat vec", on="torch Tensor")
@@ -102,7 +103,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 @baddbmm.cpu
 def baddbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
     baddbmm.infer(input, batch1, batch2)
-    return _sum_of(input, np.matmul(batch1, batch2), beta, alpha)
+    return _sum_of(input, products.matmul(batch1, batch2), beta, alpha)
 
 
 @structured(tensors="input batch1 batch2", on="torch Tensor")
@@ -125,7 +126,7 @@ def addbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
     (n, m), _ = addbmm.infer(input, batch1, batch2)
     rows = batch1.transpose(1, 0, 2).reshape(n, -1) if batch1.size else np.zeros((n, 0), batch1.dtype)
     columns = batch2.reshape(-1, m) if rows.shape[1] else np.zeros((0, m), batch2.dtype)
-    return _sum_of(input, np.dot(rows, columns), beta, alpha)
+    return _sum_of(input, products.dot(rows, columns), beta, alpha)
 
 
 @addmm.grad("input")

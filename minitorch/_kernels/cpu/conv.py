@@ -25,7 +25,7 @@ from llvmlite import binding, ir
 from numba import config, njit, types
 from numba.extending import intrinsic
 
-from . import threads
+from . import products, threads
 from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
 
@@ -460,7 +460,7 @@ def _is_product(w, stride, padding, groups):
 def _multiply(w, x, bias, out):
     dest = whole(out)
     images, product = (a.reshape(*a.shape[:2], -1) for a in (whole(x), dest))
-    np.matmul(w, images, out=product)
+    products.matmul(whole(w), images, product)
     if bias is not None:
         product += bias[:, None]
     if dest is not out:

@@ -35,6 +35,8 @@ PARTS = 4  # parts for each thread: one that is held up by another process then 
 # Pauses of some 16 ns until a member without work goes to sleep: longer than Python takes between two operations.
 PATIENCE = 20_000
 
+# Whether results are to be the same at any number of threads, one included: set by `use_deterministic_algorithms`.
+deterministic = False
 _lock = fork_safe_lock()
 _wanted: int | None = None  # by set_count
 _crew: "Crew | None" = None
