@@ -10,119 +10,28 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import array_cases, matrix_cases, vision_cases
+from benchmarks import array_cases, matrix_cases
+from benchmarks.families import FAMILIES, SIZES
 
 Step = Callable[[], Any]
 Maker = Callable[[Any], Step]
 
 
 class Case(NamedTuple):
-    """One row of the table; `target` is the most that ours / torch may be with one thread."""
+    """One row of the table; `target` is the most that ours / torch may be with one thread.
+
+    `flops` and `bytes`, where given, are what a step computes and at least moves.
+    """
 
     section: str
     name: str
     make: Maker
     target: float | None = None
-
-
-# ---------------------------------------------------------------- whole training steps
-CELSIUS = [0.5, 14.0, 15.0, 28.0, 11.0, 8.0, 3.0, -4.0, 6.0, 13.0, 21.0]
-UNKNOWN = [35.7, 55.9, 58.2, 81.9, 56.3, 48.9, 33.9, 21.8, 48.4, 60.4, 68.4]
-
-
-def linear_fit(T: Any) -> Step:
-    x, y = 0.1 * T.tensor(UNKNOWN), T.tensor(CELSIUS)
-    w, b = T.tensor(1.0, requires_grad=True), T.tensor(0.0, requires_grad=True)
-
-    def step():
-        loss = ((w * x + b - y) ** 2).mean()
-        loss.backward()
-        with T.no_grad():
-            for parameter in (w, b):
-                parameter -= 1e-2 * parameter.grad
-                parameter.grad.zero_()
-        return loss
-
-    return step
-
-
-def training(T: Any, model: Any, loss_of: Any, x: Any, y: Any, lr: float = 1e-2) -> Step:
-    optimizer = T.optim.SGD(model.parameters(), lr=lr)
-
-    def step():
-        optimizer.zero_grad()
-        loss = loss_of(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
-
-
-def thermometer(T: Any, model: Any, lr: float) -> Step:
-    x, y = 0.1 * T.tensor(UNKNOWN), T.tensor(CELSIUS)
-    return training(T, model, T.nn.MSELoss(), x.unsqueeze(1), y.unsqueeze(1), lr)
-
-
-def classifier(T: Any, model: Any, *shape: int) -> Step:
-    x, y = T.randn(*shape), T.randint(0, 10, shape[:1])
-    return training(T, model, T.nn.CrossEntropyLoss(), x, y)
-
-
-def linear_layer(T: Any) -> Step:
-    return thermometer(T, T.nn.Linear(1, 1), 1e-2)
-
-
-def small_mlp(T: Any) -> Step:
-    nn = T.nn
-    return thermometer(T, nn.Sequential(nn.Linear(1, 13), nn.Tanh(), nn.Linear(13, 1)), 1e-3)
-
-
-def mnist_mlp(T: Any) -> Step:
-    nn = T.nn
-    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    return classifier(T, model, 64, 784)
-
-
-def mnist_cnn(T: Any) -> Step:
-    nn = T.nn
-    model = nn.Sequential(
-        *(nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(32 * 7 * 7, 10)),
-    )
-    return classifier(T, model, 50, 1, 28, 28)
-
-
-def cifar_quick(T: Any) -> Step:
-    nn = T.nn
-    model = nn.Sequential(
-        *(nn.Conv2d(3, 32, 5, padding=2), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 32, 5, padding=2), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 5, padding=2), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(64 * 4 * 4, 64), nn.Linear(64, 10)),
-    )
-    return classifier(T, model, 64, 3, 32, 32)
+    flops: float = 0
+    bytes: float = 0
 
 
 # ---------------------------------------------------------------- single operations
-# Each entry returns the step itself: one more call around a step of 1 us would blur the ratio.
-POINTWISE = {
-    "add": lambda T, x, y: lambda: x + y,
-    "mul": lambda T, x, y: lambda: x * y,
-    "exp": lambda T, x, y: lambda: T.exp(x),
-    "relu": lambda T, x, y: lambda: T.relu(x),
-    "sum": lambda T, x, y: lambda: x.sum(),
-}
-
-
-def recorded(operation: str, size: int) -> Maker:
-    def make(T: Any) -> Step:
-        return POINTWISE[operation](T, T.randn(size, requires_grad=True), T.randn(size))
-
-    return make
-
-
 def matmul(n: int, k: int, m: int) -> Maker:
     def make(T: Any) -> Step:
         a, b = T.randn(n, k, requires_grad=True), T.randn(k, m)
@@ -229,20 +138,23 @@ def with_gradients(act: Callable[[Any, Any], Step]) -> Maker:
 UPDATES = {
     "SGD": (lambda T, params: T.optim.SGD(params, lr=1e-3).step, 0.5),
     "SGD with momentum": (lambda T, params: T.optim.SGD(params, lr=1e-3, momentum=0.9, weight_decay=1e-2).step, 0.3),
-    "Adam": (lambda T, params: T.optim.Adam(params).step, 0.3),
-    "AdamW": (lambda T, params: T.optim.AdamW(params).step, 0.3),
+    "Adam": (lambda T, params: T.optim.Adam(params).step, 0.2),
+    "AdamW": (lambda T, params: T.optim.AdamW(params).step, 0.2),
     "RMSprop": (lambda T, params: T.optim.RMSprop(params).step, 0.3),
     "zero_grad(False)": (lambda T, params: partial(T.optim.SGD(params).zero_grad, set_to_none=False), 1.2),
     "clip_grad_norm_": (lambda T, params: lambda: T.nn.utils.clip_grad_norm_(params, 1.0), 1.0),
 }
-SIZES = (32, 1_000, 100_000, 1_000_000)
 PRODUCTS = (
     (11, 1, 13),
     (64, 784, 128),
     (64, 128, 10),
+    (64, 1024, 64),
+    (50, 1568, 10),
     (64, 64, 64),
     (256, 256, 256),
+    (512, 512, 512),
     (1024, 1024, 1024),
+    (2048, 2048, 2048),
 )
 CONVOLUTIONS = (
     (64, 3, 32, 32, 32, 5),
@@ -259,6 +171,22 @@ POOLS = (
     ((8, 64, 32, 32), 3, 2, 1),
 )
 SCORES = ((64, 10), (64, 1_000), (1_024, 1_000))
+PRODUCT = 1.15
+FIRST_LAYER = 0.65  # of up to three channels
+CONVOLUTION = {"forward": 1.05, "backward-input": 1.10, "backward-weight": 1.00}
+POOLING = {"forward": 0.15, "backward": 1.0}
+ARRAYS = 1.5
+OF_ARRAYS = {
+    "batch_norm forward": 0.4,
+    "batch_norm backward": 0.8,
+    "layer_norm forward": 1.0,
+    "layer_norm backward": 1.0,
+    "softmax along 1": 1.0,
+    "attention forward": 1.0,
+    "attention backward": 1.0,
+    "causal attention forward": 1.0,
+    "causal attention backward": 1.0,
+}
 
 
 def times(numbers: Iterable[int]) -> str:
@@ -270,30 +198,34 @@ def parts(shape: tuple[int, ...]) -> tuple[str, ...]:
     return ("forward", "backward-weight") + (("backward-input",) if shape[1] > 3 else ())
 
 
+def product(n: int, k: int, m: int) -> Case:
+    moved = 4 * (n * k + k * m + n * m)
+    return Case("matmul", times((n, k, m)), matmul(n, k, m), PRODUCT, 2 * n * k * m, moved)
+
+
+def convolved(part: str, shape: tuple[int, ...]) -> Case:
+    N, C, H, W, K, R = shape
+    most = FIRST_LAYER if part == "forward" and C <= 3 else CONVOLUTION[part]
+    moved = 4 * (N * C * H * W + N * K * H * W + K * C * R * R)
+    make = convolution(part, *shape)
+    return Case("convolution", f"{part} {times(shape)}", make, most, 2 * N * K * C * R * R * H * W, moved)
+
+
 CASES: tuple[Case, ...] = (
-    Case("steps", "one recorded op, 32 elements", recorded("mul", 32), 0.9),
-    Case("steps", "linear fit", linear_fit, 0.35),
-    Case("steps", "nn.Linear + MSE + SGD", linear_layer, 0.2),
-    Case("steps", "MLP 1-13-1", small_mlp, 0.25),
-    Case("steps", "MLP 784-128-10, batch 64", mnist_mlp, 0.75),
-    Case("steps", "MNIST CNN, batch 50", mnist_cnn, 1.5),
-    Case("steps", "CIFAR-quick, batch 64", cifar_quick),
-    Case("vision", "VGG16, a picture of 224x224", vision_cases.vgg16),
-    Case("vision", "ResNet18, training step, batch 8, 64x64", vision_cases.resnet18),
-    *(Case("pointwise", f"{op} {n:,}", recorded(op, n)) for op in POINTWISE for n in SIZES),
-    *(Case("matmul", times(shape), matmul(*shape)) for shape in PRODUCTS),
     *(
-        Case("convolution", f"{part} {times(shape)}", convolution(part, *shape))
-        for shape in CONVOLUTIONS
-        for part in parts(shape)
+        Case("families", f"{name}, {n:,}", partial(make, n=n), target, flops * n, 4 * moved * n)
+        for name, make, target, moved, flops in FAMILIES
+        for n in SIZES
     ),
+    *(product(*shape) for shape in PRODUCTS),
+    *(convolved(part, shape) for shape in CONVOLUTIONS for part in parts(shape)),
     *(
-        Case("pooling", f"{part} {times(shape)}, {pool[0]}x{pool[0]}", pooling(part, shape, *pool))
+        Case("pooling", f"{part} {times(shape)}, {pool[0]}x{pool[0]}", pooling(part, shape, *pool), most)
         for shape, *pool in POOLS
-        for part in ("forward", "backward")
+        for part, most in POOLING.items()
     ),
-    *(Case("losses", f"softmax {times(shape)}", softmax(*shape)) for shape in SCORES),
-    *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape)) for shape in SCORES),
+    *(Case("losses", f"softmax {times(shape)}", softmax(*shape), 1.0) for shape in SCORES),
+    *(Case("losses", f"cross_entropy with gradient {times(shape)}", cross_entropy(*shape), 0.15) for shape in SCORES),
     *(Case("updates", f"{name}, 100 x 64x64", with_gradients(act), most) for name, (act, most) in UPDATES.items()),
     *(
         Case("recurrent", f"{kind}(28, 64) over 28 steps, batch 64", recurrent(kind), 1.3)
@@ -302,7 +234,7 @@ CASES: tuple[Case, ...] = (
     Case("loading", "epoch of 60,000 x 784, batch 64", loading(0), 0.5),
     Case("loading", "epoch of 60,000 x 784, batch 64, 2 workers", loading(2), 1.0),
     *(
-        Case(section, name, make, 1.5)
+        Case(section, name, make, OF_ARRAYS.get(name, ARRAYS))
         for sections in (array_cases.SECTIONS, matrix_cases.SECTIONS)
         for section, rows in sections.items()
         for name, make in rows.items()

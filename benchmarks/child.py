@@ -6,10 +6,11 @@ Imports stay few here, because `first_step` is timed from the start of the proce
 import gc
 import importlib
 import json
+import statistics
 import sys
 import time
 
-from benchmarks.cases import BY_NAME
+from benchmarks.workloads import BY_NAME
 
 
 def resident(field: str = "VmRSS") -> float:
@@ -24,6 +25,29 @@ def imported(framework):
     importlib.import_module(framework)
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "heavy": sum(name in sys.modules for name in ("torch", "numba"))}
+
+
+def workload(framework, name, seconds):
+    """The fastest and the median step of at least so many seconds, after one second or two steps to warm up."""
+    T = importlib.import_module(framework)
+    T.manual_seed(0)
+    step = BY_NAME[name].make(T)
+    value = float(step().detach().abs().mean())
+    began, count = time.perf_counter(), 0
+    while count < 2 or time.perf_counter() - began < float(seconds) / 2:
+        step()
+        count += 1
+    # several short steps are timed together: the clock itself takes 0.1 us
+    together = max(1, int(1e-3 * count / (time.perf_counter() - began)))
+    taken: list[float] = []
+    end = time.perf_counter() + float(seconds)
+    while len(taken) < 3 or time.perf_counter() < end:
+        began = time.perf_counter()
+        for _ in range(together):
+            step()
+        taken.append((time.perf_counter() - began) / together)
+    peak = resident("VmHWM")
+    return {"min": min(taken), "median": statistics.median(taken), "value": value, "peak": peak}
 
 
 def first_step(framework, case, started):

@@ -6,10 +6,12 @@ from benchmarks.cases import CASES, SECTIONS
 def pytest_addoption(parser):
     parser.addoption("--framework", default="minitorch", help="minitorch or torch")
     parser.addoption("--device", default="cpu", help="cpu or cuda")
-    parser.addoption("--section", choices=SECTIONS, help="measure this section of the table only")
+    parser.addoption("--sections", default=",".join(SECTIONS), help="sections of the table, with commas")
+    parser.addoption("--match", default="", help="measure the cases with this in their name")
 
 
 def pytest_generate_tests(metafunc):
-    section = metafunc.config.getoption("section", None)
-    chosen = [case for case in CASES if section in (None, case.section)]
+    sections = metafunc.config.getoption("sections", ",".join(SECTIONS)).split(",")
+    match = metafunc.config.getoption("match", "")
+    chosen = [case for case in CASES if case.section in sections and match in case.name]
     metafunc.parametrize("case", chosen, ids=[case.name for case in chosen])

@@ -8,7 +8,7 @@ from benchmarks.processes import Answer, Plan, ask, beside, medians
 from benchmarks.results import Row
 
 STEPS, LENGTH = 20_000, 100_000
-TRAINED = ("linear fit", "nn.Linear + MSE + SGD", "MLP 1-13-1")
+TRAINED = ("W1 linear fit", "W1m nn.Linear + MSE + SGD", "W2 MLP 1-13-1")
 # MiB: shows a leak of 90 bytes a step. Python takes memory by the MiB: less would fail by chance.
 FLAT = 1.5
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.results import ROOT
 
@@ -24,6 +25,11 @@ class Plan:
     threads: tuple[int, ...]
     rounds: int
     quick: bool
+    match: str = ""
+
+    def wants(self, case: Any) -> bool:
+        """Whether the case is to be measured, by its name."""
+        return self.match in case.name
 
     @property
     def sides(self) -> dict[str, str]:
@@ -75,8 +81,8 @@ def ask(program: str, *arguments: object, threads: int, cache: str | None = None
     return json.loads(python(*command, threads=threads, cache=cache).splitlines()[-1])
 
 
-def medians(rounds: int, measures: dict[str, Callable[[int], Answer]]) -> dict[str, Answer]:
-    """Median answers; the measures take turns, so that a slow minute of the machine meets them all.
+def taking_turns(rounds: int, measures: dict[str, Callable[[int], Answer]]) -> dict[str, list[Answer]]:
+    """Each measure's answers, one per round: a slow minute of the machine meets them all.
 
     Each is called with the number of the round.
     """
@@ -84,10 +90,19 @@ def medians(rounds: int, measures: dict[str, Callable[[int], Answer]]) -> dict[s
     for number in range(rounds):
         for name, measure in measures.items():
             taken[name].append(measure(number))
+    return taken
+
+
+def middle(taken: dict[str, list[Answer]]) -> dict[str, Answer]:
+    """Of each measure the median of every figure."""
     return {
         name: {key: statistics.median(answer[key] for answer in answers) for key in answers[0]}
         for name, answers in taken.items()
     }
+
+
+def medians(rounds: int, measures: dict[str, Callable[[int], Answer]]) -> dict[str, Answer]:
+    return middle(taking_turns(rounds, measures))
 
 
 def beside(answers: dict[str, Answer], key: str) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Time the cases in one framework with pytest-benchmark.
 
-    pytest benchmarks/test_speed.py --framework torch --section steps --benchmark-json torch.json
+    pytest benchmarks/test_speed.py --framework torch --sections matmul --benchmark-json torch.json
 
 `python -m benchmarks.run` runs this for both frameworks in turn, each in its own processes: the
 thread pools of Numba and torch spoil each other, and Numba's first parallel launch resets torch's.
@@ -27,7 +27,7 @@ def test_speed(benchmark, case, T, device):
     with T.device(device):
         step = case.make(T)
     began = time.perf_counter()
-    value = float(step().detach().abs().mean())
+    value = float(step().detach().float().abs().mean())
     benchmark.extra_info.update(value=value, first_call=time.perf_counter() - began)
     benchmark.group = f"{case.section}: {case.name}"
 

@@ -1,0 +1,107 @@
+"""The report's pictures: ratios to torch, a line for each row, and the roofline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import Row
+from benchmarks.roofline import ARITHMETIC, TRAFFIC
+
+FASTER, SLOWER, INK, PALE = "#2a78b5", "#d9822b", "#333333", "#dddddd"
+MARKS = "os^D"
+
+
+def canvas(width: float, height: float) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")
+
+
+def keep(figure: Any, path: Path) -> str:
+    import matplotlib.pyplot as plt
+
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+    return path.name
+
+
+def ratios(section: str, rows: list[Row], path: Path) -> str:
+    """A line for each name on a log axis: a mark per number of threads, a bar at its target with one."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.name, []).append(row)
+    figure, axes = canvas(9, 1.2 + 0.17 * len(groups))
+    wheres = list(dict.fromkeys((row.device, row.threads) for row in rows))
+    for y, group in enumerate(groups.values()):
+        for row in group:
+            ratio = row.ratio or 1
+            mark = MARKS[wheres.index((row.device, row.threads)) % len(MARKS)]
+            axes.plot([1, ratio], [y, y], color=PALE, linewidth=1.5, zorder=1)
+            axes.plot(ratio, y, mark, color=FASTER if ratio <= 1 else SLOWER, markersize=4, zorder=3)
+            if row.target and row.threads == 1:
+                axes.plot([row.target] * 2, [y - 0.4, y + 0.4], color=INK, linewidth=1.5, zorder=2)
+    axes.set_yticks(range(len(groups)), groups, fontsize=6)
+    axes.set_ylim(len(groups) - 0.4, -0.6)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.axvline(1, color=INK, linewidth=0.8)
+    axes.grid(axis="x", color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title(f"{section}: time of minitorch / time of torch, left of 1 is faster", fontsize=9)
+    names = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond"}
+    said = (f"{names[MARKS[i % len(MARKS)]]}: {d} with {t} thread(s)" for i, (d, t) in enumerate(wheres))
+    axes.set_xlabel(f"{', '.join(said)}; black: the target", fontsize=8)
+    return keep(figure, path)
+
+
+def roofline(rows: list[Row], path: Path) -> str | None:
+    """Arithmetic per byte against arithmetic per second, both frameworks with one thread, under the machine's roof."""
+    peaks = {row.name: row.ours for row in rows if row.section == "roofline" and row.threads == 1}
+    placed = [r for r in rows if r.flops and r.bytes and r.ratio and r.threads == 1 and r.device == "cpu"]
+    if not peaks or not placed:
+        return None
+    arithmetic, traffic = peaks[ARITHMETIC], peaks[TRAFFIC]
+    assert arithmetic is not None and traffic is not None
+    figure, axes = canvas(9, 6)
+    densities = [row.flops / row.bytes for row in placed]
+    ends = min(densities) / 2, max(densities) * 2
+    corner = arithmetic / traffic
+    roof = sorted({ends[0], corner, ends[1]})
+    axes.plot(roof, [min(arithmetic, traffic * d) / 1e9 for d in roof], color=INK, linewidth=1.5, zorder=1)
+    for side, colour, mark in (("torch", PALE, "s"), ("ours", FASTER, "o")):
+        heights = [row.flops / getattr(row, side) / 1e9 for row in placed]
+        name = "minitorch" if side == "ours" else "torch"
+        edge = INK if side == "torch" else "white"
+        axes.scatter(
+            densities, heights, s=28, c=colour, marker=mark, edgecolors=edge, linewidths=0.5, label=name, zorder=2
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("arithmetic per byte that must move, flop / B", fontsize=8)
+    axes.set_ylabel("GFLOP/s, one thread", fontsize=8)
+    roofs = f"roof: {arithmetic / 1e9:.0f} GFLOP/s of multiply-adds, {traffic / 1e9:.1f} GB/s of a triad in memory"
+    axes.set_title(f"{roofs}\n(points above the slope work in cache)", fontsize=9)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.legend(fontsize=8)
+    return keep(figure, path)
+
+
+def draw(rows: list[Row], folder: Path) -> dict[str, str]:
+    """Write a picture for each section that has ratios, and the roofline; section -> file."""
+    drawn = {}
+    for section in dict.fromkeys(row.section for row in rows):
+        here = [
+            row for row in rows if row.section == section and row.ratio and row.bounds == "ratio" and row.unit == "s"
+        ]
+        if here:
+            drawn[section] = ratios(section, here, folder / f"ratios-{section.replace(' ', '-')}.png")
+    if picture := roofline(rows, folder / "roofline.png"):
+        drawn["roofline"] = picture
+    return drawn
