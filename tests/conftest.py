@@ -1,5 +1,6 @@
 """What every test starts from: torch on one thread, both random streams at one seed, torch's defaults."""
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +23,14 @@ def _same_start():
     torch.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def only_new_garbage():
+    """gc.collect() looks at what the test made; at all objects of torch and of the tests it takes half a second."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

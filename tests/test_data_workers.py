@@ -47,7 +47,7 @@ def open_files():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left():
+def _nothing_left(only_new_garbage):
     """No process, segment or descriptor outlives a test."""
     before = children(), segments()
     files = open_files()

@@ -37,7 +37,7 @@ both_strategies = pytest.mark.parametrize("strategy", STRATEGIES, indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left():
+def _nothing_left(only_new_garbage):
     """No named segment and no process outlives a test."""
     yield
     gc.collect()
