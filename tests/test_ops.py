@@ -19,17 +19,19 @@ from compare import (
     tensor,
 )
 from optable import CASES, POINTWISE, Call, as_dtype
+from sampling import sampled
 
 import minitorch
 from minitorch._ops.apply import apply
 from minitorch._ops.op import OPS
 
 
-def parametrize(cases, **conditions):
+def parametrize(cases, one_in=1):
+    """Every case; all but one in so many in the slow run only."""
     cases = list(cases)
     names = [c.name for c in cases]
     ids = [n if names.count(n) == 1 else f"{n}-{names[:i].count(n)}" for i, n in enumerate(names)]
-    return pytest.mark.parametrize("case", cases, ids=ids)
+    return pytest.mark.parametrize("case", sampled(cases, one_in), ids=ids)
 
 
 def in_dtype(ns, call):
@@ -85,22 +87,34 @@ def copies(arrays):
     return [a.copy() for a in arrays]
 
 
+# A loop is compiled for each dtype and number of dimensions: the quick run takes all of a row's shapes in float64 only.
+shapes_by_dtype = pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(lambda dtype: {"float64": None, "float32": 2}.get(dtype, 1), id="quick"),
+        pytest.param(lambda dtype: None, id="all shapes", marks=pytest.mark.slow),
+    ],
+)
+
+
+@shapes_by_dtype
 @parametrize(CASES)
-def test_values_dtypes_shapes_and_errors_are_torchs(case, rng):
+def test_values_dtypes_shapes_and_errors_are_torchs(case, most, rng):
     with EverySample() as sample:
         for dtype in case.dtypes:
-            for shapes, call in case.samples():
+            for shapes, call in case.samples(most(dtype)):
                 arrays = case.arrays(shapes, dtype, rng)
                 ours, theirs = both(lambda ns: run(ns, case, copies(arrays), call)[0])
                 with sample(case, dtype, shapes, call):
                     assert_same_outcome(ours, theirs, case.tolerance.get(dtype), check_strides=case.view)
 
 
+@shapes_by_dtype
 @parametrize([c for c in CASES if c.gradient])
-def test_gradients_are_torchs(case, rng):
+def test_gradients_are_torchs(case, most, rng):
     with EverySample() as sample:
         for dtype in ("float64", "float32"):
-            for shapes, call in case.samples():
+            for shapes, call in case.samples(most(dtype)):
                 arrays = case.arrays(shapes, dtype, rng)
                 ours, theirs = both(lambda ns: gradients(ns, case, copies(arrays), call, 1))
                 with sample(case, dtype, shapes, call):
@@ -152,7 +166,7 @@ def edge_arrays(case, edges, dtype):
     return [g.ravel().astype(dtype) for g in grid]
 
 
-@parametrize([c for c in CASES if not c.listed])
+@parametrize([c for c in CASES if not c.listed], one_in=3)
 def test_layout_of_the_inputs_changes_nothing(case, rng):
     with EverySample() as sample:
         for shapes, call in case.samples():
