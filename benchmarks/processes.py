@@ -47,6 +47,7 @@ class Failed(Exception):
 def environment(threads: int, cache: str | None = None) -> dict[str, str]:
     """Thread counts are read when a library is loaded, so they are set from outside."""
     env = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package, torch among them, is not parsed at every start
     # under pytest-xdist pytest-benchmark measures nothing, and a child of a test sees xdist by its environment
     for name in [n for n in env if n.startswith("PYTEST_")]:
         del env[name]

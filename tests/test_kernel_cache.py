@@ -325,6 +325,16 @@ def test_a_terminal_sees_one_line_that_is_erased_and_only_while_compiling(copied
     assert on_terminal(copied) == ""
 
 
+def test_a_terminal_is_told_once_of_an_empty_cache_and_how_to_fill_it(tmp_path):
+    folder = tmp_path / "cache"
+    told = on_terminal(folder)
+    assert told.count("\n") == 1 and "`python -m minitorch.warm` compiles the usual ones now" in told
+    assert f"keeps it in {folder}:" in told
+    for path in kernels(folder)[1:]:
+        path.unlink()
+    assert "warm" not in on_terminal(folder)
+
+
 def on_terminal(folder):
     """What a process whose stderr is a terminal shows there."""
     reader, terminal = os.openpty()

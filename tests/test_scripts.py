@@ -19,6 +19,8 @@ from PIL import Image
 from unmodified import minitorch, output
 
 FOLDER = pathlib.Path(__file__).parent / "scripts"
+# of every kind of script the one that takes least: pictures, text, tables, games
+QUICK = ("basics", "classification", "cnn", "dqn", "reinforce", "regression", "tools", "word_language_model")
 VISION = ("cnn", "forward_forward", "siamese", "super_resolution", "transfer_learning")
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?")
 LOSS = re.compile(rf"\d+ {NUMBER.pattern}")
@@ -89,7 +91,13 @@ def alike(a, b):
     )
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
+        for name in sorted(path.stem for path in FOLDER.glob("*.py"))
+    ],
+)
 def test_script_prints_the_losses_that_it_prints_with_torch(name, tmp_path, monkeypatch):
     if name in VISION:
         pytest.importorskip("torchvision")

@@ -29,6 +29,8 @@ import warnings
 
 from minitorch._fork import fork_safe_lock, hold_over_fork
 
+from . import cache_size
+
 # For small kernels. _nrt=False leaves out Numba's reference counting of the arrays, which takes a
 # call with three arrays from 246 to 142 ns; the kernel must not allocate. It is internal to Numba:
 # `_prepare` drops it where Numba does not know it. No nogil: releasing costs more than such a loop.
@@ -39,6 +41,7 @@ _HERE = pathlib.Path(__file__).parent
 _lock = fork_safe_lock()  # re-entrant: a kernel module may load another one
 _loaded: dict[tuple[str, str | pathlib.Path], types.ModuleType] = {}
 _warned = False
+_written = 0  # kernels, by this process
 
 
 def cache_dir() -> pathlib.Path | None:
@@ -188,6 +191,14 @@ def _write(path: pathlib.Path, data: bytes) -> None:
         raise
 
 
+def _bound_now_and_then(cache: pathlib.Path) -> None:
+    """Look at the cache's size when the process first writes to it, and again after every 256 kernels."""
+    global _written
+    if _written % 256 == 0:
+        cache_size.bound(cache)
+    _written += 1
+
+
 def _publish(file: str, text: str) -> str:
     """Put the text where tracebacks and debuggers find it; returns the path to show."""
     folder = _folder()
@@ -310,6 +321,7 @@ class _KernelCache:
             if hashlib.sha256(key + body).digest() == data[:32]:
                 symbols, payload = pickle.loads(body)
                 result = _rebuild(target_context, symbols, payload)
+                cache_size.used(path)
                 # types that name an address in their text may differ in spite of an equal key
                 return result if result and result.signature.args == arguments else None
             _warn(path.parent, f"{path.name} is damaged")
@@ -329,6 +341,7 @@ class _KernelCache:
         try:
             body = dumps((_undefined_symbols(result), result._reduce()))
             _write(path, hashlib.sha256(key + body).digest() + body)
+            _bound_now_and_then(path.parent.parent)
         except Exception as error:  # a full disk, or as above: the code runs all the same
             _warn(path.parent, f"{path.name}: {error!r}")
 
@@ -403,7 +416,10 @@ def _hold_compiler_over_fork():
 
 @functools.cache
 def _show_progress():
-    """From now on a terminal sees one line while a kernel compiles, erased when it is done."""
+    """From now on a terminal sees one line while a kernel compiles, erased when it is done.
+
+    Into an empty cache it is many kernels: a line that stays says so, and how to have them compiled beforehand.
+    """
     from numba.core import event
 
     class Progress(event.Listener):
@@ -413,6 +429,10 @@ def _show_progress():
         def on_start(self, compilation):
             cache = getattr(compilation.data["dispatcher"], "_cache", None)
             if isinstance(cache, _KernelCache):  # not the helpers that a kernel calls
+                if not self.done and (folder := _folder()) and not any(folder.glob("*.kernel")):
+                    self._line(f"minitorch compiles each kernel on its first use and keeps it in {folder.parent}: ")
+                    sys.stderr.write("`python -m minitorch.warm` compiles the usual ones now\n")
+                    self.shown = 0
                 self._line(f"minitorch: compiling kernels (first use) ... {self.done} done, {cache.title}")
 
         def on_end(self, compilation):
