@@ -41,9 +41,9 @@ def c_name(array: Any) -> str:
     return _c_name(array.dtype)
 
 
-@functools.cache
-def _c_name(dtype: Any) -> str:
-    return C_NAMES[dtype.name]  # NumPy composes the name in every call, in Python
+@functools.cache  # the name of a NumPy dtype is made anew each time it is asked for
+def _c_name(dtype: np.dtype) -> str:
+    return C_NAMES[dtype.name]
 
 
 def c_word(dtype: Any) -> str:

@@ -23,10 +23,6 @@ from .public import public
 ndarray = np.ndarray
 
 
-def _edge(t: Tensor) -> Any:
-    return t.edge if t.base is None else current_edge(t)
-
-
 # ---------------------------------------------------------------------- joining
 class CatBackward0(Node):
     """Each input gets its slice of the gradient."""
@@ -36,7 +32,7 @@ class CatBackward0(Node):
     def __init__(self, edges: list[Any], lengths: list[int], dim: int):
         self.key, self.grad, self.owned, self.hooks = next_key(), None, False, None
         self.lengths, self.dim = lengths, dim
-        self.edges = tuple(f"edge{i}" for i in range(len(edges)))
+        self.edges = tuple([f"edge{i}" for i in range(len(edges))])
         self.__dict__.update(zip(self.edges, edges, strict=True))
 
     def run(self, g: Any, heap: Any, keep: bool) -> None:
@@ -62,15 +58,44 @@ class CatBackward0(Node):
             start += length or 0
 
 
+class StackBackward0(CatBackward0):
+    """Each input gets its index of the gradient."""
+
+    __slots__ = ()
+
+    def run(self, g: Any, heap: Any, keep: bool) -> None:
+        before = (slice(None),) * self.dim
+        for i, name in enumerate(self.edges):
+            edge = getattr(self, name)
+            if edge is not None:
+                deliver(edge, g[(*before, i, Ellipsis)], False, heap)
+
+    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
+        for i, name in enumerate(self.edges):
+            edge = getattr(self, name)
+            if edge is not None:
+                deliver(edge, OPS["select"].function(g, self.dim, i), False, heap)
+
+
 def tensor_list(name: str, tensors: Any) -> list[Tensor]:
     if not isinstance(tensors, (tuple, list)):
         raise TypeError(
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
         )
-    for i, t in enumerate(tensors):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    for t in tensors:
+        if t.__class__ is not Tensor and not isinstance(t, Tensor):
+            at = next(i for i, other in enumerate(tensors) if other is t)
+            raise TypeError(f"expected Tensor as element {at} in argument 0, but got {type(t).__name__}")
     return list(tensors)
+
+
+def alike(arrays: list[Any]) -> bool:
+    """Whether NumPy can join them as they are: in main memory, no halves, of one dtype."""
+    dtype = arrays[0].dtype
+    for a in arrays:
+        if a.__class__ is not ndarray or a.dtype is not dtype:
+            return False
+    return True
 
 
 @public("torch", "concat", "concatenate")
@@ -86,20 +111,29 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
         return mode.call(_Cat, (tensors, dim))
-    dtype = common_dtype([t.array for t in tensors])
-    tensors = [t if t.array.dtype is dtype else cast(t, dtype) for t in tensors]
     arrays = [t.array for t in tensors]
-    shape = cat_shape(arrays, dim)
-    dim = wrap_dim(dim, len(shape))
-    parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
-    if all(isinstance(a, ndarray) for a in arrays):
-        result = wrap(tagged(np.concatenate(parts, dim)))
-    else:
-        result = wrap(backend(tensors[0].device).run(_Cat, (shape, dtype), parts, (dim,)))
+    try:
+        joined = np.concatenate(arrays, dim) if dim.__class__ is int and alike(arrays) else None
+    except ValueError:  # shapes that differ: an error, or empty tensors that are left out
+        joined = None
+    if joined is None:
+        dtype = common_dtype(arrays)
+        tensors = [t if t.array.dtype is dtype else cast(t, dtype) for t in tensors]
+        arrays = [t.array for t in tensors]
+        shape = cat_shape(arrays, dim)
+        dim = wrap_dim(dim, len(shape))
+        parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
+        if all(isinstance(a, ndarray) for a in arrays):
+            joined = tagged(np.concatenate(parts, dim))
+        else:
+            joined = backend(tensors[0].device).run(_Cat, (shape, dtype), parts, (dim,))
+    elif dim < 0:
+        dim += joined.ndim
+    result = wrap(joined)
     if mode is None:
-        edges = [_edge(t) for t in tensors]
-        if any(e is not None for e in edges):
-            lengths = [a.shape[dim] if a.shape != (0,) or len(shape) == 1 else None for a in arrays]
+        edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
+        if edges.count(None) < len(edges):
+            lengths = [a.shape[dim] if a.shape != (0,) or joined.ndim == 1 else None for a in arrays]
             result.edge = CatBackward0(edges, lengths, dim)  # type: ignore[arg-type]
     if out is not None:
         from .inplace import into
