@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._tensor import Tensor, current_edge, wrap
+from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import check, wrap_dim
-from .joining import StackBackward0, alike, cat, tensor_list
+from .joining import StackBackward0, alike, cat, record_joined, tensor_list
 from .nodes import titled
 from .operands import cast, common_dtype
 from .public import op, public
@@ -44,9 +44,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     if out is None and (state.mode is None or state.mode is NO_GRAD) and alike([t.array for t in tensors]):
         before = (slice(None),) * dim + (None,)
         result = wrap(np.concatenate([t.array[before] for t in tensors], dim))
-        edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
-        if state.mode is None and edges.count(None) < len(edges):
-            result.edge = StackBackward0(edges, [], dim)
+        if state.mode is None:
+            record_joined(StackBackward0, result, tensors, None, dim)
         return result
     made = cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
     return titled(made, "StackBackward0", through=True)
