@@ -7,7 +7,7 @@ requires_grad, pin_memory) are added by `factory`, the `..._like` and `new_...` 
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,14 @@ def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
         if len(size) > 1:
             raise TypeError(f"{name}() takes 1 positional argument but {len(size)} were given")
         size = tuple(size[0])
-    if not all(n.__class__ is int for n in size):
-        size = tuple([_length(name, n, position, sequence) for position, n in enumerate(size)])
+    for n in size:
+        if n.__class__ is not int or n < 0:
+            return _checked_size(name, size, sequence)
+    return size
+
+
+def _checked_size(name: str, size: tuple[Any, ...], sequence: bool) -> tuple[int, ...]:
+    size = tuple([_length(name, n, position, sequence) for position, n in enumerate(size)])
     if name == "zeros" and min(size, default=0) < 0:
         raise RuntimeError("zeros: Dimension size must be non-negative.")
     return non_negative(size)
@@ -106,12 +112,12 @@ class Target:
             raise too_large(shape, self.numpy) from None
 
     def holding(self, values: np.ndarray) -> Any:
-        """The values in the wanted dtype, on the wanted device."""
-        return placed(converted(values, self.numpy), self.where)
+        """The values, which nobody else has, in the wanted dtype, on the wanted device."""
+        return placed(values if values.dtype is self.numpy else converted(values, self.numpy), self.where)
 
     def refuse_uncommon(self, kernel: str) -> None:
         """torch counts in floats and signed integers and bytes only."""
-        if self.numpy == np.bool_ or dtypes.OF_NUMPY[self.numpy] in dtypes.UNSIGNED:
+        if self.numpy is dtypes.BOOL_NUMPY or dtypes.OF_NUMPY[self.numpy] in dtypes.UNSIGNED:
             no_kernel(kernel, np.empty(0, self.numpy))
 
 
@@ -308,16 +314,18 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
     tensor([1.0000, 1.5000, 2.0000])
     """
     start, end, step = _bounds(bounds, start, end, step)
-    if all(isinstance(v, int) for v in (start, end, step)):
+    whole = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
+    if whole:
         to.prefer(dtypes.int64)
     check(step > 0 or step < 0, "step must be nonzero")
-    check(np.isfinite(start) and np.isfinite(end), f"unsupported range: {start} -> {end}")
+    if not (whole or (isfinite(start) and isfinite(end))):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     check((end - start) * step >= 0, "upper bound and lower bound inconsistent with step sign")
     to.refuse_uncommon("arange_cpu")
     if to.numpy == dtypes.INT64_NUMPY:
         check(int(step), "step must be nonzero", ValueError)
-        start, end, step = int(start), int(end), int(step)
-    if all(isinstance(v, int) for v in (start, end, step)):
+        start, end, step, whole = int(start), int(end), int(step), True
+    if whole:
         count = max(0, -((start - end) // step))
     else:
         length = np.ceil((float(end) - start) / step)
@@ -331,11 +339,13 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
         raise too_large((count,), to.numpy) from None
     if to.numpy in dtypes.FLOATS:
         return to.holding(values * np.float64(step) + start)
-    return to.holding(int(start) + int(step) * values)
+    return to.holding(values if start == 0 and step == 1 else int(start) + int(step) * values)
 
 
 def _bounds(bounds: tuple[Any, ...], start: Any, end: Any, step: Any) -> tuple[Any, Any, Any]:
     """arange's arguments: a single positional one is the end."""
+    if len(bounds) == 1 and bounds[0].__class__ is int and start is end is step is None:
+        return 0, bounds[0], 1
     given = {k: v for k, v in (("start", start), ("end", end), ("step", step)) if v is not None}
     names = ("end",) if len(bounds) == 1 and end is None else ("start", "end", "step")
     given |= dict(zip(names, bounds, strict=False))

@@ -39,8 +39,8 @@ def options(
     if pin_memory:
         raise NotImplementedError("pin_memory=True needs a CUDA backend, which minitorch lacks so far")
     if dtype is None:
-        dtype = dtypes.get_default_dtype()
-    elif name and not isinstance(dtype, dtypes.dtype) and dtype not in (int, float, bool, complex):
+        return dtypes.get_default_dtype().numpy, resolve(device)
+    if name and not isinstance(dtype, dtypes.dtype) and dtype not in (int, float, bool, complex):
         raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
     return dtypes.numpy_dtype(dtype), resolve(device)
 

@@ -141,6 +141,19 @@ def test_normals_of_a_large_tensor_equal_torch(mean, std, rest):
     )
 
 
+@pytest.mark.parametrize("size", [16, 37, 1000, rng._NORMAL_CHUNK, rng._NORMAL_CHUNK + 5])
+@pytest.mark.parametrize("drawn", [-(1 << 40), rng._COMPILED], ids=["numpy", "compiled"])
+def test_normals_are_the_same_numbers_by_either_way(monkeypatch, drawn, size):
+    monkeypatch.setattr(rng, "_drawn", drawn)
+    assert_same_fill(
+        *pair(3),
+        lambda s, o: rng.normal(s, o, 0.5, 2.0),
+        lambda g, t: t.normal_(0.5, 2.0, generator=g),
+        size,
+        "float32",
+    )
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(("mean", "std"), [(3.0, 0.0), (0.0, 0.02), (-2.0, 1.0), (1e300, 1e300)])
 def test_normal_with_edge_parameters_equals_torch(dtype, mean, std):

@@ -1,5 +1,6 @@
 """Random tensors: torch's own numbers for the same seed, drawn by `_kernels/cpu/rng.py`."""
 
+import functools
 from typing import Any, NoReturn
 
 import numpy as np
@@ -35,21 +36,30 @@ CPP_NAMES = {
 # ------------------------------------------------------------------ drawing
 def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]) -> np.ndarray:
     """Fill an array in the order of its memory, as torch does."""
-    from minitorch._kernels.cpu import rng
-
-    order = memory_order(array)
-    target = array.transpose(order)
-    scratch = target if target.flags.c_contiguous else half.empty(target.shape, array.dtype)
+    target = scratch = array
+    in_order = array.flags.c_contiguous
+    if not in_order:
+        order = memory_order(array)
+        target = array.transpose(order)
+        scratch = target if target.flags.c_contiguous else half.empty(target.shape, array.dtype)
+        values = tuple([v.transpose(order) if isinstance(v, np.ndarray) else v for v in values])
     if kernel == "normal":
-        values = (*values, array.flags.c_contiguous)
-    plain = [half.widened(v).transpose(order) if isinstance(v, np.ndarray) else v for v in values]
-    values = tuple([np.ascontiguousarray(v) if isinstance(v, np.ndarray) else v for v in plain])
+        values = (*values, in_order)
+    values = tuple([np.ascontiguousarray(half.widened(v)) if isinstance(v, np.ndarray) else v for v in values])
     source = default_generator if generator is None else generator
     with source.lock:
-        getattr(rng, kernel)(source.stream, scratch, *values)
+        getattr(_samplers(), kernel)(source.stream, scratch, *values)
     if scratch is not target:
         target[...] = scratch
     return array
+
+
+@functools.cache
+def _samplers() -> Any:
+    """Imported at first use, with NumPy's random module."""
+    from minitorch._kernels.cpu import rng
+
+    return rng
 
 
 def memory_order(array: np.ndarray) -> tuple[int, ...]:

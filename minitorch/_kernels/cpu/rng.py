@@ -30,7 +30,8 @@ from minitorch._kernels.half import FLOAT_INFO, filled
 
 _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
-_COMPILED = 1 << 18  # float32 normals from which on a compiled loop has saved the time that its loading takes
+_COMPILED = 1 << 18  # float32 normals after which a compiled loop has saved the time that its loading takes
+_CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
 _MASK53 = np.uint64((1 << 53) - 1)
 _WIDE_RANGE = 1 << 28  # from this range on torch spends 64 bits on an integer
@@ -198,13 +199,20 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
         for part in _chunks(flat):
             _store(part, _fma64(_normal_pairs(stream, part.size), std, mean))
         return
+    if flat.dtype == np.float32 and _pays(n):
+        fill = cache.load_file("cpu.normals").fill
+        mean, std = np.float32(mean), np.float32(std)
+        for begin in range(0, n, _NORMAL_CHUNK):
+            part = flat[begin : begin + _NORMAL_CHUNK]
+            rest = part.size % 16
+            # torch draws for the rest, then 16 anew for the last 16 places
+            words = stream.raw32(part.size + 16 if rest else part.size)
+            fill(words[: part.size - rest], mean, std, part[: part.size - rest])
+            if rest:
+                fill(words[-16:], mean, std, flat[-16:])
+        return
     unit = _unit53 if flat.dtype == np.float64 else _unit24
-    done = 0
-    if flat.dtype == np.float32 and n >= _COMPILED:
-        done, fill = n - n % _NORMAL_CHUNK, cache.load_file("cpu.normals").fill
-        for part in flat[:done].reshape(-1, _NORMAL_CHUNK):
-            fill(stream.raw32(part.size), np.float32(mean), np.float32(std), part)
-    for begin in range(done, n, _NORMAL_CHUNK):
+    for begin in range(0, n, _NORMAL_CHUNK):
         count = min(_NORMAL_CHUNK, n - begin)
         rest = count % 16
         whole = count - rest
@@ -217,6 +225,16 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
         flat[begin : begin + whole] = values[:whole]
         if rest:
             flat[-16:] = values[-16:]
+
+
+_drawn = 0
+
+
+def _pays(n):
+    """Whether so many float32 normals have been drawn in this process that a compiled loop for them has paid."""
+    global _drawn
+    _drawn += n + _CALL
+    return _drawn >= _COMPILED
 
 
 def _normal_pairs(stream, n):
