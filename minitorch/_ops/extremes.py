@@ -12,7 +12,7 @@ from .check import c_word, check, integer, invalid_arguments, wrap_dim
 from .nodes import titled
 from .op import structured
 from .public import into, op, public
-from .reductions import AMAX, AMIN, reduced_dims, reduced_shape, three_parts
+from .reductions import AMAX, AMIN, reduced_dims, reduced_shape, reduction_of, three_parts
 
 
 def not_empty(name: str, input: Any, dim: int) -> None:
@@ -45,7 +45,8 @@ def amax(input, dim=(), keepdim=False):
 
 @amax.cpu
 def amax_cpu(input, dim=(), keepdim=False):
-    _extreme_shape("amax", input, dim, keepdim)
+    if not input.size or keepdim.__class__ is not bool:
+        _extreme_shape("amax", input, dim, keepdim)
     return AMAX(input, None if dim == () else dim, keepdim)
 
 
@@ -56,7 +57,8 @@ def amin(input, dim=(), keepdim=False):
 
 @amin.cpu
 def amin_cpu(input, dim=(), keepdim=False):
-    _extreme_shape("amin", input, dim, keepdim)
+    if not input.size or keepdim.__class__ is not bool:
+        _extreme_shape("amin", input, dim, keepdim)
     return AMIN(input, None if dim == () else dim, keepdim)
 
 
@@ -73,9 +75,11 @@ def _arg_extreme(a: np.ndarray, dim: int, largest: bool) -> tuple[np.ndarray, np
     x = three_parts(a, (dim,))
     if x.dtype == np.bool_:
         x = x.view(np.uint8)
-    where = (np.argmax if largest else np.argmin)(x, axis=1)
     if x.shape[2] == 1:
-        return x[np.arange(len(x)), where[:, 0], 0], where
+        rows = x.reshape(x.shape[:2])
+        where = rows.argmax(1) if largest else rows.argmin(1)
+        return rows.reshape(-1).take(where + np.arange(0, rows.size, rows.shape[1])), where
+    where = (np.argmax if largest else np.argmin)(x, axis=1)
     return np.take_along_axis(x, where[:, None], 1), where
 
 
@@ -91,11 +95,12 @@ def _make_extreme_dim(name: str, largest: bool) -> Any:
 
     @record.cpu
     def cpu(input, dim, keepdim=False):
-        (shape, dtype), (_, int64) = record.infer(input, dim, keepdim)
         if not input.size:
+            (shape, dtype), (_, int64) = record.infer(input, dim, keepdim)
             return np.empty(shape, dtype), np.empty(shape, int64)
-        values, indices = _arg_extreme(input, wrap_dim(dim, input.ndim), largest)
-        return values.view(dtype).reshape(shape), indices.astype(int64, copy=False).reshape(shape)
+        (dim,), shape, _ = reduction_of(input.shape, dim, keepdim)
+        values, indices = _arg_extreme(input, dim, largest)
+        return values.view(input.dtype).reshape(shape), indices.astype(np.int64, copy=False).reshape(shape)
 
     @record.grad("input")
     def grad(g, indices, input_shape, dim, keepdim):
@@ -119,8 +124,11 @@ def scatter_one_cpu(g, indices, shape, dim, keepdim):
     if not shape:
         return g.copy()
     d = np.zeros(shape, g.dtype)
+    (dim,), _, (_, n, inner) = reduction_of(shape, dim, keepdim)
+    if inner == 1:
+        d.reshape(-1)[indices.reshape(-1) + np.arange(0, d.size, n)] = g.reshape(-1)
+        return d
     if not keepdim:
-        dim = wrap_dim(dim, len(shape))
         g, indices = np.expand_dims(g, dim), np.expand_dims(indices, dim)
     np.put_along_axis(d, indices, g, dim)
     return d
@@ -202,16 +210,18 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
     if other is not None:
         return op(pair)(input, other, out=out)
     if dim is None:
-        check(
-            input.array.size,
-            f"{along[:3]}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-            "dim with "
-            "the 'dim' argument.",
-        )
-        result = titled(op(whole)(input), f"{along[:3].title()}Backward1")
+        if not input.array.size:
+            raise RuntimeError(
+                f"{along[:3]}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                "dim with "
+                "the 'dim' argument."
+            )
+        result = op(whole)(input)
+        if result.edge is not None:
+            titled(result, f"{along[:3].title()}Backward1")
     else:
         result = op(along)(input, integer(dim, "dim", along[:3]), keepdim)
-    return into(out, along if dim is not None else whole, result, input)
+    return result if out is None else into(out, along if dim is not None else whole, result, input)
 
 
 aminmax_result = return_type("aminmax", "min max")

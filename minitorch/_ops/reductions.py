@@ -1,5 +1,6 @@
 """Reductions: an initial value, a step and a finish, from which loops are generated, and the gradients."""
 
+from functools import lru_cache
 from math import prod as product
 from typing import Any
 
@@ -40,15 +41,40 @@ def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) 
     return tuple([n for i, n in enumerate(shape) if i not in dims])
 
 
+def reduction_of(shape: tuple[int, ...], dim: Any, keepdim: bool) -> tuple[Any, ...]:
+    """(dims, the result's shape, the shape as (outer, reduced, inner) or None), with the checks of `dim=`.
+
+    What programs reduce has few shapes, so it is found out once for each.
+    """
+    if dim.__class__ is int:
+        return _found_out(shape, (dim,), keepdim)
+    dims = () if dim is None else tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    for d in dims:
+        if d.__class__ is not int:
+            return _found_out.__wrapped__(shape, dims, keepdim)
+    return _found_out(shape, dims, keepdim)
+
+
+@lru_cache(1024, typed=True)  # True is no 1 here
+def _found_out(shape: tuple[int, ...], dim: tuple[Any, ...], keepdim: bool) -> tuple[Any, ...]:
+    dims = reduced_dims(dim, len(shape))
+    parts = None
+    order = sorted(dims)
+    if not shape:
+        parts = (1, 1, 1)
+    elif order == list(range(order[0], order[-1] + 1)):
+        first, last = order[0], order[-1] + 1
+        parts = product(shape[:first]), product(shape[first:last]), product(shape[last:])
+    return dims, reduced_shape(shape, dims, keepdim), parts
+
+
 def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     """The array as contiguous (outer, reduced, inner)."""
     shape = a.shape
-    if not shape:
-        return a.reshape(1, 1, 1)
+    parts = _found_out(shape, dims, False)[2]
+    if parts is not None and a.flags.c_contiguous:
+        return a.reshape(parts)
     order = sorted(dims)
-    if order == list(range(order[0], order[-1] + 1)) and a.flags.c_contiguous:
-        outer, inner = product(shape[: order[0]]), product(shape[order[-1] + 1 :])
-        return a.reshape(outer, product(shape[order[0] : order[-1] + 1]), inner)
     kept = [i for i in range(len(shape)) if i not in dims]
     dense = np.ascontiguousarray(a.transpose([*kept, *order]))
     return dense.reshape(product([shape[i] for i in kept]), product([shape[i] for i in order]), 1)
@@ -67,14 +93,14 @@ class Reduction:
         self.of_floats: Any = self._first_of_floats
 
     def _kernel(self, dtype: np.dtype, part: str) -> Any:
-        accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
-        key = accumulator, part
-        if key not in self._kernels:
+        kernel = self._kernels.get((dtype, part))
+        if kernel is None:
+            accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
             kernel = codegen.reduction(self.name, *self.formulas, accumulator=accumulator, part=part)
             if part == "whole":
                 kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
-            self._kernels[key] = kernel
-        return self._kernels[key]
+            self._kernels[dtype, part] = kernel
+        return kernel
 
     def _first_of_floats(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` for floats, replaced by its kernel at the first call: the way of a loss's mean."""
@@ -85,15 +111,18 @@ class Reduction:
         """Every element of a, into the 0-dim o."""
         self._kernel(o.dtype, "whole")(a, o)
 
-    def parts(self, a: np.ndarray, dims: tuple[int, ...], o: np.ndarray) -> None:
-        """The elements along dims, into o of the shape without them."""
-        x = three_parts(a, dims)
-        outer, n, inner = x.shape
+    def parts(self, a: np.ndarray, dims: tuple[int, ...], split: Any, o: np.ndarray) -> None:
+        """The elements along dims, into o of the shape without them; `split`: see `reduction_of`."""
+        if split is None or not a.flags.c_contiguous:
+            a = three_parts(a, dims)
+            split = a.shape
+        outer, n, inner = split
         if inner == 1:
-            self._kernel(o.dtype, "rows")(x.reshape(outer, n), o.reshape(outer))
+            rows = a if a.shape == (outer, n) else a.reshape(outer, n)
+            self._kernel(o.dtype, "rows")(rows, o if o.ndim == 1 else o.reshape(outer))
         else:
             wide = (np.float64 if o.dtype.kind == "f" else np.int64) if self.wide else o.dtype
-            self._kernel(o.dtype, "columns")(x, o.reshape(outer, inner), np.empty(inner, wide))
+            self._kernel(o.dtype, "columns")(a.reshape(split), o.reshape(outer, inner), empty(inner, wide))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype
@@ -101,12 +130,12 @@ class Reduction:
             o = empty((), dtype)
             self.whole(a, o)
             return o
-        dims = reduced_dims(dim, a.ndim)
+        dims, shape, split = reduction_of(a.shape, dim, keepdim)
         if self.numpy is not None and a.size:
             return np.asarray(self.numpy(a, axis=dims if a.ndim else None, keepdims=keepdim), dtype)
-        o = empty(reduced_shape(a.shape, dims, keepdim), dtype)
+        o = empty(shape, dtype)
         if o.size:
-            self.parts(a, dims, o)
+            self.parts(a, dims, split, o)
         return o
 
 
@@ -143,8 +172,7 @@ def _as(a: np.ndarray, dtype: np.dtype) -> np.ndarray:
 # ---------------------------------------------------------------------- sums
 @structured(tensors="input", on="torch Tensor", name="sum")
 def sum_(input, dim=None, keepdim=False, *, dtype=None):
-    dims = reduced_dims(dim, input.ndim)
-    return reduced_shape(input.shape, dims, keepdim), result_dtype(input, dtype)
+    return reduction_of(input.shape, dim, keepdim)[1], result_dtype(input, dtype)
 
 
 @sum_.cpu
@@ -331,14 +359,17 @@ def logsumexp_dims(input, dim, keepdim):
 @logsumexp_dims.cpu
 def logsumexp_cpu(input, dim, keepdim):
     float_required("logsumexp", input)
-    dims = reduced_dims(dim, input.ndim)
+    dims, shape, _ = reduction_of(input.shape, dim, keepdim)
     if not input.size:
-        return np.full(reduced_shape(input.shape, dims, keepdim), -np.inf, input.dtype)
-    top = np.asarray(AMAX(input, dims if input.ndim else None, True))
-    top = np.where(np.isfinite(top), top, 0)
+        return np.full(shape, -np.inf, input.dtype)
+    top = AMAX(input, dims if input.ndim else None, True)
+    top[~np.isfinite(top)] = 0
     with np.errstate(all="ignore"):
-        total = np.log(SUM(np.exp(input - top), dims if input.ndim else None, True)) + top
-    return np.asarray(total, input.dtype).reshape(reduced_shape(input.shape, dims, keepdim))
+        shifted = np.asarray(input - top)
+        total = SUM(np.exp(shifted, shifted), dims if input.ndim else None, True)
+        np.log(total, total)
+    total += top
+    return total.reshape(shape)
 
 
 @logsumexp_dims.grad("input")
