@@ -87,15 +87,6 @@ class _Window:
         self.__array_interface__, self.owner = interface, owner
 
 
-def expanded(a: Any, shape: tuple[int, ...]) -> Any:
-    """A view with stretched (stride 0) and new leading dimensions."""
-    lead = len(shape) - len(a.shape)
-    strides = tuple(
-        0 if i < lead or (a.shape[i - lead] == 1 and n != 1) else a.strides[i - lead] for i, n in enumerate(shape)
-    )
-    return restrided(a, shape, strides)
-
-
 class StridedArray:
     """The base of array classes of devices other than the CPU: geometry in Python, memory elsewhere.
 

@@ -120,8 +120,9 @@ def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
     """A shape given as separate integers, or as one tuple, list or Size."""
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
-    if not all(a.__class__ is int for a in args):
-        args = tuple([integer(a, "size", function) for a in args])
+    for a in args:
+        if a.__class__ is not int:
+            return tuple([integer(a, "size", function) for a in args])
     return args
 
 

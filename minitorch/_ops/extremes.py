@@ -76,9 +76,9 @@ def _arg_extreme(a: np.ndarray, dim: int, largest: bool) -> tuple[np.ndarray, np
     if x.dtype == np.bool_:
         x = x.view(np.uint8)
     if x.shape[2] == 1:
-        rows = x.reshape(x.shape[:2])
+        rows = x.reshape(len(x), -1)
         where = rows.argmax(1) if largest else rows.argmin(1)
-        return rows.reshape(-1).take(where + np.arange(0, rows.size, rows.shape[1])), where
+        return rows.reshape(-1).take(where + np.arange(0, rows.size, x.shape[1])), where
     where = (np.argmax if largest else np.argmin)(x, axis=1)
     return np.take_along_axis(x, where[:, None], 1), where
 

@@ -65,7 +65,7 @@ class StackBackward0(CatBackward0):
         for i, name in enumerate(self.edges):
             edge = getattr(self, name)
             if edge is not None:
-                deliver(edge, g[(*before, i, Ellipsis)], False, heap)
+                deliver(edge, g[before + (i, Ellipsis)], False, heap)
 
     def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
         for i, name in enumerate(self.edges):
@@ -75,13 +75,13 @@ class StackBackward0(CatBackward0):
 
 
 @lru_cache(128)
-def _node_class(kind: type[CatBackward0], inputs: int) -> type[CatBackward0]:
+def _node_class(kind: Any, inputs: int) -> Any:
     """The class of node for this many inputs, with a slot for the edge to each: filled in a third of a dict's time."""
     names = tuple([f"edge{i}" for i in range(inputs)])
     return type(kind.__name__, (kind,), {"__slots__": names, "edges": names, "__module__": kind.__module__})
 
 
-def record_joined(kind: type[CatBackward0], result: Tensor, tensors: list[Tensor], lengths: Any, dim: int) -> None:
+def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], lengths: Any, dim: int) -> None:
     """Give the result its node, if an input requires grad."""
     edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
     if edges.count(None) == len(edges):

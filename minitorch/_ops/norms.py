@@ -12,7 +12,7 @@ from .check import C_NAMES, c_name, check, wrap_dim
 from .op import structured
 from .operands import FUNCTIONS
 from .public import PUBLIC, into, op, public
-from .reductions import FLOATS, SUM, Reduction, reduced_dims, reduced_shape
+from .reductions import FLOATS, SUM, Reduction, reduction_of
 
 # the orders with a loop of their own; the others are powers
 LOOPS = {
@@ -27,11 +27,9 @@ LOOPS = {
 @structured(name="norm_of_vectors", title="LinalgVectorNorm", tensors="input")
 def norm_of_vectors(input, ord, dim, keepdim):
     name = "linalg.vector_norm"
-    check(
-        input.dtype in FLOATS,
-        f"{name}: Expected a floating point or complex tensor as input. Got {C_NAMES[input.dtype.name]}",
-    )
-    dims = reduced_dims(dim, input.ndim)
+    if input.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {c_name(input)}")
+    dims, shape, _ = reduction_of(input.shape, dim, keepdim)
     if not input.size and (ord < 0 or ord == inf):
         why = "operation does not have an identity"
         check(dim not in (None, ()), f"{name} cannot compute the {ord:g} norm on an empty tensor because the {why}")
@@ -41,13 +39,13 @@ def norm_of_vectors(input, ord, dim, keepdim):
                 f"{name} cannot compute the {ord:g} norm on the dimension {i}because this dimension is empty and the "
                 + why,
             )
-    return reduced_shape(input.shape, dims, keepdim), input.dtype
+    return shape, input.dtype
 
 
 @norm_of_vectors.cpu
 def norm_of_vectors_cpu(input, ord, dim, keepdim):
     shape, dtype = norm_of_vectors.infer(input, ord, dim, keepdim)
-    every = reduced_dims(dim, input.ndim) if input.ndim and dim not in (None, ()) else None
+    every = dim if input.ndim and dim != () else None
     if ord in LOOPS:
         return LOOPS[ord](input, every, keepdim)
     if ord == 0:

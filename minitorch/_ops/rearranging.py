@@ -22,7 +22,13 @@ def roll_dims(input, shifts, dims):
 
 @roll_dims.cpu
 def roll_cpu(input, shifts, dims):
-    return np.ascontiguousarray(np.roll(input, shifts, dims if dims else None)) if input.ndim else input.copy()
+    if not input.ndim or not input.size:
+        return input.copy()
+    out = input if dims else input.reshape(1, -1)
+    for shift, dim in zip(shifts, dims or (1,), strict=True):
+        at, lead = -shift % out.shape[dim], (slice(None),) * dim
+        out = np.concatenate((out[lead + (slice(at, None),)], out[lead + (slice(None, at),)]), dim)
+    return np.ascontiguousarray(out.reshape(input.shape))
 
 
 @roll_dims.grad("input")

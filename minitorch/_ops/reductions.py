@@ -239,7 +239,10 @@ def mean_grad(g, input_shape, input_dtype, dim, keepdim):
 
 def count_reduced(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements go into each result."""
-    return product(shape) if dim is None else product([shape[i] for i in reduced_dims(dim, len(shape))]) if shape else 1
+    if dim is None:
+        return product(shape)
+    dims, _, split = reduction_of(shape, dim, False)
+    return split[1] if split is not None else product([shape[i] for i in dims])
 
 
 @structured(tensors="g")
@@ -385,8 +388,12 @@ def flip_dims(input, dims):
 
 @flip_dims.cpu
 def flip_cpu(input, dims):
-    dims = wrap_dims(dims, input.ndim)
-    return np.flip(input, dims).copy() if input.ndim else input.copy()
+    if not input.ndim:
+        return input.copy()
+    index = [slice(None)] * input.ndim
+    for d in wrap_dims(dims, input.ndim):
+        index[d] = slice(None, None, -1)
+    return input[tuple(index)].copy()
 
 
 @flip_dims.grad("input")

@@ -13,7 +13,7 @@ from .check import c_word, check, integer, no_kernel, wrap_dim
 from .op import OPS, structured
 from .operands import FUNCTIONS
 from .public import into, op, public
-from .reductions import result_dtype
+from .reductions import reduction_of, result_dtype
 
 FLOATS = dtypes.FLOATS
 
@@ -31,22 +31,15 @@ class Scan:
         shape = arrays[0].shape
         out = np.empty(shape, dtype)
         if out.size:
-            parts = [three_parts(a.astype(dtype, copy=False), dim) for a in arrays]
+            parts = [three_parts(a if a.dtype is dtype else a.astype(dtype), dim) for a in arrays]
             scratch = np.empty(parts[0].shape[2], np.float64 if dtype.kind == "f" else np.int64)
             self._kernel(*parts, reverse, out.reshape(parts[0].shape), scratch)
         return out
 
 
 def three_parts(a: np.ndarray, dim: int) -> np.ndarray:
-    """A contiguous array as (before dim, dim, after)."""
-    a = np.ascontiguousarray(a)
-    if not a.ndim:
-        return a.reshape(1, 1, 1)
-    dim = wrap_dim(dim, a.ndim)
-    after = 1
-    for n in a.shape[dim + 1 :]:
-        after *= n
-    return a.reshape(-1, a.shape[dim], after)
+    """The array, made contiguous, as (before dim, dim, after)."""
+    return a.reshape(reduction_of(a.shape, dim, False)[2])
 
 
 SUM = Scan("sum", "x", "0", "a + x")
@@ -73,7 +66,7 @@ def along(name: str, dim: Any, ndim: int) -> int:
 def _scan_shape(name: str, input: Any, dim: Any, dtype: Any) -> tuple[tuple[int, ...], np.dtype]:
     along(name, dim, input.ndim)
     to = result_dtype(input, dtype)
-    if to == np.bool_:
+    if to is dtypes.BOOL_NUMPY:
         no_kernel(f"{name}_out_cpu", np.empty(0, to))
     return input.shape, to
 

@@ -54,12 +54,16 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
     """
     if isinstance(condition, Tensor) and input is None and other is None:
         return nonzero(condition, as_tuple=True)
-    given = (condition, input, other)
-    refuse_complex("where", input, other)
-    if not isinstance(condition, Tensor) or not all(isinstance(v, Tensor) or v.__class__ in NUMBERS for v in given[1:]):
-        kinds = ", ".join(type(v).__name__ for v in given if v is not None)
+    if not (
+        isinstance(condition, Tensor)
+        and (isinstance(input, Tensor) or input.__class__ in NUMBERS)
+        and (isinstance(other, Tensor) or other.__class__ in NUMBERS)
+    ):
+        refuse_complex("where", input, other)
+        kinds = ", ".join(type(v).__name__ for v in (condition, input, other) if v is not None)
         raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")
-    if condition.array.dtype == np.uint8:
+    dtype = condition.array.dtype
+    if dtype == np.uint8:
         import warnings
 
         warnings.warn(
@@ -69,11 +73,11 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
             UserWarning,
             stacklevel=2,
         )
-        condition = cast(condition, np.dtype(np.bool_))
-    check(
-        condition.array.dtype == np.bool_,
-        f"where expected condition to be a boolean tensor, but got a tensor with dtype {c_name(condition.array)}",
-    )
+        condition = cast(condition, dtypes.BOOL_NUMPY)
+    elif dtype is not dtypes.BOOL_NUMPY:
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {c_name(condition.array)}"
+        )
     result = OPS["choose"].function(condition, *_branches(input, other))
     if out is None:
         return result
@@ -93,6 +97,8 @@ def _branches(input: Any, other: Any) -> tuple[Tensor, Tensor]:
         from minitorch._creation import tensor
 
         input, other = tensor(input), tensor(other)
+    if input.array.dtype is other.array.dtype:
+        return input, other
     dtype = common_dtype([input.array, other.array])
     return tuple([t if t.array.dtype is dtype else cast(t, dtype) for t in (input, other)])  # type: ignore[return-value]
 

@@ -12,28 +12,27 @@ from .check import C_NAMES, anywhere, check, integer, wrap_dim
 from .op import structured
 from .operands import FUNCTIONS
 from .public import into, op, public
-from .reductions import FLOATS, count_reduced, reduced_dims, reduced_shape, three_parts
+from .reductions import FLOATS, count_reduced, reduction_of, three_parts
 
 
 # ---------------------------------------------------------------------- variance
 @structured(name="variance", title="Var", tensors="input")
 def variance(input, dim, correction, keepdim):
     check(input.dtype in FLOATS, "var: only support floating point and complex dtypes")
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), input.dtype
+    return reduction_of(input.shape, dim, keepdim)[1], input.dtype
 
 
 @variance.cpu
 def variance_cpu(input, dim, correction, keepdim):
-    dims = reduced_dims(dim, input.ndim)
-    shape = reduced_shape(input.shape, dims, keepdim)
+    dims, shape, _ = reduction_of(input.shape, dim, keepdim)
     squares = np.zeros(shape)
     if input.size:
         x = three_parts(input, dims)
+        outer, _, inner = x.shape
         kernel = cache.load_file("cpu.normalization").squares_about_mean
-        kernel(x, np.empty(x.shape[2]), np.empty(x.shape[2]), squares.reshape(x.shape[0], x.shape[2]))
+        kernel(x, np.empty(inner), np.empty(inner), squares.reshape(outer, inner))
     left = count_reduced(input.shape, dim) - correction
-    with np.errstate(all="ignore"):
-        return np.asarray(squares / max(left, 0), input.dtype)
+    return np.asarray(squares / max(left, 0), input.dtype)
 
 
 @variance.grad("input")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._kernels.strided import expanded, restrided, viewed_strides
+from minitorch._kernels.strided import restrided, viewed_strides
 
 from .check import c_name, check, integer, wrap_dim, wrap_dims
 from .op import structured, view
@@ -61,6 +61,11 @@ def permute(input, dims):
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}"
         )
+    if input.__class__ is ndarray:
+        try:
+            return input.transpose(dims)
+        except ValueError:  # torch's error instead
+            pass
     wrapped = [wrap_dim(d, input.ndim) for d in dims]
     check(len(set(wrapped)) == len(wrapped), "permute(): duplicate dims are not allowed.")
     return input.transpose(wrapped)
@@ -74,24 +79,33 @@ def permute_grad(g, dims):
 # ---------------------------------------------------------------------- shape
 def inferred_shape(size: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape with its -1 worked out, for `size` elements."""
-    if -1 in shape:
-        known = prod([n for n in shape if n != -1])
-        if shape.count(-1) > 1:
-            raise RuntimeError("only one dimension can be inferred")
-        if known == 0 and size == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
-                "size -1 "
-                "can be any value and is ambiguous"
-            )
-        if known > 0 and size % known == 0:
-            shape = tuple([size // known if n == -1 else n for n in shape])
-    if any(n < 0 for n in shape) and not (-1 in shape and all(n >= -1 for n in shape)):
-        bad = next(n for n in shape if n < -1)
-        raise RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape {list(shape)}")
-    if prod(shape) != size or -1 in shape:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
-    return shape
+    known, unknown = 1, 0
+    for n in shape:
+        if n >= 0:
+            known *= n
+        else:
+            unknown += 1 if n == -1 else 2
+    if not unknown and known == size:
+        return shape
+    if unknown == 1 and known and size % known == 0:
+        return tuple([size // known if n == -1 else n for n in shape])
+    raise _shape_error(size, shape)
+
+
+def _shape_error(size: int, shape: tuple[int, ...]) -> RuntimeError:
+    """torch's error for a shape that does not hold `size` elements."""
+    if shape.count(-1) > 1:
+        return RuntimeError("only one dimension can be inferred")
+    if -1 in shape and not size and not prod([n for n in shape if n != -1]):
+        return RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+            "size -1 "
+            "can be any value and is ambiguous"
+        )
+    bad = next((n for n in shape if n < -1), 0)
+    if bad:
+        return RuntimeError(f"invalid shape dimension {bad} at index {shape.index(bad)} of shape {list(shape)}")
+    return RuntimeError(f"shape '{list(shape)}' is invalid for input of size {size}")
 
 
 def viewable(a: Any, shape: tuple[int, ...]) -> Any:
@@ -152,25 +166,27 @@ def expand_to(input, size):
             f"provided ({len(size)}) must be greater "
             f"or equal to the number of dimensions in the tensor ({len(have)})"
         )
-    shape = []
-    for i, n in reversed(list(enumerate(size))):
-        old = have[i - lead] if i >= lead else None
-        if n == -1 and old is None:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
-            )
-        if n < -1 and old is None:
-            raise RuntimeError(
-                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
-            )
-        if n != -1 and old is not None and (n < 0 or old not in (1, n)):
+    shape, strides = list(size), [0] * lead + list(input.strides)
+    for i in range(len(size) - 1, -1, -1):
+        n, old = size[i], have[i - lead] if i >= lead else None
+        if n == old:
+            continue
+        if old is None:
+            if n < 0:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+                )
+        elif n == -1:
+            shape[i] = old
+        elif old == 1 and n >= 0:
+            strides[i] = 0
+        else:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton "
                 "dimension "
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
-        shape.append(old if n == -1 else n)
-    return expanded(input, tuple(reversed(shape)))
+    return restrided(input, tuple(shape), tuple(strides))
 
 
 @expand_to.grad("input")
