@@ -112,7 +112,7 @@ SUPPORTED = COMMON + UNSIGNED
 C_NAMES = {name: d.c_name for d in SUPPORTED for name in (d.name, d.numpy.name)}
 FLOATS = frozenset((float16.numpy, bfloat16.numpy, float32.numpy, float64.numpy))
 HALVES = frozenset((float16, bfloat16, float16.numpy, bfloat16.numpy))  # by either kind of object
-BOOL_NUMPY, INT64_NUMPY = bool.numpy, int64.numpy
+BOOL_NUMPY, INT64_NUMPY, FLOAT32_NUMPY = bool.numpy, int64.numpy, float32.numpy
 
 # the singleton NumPy dtype of an array -> ours; other spellings of the same type hash alike
 OF_NUMPY = {d.numpy: d for d in SUPPORTED}

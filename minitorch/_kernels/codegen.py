@@ -7,10 +7,13 @@ code is found again and a reader can open it.
 """
 
 import ast
+import functools
 import linecache
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from . import cache, scalar
 
@@ -74,7 +77,23 @@ def kernel({params}, dest, sizes_, steps_):
                 for at3 in range(sizes_[3]):
                     {loads}
                     {body}
-                    dest[start{last} + at3 * step{last}] = {result}
+                    dest[np.uint64(start{last} + at3 * step{last})] = {result}
+"""
+
+# the same where every array but those in `scalars` is contiguous along the innermost dimension, and these constant:
+# LLVM makes vector code of it, since Numba does not test unsigned indices for being negative
+LINES = """@njit({options})
+def kernel({params}, dest, sizes_, steps_):
+    {setup}
+    line = np.uint64(sizes_[3])
+    for at0 in range(sizes_[0]):
+        for at1 in range(sizes_[1]):
+            for at2 in range(sizes_[2]):
+                {starts}
+                for at3 in range(line):
+                    {loads}
+                    {body}
+                    dest[start{last} + at3] = {result}
 """
 
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
@@ -154,11 +173,17 @@ def kernel({params}, reverse, dest, scratch):
 
 
 class _TypeLiterals(ast.NodeTransformer):
-    """1.0 -> T(1.0)."""
+    """1.0 -> T(1.0), and x ** y -> power(x, y)."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, float):
             return ast.copy_location(ast.Call(ast.Name("T"), [node], []), node)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow):
+            return ast.copy_location(ast.Call(ast.Name("power"), [node.left, node.right], []), node)
         return node
 
 
@@ -179,7 +204,6 @@ class Formula:
         self.arrays = code.co_varnames[:count]
         self.scalars = code.co_varnames[count : count + code.co_kwonlyargcount]
         self.params = self.arrays + self.scalars
-        self.words = frozenset(code.co_names)
         self._kernels: dict[Any, Callable[..., None]] = {}
 
     def written(self) -> tuple[list[str], int]:
@@ -235,10 +259,16 @@ class Formula:
             return None
         return name, tuple(a.id for a in operands)  # type: ignore[attr-defined]
 
-    @property
-    def transcendental(self) -> bool:
-        """Whether NumPy's vectorised functions beat a compiled loop on large arrays (`vector.py` has exp alone)."""
-        return bool(self.words & _SLOW_IN_LOOPS)
+    @functools.cached_property
+    def words(self) -> frozenset[str]:
+        """The names in the formula; `power` stands for x ** y, as in the loops."""
+        nodes = list(ast.walk(self.definition()))
+        powers = any(isinstance(n, ast.Pow) for n in nodes)
+        return frozenset(n.id for n in nodes if isinstance(n, ast.Name)) | frozenset(["power"] * powers)
+
+    def slow_in_loops(self, dtype: Any) -> bool:
+        """Whether NumPy's functions beat a compiled loop on large arrays: those that `vector.py` has not for dtype."""
+        return bool(self.words & (_SLOW_IN_LOOPS - VECTORISED if dtype == np.float32 else _SLOW_IN_LOOPS))
 
     def flat(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
         """kernel(*arrays, *numbers, dest) over contiguous arrays of one shape; those named in `scalars` are 0-dim."""
@@ -251,6 +281,10 @@ class Formula:
     def strided(self) -> Callable[..., None]:
         """kernel(*windows, *numbers, dest window, sizes, strides): see `Loops.strided` in `_kernels/cpu/loops.py`."""
         return self._build("strided", STRIDED, ())
+
+    def lines(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
+        """As `strided`, for steps of 1 along the innermost dimension, of 0 for the arrays named in `scalars`."""
+        return self._build("lines", LINES, scalars)
 
     def _build(self, variant: str, template: str, scalars: tuple[str, ...]) -> Callable[..., None]:
         try:
@@ -266,31 +300,40 @@ class Formula:
         """Lines that import the compiled functions which the formula names."""
         return "".join(
             f"from minitorch._kernels.cpu.{file} import {name}\n"
-            for file, names in {**scalar.COMPILED, "vector": ("exp",)}.items()
-            for name in names
+            for file, names in {**scalar.COMPILED, "vector": VECTORISED}.items()
+            for name in sorted(names)
             if name in self.words
         )
 
     def source(self, variant: str, template: str = FLAT, scalars: tuple[str, ...] = ()) -> str:
         """The text of the generated file."""
-        first = next(a for a in self.arrays if a not in scalars)
+        first = next((a for a in self.arrays if a not in scalars), self.arrays[0])
         before, result = self.statements()
         setup = [f"T = {first}_.dtype.type"] + [f"{s} = T({s}_)" for s in self.scalars]
-        loads = []
+        loads: list[str] = []
+        constant: list[str] = []
         for position, a in enumerate(self.arrays):
             if variant == "strided":
-                loads.append(f"{a} = {a}_[start{position} + at3 * step{position}]")
+                loads.append(f"{a} = {a}_[np.uint64(start{position} + at3 * step{position})]")
+            elif variant == "lines":
+                (constant if a in scalars else loads).append(
+                    f"{a} = {a}_[start{position}{' + at3' * (a not in scalars)}]"
+                )
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")
             else:
                 setup.append(f"flat_{a} = flat({a}_)")
                 loads.append(f"{a} = flat_{a}[i]")
         starts = []
-        if variant == "strided":
+        if variant in ("strided", "lines"):
             for position in range(len(self.arrays) + 1):
-                setup.append(f"step{position} = steps_[{position}, 3]")
                 outer = " + ".join(f"at{d} * steps_[{position}, {d}]" for d in range(3))
-                starts.append(f"start{position} = {outer}")
+                if variant == "strided":
+                    setup.append(f"step{position} = steps_[{position}, 3]")
+                    starts.append(f"start{position} = {outer}")
+                else:
+                    starts.append(f"start{position} = np.uint64({outer})")
+        starts += constant
         return (
             PRELUDE
             + self._imports()
@@ -315,6 +358,8 @@ _UFUNC = {
     "GtE": "greater_equal",
 }  # fmt: skip
 _SLOW_IN_LOOPS = frozenset("exp2 expm1 log log1p log2 log10 sin cos tan sinh cosh tanh".split())
+# what `cpu/vector.py` has; but for exp, which it has for float64 too, of float32 alone
+VECTORISED = frozenset("exp exp2 expm1 log log1p log2 log10 sinh cosh tanh erf power".split())
 _NUMPY_NAMES = frozenset(_UFUNC.values()) | _SLOW_IN_LOOPS | frozenset(
     "exp arcsin arccos arctan arctan2 arcsinh arccosh arctanh sqrt floor ceil trunc maximum minimum fmod absolute "
     "copysign fmax fmin gcd hypot isfinite isinf lcm left_shift logaddexp logaddexp2 nextafter right_shift rint "

@@ -57,9 +57,10 @@ from numpy import (  # noqa: F401 - the names are the vocabulary
 # what NumPy lacks, by the file of `_kernels/cpu/` that has it for one number: names and how many arguments they take
 COMPILED = {
     "special": {
-        "digamma": 1, "erf": 1, "erfc": 1, "erfcx": 1, "erfinv": 1, "igamma": 2, "igammac": 2, "lgamma": 1,
+        "digamma": 1, "erfc": 1, "erfcx": 1, "erfinv": 1, "igamma": 2, "igammac": 2, "lgamma": 1,
         "log_ndtr": 1, "ndtr": 1, "ndtri": 1, "polygamma": 2, "zeta": 2, "zeta_above_zero": 2,
     },
+    "vector": {"erf": 1},
     "bessel": {
         "airy_ai": 1, "bessel_j": 2, "bessel_y": 2, "chebyshev": 3, "hermite": 3, "i0": 1, "i0e": 1, "i1": 1, "i1e": 1,
         "k0": 1, "k1": 1, "laguerre": 2, "legendre": 2, "scaled_k": 2, "spherical_j0": 1,

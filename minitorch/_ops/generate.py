@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minitorch._kernels.codegen import Formula
+from minitorch._kernels.codegen import VECTORISED, Formula
 
-from .generate_backward import node_class, run_text
+from .generate_backward import node_class, run_text, when_slow
 from .op import APART, OPS, Op
 from .scope import SCOPE, SMALL, Lazy, compiled, indent, scope_for_all
 
@@ -31,9 +31,6 @@ NUMPY_SPELLING = {"dim": "axis", "keepdim": "keepdims"}  # torch takes both word
 PAST_OURS = "if c.co_filename in OURS: f = user_frame(f); c = f.f_code"
 USER_FRAME = ("f = getframe(1); c = f.f_code", PAST_OURS)
 FURTHER_USER_FRAME = ("try: f = getframe(2)", "except ValueError: f = getframe(1)", "c = f.f_code", PAST_OURS)
-
-# NumPy's functions that a compiled loop beats on arrays above SMALL
-FAST_LOOPS = frozenset(("exp",))
 
 
 def make_functions(op: Op) -> dict[str, Callable[..., Any]]:
@@ -311,13 +308,15 @@ class FunctionText:
         if lone is None:
             return self._loop_call(formula, arrays)
         lines = self._numpy_call(lone, array)
-        if lone[0] not in FAST_LOOPS or self.inplace:
+        if lone[0] not in VECTORISED or self.inplace:
             return lines
         kernel = f"{op.name}_kernel"
         SCOPE[kernel] = Lazy(kernel, lambda: SCOPE["Loops"](formula, SMALL).flat)
         x = arrays[0]
         out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_like({x})"
-        return [f"if {x}.size > SMALL: o = {out}; {kernel}({x}, o)", "else:", *indent(lines)]
+        fast = f"{x}.size > SMALL" if lone[0] == "exp" else f"{x}.size > FEW and {x}.dtype is FLOAT32_NUMPY"
+        fast += "".join(f" and {x}.shape == {a}.shape" for a in arrays[1:])
+        return [f"if {fast}: o = {out}; {kernel}({', '.join(arrays)}, o)", "else:", *indent(lines)]
 
     def _numpy_call(self, lone: tuple[str, tuple[str, ...]], array: dict[str, str]) -> list[str]:
         op, x = self.op, f"{self.first}_array"
@@ -344,13 +343,12 @@ class FunctionText:
         )
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"{op.name}_kernel({call})"]
-        if self.inplace and FAST_LOOPS & formula.words:  # which over one array for both has no vector instructions
+        if self.inplace and VECTORISED & formula.words:  # which over one array for both has no vector instructions
             plain.insert(1, f"{x} = o.copy() if o.size > SMALL else o")
         general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
         general += f"{x if self.inplace else 'None'}, {dtype})"
         checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]
-        if formula.transcendental:
-            checks.append(f"{x}.size > SMALL")
+        checks += when_slow(formula, x)
         if not checks:
             return plain
         tensors = ", ".join(f"{t}_array" for t in op.tensors)

@@ -102,6 +102,14 @@ def _called(target: str, name: str, gradient: Gradient) -> list[str]:
     return [f"try: {target} = {name}({args})", f"except RuntimeWarning: {target} = silently({name}, {args})"]
 
 
+def when_slow(formula: Formula, array: str) -> list[str]:
+    """The condition on which the formula's compiled loop is slower than NumPy, if there is one."""
+    if not formula.slow_in_loops(np.float64):
+        return []
+    always = formula.slow_in_loops(np.float32)
+    return [f"{array}.size > SMALL" + ("" if always else f" and {array}.dtype is not FLOAT32_NUMPY")]
+
+
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     formula = gradient.formula
     assert formula is not None
@@ -124,8 +132,7 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
         SCOPE[f"{op.name}_{t}_kernel"] = loops.flat
         call = ", ".join([*arrays, *formula.scalars])
         checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
-        if formula.transcendental:
-            checks.append("g.size > SMALL")
+        checks += when_slow(formula, "g")
         plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
         general = (
             f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._dtype import BOOL_NUMPY, FLOATS, HALVES
+from minitorch._dtype import BOOL_NUMPY, FLOAT32_NUMPY, FLOATS, HALVES
 from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd._lines import OURS, getframe, user_frame
@@ -13,7 +13,7 @@ from minitorch.autograd.engine import accumulate
 from minitorch.autograd.grad_mode import NO_GRAD, check_inference, state
 from minitorch.autograd.node import DeadEnd, next_key
 
-from .generate import SMALL
+from .scope import FEW, SMALL
 
 
 def silently(function: Any, *args: Any) -> Any:
@@ -28,6 +28,7 @@ def for_generated_code() -> dict[str, Any]:
 
     return {
         "BOOL_NUMPY": BOOL_NUMPY,
+        "FLOAT32_NUMPY": FLOAT32_NUMPY,
         "CONSTANTS": operands.CONSTANTS,
         "FLOATS": FLOATS,
         "HALVES": HALVES,
@@ -38,6 +39,7 @@ def for_generated_code() -> dict[str, Any]:
         "NUMBERS": operands.NUMBERS,
         "OpNode": nodes.OpNode,
         "SMALL": SMALL,
+        "FEW": FEW,
         "Tensor": Tensor,
         "accumulate": accumulate,
         "apply": apply.apply,

@@ -181,7 +181,7 @@ def neg_grad_x(g):
     return -g
 
 
-# torch's PowBackward0 with an exponent of 2, by far the commonest; `power.py` chooses
+# torch's PowBackward0 with an exponent of 2, by far the commonest, or 3; `powers.py` chooses
 @pointwise(title="Pow", inplace=True)
 def pow_2(x):
     return x * x
@@ -190,6 +190,16 @@ def pow_2(x):
 @pow_2.grad("x")
 def pow_2_grad_x(g, x):
     return g * (x + x)
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_3(x):
+    return x * x * x
+
+
+@pow_3.grad("x")
+def pow_3_grad_x(g, x):
+    return g * (3.0 * (x * x))
 
 
 @pointwise(title="Pow", inplace=True)

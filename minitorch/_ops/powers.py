@@ -68,6 +68,8 @@ def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
             return FUNCTIONS["pow_tensor" + suffix](x, exponent)
     if exponent == 2:
         return FUNCTIONS["pow_2" + suffix](x)
+    if exponent == 3:
+        return FUNCTIONS["pow_3" + suffix](x)
     return FUNCTIONS["pow_number" + suffix](x, float(exponent))
 
 

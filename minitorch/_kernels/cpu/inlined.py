@@ -4,7 +4,8 @@ A function of Numba's own compiles by itself for every kernel that calls it: `wh
 `reshape(-1)` 20 ms for each array.
 """
 
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
@@ -43,3 +44,16 @@ def flat(typing_context, array):
 def fma(typing_context, x, y, z):
     """x * y + z with one rounding, of floats of one type."""
     return x(x, x, x), lambda context, builder, signature, args: builder.fma(*args)
+
+
+@intrinsic
+def muladd(typing_context, x, y, z):
+    """x * y + z with one rounding where the processor can, two where it cannot: as in torch."""
+
+    def generate(context, builder, signature, args):
+        kind = args[0].type
+        name = f"llvm.fmuladd.f{signature.return_type.bitwidth}"
+        signature = ir.FunctionType(kind, [kind] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), args)
+
+    return z(x, y, z), generate

@@ -2,8 +2,8 @@
 
 The flat loop is compiled for contiguous arrays only, and Numba's own dispatch (in C) finds out whether they are:
 checking costs contiguous calls nothing. Arrays of other layouts, and broadcasting, go through the strided loop; a
-formula with exp or the like runs as NumPy calls above SMALL elements, where NumPy's vectorised functions win tenfold.
-Which route is taken depends on shapes and strides only: same call, same bits.
+formula with a function that `vector.py` has not for the dtype runs as NumPy calls above SMALL elements, where NumPy's
+vectorised functions win. Which route is taken depends on dtype, shapes and strides only: same call, same bits.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Loops:
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
         shape = np.broadcast_shapes(*[a.shape for a in arrays]) if out is None else out.shape
-        slow = self.formula.transcendental and prod(shape) > self.small
+        slow = prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype)
         if not slow and shape and all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays):
             dest = np.empty(shape, dtype) if out is None else out
             if self._with_scalars(arrays, numbers, dest):
@@ -68,7 +68,6 @@ class Loops:
             return
         every = (*arrays, dest)
         shape, strides = merged(dest.shape, [a.strides for a in every])
-        kernel = self.formula.strided()
         outer, inner = shape[:-4], (1,) * (4 - len(shape[-4:])) + shape[-4:]
         pad = 4 - len(shape[-4:])
         steps = np.array(
@@ -76,6 +75,12 @@ class Loops:
              for a, st in zip(every, strides, strict=True)], np.int64,
         )  # fmt: skip
         sizes = np.array(inner, np.int64)
+        innermost = steps[:, 3].tolist()
+        if innermost[-1] == 1 and all(step in (0, 1) for step in innermost):
+            names = self.formula.arrays
+            kernel = self.formula.lines(tuple([n for n, step in zip(names, innermost, strict=False) if not step]))
+        else:
+            kernel = self.formula.strided()
         for index in product(*map(range, outer)):
             windows = []
             for a, st, step in zip(every, strides, steps, strict=True):

@@ -4,25 +4,11 @@ A product that torch adds on with one rounding is a `muladd` here.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import njit
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .inlined import muladd
 
 HALF, ONE, ZERO = np.float32(0.5), np.float32(1.0), np.float32(0.0)
-
-
-@intrinsic
-def muladd(typingctx, x, y, z):
-    """x * y + z with one rounding where the processor can, two where it cannot: as in torch."""
-
-    def codegen(context, builder, signature, args):
-        kind = args[0].type
-        name = f"llvm.fmuladd.f{signature.return_type.bitwidth}"
-        signature = ir.FunctionType(kind, [kind] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), args)
-
-    return z(x, y, z), codegen
 
 
 @njit

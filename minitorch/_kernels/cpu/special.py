@@ -21,11 +21,6 @@ BERNOULLI = (
 
 # ---------------------------------------------------------------------- the error function
 @njit(error_model="numpy")
-def erf(x):
-    return math.erf(x)
-
-
-@njit(error_model="numpy")
 def erfc(x):
     return math.erfc(x)
 
