@@ -54,7 +54,7 @@ def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode
 def _pooled_shape(
     kind: str, shape: Any, given: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
-    """The shape of what pooling makes of (N, C, ...), with all checks; `given` was its shape without a batch."""
+    """The shape of what pooling makes of one of (N, C, ...), with all checks; `given` was that without a batch."""
     spatial = as_plane(shape[2:], 1)
     kernel, stride, dilation = (as_plane(v, 1) for v in (kernel, stride, dilation))
     padding = as_plane(padding, 0)
@@ -201,6 +201,9 @@ def _arguments(function: str, n: int, **values: Any) -> list[tuple[int, ...]]:
     """The arguments of a pooling function, each an int for every dimension."""
     found: list[tuple[int, ...]] = []
     for name, value in values.items():
+        if value.__class__ is int:
+            found.append((value,) * n)
+            continue
         if name == "stride" and (value is None or value in ((), [])):
             found.append(found[0])
             continue
@@ -246,9 +249,8 @@ def _max_pool(
     batch, batched = as_batch(input, n, f"non-empty {words} (batch mode) tensor expected for input")
     arguments = kernel, stride, padding, dilation, bool(ceil_mode)
     if not batched:
-        _pooled_shape(
-            "max", tuple(batch.shape), tuple(input.shape), *arguments
-        )  # for its errors, which show the shape as it was given
+        # for its errors, which show the shape as it was given
+        _pooled_shape("max", tuple(batch.shape), tuple(input.shape), *arguments)
     values, indices = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"](batch, *arguments)
     values = unbatched(values, batched)
     return (values, unbatched(indices, batched)) if with_indices else values

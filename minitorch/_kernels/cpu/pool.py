@@ -1,10 +1,12 @@
 """Max pooling over one to three dimensions with torch's indices, and its gradient."""
 
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 from numba import njit
 
+from .pool_planes import LARGEST, max_pool_planes
 from .tables import grid, in_volume, volumes, whole
 
 # Rows are filled up to whole multiples of this, so that vector loops have no scalar rest, whose
@@ -102,15 +104,27 @@ def max_pool(x, kernel, stride, padding, dilation, out, indices):
     """
     if out.size == 0:
         return
-    dtype, spatial = out.dtype.type, x.shape[2:]
-    limits = (-np.inf, np.inf)
-    if out.dtype.kind != "f":
-        limits = np.iinfo(dtype).min, np.iinfo(dtype).max
-    size, plan = _plan(spatial, out.shape[2:], kernel, stride, padding, dilation)
+    spatial = x.shape[2:]
+    lowest, highest = (-np.inf, np.inf) if out.dtype.kind == "f" else (np.iinfo(out.dtype).min, np.iinfo(out.dtype).max)
+    dest, places = whole(out), whole(indices)
+    if len(spatial) < 3 and set(dilation) == {1} and prod(spatial) <= LARGEST:
+        lines = (1,) * (2 - len(spatial))
+        shapes = ((-1, *lines, *a.shape[2:]) for a in (x, out, out))
+        planes, *written = (a.reshape(s) for a, s in zip((whole(x), dest, places), shapes, strict=True))
+        sizes = (lines + kernel, lines + stride, (0,) * len(lines) + padding)
+        max_pool_planes(planes, *sizes, lowest, *written)
+    else:
+        _by_tables(x, kernel, stride, padding, dilation, (lowest, highest), dest, places)
+    _deliver((dest, out), (places, indices))
+
+
+def _by_tables(x, kernel, stride, padding, dilation, limits, dest, indices):
+    """max_pool of every kind, into contiguous arrays."""
+    dtype, spatial = dest.dtype.type, x.shape[2:]
+    size, plan = _plan(spatial, dest.shape[2:], kernel, stride, padding, dilation)
     planes = padded = whole(x).reshape(-1, *spatial)
     if size != spatial:
         padded = np.full((1, *size), limits[0], dtype)
-    dest, places = whole(out), whole(indices)
     values, keys = np.empty((2, plan[0].size), dtype)
     _max_pool(
         volumes(planes, 1),
@@ -123,9 +137,8 @@ def max_pool(x, kernel, stride, padding, dilation, out, indices):
         keys,
         np.empty(keys.size, np.uint32),
         dest.reshape(len(planes), -1),
-        places.reshape(len(planes), -1),
+        indices.reshape(len(planes), -1),
     )
-    _deliver((dest, out), (places, indices))
 
 
 def max_windows(x, starts, ends, out, indices):
