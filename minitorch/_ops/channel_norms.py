@@ -173,9 +173,9 @@ def _check_channels(input: Tensor, **parameters: Any) -> None:
 
 
 def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * value, in its memory."""
+    """running + momentum * (value - running), in its memory."""
     if running is not None:
-        running.mul_(1.0 - momentum).add_(value.to(running.dtype), alpha=momentum)
+        FUNCTIONS["lerp_"](running, value.to(running.dtype), momentum)
 
 
 def _batch_norm(

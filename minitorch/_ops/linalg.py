@@ -1,5 +1,6 @@
 """Matrix products: BLAS through NumPy, or plain loops where the call would cost more than the arithmetic."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -275,7 +276,7 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     if b.ndim == 1:
         return op("squeeze_dims")(_matmul(x, op("unsqueeze")(y, 1)), (-1,))
     if b.ndim == 2:  # a batch of rows for one matrix: one large product
-        folded = op("mm")(reshape(x, -1, a.shape[-1]) if a.size else x.view(int(np.prod(a.shape[:-1])), a.shape[-1]), y)
+        folded = op("mm")(reshape(x, -1, a.shape[-1]) if a.size else x.view(prod(a.shape[:-1]), a.shape[-1]), y)
         return titled(op("view_as_shape")(folded, (*a.shape[:-1], b.shape[1])), "UnsafeViewBackward0")
     try:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -285,11 +286,11 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
         raise broadcast_error([a.shape[:-2], b.shape[:-2]]) from None
     check(
         a.shape[-1] == b.shape[-2],
-        f"Expected size for first two dimensions of batch2 tensor to be: [{int(np.prod(lead))}, {a.shape[-1]}] "
+        f"Expected size for first two dimensions of batch2 tensor to be: [{prod(lead)}, {a.shape[-1]}] "
         "but got: "
-        f"[{int(np.prod(lead))}, {b.shape[-2]}].",
+        f"[{prod(lead)}, {b.shape[-2]}].",
     )
-    count = int(np.prod(lead))
+    count = prod(lead)
     left = op("expand_to")(x, (*lead, *a.shape[-2:])).reshape(count, *a.shape[-2:])
     right = op("expand_to")(y, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:])
     made = op("view_as_shape")(op("bmm")(left, right), (*lead, a.shape[-2], b.shape[-1]))
@@ -372,10 +373,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         out = matmul(input, weight)
         return out if bias is None else out + bias
     check(w.ndim == 2, f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
-    flat = (
-        reshape(input, -1, a.shape[-1])
-        if a.size
-        else op("view_as_shape")(input, (int(np.prod(a.shape[:-1])), a.shape[-1]))
-    )
+    flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(input, (prod(a.shape[:-1]), a.shape[-1]))
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))

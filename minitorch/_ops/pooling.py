@@ -1,6 +1,7 @@
 """Max, average and power-average pooling over one to three dimensions, with windows of one size."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -161,8 +162,8 @@ def pick_in_planes(input, indices):
 @pick_in_planes.cpu
 def pick_in_planes_cpu(input, indices):
     n, c = input.shape[:2]
-    size = int(np.prod(indices.shape[2:]))
-    planes = input.reshape(n, c, int(np.prod(input.shape[2:])))
+    size = prod(indices.shape[2:])
+    planes = input.reshape(n, c, prod(input.shape[2:]))
     return np.take_along_axis(planes, indices.reshape(n, c, size), 2).reshape(indices.shape)
 
 
@@ -468,4 +469,4 @@ def _lp_pool(n: int, input: Tensor, p: Any, kernel_size: Any, stride: Any, ceil_
     check(len(sizes) == n or n == 1, f"not enough values to unpack (expected {n}, got {len(sizes)})", ValueError)
     mean = _avg_pool(n, FUNCTIONS["pow"](input, p), kernel_size, stride, 0, ceil_mode, True)
     positive = op("sign")(mean) * op("relu")(op("abs")(mean))
-    return FUNCTIONS["pow"](positive * int(np.prod(sizes)), 1.0 / p)
+    return FUNCTIONS["pow"](positive * prod(sizes), 1.0 / p)

@@ -1,5 +1,6 @@
 """Inverses of max pooling, and fractional max pooling."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,12 @@ def _same_shape(input: Any, indices: Any) -> None:
 
 def _unpool_cpu(input, indices, size):
     shape, dtype = _unpool_infer(input, indices, size)
-    area = int(np.prod(size))
+    area = prod(size)
     wrong = indices[(indices < 0) | (indices >= area)] if area else indices[:0]
     if wrong.size:
         by = "x".join(map(str, size))
         raise RuntimeError(f"Found an invalid max index: {wrong.flat[-1]} (output volumes are of size {by})")
-    planes, count = shape[0] * shape[1], int(np.prod(input.shape[2:]))
+    planes, count = shape[0] * shape[1], prod(input.shape[2:])
     out = np.zeros((planes, area), dtype)
     if area:
         np.put_along_axis(out, indices.reshape(planes, count), input.reshape(planes, count), 1)
