@@ -28,7 +28,9 @@ class AxisMap:
     def __init__(self, inputs: int, starts: Any, index: Any, weights: Any, divisors: Any = None):
         self.inputs, self.outputs = inputs, len(starts) - 1
         self.starts, self.index, self.divisors = np.asarray(starts, np.int64), np.asarray(index, np.uint32), divisors
-        self.weights = {np.dtype(kind): np.asarray(weights, kind) for kind in (np.float32, np.float64)}
+        self.weights: dict[np.dtype, np.ndarray] = {
+            np.dtype(kind): np.asarray(weights, kind) for kind in (np.float32, np.float64)
+        }
 
     @cached_property
     def transposed(self) -> "AxisMap":

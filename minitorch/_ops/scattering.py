@@ -22,7 +22,7 @@ _COMBINE = {"amax": np.maximum, "amin": np.minimum}
 
 def _flat_places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
     """Where in a flat C-contiguous array of this shape the index along dim points."""
-    strides = [prod(shape[i + 1 :], dtype=np.int64) for i in range(len(shape))]
+    strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
     places = int64(index) * strides[dim]
     for i, s in enumerate(strides):
         if i != dim:
