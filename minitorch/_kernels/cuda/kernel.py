@@ -1,0 +1,82 @@
+"""Records of CUDA kernels: `@kernel` makes one, `launch` runs it, `KERNELS` lists them."""
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from . import lower
+
+KERNELS: dict[str, "Kernel"] = {}
+"""Every kernel that a module defines by `@kernel`, by module and name; templates list a few of theirs elsewhere."""
+
+
+class Kernel:
+    """A function written in the words of `device.py`, with all that decides its machine code.
+
+    `types` are the codes of its parameters, `block` the threads of a block in x, y and z, `shared` the bytes of its
+    dynamic shared memory, `blocks_per_sm` how many blocks must fit on one multiprocessor, which bounds the registers.
+    `vector` and `tensor_cores` are claims that the tests hold against the machine code: 128-bit loads, and HMMA.
+    """
+
+    def __init__(
+        self,
+        function: FunctionType,
+        types: str,
+        block: int | tuple[int, ...],
+        shared: int = 0,
+        blocks_per_sm: int = 1,
+        vector: bool = False,
+        tensor_cores: bool = False,
+        name: str = "",
+    ) -> None:
+        self.function = function
+        self.name = name or function.__name__
+        self.types = [code.replace("f2", "u2") for code in types.split()]
+        self.block = (block, 1, 1) if isinstance(block, int) else (*block, 1, 1)[:3]
+        self.shared = shared
+        self.blocks_per_sm = blocks_per_sm
+        self.vector = vector
+        self.tensor_cores = tensor_cores
+
+    @functools.cached_property
+    def lowered(self) -> lower.Lowered:
+        """The flat function that is compiled and emulated."""
+        return lower.lower(self.function, self.types, self.block)
+
+    @property
+    def threads(self) -> int:
+        """Threads in a block."""
+        return self.block[0] * self.block[1] * self.block[2]
+
+    def launch(self, grid: int | tuple[int, ...], *args: Any, stream: int = 0) -> None:
+        """Queue the kernel on a stream; arguments are numbers, and device arrays or addresses for pointers."""
+        from .launch import launch  # type: ignore[import-not-found]
+
+        launch(self, grid, args, stream)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}({' '.join(self.types)}), block {self.block}>"
+
+
+def kernel(types: str, block: int | tuple[int, ...], **options: Any) -> Callable[[Any], Kernel]:
+    """Decorator: the function as a `Kernel`, kept in `KERNELS`.
+
+    @kernel("i4 f4* f4*", block=256)
+    def double(n, x, out):
+        i = blockIdx.x * 256 + threadIdx.x
+        if i < n:
+            out[i] = 2.0 * x[i]
+    """
+
+    def make(function: FunctionType) -> Kernel:
+        made = Kernel(function, types, block, **options)
+        KERNELS[f"{function.__module__}.{made.name}"] = made
+        return made
+
+    return make
+
+
+def kernel_from(text: str, name: str, values: dict[str, Any], types: str, block: Any, **options: Any) -> Kernel:
+    """A kernel of generated source: `text` defines the function `name`, and `values` is what its free names mean."""
+    return Kernel(lower.define(text, name, values), types, block, **options)
