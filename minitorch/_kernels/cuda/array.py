@@ -1,0 +1,101 @@
+"""Arrays in a GPU's memory: NumPy's geometry over an address.
+
+A kernel is given `a.pointer`, the address of the first element, and whatever sizes and strides it asks for; the
+memory goes back to the allocator with the last array over it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import half
+from minitorch._kernels.strided import StridedArray, contiguous_strides
+
+from . import runtime
+
+
+class CudaArray(StridedArray):
+    """A strided array on a GPU; `memory` is an `allocator.Memory`."""
+
+    __slots__ = ()
+
+    @property
+    def device(self) -> Any:
+        """The torch device, index included."""
+        return self.memory.device
+
+    @property
+    def pointer(self) -> int:
+        """The address of the first element on the device."""
+        return self.memory.pointer + self.offset
+
+    def to_host(self) -> np.ndarray:
+        """A copy as a NumPy array, made when all that the stream holds so far is done."""
+        a = self if _is_compact(self) else self.copy()
+        low, extent = _window(a)
+        window = np.empty(extent, np.uint8)
+        if extent:
+            runtime.copy_to_host(window.ctypes.data, a.memory.pointer + a.offset + low, extent, a.memory.device.index)
+        plain = np.ndarray(a.shape, a.dtype, window, -low, a.strides) if extent else np.empty(a.shape, a.dtype)
+        return half.tagged(plain)
+
+    def copy(self, order: str = "C") -> "CudaArray":
+        """A copy on the same device: in index order, or with "K" in the order that the elements have in memory."""
+        from .copy import copied
+
+        return copied(self, order)
+
+    def astype(self, dtype: np.dtype) -> "CudaArray":
+        """A copy in another dtype, converted as torch converts."""
+        from .copy import converted
+
+        return converted(self, dtype)
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        return self.to_host().item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists."""
+        return self.to_host().tolist()
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype, index: int | None = None) -> CudaArray:
+    """An uninitialised array in index order, on the current device unless an index is given."""
+    n = dtype.itemsize
+    for d in shape:
+        n *= d
+    return CudaArray(shape, dtype, runtime.allocate(n, index), contiguous_strides(shape, dtype.itemsize))
+
+
+def empty_like(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:
+    """An uninitialised array beside `a`, its dimensions in the order that those of `a` have in memory."""
+    dtype = a.dtype if dtype is None else dtype
+    if a.flags.c_contiguous:
+        return empty(a.shape, dtype, a.device.index)
+    order = sorted(range(a.ndim), key=lambda i: (-abs(a.strides[i]), i))
+    made = empty(tuple([a.shape[i] for i in order]), dtype, a.device.index)
+    return made.transpose(sorted(range(a.ndim), key=order.__getitem__))
+
+
+def from_host(array: np.ndarray, index: int | None = None) -> CudaArray:
+    """A copy of a NumPy array, of any strides, in index order."""
+    host = np.ascontiguousarray(np.asarray(array)).reshape(array.shape)
+    a = empty(host.shape, host.dtype, index)
+    if host.nbytes:
+        runtime.copy_to_device(a.pointer, host.ctypes.data, host.nbytes, a.device.index)
+    return a
+
+
+def _window(a: CudaArray) -> tuple[int, int]:
+    """(bytes from the first element down to the lowest address, bytes from there to the end) of what `a` spans."""
+    if 0 in a.shape:
+        return 0, 0
+    reach = [(n - 1) * s for n, s in zip(a.shape, a.strides, strict=True)]
+    low = sum(r for r in reach if r < 0)
+    return low, sum(r for r in reach if r > 0) - low + a.dtype.itemsize
+
+
+def _is_compact(a: CudaArray) -> bool:
+    """Whether to copy all that lies between the elements costs no more than to copy them twice."""
+    return _window(a)[1] <= 2 * a.nbytes

@@ -1,0 +1,17 @@
+"""What can go wrong with a GPU, one class and one message each, with what to do about it."""
+
+
+class AcceleratorError(RuntimeError):
+    """An error that a device reports, such as a kernel that read outside of its memory."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """A device has no memory left for what was asked of it."""
+
+
+class Unavailable(RuntimeError):
+    """There is no GPU that can be used: the message says why, and the remedy."""
+
+
+class NotInstalled(AssertionError):
+    """The compiler for GPUs is not installed; torch without CUDA raises an AssertionError too."""

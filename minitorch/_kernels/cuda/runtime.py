@@ -1,0 +1,161 @@
+"""CUDA in this process: its devices, which of them and which stream are current in a thread, and copies.
+
+Nothing here is imported, and no driver is looked for, before the first tensor on a GPU.
+"""
+
+import threading
+from typing import Any
+
+from minitorch._device import device as Device
+
+from . import driver as drivers
+from .allocator import Allocator, Memory
+from .errors import Unavailable
+
+
+class Gpu:
+    """One GPU in use: its context, its allocator, what was loaded onto it."""
+
+    def __init__(self, driver: Any, index: int):
+        self.driver, self.index, self.device = driver, index, Device("cuda", index)
+        self.context = driver.retain_context(index)
+        self.allocator = Allocator(driver, index, self.device)
+        self.capability = driver.attribute(index, "major"), driver.attribute(index, "minor")
+        self.functions: dict[Any, Any] = {}  # kernel -> what `launch.py` loaded
+
+
+class _Thread(threading.local):
+    """What is current in a thread: a device, the device whose context the driver has, a stream for each device."""
+
+    index = 0
+    bound: Gpu | None = None
+
+    def __init__(self) -> None:
+        self.streams: dict[int, int] = {}
+
+
+_thread = _Thread()
+_gpus: dict[tuple[int, int], Gpu] = {}
+_lock = threading.Lock()
+
+
+def gpu(index: int | None = None) -> Gpu:
+    """A device (None: the current one), its context being the one that driver calls of this thread go to."""
+    index = _thread.index if index is None else index
+    bound = _thread.bound
+    driver = drivers.current()
+    if bound is not None and bound.index == index and bound.driver is driver:
+        return bound
+    found = _gpus.get((id(driver), index)) or _open(driver, index)
+    driver.set_context(found.context)
+    _thread.bound = found
+    return found
+
+
+def _open(driver: Any, index: int) -> Gpu:
+    with _lock:
+        count = driver.device_count()
+        if not 0 <= index < count:
+            raise Unavailable(
+                f"CUDA error: invalid device ordinal\nThere is no GPU {index}: torch.cuda.device_count() is {count}, "
+                "and GPUs count from 0"
+            )
+        made = _gpus.get((id(driver), index))
+        if made is None:
+            made = _gpus[id(driver), index] = Gpu(driver, index)
+    return made
+
+
+def forget(driver: Any) -> None:
+    """Forget a driver's devices: what a test does with an emulated one."""
+    for key in [key for key in _gpus if key[0] == id(driver)]:
+        del _gpus[key]
+    if _thread.bound is not None and _thread.bound.driver is driver:
+        _thread.bound = None
+        _thread.index = 0
+        _thread.streams.clear()
+
+
+def opened() -> list[Gpu]:
+    """The devices in use so far."""
+    driver = _thread.bound.driver if _thread.bound is not None else None
+    return [g for g in _gpus.values() if g.driver is driver]
+
+
+def current_index() -> int:
+    """The number of the current device."""
+    return _thread.index
+
+
+def set_index(index: int) -> None:
+    """Make another device current."""
+    gpu(index)
+    _thread.index = index
+
+
+def current_stream(index: int | None = None) -> int:
+    """The stream that work on a device goes to in this thread; 0 is the default one."""
+    return _thread.streams.get(_thread.index if index is None else index, 0)
+
+
+def set_stream(stream: int, index: int) -> None:
+    """Let work on a device go to another stream."""
+    _thread.streams[index] = stream
+
+
+# ---------------------------------------------------------------------- memory
+def allocate(nbytes: int, index: int | None = None) -> Memory:
+    """Memory for work in the current stream of a device."""
+    found = gpu(index)
+    return found.allocator.allocate(nbytes, _thread.streams.get(found.index, 0))
+
+
+def copy_to_device(pointer: int, address: int, nbytes: int, index: int, is_pinned: bool = False) -> None:
+    """From host to device; the host's memory may be changed at once unless it is pinned."""
+    found = gpu(index)
+    found.driver.copy_to_device(pointer, address, nbytes, current_stream(index))
+
+
+def copy_to_host(address: int, pointer: int, nbytes: int, index: int, wait: bool = True) -> None:
+    """From device to host; waits until the bytes have arrived unless told not to."""
+    found, stream = gpu(index), current_stream(index)
+    found.driver.copy_to_host(address, pointer, nbytes, stream)
+    if wait:
+        found.driver.synchronize_stream(stream)
+
+
+def copy_between(dest: Any, source: Any, nbytes: int) -> None:
+    """From one array's memory to another's of the same layout, on the same device or another."""
+    to, origin = gpu(dest.device.index), gpu(source.device.index)
+    stream = current_stream(origin.index)
+    if to is origin:
+        origin.driver.copy_on_device(dest.pointer, source.pointer, nbytes, stream)
+        return
+    driver = origin.driver
+    driver.copy_to_peer(dest.pointer, to.context, source.pointer, origin.context, nbytes, stream)
+    arrived = driver.create_event()
+    driver.record_event(arrived, stream)
+    gpu(to.index)
+    driver.wait_event(current_stream(to.index), arrived)
+    driver.destroy_event(arrived)
+
+
+def synchronize(index: int | None = None) -> None:
+    """Wait for all that a device was given."""
+    gpu(index).driver.synchronize()
+
+
+def is_available() -> bool:
+    """Whether a GPU can be used; never raises."""
+    return why_not() is None
+
+
+def why_not() -> BaseException | None:
+    """Why no GPU can be used, None if one can."""
+    try:
+        driver = drivers.current()
+        if driver.device_count() < 1:
+            return Unavailable("No CUDA GPUs are available")
+    except (Unavailable, AssertionError, RuntimeError) as error:
+        return error
+    return None
