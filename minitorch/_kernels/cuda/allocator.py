@@ -16,7 +16,7 @@ from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from typing import Any
 
-from .driver import OUT_OF_MEMORY, CudaError
+from .driver import OUT_OF_MEMORY, CudaError, relaxed
 from .errors import OutOfMemoryError
 
 ROUND = 512
@@ -219,7 +219,8 @@ class Allocator:
         if self.limit is not None and self.stats["reserved_bytes"].current + size > self.limit:
             return None
         try:
-            pointer = self.driver.allocate(size)
+            with relaxed(self.driver):
+                pointer = self.driver.allocate(size)
         except CudaError as error:
             if error.code != OUT_OF_MEMORY:
                 raise

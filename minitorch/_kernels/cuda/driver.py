@@ -81,6 +81,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuFuncSetAttribute": (c_void_p, c_int, c_int),
     "cuLaunchKernel": (c_void_p, *[c_uint] * 7, c_void_p, c_void_p, c_void_p),
     "cuStreamBeginCapture_v2": (c_void_p, c_int),
+    "cuThreadExchangeStreamCaptureMode": (c_void_p,),
     "cuStreamEndCapture": (c_void_p, c_void_p),
     "cuStreamIsCapturing": (c_void_p, c_void_p),
     "cuGraphInstantiateWithFlags": (c_void_p, c_void_p, ctypes.c_ulonglong),
@@ -115,7 +116,7 @@ class Driver:
         self._init()
 
     def _init(self) -> None:
-        code = self._raw("cuInit")(0)
+        code = self.raw("cuInit")(0)
         if code == NO_DEVICE:
             raise Unavailable(
                 "No CUDA GPUs are available\nThe driver is there but shows no GPU: see `nvidia-smi -L`, and whether "
@@ -136,7 +137,8 @@ class Driver:
             )
 
     # ------------------------------------------------------------------ calling
-    def _raw(self, name: str) -> Any:
+    def raw(self, name: str) -> Any:
+        """A function of the library, its argument types given; returns a status."""
         function = self._functions.get(name)
         if function is None:
             function = getattr(self.library, name)
@@ -145,7 +147,7 @@ class Driver:
         return function
 
     def _call(self, name: str, *args: Any) -> None:
-        code = self._raw(name)(*args)
+        code = self.raw(name)(*args)
         if code:
             raise self.error(code)
 
@@ -157,11 +159,11 @@ class Driver:
 
     def address_of(self, name: str) -> int:
         """Where a driver function begins, for callers compiled by Numba."""
-        return ctypes.cast(self._raw(name), c_void_p).value or 0
+        return ctypes.cast(self.raw(name), c_void_p).value or 0
 
     def _text(self, code: int) -> str:
         text = c_char_p()
-        self._raw("cuGetErrorString")(code, byref(text))
+        self.raw("cuGetErrorString")(code, byref(text))
         return (text.value or b"unknown error").decode()
 
     def error(self, code: int) -> CudaError:
@@ -317,7 +319,7 @@ class Driver:
         return self._value(c_float, "cuEventElapsedTime", start, end)
 
     def _is_done(self, name: str, handle: int) -> bool:
-        code = self._raw(name)(handle)
+        code = self.raw(name)(handle)
         if code not in (0, NOT_READY):
             raise self.error(code)
         return code == 0
@@ -350,6 +352,12 @@ class Driver:
         self._call("cuLaunchKernel", function, *grid, *block, shared, stream, arguments, None)
 
     # ------------------------------------------------------------------ graphs
+    def exchange_capture_mode(self, mode: int) -> int:
+        """Set what this thread may do during a capture, and return what it was; modes as of `begin_capture`."""
+        exchanged = c_int(mode)
+        self._call("cuThreadExchangeStreamCaptureMode", byref(exchanged))
+        return exchanged.value
+
     def begin_capture(self, stream: int, mode: int = 0) -> None:
         """From now on keep what the stream is given, and do none of it; modes: 0 global, 1 thread_local, 2 relaxed."""
         self._call("cuStreamBeginCapture_v2", stream, mode)
@@ -414,7 +422,8 @@ def _real() -> Driver:
     if importlib.util.find_spec("numba_cuda") is None:
         raise NotInstalled(
             "Torch not compiled with CUDA enabled\n"
-            "Kernels for GPUs are compiled by numba-cuda, which is not installed: pip install 'minitorch-engine[cuda]'. Without it use device='cpu'"
+            "Kernels for GPUs are compiled by numba-cuda, which is not installed: "
+            "pip install 'minitorch-engine[cuda]'. Without it use device='cpu'"
         )
     return Driver()
 
@@ -422,6 +431,16 @@ def _real() -> Driver:
 def current() -> Any:
     """The driver in use; raises `Unavailable`, with the reason, if there is none that works."""
     return _real() if _given is None else _given
+
+
+@contextmanager
+def relaxed(driver: Any) -> Iterator[None]:
+    """Within, a capture does not forbid to allocate memory or to load kernels, which are no part of the graph."""
+    before = driver.exchange_capture_mode(2)
+    try:
+        yield
+    finally:
+        driver.exchange_capture_mode(before)
 
 
 @contextmanager

@@ -1,0 +1,110 @@
+"""Starting kernels: what a call costs beyond the driver's own time is here.
+
+The first launch of a kernel on a device loads its machine code. From then on a launch packs its arguments into a buffer
+that the driver copies, eight bytes to each, and calls the driver through a function that Numba compiled.
+"""
+
+import ctypes
+import os
+import struct
+import threading
+from typing import Any
+
+from minitorch._kernels import cache
+
+from . import driver as drivers
+from . import runtime
+from .array import CudaArray
+from .driver import CudaError
+
+# type in a kernel's signature -> its place in the buffer
+FORMATS = {
+    "i1": "b7x", "u1": "B7x", "i2": "h6x", "u2": "H6x", "i4": "i4x", "u4": "I4x", "i8": "q", "u8": "Q",
+    "f4": "f4x", "f8": "d", "b1": "?7x",
+}  # fmt: skip
+STATIC_SHARED = 48 << 10  # beyond this a kernel must have asked for dynamic shared memory
+
+_lock = threading.Lock()  # the buffer of a kernel belongs to one launch at a time
+
+
+class Loaded:
+    """A kernel on a device, ready to be launched."""
+
+    def __init__(self, kernel: Any, gpu: runtime.Gpu):
+        driver = gpu.driver
+        cubin, entry = kernel.cubin(gpu.capability)
+        self.name, self.driver = kernel.name, driver
+        with drivers.relaxed(driver):
+            self.module = driver.load_module(cubin)
+        self.function = driver.function(self.module, entry)
+        self.block, self.shared = triple(kernel.block), kernel.shared
+        if self.shared > STATIC_SHARED:
+            driver.allow_shared(self.function, self.shared)
+        self.packer = packer(kernel.signature)
+        self.buffer = ctypes.create_string_buffer(max(self.packer.size, 8))
+        start = ctypes.addressof(self.buffer)
+        count = self.packer.size // 8
+        self.addresses = (ctypes.c_void_p * max(count, 1))(*[start + 8 * i for i in range(count)])
+        self.arguments = ctypes.addressof(self.addresses)
+        self.call = _caller(driver)
+        self.entry = driver.address_of("cuLaunchKernel")
+
+    def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
+        with _lock:
+            self.packer.pack_into(self.buffer, 0, *args)
+            code = self.call(self.entry, self.function, grid, self.block, self.shared, stream, self.arguments)
+        if code:
+            raise self.driver.error(code)
+        if drivers.launch_blocking():
+            try:
+                self.driver.synchronize_stream(stream)
+            except CudaError as error:
+                raise CudaError(error.code, f"{error}\nThe kernel was {self.name}.") from None
+
+
+def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
+    """Start a kernel of `kernel.py` on the current device; arrays among the arguments become pointers.
+
+    Stream 0 means the thread's current stream. The grid is one to three numbers of blocks; an empty one does nothing.
+    """
+    gpu = runtime.gpu()
+    grid = triple(grid)
+    if 0 in grid:
+        return
+    stream = stream or runtime.current_stream(gpu.index)
+    args = [a.pointer if isinstance(a, CudaArray) else a for a in args]
+    if not gpu.driver.compiles:
+        gpu.driver.run(kernel, grid, args, stream)
+        return
+    loaded = gpu.functions.get(kernel)
+    if loaded is None:
+        loaded = gpu.functions[kernel] = Loaded(kernel, gpu)
+    loaded.launch(grid, args, stream)
+
+
+def packer(signature: str) -> struct.Struct:
+    """From values to eight bytes each, for types such as "f4* f4* i4"."""
+    return struct.Struct("=" + "".join("Q" if t.endswith("*") else FORMATS[t] for t in signature.split()))
+
+
+def triple(sizes: Any) -> tuple[int, int, int]:
+    """One to three sizes as three."""
+    if isinstance(sizes, int):
+        return sizes, 1, 1
+    return (*sizes, *(1,) * (3 - len(sizes)))  # type: ignore[return-value]
+
+
+def _caller(driver: Any) -> Any:
+    """The compiled launch call; through ctypes where Numba is told to compile nothing."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return _by_ctypes(driver)
+    return cache.load_file("cuda.launcher").launch
+
+
+def _by_ctypes(driver: Any) -> Any:
+    function = driver.raw("cuLaunchKernel")
+
+    def call(entry: int, f: int, grid: Any, block: Any, shared: int, stream: int, arguments: int) -> int:
+        return function(f, *grid, *block, shared, stream, arguments, None)
+
+    return call
