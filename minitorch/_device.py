@@ -2,11 +2,10 @@
 
 import importlib
 import threading
-from types import ModuleType
 from typing import Any
 
 # device type -> module with its arrays and kernels (the protocol is _kernels/backend.py); None: no backend yet
-BACKENDS = {"cpu": "minitorch._kernels.cpu.backend", "meta": "minitorch._kernels.meta", "cuda": None}
+BACKENDS = {"cpu": "minitorch._kernels.cpu.backend", "meta": "minitorch._kernels.meta", "cuda": "minitorch._kernels.cuda.backend"}
 _KNOWN_TO_TORCH = (
     "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, "
     "mtia, privateuseone"
@@ -105,17 +104,17 @@ def resolve(d: "device | str | int | None") -> device:
 
 # torch's errors for devices that its build for the CPU lacks
 _LACKING: dict[str, tuple[type[Exception], str]] = {
-    "cuda": (AssertionError, "Torch not compiled with CUDA enabled\n"),
     "mps": (RuntimeError, "PyTorch is not linked with support for mps devices\n"),
     "xpu": (AssertionError, "Torch not compiled with XPU enabled\n"),
 }
 
 
-def backend(d: device) -> ModuleType:
-    """The module of kernels that serves a device; torch's error, or NotImplementedError, if minitorch has none."""
+def backend(d: device) -> Any:
+    """What serves a device, a `Backend`; torch's error, or NotImplementedError, if minitorch has none."""
     path = BACKENDS.get(d.type)
     if path is None:
         error, line = _LACKING.get(d.type, (NotImplementedError, ""))
         available = ", ".join(k for k, v in BACKENDS.items() if v)
         raise error(f"{line}minitorch has no backend for device '{d}'; available: {available}")
-    return importlib.import_module(path)
+    module = importlib.import_module(path)
+    return module.at(d.index) if d.type == "cuda" else module

@@ -1,0 +1,91 @@
+"""CUDA as a backend (see `_kernels/backend.py`): which module holds the kernels of which op.
+
+A pointwise op's kernel is generated from its formula (`pointwise.py`). For every other op MODULES names a module of
+this folder, whose function of the op's name is called as `function(inferred, *arrays, *others)`: `inferred` is the
+(shape, dtype) of the result or a list of them, the rest are the op's arguments, tensors (arrays here) before others.
+It returns a new array, or a tuple of them for an op with several outputs.
+"""
+
+import importlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import array, runtime
+from .array import CudaArray
+
+# module -> the ops (by their records' names) whose kernels it holds
+MODULES: dict[str, str] = {}
+
+_MODULE_OF = {op: module for module, ops in MODULES.items() for op in ops.split()}
+
+
+class CudaBackend:
+    """The backend of one GPU; None: of whichever is current."""
+
+    def __init__(self, index: int | None):
+        self.index = index
+
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> CudaArray:
+        """An uninitialised array on the device."""
+        return array.empty(shape, dtype, self.index)
+
+    def from_host(self, host: np.ndarray) -> CudaArray:
+        """A copy of a NumPy array on the device."""
+        return array.from_host(host, self.index)
+
+    def write(self, dest: CudaArray, source: Any) -> None:
+        """Copy an array of any device, broadcast and converted, into one on this."""
+        from .copy import write
+
+        if not isinstance(source, CudaArray):
+            source = array.from_host(source, dest.device.index)
+        write(dest, source)
+
+    def run(self, op: Any, inferred: Any, arrays: list[Any], others: list[Any]) -> Any:
+        """Run an op's kernel on the device of its operands."""
+        index = next((a.device.index for a in arrays if isinstance(a, CudaArray)), self.index)
+        before = runtime.current_index()
+        if index is None or index == before:
+            return kernel_of(op)(inferred, *arrays, *others)
+        runtime.set_index(index)
+        try:
+            return kernel_of(op)(inferred, *arrays, *others)
+        finally:
+            runtime.set_index(before)
+
+
+@cache
+def at(index: int | None) -> CudaBackend:
+    """The backend of a GPU."""
+    return CudaBackend(index)
+
+
+def kernel_of(op: Any) -> Any:
+    """The function that launches an op's kernels."""
+    found = _found.get(op.name)
+    if found is None:
+        found = _found[op.name] = _find(op)
+    return found
+
+
+_found: dict[str, Any] = {}
+
+
+def _find(op: Any) -> Any:
+    if op.kind == "pointwise":
+        from .pointwise import run
+
+        def pointwise(inferred: Any, *operands: Any) -> Any:
+            n = len(op.tensors)
+            return run(op, inferred, operands[:n], operands[n:])
+
+        return pointwise
+    module = _MODULE_OF.get(op.name)
+    if module is None:
+        raise NotImplementedError(
+            f"{op.public_name}() (op {op.name}) is not implemented for device 'cuda' by minitorch: compute it on the "
+            "CPU, x.cpu(), and move the result back"
+        )
+    return getattr(importlib.import_module(f".{module}", __package__), op.name)
