@@ -105,7 +105,7 @@ class Target:
     def filled(self, shape: tuple[int, ...], value: Any) -> Any:
         """An array full of one number."""
         if self.where.type != "cpu":
-            return self.empty(shape)
+            return backend(self.where).filled(shape, value, self.numpy)
         try:
             return half.filled(shape, value, self.numpy)
         except (MemoryError, ValueError):
@@ -331,7 +331,7 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
         length = np.ceil((float(end) - start) / step)
         check(length < 2**62, "invalid size, possible overflow?")
         count = int(length)
-    if to.where.type != "cpu":
+    if to.where.type == "meta":
         return to.empty((count,))
     try:
         values = np.arange(count)
@@ -395,7 +395,7 @@ def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndar
     steps = steps.__index__()
     check(steps >= 0, "number of steps must be non-negative")
     to.refuse_uncommon(f"{name}_cpu")
-    if to.where.type != "cpu":
+    if to.where.type == "meta":
         return to.empty((steps,))
     kind: Any = np.float32 if to.numpy in dtypes.HALVES else to.numpy.type if to.numpy.kind == "f" else np.float64
     low, high = kind(low), kind(high)

@@ -109,6 +109,15 @@ _LACKING: dict[str, tuple[type[Exception], str]] = {
 }
 
 
+def settled(d: device) -> device:
+    """The device with its number: "cuda" alone is whichever GPU is current."""
+    if d.type != "cuda" or d.index is not None:
+        return d
+    from minitorch._kernels.cuda import runtime
+
+    return device("cuda", runtime.current_index())
+
+
 def backend(d: device) -> Any:
     """What serves a device, a `Backend`; torch's error, or NotImplementedError, if minitorch has none."""
     path = BACKENDS.get(d.type)

@@ -258,7 +258,9 @@ class Tensor:
     def data_ptr(self) -> int:
         """The address of the first element; 0 if there are none."""
         a = self.array
-        return a.__array_interface__["data"][0] if isinstance(a, ndarray) and a.size else 0
+        if isinstance(a, ndarray):
+            return a.__array_interface__["data"][0] if a.size else 0
+        return getattr(a, "pointer", 0) if a.size else 0
 
     def untyped_storage(self) -> Any:
         """The memory under this tensor and its views, as bytes."""
@@ -606,6 +608,8 @@ class Tensor:
             a = grad.array
             _add(a, g, a)
             grad.version[0] += 1
+        elif grad.edge is None and grad.is_cuda:  # in place: graphs of a GPU write where they wrote when captured
+            engine.without_recording(grad.add_, wrap(g))
         else:
             self._grad = engine.without_recording(engine.add_tensors, grad, wrap(g))
 
@@ -639,7 +643,7 @@ class Tensor:
         if force:
             return self.detach().cpu().numpy()
         if not isinstance(self.array, ndarray):
-            if hasattr(self.array, "tolist"):
+            if hasattr(self.array, "truth"):
                 self.array.tolist()  # torch's error within vmap
             raise TypeError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "

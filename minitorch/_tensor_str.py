@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch._kernels.half import tagged
+
 if TYPE_CHECKING:
     from minitorch._tensor import Tensor
 
@@ -182,13 +184,25 @@ def _values_text(t: Tensor, indent: int) -> str:
     cut = [summarise and size > 2 * edge for size in t.shape]
     if edge == 0 and any(cut):
         return "[...]"
-    array = t.array
-    if any(cut):
+    array = _corners(t.array, cut) if hasattr(t.array, "to_host") else t.array
+    if any(cut) and array is t.array:
         array = array[np.ix_(*map(_kept_indices, t.shape, cut))]
     numbers = _python_numbers(array)
     texts, width = _float_texts(numbers) if t.dtype.is_floating_point else _plain_texts(numbers)
     cells = np.array([text.rjust(width) for text in texts], dtype=object).reshape(array.shape)
     return _bracketed(cells, cut, indent, width)
+
+
+def _corners(array: Any, cut: list[bool]) -> Any:
+    """The part of a GPU's array that is shown, brought to the host piece by piece."""
+    edge = PRINT_OPTS.edgeitems
+    if True not in cut:
+        return array.to_host()
+    dim = cut.index(True)
+    rest = [*cut[:dim], False, *cut[dim + 1 :]]
+    lead = (slice(None),) * dim
+    halves = [_corners(array[(*lead, part)], rest) for part in (slice(edge), slice(-edge, None))]
+    return tagged(np.concatenate(halves, dim))
 
 
 def _kept_indices(size: int, is_cut: bool) -> Sequence[int]:

@@ -59,7 +59,8 @@ def apply(op: Op, *args: Any) -> Any:
     if on_cpu and not halves:  # as after `half + float`
         return (Positional(op) if op.keyword_only else op).function(*[values[p] for p in op.params])
     edges = {t: None if values[t] is None else _edge(values[t]) for t in op.edges}
-    arrays = {t: None if values[t] is None else _on(values[t], device) for t in op.tensors}
+    by_value = device.type == "cuda" and op.kind == "pointwise"
+    arrays = {t: None if values[t] is None else _on(values[t], device, by_value) for t in op.tensors}
     o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device)
     out = new(Tensor)
     out.array, out._grad, out.edge, out.version, out.base = o, None, None, [0], None
@@ -82,13 +83,15 @@ def apply_inplace(op: Op, *args: Any) -> Tensor:
     edge = _edge(x)
     if state.mode is None and any(isinstance(a, Tensor) and a.requires_grad for a in args):
         check_inplace(x)
-        before = aliased(x.array.copy(), [0], edge)  # what is kept for gradients is about to be overwritten
+        is_kept = any(op.tensors[0] in op.kept(t) for t in op.edges)  # and about to be overwritten
+        before = aliased(x.array.copy() if is_kept else x.array, [0], edge)
         args = tuple([before if a is x else a for a in args])
     out = apply(op, *args)
     if out.array.shape != x.array.shape:
         raise broadcast_error([x.array.shape, out.array.shape])
     refuse_cast(op, out.array.dtype, x.array.dtype)
-    backend(x.device).write(x.array, out.array)
+    if out.array is not x.array:  # to which a structured op's kernel has written itself
+        backend(x.device).write(x.array, out.array)
     x.version[0] += 1
     x.version[1:] = (f"{op.public_name}_", *here())
     if out.edge is not None:
@@ -110,10 +113,10 @@ def _bring_together(op: Op, values: dict[str, Any]) -> None:
     values.update(zip(op.tensors, tensors, strict=True))
 
 
-def _on(t: Tensor, device: Any) -> Any:
-    """The operand's array on the op's device: 0-dim CPU tensors follow the others."""
+def _on(t: Tensor, device: Any, by_value: bool) -> Any:
+    """The operand's array on the op's device: 0-dim CPU tensors follow the others, unless kernels get their value."""
     a = t.array
-    return backend(device).from_host(a) if isinstance(a, ndarray) and device.type != "cpu" else a
+    return backend(device).from_host(a) if isinstance(a, ndarray) and device.type != "cpu" and not by_value else a
 
 
 def _has_halves(values: dict[str, Any]) -> bool:

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._device import device as Device
+from minitorch._device import settled
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
 from .check import check, check_inplace_shape, checked_value
+from .devices import moved
 from .memory_formats import RANK, check_rank, in_format, suggested
 from .nodes import titled
 from .operands import FUNCTIONS, NUMBERS, cast
@@ -38,10 +41,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if len(args) == 1 and not kwargs and args[0].__class__ is dtypes.dtype:
         numpy_type = dtypes.numpy_dtype(args[0])
         return self if self.array.dtype is numpy_type else cast(self, numpy_type)
-    dtype, device, copy, memory_format = _to_arguments(*args, **kwargs)
+    dtype, device, copy, memory_format, non_blocking = _to_arguments(*args, **kwargs)
     result = self
-    if device is not None and device != self.device:
-        result = _moved(result, device)
+    if device is not None and settled(device) != self.device:
+        result = moved(result, device, non_blocking)
     if dtype is not None and result.array.dtype is not dtype:
         result = cast(result, dtype)
     elif copy and result is self:
@@ -54,11 +57,9 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return titled(laid_out, "ToCopyBackward0", through=result is not self)
 
 
-def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
-    from minitorch._device import device as Device
-
+def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any, bool]:
     dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
-    copy, _ = kwargs.pop("copy", False), kwargs.pop("non_blocking", False)
+    copy, non_blocking = kwargs.pop("copy", False), kwargs.pop("non_blocking", False)
     memory_format = kwargs.pop("memory_format", None) or preserve_format
     other = kwargs.pop("other", None)
     if kwargs:
@@ -77,8 +78,9 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
             rest.append(a)
         else:
             raise TypeError(f"to() received an invalid combination of arguments - got ({a.__class__.__name__})")
-    if len(rest) > 1:
-        copy = rest[1]
+    if rest:
+        non_blocking, *further = rest
+        copy = further[0] if further else copy
     if other is not None:
         dtype, device = other.dtype, other.device
     return (
@@ -86,18 +88,8 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
         None if device is None else Device(device),
         copy,
         memory_format,
+        non_blocking,
     )
-
-
-def _moved(t: Tensor, device: Any) -> Tensor:
-    from minitorch._device import backend
-    from minitorch._tensor import wrap
-
-    if t.is_meta:
-        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-    if device.type == "cpu":
-        return t if t.is_cpu else wrap(t.array.to_host())
-    return wrap(backend(device).from_host(t.array))
 
 
 @public("Tensor")
@@ -108,8 +100,8 @@ def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
 
 @public("Tensor")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
-    """The tensor on a GPU; NotImplementedError as long as minitorch has no CUDA backend."""
-    return to(self, "cuda" if device is None else device)
+    """The tensor on a GPU, the current one unless another is given."""
+    return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
 
 
 def _converter(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
@@ -170,7 +162,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     if self.array.shape != src.array.shape:
         check_inplace_shape([self.array.shape, src.array.shape])
     if self.device != src.device:
-        src = _moved(src, self.device)
+        src = moved(src, self.device, non_blocking)
     return FUNCTIONS["copy_from_"](self, src)
 
 

@@ -12,6 +12,11 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return half.empty(shape, dtype)
 
 
+def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> np.ndarray:
+    """An array full of one number."""
+    return half.filled(shape, value, dtype)
+
+
 def from_host(array: np.ndarray) -> np.ndarray:
     """The array itself: it is on the CPU already."""
     return array

@@ -11,7 +11,7 @@ import numpy as np
 from minitorch._kernels import half
 from minitorch._kernels.strided import StridedArray, contiguous_strides
 
-from . import runtime
+from . import pinned, runtime
 
 
 class CudaArray(StridedArray):
@@ -29,14 +29,18 @@ class CudaArray(StridedArray):
         """The address of the first element on the device."""
         return self.memory.pointer + self.offset
 
-    def to_host(self) -> np.ndarray:
-        """A copy as a NumPy array, made when all that the stream holds so far is done."""
+    def to_host(self, wait: bool = True) -> np.ndarray:
+        """A copy as a NumPy array, made when all that the stream holds so far is done.
+
+        Without `wait` the array's memory is pinned, and filled when the stream has come so far.
+        """
         a = self if _is_compact(self) else self.copy()
-        low, extent = _window(a)
-        window = np.empty(extent, np.uint8)
+        low, extent = window(a)
+        memory = np.empty(extent, np.uint8) if wait else pinned.empty((extent,), np.dtype(np.uint8))
         if extent:
-            runtime.copy_to_host(window.ctypes.data, a.memory.pointer + a.offset + low, extent, a.memory.device.index)
-        plain = np.ndarray(a.shape, a.dtype, window, -low, a.strides) if extent else np.empty(a.shape, a.dtype)
+            start = a.memory.pointer + a.offset + low
+            runtime.copy_to_host(memory.ctypes.data, start, extent, a.memory.device.index, wait)
+        plain = np.ndarray(a.shape, a.dtype, memory, -low, a.strides) if extent else np.empty(a.shape, a.dtype)
         return half.tagged(plain)
 
     def copy(self, order: str = "C") -> "CudaArray":
@@ -50,6 +54,9 @@ class CudaArray(StridedArray):
         from .copy import converted
 
         return converted(self, dtype)
+
+    def __reduce__(self) -> Any:
+        return from_host, (self.to_host(), self.device.index)
 
     def item(self) -> Any:
         """The only element as a Python number."""
@@ -78,16 +85,45 @@ def empty_like(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:
     return made.transpose(sorted(range(a.ndim), key=order.__getitem__))
 
 
-def from_host(array: np.ndarray, index: int | None = None) -> CudaArray:
-    """A copy of a NumPy array, of any strides, in index order."""
-    host = np.ascontiguousarray(np.asarray(array)).reshape(array.shape)
-    a = empty(host.shape, host.dtype, index)
-    if host.nbytes:
-        runtime.copy_to_device(a.pointer, host.ctypes.data, host.nbytes, a.device.index)
+def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype, index: int | None = None) -> CudaArray:
+    """An array full of one number."""
+    a = empty(shape, dtype, index)
+    fill(a, value)
     return a
 
 
-def _window(a: CudaArray) -> tuple[int, int]:
+def fill(a: CudaArray, value: Any) -> None:
+    """Set every element of an array whose elements lie in a row."""
+    if a.size:
+        gpu = runtime.gpu(a.memory.device.index)
+        bits = int.from_bytes(half.filled((), value, a.dtype).tobytes(), "little")
+        gpu.driver.fill(a.pointer, bits, a.dtype.itemsize, a.size, runtime.current_stream(gpu.index))
+
+
+def from_host(array: np.ndarray, index: int | None = None, non_blocking: bool = False) -> CudaArray:
+    """A copy of a NumPy array, its dimensions in the order that they have in memory.
+
+    The array may be written to at once, unless it is pinned and the copy `non_blocking`.
+    """
+    plain = np.asarray(array)
+    if not plain.ndim:  # by value: nothing is kept waiting, and a graph may hold it
+        return filled((), plain[()] if plain.dtype.kind != "V" else half.widened(array)[()], plain.dtype, index)
+    order = sorted(range(plain.ndim), key=lambda i: -plain.strides[i]) if 0 not in plain.strides else range(plain.ndim)
+    host = np.ascontiguousarray(plain.transpose(order))
+    a = empty(host.shape, host.dtype, index)
+    if host.nbytes:
+        gpu = runtime.gpu(a.memory.device.index)
+        stream = runtime.current_stream(gpu.index)
+        gpu.driver.copy_to_device(a.pointer, host.ctypes.data, host.nbytes, stream)
+        if pinned.owner_of(host) is not None:
+            if non_blocking:
+                pinned.used(host, stream)
+            else:
+                gpu.driver.synchronize_stream(stream)
+    return a.transpose(sorted(range(plain.ndim), key=order.__getitem__))
+
+
+def window(a: CudaArray) -> tuple[int, int]:
     """(bytes from the first element down to the lowest address, bytes from there to the end) of what `a` spans."""
     if 0 in a.shape:
         return 0, 0
@@ -98,4 +134,4 @@ def _window(a: CudaArray) -> tuple[int, int]:
 
 def _is_compact(a: CudaArray) -> bool:
     """Whether to copy all that lies between the elements costs no more than to copy them twice."""
-    return _window(a)[1] <= 2 * a.nbytes
+    return window(a)[1] <= 2 * a.nbytes

@@ -31,9 +31,20 @@ class CudaBackend:
         """An uninitialised array on the device."""
         return array.empty(shape, dtype, self.index)
 
-    def from_host(self, host: np.ndarray) -> CudaArray:
+    def filled(self, shape: tuple[int, ...], value: Any, dtype: np.dtype) -> CudaArray:
+        """An array full of one number."""
+        return array.filled(shape, value, dtype, self.index)
+
+    def from_host(self, host: np.ndarray, non_blocking: bool = False) -> CudaArray:
         """A copy of a NumPy array on the device."""
-        return array.from_host(host, self.index)
+        return array.from_host(host, self.index, non_blocking)
+
+    def from_device(self, a: CudaArray) -> CudaArray:
+        """A copy of another GPU's array."""
+        source = a if a.flags.c_contiguous else a.copy()
+        made = array.empty(a.shape, a.dtype, self.index)
+        runtime.copy_between(made, source, a.nbytes)
+        return made
 
     def write(self, dest: CudaArray, source: Any) -> None:
         """Copy an array of any device, broadcast and converted, into one on this."""

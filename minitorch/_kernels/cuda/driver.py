@@ -62,6 +62,9 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuMemcpyDtoDAsync_v2": (c_uint64, c_uint64, c_size_t, c_void_p),
     "cuMemcpyPeerAsync": (c_uint64, c_void_p, c_uint64, c_void_p, c_size_t, c_void_p),
     "cuMemsetD8Async": (c_uint64, ctypes.c_ubyte, c_size_t, c_void_p),
+    "cuMemsetD16Async": (c_uint64, ctypes.c_ushort, c_size_t, c_void_p),
+    "cuMemsetD32Async": (c_uint64, c_uint, c_size_t, c_void_p),
+    "cuMemsetD2D32Async": (c_uint64, c_size_t, c_uint, c_size_t, c_size_t, c_void_p),
     "cuStreamCreateWithPriority": (c_void_p, c_uint, c_int),
     "cuStreamDestroy_v2": (c_void_p,),
     "cuStreamSynchronize": (c_void_p,),
@@ -263,9 +266,16 @@ class Driver:
         """From the device of context `origin` to that of context `to`."""
         self._call("cuMemcpyPeerAsync", dest, to, source, origin, nbytes, stream)
 
-    def fill(self, pointer: int, byte: int, nbytes: int, stream: int) -> None:
-        """Set every byte."""
-        self._call("cuMemsetD8Async", pointer, byte, nbytes, stream)
+    def fill(self, pointer: int, bits: int, itemsize: int, count: int, stream: int) -> None:
+        """Set `count` elements of 1, 2, 4 or 8 bytes to the same bits."""
+        low, high = bits & 0xFFFFFFFF, bits >> 32
+        if itemsize < 8:
+            self._call(f"cuMemsetD{8 * itemsize}Async", pointer, bits, count, stream)
+        elif low == high:
+            self._call("cuMemsetD32Async", pointer, low, 2 * count, stream)
+        else:
+            for part, start in ((low, pointer), (high, pointer + 4)):
+                self._call("cuMemsetD2D32Async", start, 8, part, 1, count, stream)
 
     # ------------------------------------------------------------------ streams and events
     def create_stream(self, priority: int = 0) -> int:

@@ -110,12 +110,6 @@ def allocate(nbytes: int, index: int | None = None) -> Memory:
     return found.allocator.allocate(nbytes, _thread.streams.get(found.index, 0))
 
 
-def copy_to_device(pointer: int, address: int, nbytes: int, index: int, is_pinned: bool = False) -> None:
-    """From host to device; the host's memory may be changed at once unless it is pinned."""
-    found = gpu(index)
-    found.driver.copy_to_device(pointer, address, nbytes, current_stream(index))
-
-
 def copy_to_host(address: int, pointer: int, nbytes: int, index: int, wait: bool = True) -> None:
     """From device to host; waits until the bytes have arrived unless told not to."""
     found, stream = gpu(index), current_stream(index)
