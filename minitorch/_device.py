@@ -5,7 +5,11 @@ import threading
 from typing import Any
 
 # device type -> module with its arrays and kernels (the protocol is _kernels/backend.py); None: no backend yet
-BACKENDS = {"cpu": "minitorch._kernels.cpu.backend", "meta": "minitorch._kernels.meta", "cuda": "minitorch._kernels.cuda.backend"}
+BACKENDS = {
+    "cpu": "minitorch._kernels.cpu.backend",
+    "meta": "minitorch._kernels.meta",
+    "cuda": "minitorch._kernels.cuda.backend",
+}
 _KNOWN_TO_TORCH = (
     "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, "
     "mtia, privateuseone"

@@ -3,8 +3,13 @@
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from . import _device
 from ._fork import fork_safe_lock
+
+
+_SEED = np.dtype(np.int64)
 
 
 class Generator:
@@ -17,13 +22,15 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu"):
-        where = _device.device(device)
-        if where.type != "cpu":
+        where = _device.settled(_device.device(device))
+        if where.type not in ("cpu", "cuda"):
             raise NotImplementedError(
-                f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu"
+                f"Generator(): minitorch has no random numbers for device '{where}'; available: cpu, cuda"
             )
+        if where.type == "cuda":
+            _device.backend(where).empty((), _SEED)  # raises, with the reason, if there is no such GPU
+        self.device = where
 
-    device = _device.CPU
     # one for all generators: a sampler takes its numbers in several steps, and threads that
     # share a generator take turns
     lock = fork_safe_lock()
@@ -31,6 +38,10 @@ class Generator:
     @cached_property
     def stream(self) -> Any:
         """The engine; made at the first use: NumPy's random module takes 15 ms to import."""
+        if self.device.type == "cuda":
+            from ._kernels.cuda.philox import State
+
+            return State(self.device.index)
         from ._kernels.cpu.rng import TorchStream
 
         return TorchStream()
@@ -72,7 +83,7 @@ class Generator:
 
         if not isinstance(new_state, Tensor):
             raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
-        if new_state.dtype is not uint8 or new_state.device != self.device:
+        if new_state.dtype is not uint8 or new_state.device.type != "cpu":
             raise TypeError("RNG state must be a torch.ByteTensor")
         with self.lock:
             self.stream.set_state_bytes(new_state.numpy())
@@ -80,20 +91,41 @@ class Generator:
 
     def clone_state(self) -> "Generator":
         """Another generator in the same state."""
-        return Generator().set_state(self.get_state())
+        return Generator(self.device).set_state(self.get_state())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Generator":
         return self.clone_state()
 
     def __reduce__(self) -> Any:
-        return _restored, (self.get_state(),)
+        return _restored, (self.get_state(), str(self.device))
 
     def __repr__(self) -> str:
         return f"<torch._C.Generator object at {id(self):#x}>"
 
 
-def _restored(state: Any) -> Generator:
-    return Generator().set_state(state)
+def _restored(state: Any, device: str = "cpu") -> Generator:
+    return Generator(device).set_state(state)
 
 
 default_generator = Generator()
+
+_of_gpus: dict[int, Generator] = {}
+_given_seed: int | None = None  # for the generators of GPUs not used so far
+
+
+def default_generator_of(index: int) -> Generator:
+    """The generator of a GPU, made when its first number is drawn."""
+    found = _of_gpus.get(index)
+    if found is None:
+        found = _of_gpus[index] = Generator(_device.device("cuda", index))
+        if _given_seed is not None:
+            found.manual_seed(_given_seed)
+    return found
+
+
+def seed_gpus(seed: int) -> None:
+    """Start the generators of all GPUs anew, those not used so far as well."""
+    global _given_seed
+    _given_seed = seed
+    for generator in _of_gpus.values():
+        generator.manual_seed(seed)

@@ -80,8 +80,10 @@ def _known(dtype: np.dtype) -> np.dtype:
     return dtypes.OF_NUMPY[dtype].numpy
 
 
-def storage_bytes(owner: np.ndarray) -> np.ndarray:
-    """The owner's memory as a flat array of bytes."""
+def storage_bytes(owner: Any) -> np.ndarray:
+    """The owner's memory as a flat array of bytes; of memory on a GPU a copy."""
+    if hasattr(owner, "to_host"):
+        return owner.to_host()
     extent = sum((n - 1) * s for n, s in zip(owner.shape, owner.strides, strict=True))
     length = extent + owner.dtype.itemsize if owner.size else 0
     flat = restrided(owner, (length // max(owner.dtype.itemsize, 1),), (owner.dtype.itemsize,))
@@ -110,11 +112,15 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return address(self.owner) if isinstance(self.owner, ndarray) and self.owner.size else 0
+        if isinstance(self.owner, ndarray):
+            return address(self.owner) if self.owner.size else 0
+        return getattr(self.owner, "pointer", 0)
 
     def nbytes(self) -> int:
         """The number of bytes."""
-        return int(storage_bytes(self.owner).size) if isinstance(self.owner, ndarray) else 0
+        if not isinstance(self.owner, ndarray):
+            return getattr(self.owner, "nbytes", 0)
+        return int(storage_bytes(self.owner).size)
 
     size = __len__ = nbytes
 
@@ -122,7 +128,7 @@ class UntypedStorage:
     def device(self) -> Any:
         from ._device import device
 
-        return device("cpu" if isinstance(self.owner, ndarray) else "meta")
+        return device("cpu") if isinstance(self.owner, ndarray) else getattr(self.owner, "device", device("meta"))
 
     def element_size(self) -> int:
         """Bytes per element: 1."""
@@ -130,16 +136,32 @@ class UntypedStorage:
 
     def clone(self) -> "UntypedStorage":
         """A copy of the bytes."""
-        return UntypedStorage._of(storage_bytes(self.owner).copy())
+        return UntypedStorage._of(self.owner.copy() if self.is_cuda else storage_bytes(self.owner).copy())
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
 
     def cpu(self) -> "UntypedStorage":
-        """The storage, which is in the CPU's memory."""
-        return self
+        """The storage in the CPU's memory: itself, if it is there."""
+        return UntypedStorage._of(storage_bytes(self.owner)) if self.is_cuda else self
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> "UntypedStorage":
+        """A copy in a GPU's memory; itself, if it is there."""
+        from ._device import backend, settled
+        from ._device import device as Device
+
+        where = settled(Device("cuda" if device is None else device))
+        if self.device == where:
+            return self
+        return UntypedStorage._of(backend(where).from_host(storage_bytes(self.owner)))
 
     def is_shared(self) -> bool:
         """Whether other processes can share the bytes."""
         from ._sharing import segment_of
 
+        if self.is_cuda:
+            return True  # as torch says
         return segment_of(self.owner) is not None
 
     def tolist(self) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ._generator import Generator, default_generator
+from ._generator import Generator, default_generator, seed_gpus
 
 __all__ = [
     "default_generator",
@@ -25,12 +25,16 @@ def manual_seed(seed: Any) -> Generator:
     >>> torch.randint(10, (3,))
     tensor([4, 9, 3])
     """
-    return default_generator.manual_seed(int(seed))
+    generator = default_generator.manual_seed(int(seed))
+    seed_gpus(int(seed))
+    return generator
 
 
 def seed() -> int:
     """Start the default generator anew from a seed that the system draws, and return it."""
-    return default_generator.seed()
+    seed = default_generator.seed()
+    seed_gpus(seed)
+    return seed
 
 
 def initial_seed() -> int:
@@ -61,7 +65,7 @@ def fork_rng(
     _devices_kw: str = "devices",
     device_type: Any = None,
 ) -> Iterator[None]:
-    """Afterwards the default generator goes on as if nothing had been drawn inside.
+    """Afterwards the default generator, and those of all GPUs or of `devices`, go on as if nothing had been drawn.
 
     >>> import minitorch as torch
     >>> _ = torch.manual_seed(0)
@@ -70,15 +74,16 @@ def fork_rng(
     >>> torch.randint(10, (3,))
     tensor([4, 9, 3])
     """
-    if devices:
-        raise NotImplementedError(
-            f"{_caller}(): {_devices_kw}={devices!r} is not supported by minitorch; the CPU's generator is"
-        )
     if not enabled:
         yield
         return
-    before = get_rng_state()
+    from . import cuda
+
+    gpus = list(range(cuda.device_count()) if devices is None else devices)
+    before, on_gpus = get_rng_state(), [cuda.get_rng_state(d) for d in gpus]
     try:
         yield
     finally:
         set_rng_state(before)
+        for device, state in zip(gpus, on_gpus, strict=True):
+            cuda.set_rng_state(state, device)

@@ -41,7 +41,7 @@ class TypedStorage:
 
     @property
     def is_cuda(self) -> bool:
-        return False
+        return self._elements.is_cuda
 
     def untyped(self) -> UntypedStorage:
         """The same memory as bytes."""
@@ -107,8 +107,8 @@ class TypedStorage:
         return TypedStorage(self._elements.clone())
 
     def cpu(self) -> "TypedStorage":
-        """The storage, which is in the CPU's memory."""
-        return self
+        """The storage in the CPU's memory: itself, if it is there."""
+        return TypedStorage(self._elements.cpu()) if self.is_cuda else self
 
     def type(self, dtype: Any = None) -> Any:
         """The name of the class that torch had for it: torch.FloatStorage for float32."""
@@ -145,6 +145,10 @@ def typed_storage(t: Tensor) -> TypedStorage:
     _warn_once()
     if t.is_meta:
         return TypedStorage(empty(t.untyped_storage().nbytes() // t.element_size(), dtype=t.dtype, device="meta"))
+    if t.is_cuda:
+        whole = t.array
+        count = whole.memory.nbytes // t.element_size()
+        return TypedStorage(wrap(type(whole)((count,), whole.dtype, whole.memory)))
     memory = storage_bytes(t.untyped_storage().owner)
     item = t.element_size()
     return TypedStorage(wrap(tagged(memory[: memory.size // item * item].view(t.array.dtype))))

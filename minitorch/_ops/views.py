@@ -365,7 +365,7 @@ def as_strided(input, size, stride, storage_offset=None):
     item = input.dtype.itemsize
     start = _storage_start(input)
     offset = start // item if storage_offset is None else storage_offset
-    if isinstance(input, ndarray) and prod(size):
+    if prod(size) and (isinstance(input, ndarray) or hasattr(input.memory, "nbytes")):
         from minitorch._storage import UntypedStorage
 
         have = UntypedStorage._of(input).nbytes()

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from minitorch import _dtype as dtypes
 from minitorch._device import device as Device
 from minitorch._storage import UntypedStorage, offset, root, storage_bytes
@@ -64,12 +66,15 @@ class Pickler(_PythonPickler):
         if known is not dtype and known is not None and dtype is not None:
             raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
         key = self._keys.setdefault(id(owner), str(len(self._keys)))
-        memory = self.storages[key] = storage_bytes(owner)
+        memory = self.storages.get(key)
+        if memory is None:
+            memory = self.storages[key] = storage_bytes(owner)
         if dtype in CLASS_NAMES:
             name, count = f"torch.{CLASS_NAMES[dtype]}", memory.size // dtypes.numpy_dtype(dtype).itemsize
         else:
             name, count = "torch.storage.UntypedStorage", memory.size
-        return "storage", _Global(name), key, "cpu", count
+        location = "cpu" if isinstance(owner, np.ndarray) else str(owner.device)
+        return "storage", _Global(name), key, location, count
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Tensor):
@@ -138,7 +143,7 @@ def _reduced_tensor(t: Tensor) -> tuple[Any, ...]:
         function = _Global("torch._utils._rebuild_meta_tensor_no_storage")
         return function, (t.dtype, tuple(t.shape), t.stride(), t.requires_grad)
     a = t.array
-    if not hasattr(a, "dtype") or t.device.type != "cpu":
+    if not hasattr(a, "dtype") or t.device.type not in ("cpu", "cuda"):
         t = t.cpu()
         a = t.array
     storage = _StorageOf(root(a), t.dtype)

@@ -1,11 +1,13 @@
 """Storages in files: torch's names of their classes, where they are to go, and tensors made of them."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._device import backend, settled
 from minitorch._device import device as Device
 from minitorch._kernels.half import tagged
 from minitorch._kernels.strided import restrided
@@ -44,6 +46,11 @@ class LoadedStorage:
     def __init__(self, memory: np.ndarray, dtype: Any, device: Any):
         self.memory, self.dtype, self.device = memory, dtype, device
 
+    @functools.cached_property
+    def on_device(self) -> Any:
+        """The bytes on the GPU where they belong, copied once for all tensors in them."""
+        return backend(self.device).from_host(self.memory)
+
 
 MapLocation = Any  # None, a device or its name, a dictionary of names, or a function of (storage, name)
 
@@ -56,21 +63,36 @@ def placed(storage: np.ndarray, location: str, map_location: MapLocation) -> tup
         given = UntypedStorage._of(storage)
         moved = map_location(given, location)
         if moved is not None:
-            return storage_bytes(moved.owner), Device("cpu")
+            return storage_bytes(moved.owner), moved.device
     elif map_location is not None:
         location = str(map_location)
     target = Device(location)
     if target.type == "cuda":
-        raise RuntimeError(
-            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
-            "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
-            "storages to the CPU."
-        )
+        return storage, _gpu(target)
     if target.type not in ("cpu", "meta"):
         raise RuntimeError(
             f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location})"
         )
     return storage, target
+
+
+def _gpu(device: Any) -> Any:
+    """The GPU that a location names; torch's errors where there is none of that number, or none at all."""
+    from minitorch import cuda
+
+    if not cuda.is_available():
+        raise RuntimeError(
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
+            "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
+            "storages to the CPU."
+        )
+    device, count = settled(device), cuda.device_count()
+    if device.index >= count:
+        raise RuntimeError(
+            f"Attempting to deserialize object on CUDA device {device.index} but torch.cuda.device_count() is {count}. "
+            "Please use torch.load with map_location to map your storages to an existing device."
+        )
+    return device
 
 
 def location_tag(storage: Any) -> str:
@@ -80,8 +102,8 @@ def location_tag(storage: Any) -> str:
 
 def default_restore_location(storage: Any, location: str) -> Any:
     """Same as torch.serialization.default_restore_location: the storage at a location, for use in a map_location."""
-    placed(storage_bytes(storage.owner), location, None)
-    return storage
+    _, where = placed(storage_bytes(storage.owner), location, None)
+    return storage.cuda(where) if where.type == "cuda" else storage
 
 
 def check_location(map_location: MapLocation) -> None:
@@ -120,6 +142,10 @@ def tensor_of(storage: Any, offset: Any, size: Any, stride: Any, dtype: Any) -> 
         from minitorch._creation import empty_strided
 
         return empty_strided(shape, steps, dtype=dtype, device="meta")
+    if storage.device.type == "cuda":
+        begin = 0 if 0 in shape else begin
+        whole, strides = storage.on_device, tuple(s * item for s in steps)
+        return wrap(type(whole)(shape, dtypes.numpy_dtype(dtype), whole.memory, strides, begin * item))
     typed = storage.memory[: storage.memory.size // item * item].view(dtypes.numpy_dtype(dtype))
     if 0 in shape:
         begin = 0

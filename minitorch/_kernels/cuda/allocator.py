@@ -16,6 +16,8 @@ from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from typing import Any
 
+import numpy as np
+
 from .driver import OUT_OF_MEMORY, CudaError, relaxed
 from .errors import OutOfMemoryError
 
@@ -39,6 +41,19 @@ class Memory:
         """Say that a stream other than its own uses this memory."""
         if self.block is not None and stream != self.block.pool.stream:
             self.streams = (self.streams or set()) | {stream}
+
+    def to_host(self) -> Any:
+        """A copy of the bytes as a NumPy array."""
+        return self._bytes().to_host()
+
+    def copy(self) -> "Memory":
+        """A copy on the same device."""
+        return self._bytes().copy().memory
+
+    def _bytes(self) -> Any:
+        from .array import CudaArray
+
+        return CudaArray((self.nbytes,), np.dtype(np.uint8), self)
 
     def __del__(self) -> None:
         if self.block is not None:
@@ -121,6 +136,7 @@ class Allocator:
         self._waiting: list[tuple[Block, list[int]]] = []
         self._pools: dict[Any, Pool] = {}
         self.routes: dict[int, Any] = {}  # stream -> whose pools serve it: a graph's while it captures the stream
+        self.users: dict[Any, int] = {}  # how many graphs use each such pool
         self.stats = {name: Statistic() for name in STATISTICS}
         self.retries = self.failures = 0
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from typing import Any
 
-from .errors import AcceleratorError, NotInstalled, Unavailable
+from .errors import AcceleratorError, Unavailable, not_installed
 
 # what cubins of the compiler's toolkit need: CUDA 13.0, which drivers have from release 580 on
 NEEDED_VERSION = 13000
@@ -418,9 +418,9 @@ def _load_library() -> Any:
             return ctypes.CDLL(name)
         except OSError:
             continue
-    raise Unavailable(
-        "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU and installed a driver from "
-        f"http://www.nvidia.com/Download/index.aspx\nWithout a GPU use device='cpu'; looked for {names[0]}"
+    raise not_installed(
+        f"Found no NVIDIA driver on your system ({names[0]}). Please check that you have an NVIDIA GPU and installed a "
+        "driver from http://www.nvidia.com/Download/index.aspx"
     )
 
 
@@ -430,10 +430,8 @@ _given: Any = None  # what `use` put in the driver's place
 @functools.cache
 def _real() -> Driver:
     if importlib.util.find_spec("numba_cuda") is None:
-        raise NotInstalled(
-            "Torch not compiled with CUDA enabled\n"
-            "Kernels for GPUs are compiled by numba-cuda, which is not installed: "
-            "pip install 'minitorch-engine[cuda]'. Without it use device='cpu'"
+        raise not_installed(
+            "Kernels for GPUs are compiled by numba-cuda, which is not installed: pip install 'minitorch-engine[cuda]'"
         )
     return Driver()
 

@@ -13,5 +13,6 @@ class Unavailable(RuntimeError):
     """There is no GPU that can be used: the message says why, and the remedy."""
 
 
-class NotInstalled(AssertionError):
-    """The compiler for GPUs is not installed; torch without CUDA raises an AssertionError too."""
+def not_installed(what: str) -> AssertionError:
+    """What is missing for GPUs altogether; the class and the first line are those of a torch built without CUDA."""
+    return AssertionError(f"Torch not compiled with CUDA enabled\n{what}. Without a GPU use device='cpu'")

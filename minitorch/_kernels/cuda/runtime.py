@@ -4,6 +4,7 @@ Nothing here is imported, and no driver is looked for, before the first tensor o
 """
 
 import threading
+from collections import deque
 from typing import Any
 
 from minitorch._device import device as Device
@@ -11,6 +12,8 @@ from minitorch._device import device as Device
 from . import driver as drivers
 from .allocator import Allocator, Memory
 from .errors import Unavailable
+
+STREAMS = 32  # of each priority
 
 
 class Gpu:
@@ -22,6 +25,16 @@ class Gpu:
         self.allocator = Allocator(driver, index, self.device)
         self.capability = driver.attribute(index, "major"), driver.attribute(index, "minor")
         self.functions: dict[Any, Any] = {}  # kernel -> what `launch.py` loaded
+        self._streams: dict[int, deque[int]] = {}
+
+    def pooled_stream(self, priority: int) -> int:
+        """A stream; after the first 32 the oldest again, as in torch: programs that make one a step take no more."""
+        pool = self._streams.setdefault(priority, deque())
+        if len(pool) < STREAMS:
+            pool.append(self.driver.create_stream(priority))
+        else:
+            pool.rotate(-1)
+        return pool[-1]
 
 
 class _Thread(threading.local):
