@@ -137,7 +137,7 @@ class Machine:
 
     def block(self, grid, index, arguments):
         kernel = self.kernel
-        self.shared, self.top = {}, self.global_end
+        self.index, self.shared, self.top = index, {}, self.global_end
         self.dynamic = None
         x, y, z = kernel.block
         threads = []
@@ -198,6 +198,12 @@ class Machine:
             if not waiting:
                 return
             self.same_place(waiting, "the block")
+            if len(waiting) < len(threads):
+                ended = next(thread for thread in threads if not thread.alive)
+                line = waiting[0].run.gi_frame.f_lineno
+                raise Fault(
+                    f"thread {ended.index} ended before the barrier in line {line} where others wait to meet it"
+                )
             if self.races:
                 self.check(threads)
             for warp in self.shuffled(order):
@@ -316,10 +322,10 @@ class Machine:
         for (a, epoch_a, kind_a, place_a), (b, epoch_b, kind_b, place_b) in itertools.combinations(rows, 2):
             ordered = a // 32 == b // 32 and epoch_a != epoch_b
             if a != b and not ordered and (kind_a or kind_b) and not kind_a == kind_b == ATOMIC:
-                verbs = ("reads", "writes", "adds to")
+                verbs, lines = ("reads", "writes", "adds to"), self.code.lines
                 raise Fault(
                     f"race in kernel {self.kernel.name}: thread {a} {verbs[kind_a]} {self.named(address)} in line "
-                    f"{self.code.lines[place_a]}, thread {b} {verbs[kind_b]} it in line {self.code.lines[place_b]}, no barrier "
+                    f"{lines[place_a]}, thread {b} {verbs[kind_b]} it in line {lines[place_b]}, no barrier "
                     f"between them (block {self.index})"
                 )
 
@@ -379,8 +385,8 @@ def run(kernel, grid, *arguments, seed=0, races=True, ordered_blocks=False, memo
             values.append(Pointer(machine, next(found)[1], code[:-1]))
     indices = [(x, y, z) for z in range(grid[2]) for y in range(grid[1]) for x in range(grid[0])]
     with np.errstate(all="ignore"):
-        for machine.index in machine.shuffled(indices):
-            machine.block(grid[:3], machine.index, values)
+        for index in machine.shuffled(indices):
+            machine.block(grid[:3], index, values)
 
 
 # From the lowered kernel to Python that runs

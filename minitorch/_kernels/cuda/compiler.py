@@ -1,8 +1,8 @@
 """From a kernel to machine code: Python -> LLVM -> PTX -> nvJitLink -> cubin, with no GPU and no driver.
 
-Only this module calls numba.cuda and nvJitLink; with `intrinsics.py`, its table of instructions in LLVM's terms, it is all
-that changes should another compiler take their place. Machine code is kept on disk per user, named by a hash of everything that decides it, so a folder of cubins made
-elsewhere serves a machine without the compiler.
+Only this module calls numba.cuda and nvJitLink; with `intrinsics.py`, its table of instructions in LLVM's terms, it is
+all that changes should another compiler take their place. Machine code is kept on disk per user, named by a hash of
+everything that decides it, so a folder of cubins made elsewhere serves a machine without the compiler.
 """
 
 import ast

@@ -48,7 +48,6 @@ class Code(Word):
     """A type code, and the conversion to it."""
 
 
-
 class Place:
     """`threadIdx` and its like, with the attributes x, y and z, of type i4."""
 

@@ -89,7 +89,7 @@ class _Annotate:
         for part, each in zip(target.elts, codes):
             self.widen(part, each)
             if each is not None and self.types[part.id] != each:
-                raise _error(target, f"{part.id} is {self.types[part.id]} elsewhere and cannot hold {each} from a tuple")
+                raise _error(target, f"{part.id} is {self.types[part.id]} elsewhere and cannot hold {each} too")
         return target, value
 
     def widen(self, target: Any, code: Type) -> None:

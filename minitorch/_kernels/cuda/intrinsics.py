@@ -1,9 +1,9 @@
 """The instructions behind the words of `device.py`, in LLVM's terms: for `compiler.py` alone.
 
-Each builder gets a word's constants, then the Numba types of its arguments, and gives a Numba signature and the function
-that emits code. Pointers are generic; LLVM finds by itself which of them are shared memory. What PTX alone can say is
-written as PTX (names of instructions as in the PTX ISA); what all lanes of a warp must execute is marked convergent, lest
-LLVM move it into a branch.
+Each builder gets a word's constants, then the Numba types of its arguments, and gives a Numba signature and the
+function that emits code. Pointers are generic; LLVM finds by itself which of them are shared memory. What PTX alone can
+say is written as PTX (names of instructions as in the PTX ISA); what all lanes of a warp must execute is marked
+convergent, lest LLVM move it into a branch.
 """
 
 from llvmlite import ir
@@ -363,7 +363,10 @@ def absolute(a):
 
 
 def isnan(a):
-    return types.boolean(a), lambda context, builder, signature, values: builder.fcmp_unordered("uno", values[0], values[0])
+    def emit(context, builder, signature, values):
+        return builder.fcmp_unordered("uno", values[0], values[0])
+
+    return types.boolean(a), emit
 
 
 def _magnitude(compare, a):
@@ -400,9 +403,7 @@ def _divide(signed, gives, a):
         zero = ir.Constant(x.type, 0)
         quotient = builder.sdiv(x, y)
         rest = builder.sub(x, builder.mul(quotient, y))
-        off = builder.and_(
-            builder.icmp_signed("!=", rest, zero), builder.icmp_signed("<", builder.xor(rest, y), zero)
-        )
+        off = builder.and_(builder.icmp_signed("!=", rest, zero), builder.icmp_signed("<", builder.xor(rest, y), zero))
         if gives == "quotient":
             return builder.sub(quotient, builder.zext(off, x.type))
         return builder.add(rest, builder.select(off, y, zero))
