@@ -8,7 +8,6 @@ import numpy as np
 from . import _device
 from ._fork import fork_safe_lock
 
-
 _SEED = np.dtype(np.int64)
 
 

@@ -1,7 +1,7 @@
-"""Types of a flat kernel: every expression gets one, and conversions where Numba would widen.
+"""Types of a flat kernel: every expression gets one, and conversions where operands differ.
 
-Numba makes int64 of int32 + int32, and float64 of float32 + int32, float32 + 0.5 or uint64 + 1. Here arithmetic is C's:
-the type of each name follows from the kernel's parameters, and each operand is converted to the type of its result.
+Arithmetic is C's, not NumPy's, which makes int64 of int32 + int32 and float64 of float32 + int32: the type of each name
+follows from the kernel's parameters, and each operand is converted to the type of its result.
 """
 
 import ast
@@ -17,8 +17,8 @@ _NARROW = {"i1": "i4", "u1": "i4", "i2": "i4", "u2": "i4"}
 Type = Any  # a code, "f4*", a tuple of codes, "" for nothing, None while unknown
 
 
-def annotate(function: ast.FunctionDef, parameters: dict[str, str]) -> None:
-    """Rewrites the body so that every operation's operands have the type of its result."""
+def annotate(function: ast.FunctionDef, parameters: dict[str, str]) -> dict[str, Type]:
+    """Rewrites the body so that every operation's operands have the type of its result; the types of its names."""
     real = "f8" if any(code.startswith("f8") for code in parameters.values()) else "f4"
     types: dict[str, Type] = {name: _NARROW.get(code, code) for name, code in parameters.items()}
     while True:
@@ -34,6 +34,7 @@ def annotate(function: ast.FunctionDef, parameters: dict[str, str]) -> None:
     unknown = sorted(name for name, code in types.items() if code is None)
     if unknown:
         raise SyntaxError(f"kernel {function.name}: no type can be found for {', '.join(unknown)}")
+    return types
 
 
 class _Annotate:
@@ -64,9 +65,6 @@ class _Annotate:
             code = self.join(node, *(code for _, code in limits))
             self.widen(node.target, code)
             wide = self.types[node.target.id]
-            # a bare literal would make a counter of 64 bits
-            literal = {"int": "i4"}.get(wide, wide) or "i4"
-            limits = [(_call(literal, [v], node), wide) if isinstance(v, ast.Constant) else (v, c) for v, c in limits]
             loop = ast.Call(node.iter.func, [self.cast(value, code, wide) for value, code in limits], [])
             return ast.For(node.target, loop, self.block(node.body), [], None)
         return node
@@ -217,12 +215,12 @@ class _Annotate:
             raise _error(node, "an operation on bits of a float: use bits()")
 
     def narrowed(self, node: Any, code: Type, at: ast.AST) -> tuple[Any, Type]:
-        """Numba's own result of integer arithmetic is 64 bits wide; that of floats has its operands' type."""
+        """Integer arithmetic in its width, which the emulator, whose integers have none, must be told of."""
         ast.copy_location(node, at)
         if code not in ("i4", "u4", "i8", "u8"):
             return node, code
         narrow = _call(code, [node], at)
-        narrow.implied = True  # the emulator, whose integers have no width, may leave out a signed one
+        narrow.implied = True
         return narrow, code
 
     def on_UnaryOp(self, node: ast.UnaryOp) -> tuple[Any, Type]:
@@ -267,9 +265,6 @@ class _Annotate:
         for (value, code), scheme in zip(parts, takes):
             to = codes.get(scheme, scheme) if scheme not in "PIND" else None
             arguments.append(self.cast(value, code, to))
-        if word.name.startswith("shfl") and codes["T"] == "u4":  # the compiler shuffles signed numbers only
-            signed = [_call("i4", arguments[:1], node), *arguments[1:]]
-            return _call("u4", [_call(word.name, signed, node)], node), "u4"
         return _call(word.name, arguments, node), self.result(word.gives, parts, takes, codes)
 
     def literal(self, value: Any, code: Type, to: str) -> Any:

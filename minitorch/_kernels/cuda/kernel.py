@@ -49,9 +49,21 @@ class Kernel:
         """Threads in a block."""
         return self.block[0] * self.block[1] * self.block[2]
 
+    @property
+    def signature(self) -> str:
+        """The codes of the parameters, as one string."""
+        return " ".join(self.types)
+
+    def cubin(self, capability: tuple[int, int]) -> tuple[bytes, str]:
+        """Machine code for a device of this compute capability, and the name of its entry."""
+        from .compiler import compile
+
+        made = compile(self, "sm_{}{}".format(*capability))
+        return made.code, made.entry
+
     def launch(self, grid: int | tuple[int, ...], *args: Any, stream: int = 0) -> None:
         """Queue the kernel on a stream; arguments are numbers, and device arrays or addresses for pointers."""
-        from .launch import launch  # type: ignore[import-not-found]
+        from .launch import launch
 
         launch(self, grid, args, stream)
 

@@ -34,11 +34,15 @@ _BUILTINS = {min: "fmin", max: "fmax", abs: "absolute", pow: "pow"}
 
 
 class Lowered(NamedTuple):
-    """One flat function: `tree` holds just it, `text` is the same as source, `names` the words that it uses."""
+    """One flat function: `tree` holds just it, `text` is the same as source, `names` the words that it uses.
+
+    `types` are the codes of its names, tuples of codes for tuples.
+    """
 
     tree: ast.Module
     text: str
     names: frozenset[str]
+    types: dict[str, Any]
 
 
 class _Registers(NamedTuple):
@@ -58,6 +62,7 @@ class _Scope:
         self.values = values
         self.constants: dict[str, Any] = {}
         self.names: dict[str, str] = {}
+        self.tuples: dict[str, ast.Tuple] = {}  # several values under one name: what a helper was given
 
 
 def lower(function: FunctionType, types: list[str], block: tuple[int, ...]) -> Lowered:
@@ -76,10 +81,10 @@ def lower(function: FunctionType, types: list[str], block: tuple[int, ...]) -> L
     arguments = ast.arguments([], [ast.arg(name) for name in parameters], None, [], [], None, [])
     flat = ast.FunctionDef(tree.name, arguments, body, [], None, None, lineno=tree.lineno, col_offset=0)
     flat.type_params = []  # asked for from Python 3.12 on
-    infer.annotate(flat, dict(zip(parameters, types)))
+    known = infer.annotate(flat, dict(zip(parameters, types)))
     module = ast.fix_missing_locations(ast.Module([flat], []))
     names = {node.id for node in ast.walk(flat) if isinstance(node, ast.Name)}
-    return Lowered(module, ast.unparse(module), frozenset(names & (WORDS.keys() | PLACES.keys())))
+    return Lowered(module, ast.unparse(module), frozenset(names & (WORDS.keys() | PLACES.keys())), known)
 
 
 def define(text: str, name: str, values: dict[str, Any]) -> FunctionType:
@@ -266,6 +271,8 @@ class _Expand:
     def on_Name(self, node: ast.Name, scope: _Scope) -> Any:
         if node.id in scope.constants:
             return ast.Constant(scope.constants[node.id])
+        if node.id in scope.tuples:
+            return scope.tuples[node.id]
         if node.id in scope.names:
             return ast.Name(scope.names[node.id], ast.Load())
         if node.id in scope.values:
@@ -289,9 +296,8 @@ class _Expand:
         return ast.Tuple(parts, ast.Load())
 
     def on_Slice(self, node: ast.Slice, scope: _Scope) -> Any:
-        if node.lower or node.upper or node.step:
-            raise _error(node, "only the whole dimension of registers can be sliced")
-        return ast.Constant(slice(None))
+        ends = (node.lower, node.upper, node.step)
+        return ast.Constant(slice(*(None if end is None else self.constant(end, scope) for end in ends)))
 
     def on_Subscript(self, node: ast.Subscript, scope: _Scope) -> Any:
         value, index = self.expr(node.value, scope), self.expr(node.slice, scope)
@@ -302,11 +308,12 @@ class _Expand:
             if not isinstance(array, _Registers):
                 return ast.Constant(array[index.value])
             places = index.value if isinstance(index.value, tuple) else (index.value,)
-            ranges = [range(n) if isinstance(i, slice) else (i,) for i, n in zip(places, array.shape)]
+            ranges = [range(n)[i] if isinstance(i, slice) else (i,) for i, n in zip(places, array.shape)]
             elements: list[ast.expr] = [array.element(index) for index in itertools.product(*ranges)]
             return ast.Tuple(elements, ast.Load()) if any(isinstance(i, slice) for i in places) else elements[0]
         if isinstance(value, ast.Tuple) and isinstance(index, ast.Constant):
-            return value.elts[index.value]
+            part = value.elts[index.value]
+            return ast.Tuple(part, ast.Load()) if isinstance(part, list) else part
         return ast.Subscript(value, index, ast.Load())
 
     def on_BinOp(self, node: ast.BinOp, scope: _Scope) -> Any:
@@ -418,6 +425,10 @@ class _Expand:
                 scope.constants[name] = value.value
             elif isinstance(value, ast.Name) and name not in stored:
                 scope.names[name] = value.id
+            elif isinstance(value, ast.Tuple) and name not in stored:
+                simple = (ast.Name, ast.Constant)
+                parts = [v if isinstance(v, simple) else self.temporary(v, at, name) for v in value.elts]
+                scope.tuples[name] = ast.Tuple(parts, ast.Load())
             else:
                 scope.names[name] = self.temporary(value, at, name).id
         *body, last = tree.body

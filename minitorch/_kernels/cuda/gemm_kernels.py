@@ -1,0 +1,186 @@
+"""Kernels of matrix products: C = alpha A B + beta C + bias, for any sizes, layouts and batches.
+
+A tile of C belongs to a block. Both operands pass through shared memory in slices of K, the next one on its way while
+this one is multiplied. An operand is "deep" if K is its contiguous dimension, "wide" if M or N is; with `vector` it is
+moved in 16 bytes, which asks its contiguous size, leading dimension and address to allow that, else by element.
+
+`ffma` computes on the FP32 (or FP64) units, `mma` on tensor cores.
+"""
+
+# ruff: noqa: F405 - the words of kernels
+
+import functools
+
+from .device import *  # noqa: F403
+from .device import WORDS
+from .kernel import Kernel
+
+GROUP = 8  # rows of tiles that run close in time, so that what they share stays in the L2 cache
+
+PARAMETERS = "i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {1}* i8 i8 {1}* i4 {1} {1}"
+
+
+def tile_of(number, rows, columns):
+    """Row and column of a block's tile: down GROUP rows, then to the next column."""
+    group = number // (GROUP * columns)
+    first = group * GROUP
+    height = min(rows - first, GROUP)
+    inside = number - group * (GROUP * columns)
+    column = inside // height
+    return first + inside - column * height, column
+
+
+@functools.cache
+def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kernel:
+    """The product of float32 ("f4") or float64 ("f8") matrices; tiles are 128x128 or 64x64, 8x8 to a thread.
+
+    A thread's 64 numbers are four 4x4 squares, half a tile apart, so that a warp's reads of shared memory do not meet
+    in a bank.
+    """
+    T = WORDS[code]
+    slice_depth = 16 if code == "f4" else 8  # of K; registers hold the next one meanwhile
+    threads = tile * tile // 64
+    half = tile // 2
+    quads = slice_depth // 4  # threads along K of a deep operand
+    passes = tile * slice_depth // 4 // threads
+    # a deep operand is turned on its way into shared memory: the padding spreads its columns over the banks
+    row_a = tile + 4 if deep_a else tile
+    row_b = tile + 4 if deep_b else tile
+
+    def two_pairs(p, i):
+        low = load(p, i, 2)
+        high = load(p, i + 2, 2)
+        return low[0], low[1], high[0], high[1]
+
+    def one_four(p, i):
+        return load(p, i, 4)
+
+    four = one_four if code == "f4" else two_pairs  # 16 bytes at once
+
+    def fetch(v, x, step, room, depth, deep):
+        """This thread's part of a slice, from device memory into registers; zeros beyond the edges."""
+        for q in static(passes):
+            if deep:
+                o = threadIdx.x // quads + q * (threads // quads)
+                d = threadIdx.x % quads * 4
+                at = o * step + d
+            else:
+                d = threadIdx.x // (tile // 4) + q * (threads // (tile // 4))
+                o = threadIdx.x % (tile // 4) * 4
+                at = d * step + o
+            if vector:
+                if o < room and d < depth:
+                    v[q, :] = load(x, at, 4)
+                else:
+                    for j in static(4):
+                        v[q, j] = T(0)
+            else:
+                for j in static(4):
+                    if deep:
+                        v[q, j] = x[at + j] if o < room and d + j < depth else T(0)
+                    else:
+                        v[q, j] = x[at + j] if o + j < room and d < depth else T(0)
+
+    def put(v, s, start, row, deep):
+        """The same part into shared memory, where K is the slow dimension."""
+        for q in static(passes):
+            if deep:
+                o = threadIdx.x // quads + q * (threads // quads)
+                d = threadIdx.x % quads * 4
+                for j in static(4):
+                    s[start + (d + j) * row + o] = v[q, j]
+            else:
+                d = threadIdx.x // (tile // 4) + q * (threads // (tile // 4))
+                o = threadIdx.x % (tile // 4) * 4
+                if code == "f4":
+                    store(s, start + d * row + o, *v[q, :])
+                else:
+                    store(s, start + d * row + o, *v[q, :2])
+                    store(s, start + d * row + o + 2, *v[q, 2:])
+
+    def finish(c, at, column, n, bias, biased, alpha, beta, values):
+        """Four results of a row to device memory."""
+        out = regs(4)
+        for j in static(4):
+            out[j] = values[j] if vector or column + j < n else T(0)
+            out[j] = T(alpha) * out[j]
+        if biased != 0:
+            for j in static(4):
+                if vector or column + j < n:
+                    out[j] += bias[column + j]
+        if beta != 0.0:
+            for j in static(4):
+                if vector or column + j < n:
+                    out[j] += T(beta) * c[at + j]
+        if vector:
+            store(c, at, *out[:])
+        else:
+            for j in static(4):
+                if column + j < n:
+                    c[at + j] = out[j]
+
+    def gemm(m, n, k, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
+        left = shared_array(2 * slice_depth * row_a, T)
+        right = shared_array(2 * slice_depth * row_b, T)
+        tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
+        top = tile_row * tile
+        first = tile_column * tile
+        a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
+        b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
+        next_a = i8(slice_depth) if deep_a else slice_depth * lda
+        next_b = i8(slice_depth) if deep_b else slice_depth * ldb
+        step_a = i4(lda)
+        step_b = i4(ldb)
+        ty = threadIdx.x // (tile // 8) * 4
+        tx = threadIdx.x % (tile // 8) * 4
+        va = regs(passes, 4)
+        vb = regs(passes, 4)
+        sums = regs(8, 8, fill=T(0))
+        fetch(va, a, step_a, m - top, k, deep_a)
+        fetch(vb, b, step_b, n - first, k, deep_b)
+        put(va, left, 0, row_a, deep_a)
+        put(vb, right, 0, row_b, deep_b)
+        syncthreads()
+        buffer = 0
+        for done in range(0, k, slice_depth):
+            rest = k - done - slice_depth
+            if rest > 0:
+                a = advance(a, next_a)
+                b = advance(b, next_b)
+                fetch(va, a, step_a, m - top, rest, deep_a)
+                fetch(vb, b, step_b, n - first, rest, deep_b)
+            at_a = buffer * (slice_depth * row_a) + ty
+            at_b = buffer * (slice_depth * row_b) + tx
+            for _ in range(slice_depth // 4):
+                for u in static(4):
+                    p0 = four(left, at_a + u * row_a)
+                    p1 = four(left, at_a + u * row_a + half)
+                    q0 = four(right, at_b + u * row_b)
+                    q1 = four(right, at_b + u * row_b + half)
+                    for i in static(4):
+                        for j in static(4):
+                            sums[i, j] += p0[i] * q0[j]
+                            sums[i, j + 4] += p0[i] * q1[j]
+                            sums[i + 4, j] += p1[i] * q0[j]
+                            sums[i + 4, j + 4] += p1[i] * q1[j]
+                at_a += 4 * row_a
+                at_b += 4 * row_b
+            if rest > 0:
+                buffer = 1 - buffer
+                put(va, left, buffer * (slice_depth * row_a), row_a, deep_a)
+                put(vb, right, buffer * (slice_depth * row_b), row_b, deep_b)
+            syncthreads()
+        c = advance(c, i8(blockIdx.z) * batch_c + i8(top) * ldc + first)
+        for i in static(8):
+            row = ty + i % 4 + i // 4 * half
+            if top + row < m:
+                for j in static(2):
+                    column = tx + j * half
+                    if first + column < n:
+                        at = row * i4(ldc) + column
+                        values = sums[i, :][4 * j : 4 * j + 4]
+                        finish(c, at, first + column, n, bias, biased, alpha, beta, values)
+
+    name = f"gemm_ffma_{code}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
+    types = PARAMETERS.format(code, code)
+    return Kernel(gemm, types, threads, blocks_per_sm=1 if tile == 128 else 4, vector=vector, name=name)
