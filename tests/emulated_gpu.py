@@ -2,7 +2,8 @@
 
 `EmulatedDriver` stands in for `minitorch._kernels.cuda.driver.Driver`, so everything above the driver is what runs on a
 GPU: the allocator, streams, launches, graphs, the backend. It is stricter than hardware: allocations lie between
-guard zones, new memory is filled with nan, and a pointer into memory that was given back or never allocated is an error.
+guard zones, new memory is filled with nan, and a pointer into memory that was given back or never allocated is an
+error.
 
 Work is done when it is issued, unless the device is made `lazy`: then a stream's work waits until somebody waits for
 it, and streams run in the opposite of the order in which they were used, so that a missing `wait_event` shows.
@@ -47,7 +48,8 @@ class Allocation:
         start = self.buffer.ctypes.data
         self.first = -(-(start + GUARD) // 256) * 256 - start
         self.pointer, self.nbytes = start + self.first, nbytes
-        self.bytes = self.buffer[self.first : self.first + nbytes]
+        # no view of the buffer, so that the views of it know how they are aligned
+        self.bytes = _host(self.pointer, nbytes)
         self.bytes[:] = POISON
 
     def check(self):
@@ -60,8 +62,8 @@ class EmulatedDriver:
 
     compiles = False
 
-    def __init__(self, devices=1, memory=64 << 20, lazy=False):
-        self.devices, self.memory, self.lazy = devices, memory, lazy
+    def __init__(self, devices=1, memory=64 << 20, lazy=False, races=False):
+        self.devices, self.memory, self.lazy, self.races = devices, memory, lazy, races
         self.allocations = [{} for _ in range(devices)]
         self.starts = [[] for _ in range(devices)]
         self.pinned = {}
@@ -207,21 +209,22 @@ class EmulatedDriver:
     # ------------------------------------------------------------------ kernels
     def run(self, kernel, grid, args, stream):
         """Run a kernel's source on views of the memory that its pointers point to."""
-        import simt
+        from tests import simt
 
         views = []
-        for kind, value in zip(kernel.signature.split(), args, strict=True):
+        for kind, value in zip(kernel.types, args, strict=True):
             if not kind.endswith("*"):
-                views.append(np.dtype(kind).type(value))
+                views.append(value)
             elif value:
                 rest = self.bytes_at(value)
                 dtype = np.dtype(kind[:-1])
                 assert value % dtype.itemsize == 0, f"{kernel.name}: a misaligned pointer for {kind}"
                 views.append(rest[: rest.size // dtype.itemsize * dtype.itemsize].view(dtype))
             else:
-                views.append(np.empty(0, kind[:-1]))
+                views.append(None)
+        memory = [a.bytes for a in self.allocations[self.index].values()] if "u8*" in kernel.types else []
         self.launched.append(kernel.name)
-        self._issue(stream, lambda: simt.run(kernel, grid, *views))
+        self._issue(stream, lambda: simt.run(kernel, grid, *views, races=self.races, memory=memory))
 
     # what only a driver with machine code has
     load_module = unload_module = function = function_attribute = allow_shared = launch = None
@@ -369,6 +372,7 @@ class EmulatedDriver:
 
 
 def _host(address, nbytes):
+    """Host memory as an array."""
     return np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(address)) if nbytes else np.empty(0, np.uint8)
 
 

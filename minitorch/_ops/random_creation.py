@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import _out, allocated, made, size_of
+from minitorch._creation import _out, allocated, empty_like, made, size_of
 from minitorch._data import options as resolved
+from minitorch._data import placed
 from minitorch._device import backend
 from minitorch._dtype import FLOATS
 from minitorch._generator import default_generator
@@ -52,12 +53,11 @@ def filled(
     if out is not None:
         numpy_type = _dtype_of_out(out, options[0])
     _check_values(kernel, numpy_type, values)
-    if where.type != "cpu":
-        return made(backend(where).empty(shape, numpy_type), requires_grad)
-    if out is None:
-        return made(draw(kernel, allocated(shape, numpy_type), generator, values), requires_grad)
-    draw(kernel, resized(out, name, shape), generator, values)
-    return out
+    if out is not None:
+        draw(kernel, resized(out, name, shape), generator, values)
+        return out
+    array = allocated(shape, numpy_type) if where.type == "cpu" else backend(where).empty(shape, numpy_type)
+    return made(draw(kernel, array, generator, values), requires_grad)
 
 
 def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
@@ -173,8 +173,7 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
         kept = options["memory_format"] in (None, preserve_format) and 0 not in input.array.strides
         array = half.tagged(np.empty_like(np.asarray(input.array), numpy_type, order="K" if kept else "C"))
     array = in_format(array, options["memory_format"])
-    if where.type == "cpu":
-        draw(kernel, array, options["generator"], values)
+    draw(kernel, array, options["generator"], values)
     return made(array, options["requires_grad"])
 
 
@@ -253,8 +252,13 @@ def randperm(
     numpy_type, where = resolved(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
     size_of("randperm", (n,))
     _check_countable(n, numpy_type)
-    if where.type != "cpu":
+    if where.type == "meta":
         return made(backend(where).empty((n,), numpy_type), requires_grad)
+    if where.type == "cuda":  # drawn on the host, from the GPU's generator: not torch's order
+        from minitorch._kernels.cuda.philox import permutation
+
+        order = permutation(generator, where.index, n)
+        return _given(out, "randperm", placed(half.converted(order, numpy_type), where), requires_grad)
     from minitorch._kernels.cpu import rng
 
     source = default_generator if generator is None else generator
@@ -266,7 +270,7 @@ def randperm(
 def _given(out: Any, name: str, array: np.ndarray, requires_grad: bool = False) -> Tensor:
     if out is None:
         return made(array, requires_grad)
-    resized(out, name, array.shape)[...] = array
+    backend(out.device).write(resized(out, name, array.shape), array)
     return out
 
 
@@ -369,6 +373,8 @@ def multinomial(
             f"multinomial expects Long tensor out, got: {c_name(out.array)}",
         )
     shape = (*a.shape[:-1], num_samples)
+    if input.is_cuda:
+        return _drawn_by_races(input, num_samples, replacement, generator, out)
     if not isinstance(a, np.ndarray):
         return made(backend(input.device).empty(shape, dtypes.INT64_NUMPY))
     if not a.size:
@@ -381,6 +387,24 @@ def multinomial(
     with source.lock:
         picked = rng.multinomial(source.stream, a, num_samples, replacement)
     return _given(out, "multinomial", np.ascontiguousarray(picked))
+
+
+def _drawn_by_races(input: Tensor, num_samples: int, replacement: bool, generator: Any, out: Any) -> Tensor:
+    """The first of independent exponential times wins with its rate's share, and the others follow as if drawn anew.
+
+    So torch draws on GPUs, except several with replacement; those are races of their own here. Weights are not
+    checked, which would wait for the GPU.
+    """
+    p = input.detach()
+    if replacement and num_samples > 1:
+        p = p.unsqueeze(-2).expand(*p.shape[:-1], num_samples, p.shape[-1])
+    times = empty_like(p).exponential_(generator=generator)
+    rates = p / times
+    if num_samples == 1 or replacement:
+        picked = rates.argmax(-1, keepdim=not replacement or num_samples == 1)
+    else:
+        picked = rates.topk(num_samples, -1)[1]
+    return _given(out, "multinomial", picked.array)
 
 
 def _check_weights(a: np.ndarray, cumulative: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from minitorch._device import backend
 from minitorch._dtype import FLOATS, HALVES
 from minitorch._generator import Generator, default_generator
 from minitorch._kernels import half
@@ -14,7 +15,7 @@ from minitorch.autograd.grad_mode import state
 
 from .check import c_name, check
 from .copies import check_not_overlapping
-from .op import Op, structured
+from .op import OPS, Op, structured
 from .operands import FUNCTIONS
 from .public import public
 
@@ -33,9 +34,16 @@ CPP_NAMES = {
 }
 
 
+# kernel -> the record of an op that has it, where the names differ
+_RECORDS = {"random_uniform": "uniform", "randint": "random_between", "random_": "random"}
+
+
 # ------------------------------------------------------------------ drawing
 def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]) -> np.ndarray:
     """Fill an array in the order of its memory, as torch does."""
+    if not isinstance(array, np.ndarray):
+        op = OPS[f"fill_{_RECORDS.get(kernel, kernel)}"]
+        return backend(array.device).run(op, (array.shape, array.dtype), [array], [generator, values])
     target = scratch = array
     in_order = array.flags.c_contiguous
     if not in_order:
@@ -407,7 +415,7 @@ def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
             "differentiation, but one of the arguments requires grad."
         )
     if out.array.shape != shape:
-        out.array = half.empty(shape, out.array.dtype)
+        out.array = backend(out.device).empty(shape, out.array.dtype)
     out.version[0] += 1
     return out.array
 

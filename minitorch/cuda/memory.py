@@ -118,6 +118,7 @@ def get_allocator_backend() -> str:
     return "native"
 
 
+_ROW = "| {:<21} | {:>10} | {:>10} | {:>10} | {:>10} |"
 _ROWS = (
     ("Allocated memory", "allocated_bytes"), ("Requested memory", "requested_bytes"), ("Active memory", "active_bytes"),
     ("GPU reserved memory", "reserved_bytes"), ("Allocations", "allocation"), ("GPU reserved segments", "segment"),
@@ -133,14 +134,10 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
     text = [line, f"|{f'PyTorch CUDA memory summary, device ID {index}':^75}|"]
     failures = f"CUDA OOMs: {stats['num_ooms']}", f"cudaMalloc retries: {stats['num_alloc_retries']}"
     text += ["|" + "-" * 75 + "|", f"|{failures[0]:^37}|{failures[1]:^37}|", line]
-    text += [
-        "| {:<21} | {:>10} | {:>10} | {:>10} | {:>10} |".format(
-            "Metric", "Cur Usage", "Peak Usage", "Tot Alloc", "Tot Freed"
-        )
-    ]
+    text += [_ROW.format("Metric", "Cur Usage", "Peak Usage", "Tot Alloc", "Tot Freed")]
     text += ["|" + "-" * 75 + "|"]
     for title, name in _ROWS:
         numbers = [stats[f"{name}.all.{kind}"] for kind in ("current", "peak", "allocated", "freed")]
         shown = [in_units(n) if "bytes" in name else str(n) for n in numbers]
-        text.append("| {:<21} | {:>10} | {:>10} | {:>10} | {:>10} |".format(title, *shown))
+        text.append(_ROW.format(title, *shown))
     return "\n".join([*text, line, ""])

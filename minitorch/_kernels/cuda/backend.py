@@ -75,13 +75,13 @@ def at(index: int | None) -> CudaBackend:
 
 def kernel_of(op: Any) -> Any:
     """The function that launches an op's kernels."""
-    found = _found.get(op.name)
+    found = _found.get(op)
     if found is None:
-        found = _found[op.name] = _find(op)
+        found = _found[op] = _find(op)
     return found
 
 
-_found: dict[str, Any] = {}
+_found: dict[Any, Any] = {}
 
 
 def _find(op: Any) -> Any:
@@ -96,7 +96,7 @@ def _find(op: Any) -> Any:
     module = _MODULE_OF.get(op.name)
     if module is None:
         raise NotImplementedError(
-            f"{op.public_name}() (op {op.name}) is not implemented for device 'cuda' by minitorch: compute it on the "
+            f"{op.name}() is not implemented for device 'cuda' by minitorch: compute it on the "
             "CPU, x.cpu(), and move the result back"
         )
     return getattr(importlib.import_module(f".{module}", __package__), op.name)

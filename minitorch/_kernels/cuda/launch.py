@@ -15,12 +15,13 @@ from minitorch._kernels import cache
 from . import driver as drivers
 from . import runtime
 from .array import CudaArray
+from .compiler import compile
 from .driver import CudaError
 
 # type in a kernel's signature -> its place in the buffer
 FORMATS = {
     "i1": "b7x", "u1": "B7x", "i2": "h6x", "u2": "H6x", "i4": "i4x", "u4": "I4x", "i8": "q", "u8": "Q",
-    "f4": "f4x", "f8": "d", "b1": "?7x",
+    "f4": "f4x", "f8": "d", "b1": "?7x", "*": "Q",
 }  # fmt: skip
 STATIC_SHARED = 48 << 10  # beyond this a kernel must have asked for dynamic shared memory
 
@@ -32,15 +33,15 @@ class Loaded:
 
     def __init__(self, kernel: Any, gpu: runtime.Gpu):
         driver = gpu.driver
-        cubin, entry = kernel.cubin(gpu.capability)
+        cubin = compile(kernel, "sm_{}{}".format(*gpu.capability))
         self.name, self.driver = kernel.name, driver
         with drivers.relaxed(driver):
-            self.module = driver.load_module(cubin)
-        self.function = driver.function(self.module, entry)
-        self.block, self.shared = triple(kernel.block), kernel.shared
+            self.module = driver.load_module(cubin.code)
+        self.function = driver.function(self.module, cubin.entry)
+        self.block, self.shared = kernel.block, kernel.shared
         if self.shared > STATIC_SHARED:
             driver.allow_shared(self.function, self.shared)
-        self.packer = packer(kernel.signature)
+        self.packer = packer(kernel.types)
         self.buffer = ctypes.create_string_buffer(max(self.packer.size, 8))
         start = ctypes.addressof(self.buffer)
         count = self.packer.size // 8
@@ -72,7 +73,7 @@ def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
     if 0 in grid:
         return
     stream = stream or runtime.current_stream(gpu.index)
-    args = [a.pointer if isinstance(a, CudaArray) else a for a in args]
+    args = [a.pointer if isinstance(a, CudaArray) else 0 if a is None else a for a in args]
     if not gpu.driver.compiles:
         gpu.driver.run(kernel, grid, args, stream)
         return
@@ -82,9 +83,9 @@ def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
     loaded.launch(grid, args, stream)
 
 
-def packer(signature: str) -> struct.Struct:
-    """From values to eight bytes each, for types such as "f4* f4* i4"."""
-    return struct.Struct("=" + "".join("Q" if t.endswith("*") else FORMATS[t] for t in signature.split()))
+def packer(types: list[str]) -> struct.Struct:
+    """From values to eight bytes each, for types such as ["f4*", "i4"]."""
+    return struct.Struct("=" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
 
 
 def triple(sizes: Any) -> tuple[int, int, int]:

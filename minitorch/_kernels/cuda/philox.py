@@ -78,3 +78,12 @@ def state_of(generator: Any, index: int) -> State:
     from minitorch._generator import default_generator_of
 
     return (default_generator_of(index) if generator is None else generator).stream
+
+
+def permutation(generator: Any, index: int | None, n: int) -> np.ndarray:
+    """The integers below n in an order that the generator's state decides, drawn on the host."""
+    state = state_of(generator, runtime.gpu(index).index)
+    if state.capture is not None:
+        raise RuntimeError("randperm cannot be captured: its numbers are drawn on the host")
+    seed, offset, _ = state.take(4)
+    return np.random.Generator(np.random.Philox(key=seed, counter=offset)).permutation(n)
