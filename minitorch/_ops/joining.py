@@ -174,7 +174,8 @@ def _check_out(out: Any, tensors: list[Tensor]) -> None:
 class _Cat:
     """`cat` in the form a backend and an interceptor call."""
 
-    name = "cat"
+    name = public_name = "cat"
+    kind = "structured"
 
     @staticmethod
     def function(tensors: Any, dim: int) -> Tensor:

@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+from numpy import broadcast_shapes
+
+from minitorch._device import backend
 from minitorch._dtype import HALVES
 from minitorch._kernels.half import FLOAT32
 from minitorch._kernels.strided import element_strides
@@ -12,7 +15,7 @@ from minitorch.autograd import _lines
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.node import FREED, Node, OutputEdge, modified_error
 
-from .op import OPS, Op
+from .op import OPS, Gradient, Op
 
 # The number in a node's name tells which of torch's overloads was called: 1 where this argument was given
 _OVERLOADED_BY = {"sum": "dim", "mean": "dim", "prod_dim": "dim", "squeeze_dims": "dims"}
@@ -53,6 +56,12 @@ class OpNode(Node):
                 continue
             gradient = op.gradients[t]
             values = {"g": g, **{k: self.unpack(k) for k in op.kept(t)}}
+            if as_arrays and gradient.is_kernel and not g.is_cpu:
+                d = _by_kernel(gradient, values)
+                if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):
+                    d = OPS["sum_to_size"].function(d, getattr(self, f"{t}_shape"))
+                deliver(edge, d.array, False, heap)
+                continue
             halves = [v.array.dtype for v in values.values() if isinstance(v, Tensor) and v.array.dtype in HALVES]
             if op.name == "to_copy":  # its gradient says the dtype
                 halves = []
@@ -111,6 +120,15 @@ class OpNode(Node):
                 except AttributeError:
                     pass
         raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+
+
+def _by_kernel(gradient: Gradient, values: dict[str, Any]) -> Tensor:
+    """A pointwise op's gradient as one kernel of its formula, on a device other than the CPU."""
+    g = values["g"]
+    arrays = [values[p].array for p in gradient.tensors]
+    shape = broadcast_shapes(*[a.shape for a in arrays])
+    numbers = [values[k] for k in gradient.kwonly]
+    return wrap(backend(g.device).run(gradient, (shape, g.array.dtype), arrays, numbers))
 
 
 def titled(result: Any, title: str, edges: tuple[str, ...] = (), through: bool = False) -> Any:

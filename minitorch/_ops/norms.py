@@ -16,10 +16,10 @@ from .reductions import FLOATS, SUM, Reduction, reduction_of
 
 # the orders with a loop of their own; the others are powers
 LOOPS = {
-    1.0: Reduction("absolute_sum", "0", "a + abs(x)", wide=True),
-    2.0: Reduction("euclidean", "0", "a + x * x", "sqrt(a)", wide=True),
-    inf: Reduction("absolute_max", "0", "abs(x) if abs(x) > a or x != x else a"),
-    -inf: Reduction("absolute_min", "np.inf", "abs(x) if abs(x) < a or x != x else a"),
+    1.0: Reduction("absolute_sum", wide=True),
+    2.0: Reduction("euclidean", wide=True),
+    inf: Reduction("absolute_max"),
+    -inf: Reduction("absolute_min"),
 }
 
 

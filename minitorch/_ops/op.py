@@ -18,6 +18,7 @@ gradient is to be differentiated. What several gradients of an op need a functio
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from itertools import chain
 from types import FunctionType
 from typing import Any
@@ -43,7 +44,12 @@ ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argume
 
 
 class Gradient:
-    """The gradient of an op for one of its tensors: a function of `g` and of what it names."""
+    """The gradient of an op for one of its tensors: a function of `g` and of what it names.
+
+    That of a pointwise op is a formula too, which a device's backend runs as it runs the op.
+    """
+
+    kind = "pointwise"
 
     def __init__(self, op: "Op", function: Callable[..., Any]):
         code = function.__code__
@@ -52,6 +58,12 @@ class Gradient:
         self.params = tuple(op.argument(p) for p in letters)  # in the op's own names
         self.formula = Formula(function) if op.kind == "pointwise" else None
         self.kwonly = letters[code.co_argcount :]
+        self.name, self.tensors = code.co_name, self.params[: code.co_argcount]
+
+    @cached_property
+    def is_kernel(self) -> bool:
+        """Whether there is something to compute, by a formula."""
+        return self.formula is not None and self.formula.statements() != ([], "g")
 
     def meaning(self, names: dict[str, Any]) -> Callable[..., Any]:
         """The function with the names in it meaning `names`."""

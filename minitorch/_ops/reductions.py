@@ -9,6 +9,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import codegen
 from minitorch._kernels.cpu.loops import for_contiguous
+from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, float_required, integer, wrap_dim, wrap_dims
@@ -81,14 +82,14 @@ def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
 
 
 class Reduction:
-    """The loops of one reduction, from its formulas: see `codegen.reduction`.
+    """The loops of one reduction, from its formulas in `_kernels/folds.py`: see `codegen.reduction`.
 
     `numpy` is NumPy's own reduction where there is one that is as exact and vectorised. It serves all but the whole of
     few elements, where a loop has begun sooner.
     """
 
-    def __init__(self, name: str, init: str, step: str, finish: str = "a", *, wide: bool = False, numpy: Any = None):
-        self.name, self.formulas, self.wide, self.numpy = name, (init, step, finish), wide, numpy
+    def __init__(self, name: str, *, wide: bool = False, numpy: Any = None):
+        self.name, self.fold, self.wide, self.numpy = name, FOLDS[name], wide, numpy
         self._kernels: dict[Any, Any] = {}
         self.of_floats: Any = self._first_of_floats
 
@@ -96,7 +97,9 @@ class Reduction:
         kernel = self._kernels.get((dtype, part))
         if kernel is None:
             accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
-            kernel = codegen.reduction(self.name, *self.formulas, accumulator=accumulator, part=part)
+            kernel = codegen.reduction(
+                self.name, self.fold.init, self.fold.step, self.fold.finish, accumulator=accumulator, part=part
+            )
             if part == "whole":
                 kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
             self._kernels[dtype, part] = kernel
@@ -139,12 +142,12 @@ class Reduction:
         return o
 
 
-SUM = Reduction("sum", "0", "a + x", wide=True)
-MEAN = Reduction("mean", "0", "a + x", "a / n", wide=True)
-NANSUM = Reduction("nansum", "0", "a + (x if x == x else A(0))", wide=True)
-PROD = Reduction("prod", "1", "a * x", wide=True)
-AMAX = Reduction("amax", "first", "x if x > a or x != x else a", numpy=np.maximum.reduce)
-AMIN = Reduction("amin", "first", "x if x < a or x != x else a", numpy=np.minimum.reduce)
+SUM = Reduction("sum", wide=True)
+MEAN = Reduction("mean", wide=True)
+NANSUM = Reduction("nansum", wide=True)
+PROD = Reduction("prod", wide=True)
+AMAX = Reduction("amax", numpy=np.maximum.reduce)
+AMIN = Reduction("amin", numpy=np.minimum.reduce)
 
 
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

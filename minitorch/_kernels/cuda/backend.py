@@ -16,7 +16,16 @@ from . import array, runtime
 from .array import CudaArray
 
 # module -> the ops (by their records' names) whose kernels it holds
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "copy": (
+        "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
+        "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
+    ),
+    "reduce": (
+        "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim sum "
+        "sum_of_valid sum_to_size variance"
+    ),
+}
 
 _MODULE_OF = {op: module for module, ops in MODULES.items() for op in ops.split()}
 

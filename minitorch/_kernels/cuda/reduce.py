@@ -1,0 +1,469 @@
+"""Sums, extremes, moments: kernels generated from the formulas in `_kernels/folds.py` and a few with several states.
+
+An array is (outer, n, inner), the middle reduced. With `inner` 1 a warp or a block takes a row (`ROWS`), else a block
+takes 32 neighbouring columns (`COLUMNS`). Where that makes few blocks the reduced dimension is split, and a second
+launch folds the parts. No atomics: which elements meet in which order follows from the shape, so results repeat.
+Halves are accumulated in float32, integers in the result's type.
+"""
+
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitorch._kernels.folds import FOLDS
+
+from . import copy
+from .array import CudaArray, empty
+from .device import PLACES, WORDS
+from .formulas import STORAGE, element_functions
+from .kernel import Kernel, kernel_from
+from .lower import define
+
+BLOCK, WARP, COLUMN_WARPS = 256, 32, 8
+UNROLL = 4  # loads of a thread under way
+SHORT_ROW = 1024  # elements up to which a warp takes a row
+ENOUGH_BLOCKS = 512  # for every multiprocessor to be busy
+LONGEST_PART = 2048  # elements of a row, below which splitting it does not pay
+
+ROWS = """
+def {name}({sources}, {dests}, outer, n, splits, count, number):
+    lane = threadIdx.x % {threads}
+    block = blockIdx.x // splits
+    part = blockIdx.x - block * splits
+    row = block * {rows} + threadIdx.x // {threads}
+    length = where(row < outer, n, 0)
+    base = {index}(where(row < outer, row, 0)) * n
+    acc = regs({lanes}, {states})
+    for q in static({lanes}):
+        acc[q, :] = begin({first})
+    i = (part * {threads} + lane) * {lanes}
+    stride = splits * {threads} * {lanes}
+    while i + {ahead} * stride < length:
+        x = regs({unroll}, {lanes}, {fields})
+        for u in static({unroll}):
+            {loads_ahead}
+        for u in static({unroll}):
+            for q in static({lanes}):
+                acc[q, :] = step(*acc[q, :], *x[u, q, :], i + u * stride + q, number)
+        i += {unroll} * stride
+    while i < length:
+        x = regs(1, {lanes}, {fields})
+        for u in static(1):
+            {loads}
+        for q in static({lanes}):
+            acc[q, :] = step(*acc[q, :], *x[0, q, :], i + q, number)
+        i += stride
+    for q in static(1, {lanes}):
+        acc[0, :] = merge(*acc[0, :], *acc[q, :])
+    other = regs({states})
+    for k in static(5):
+        for s in static({states}):
+            other[s] = shfl_xor(acc[0, s], 16 >> k)
+        acc[0, :] = merge(*acc[0, :], *other[:])
+    if {threads} > 32:
+        {shared}
+        if lane % 32 == 0:
+            {to_shared}
+        syncthreads()
+        for k in static({warps}):
+            {from_shared}
+            if k == 0:
+                acc[0, :] = other[:]
+            else:
+                acc[0, :] = merge(*acc[0, :], *other[:])
+    if lane == 0 and row < outer:
+        results = regs({results})
+        results[:] = finish(*acc[0, :], count, number)
+        at = row * splits + part
+        {stores}
+"""
+
+COLUMNS = """
+def {name}({sources}, {dests}, outer, n, inner, splits, count, number):
+    tiles = (inner + 31) // 32
+    group = blockIdx.x // tiles
+    part = group // outer
+    o = group - part * outer
+    k = (blockIdx.x - group * tiles) * 32 + threadIdx.x
+    length = where(k < inner, n, 0)
+    base = {index}(o) * n * inner + where(k < inner, k, 0)
+    acc = regs(1, {states})
+    acc[0, :] = begin({first})
+    i = part * {warps} + threadIdx.y
+    stride = splits * {warps}
+    while i + {ahead} * stride < length:
+        x = regs({unroll}, 1, {fields})
+        for u in static({unroll}):
+            {loads_ahead}
+        for u in static({unroll}):
+            acc[0, :] = step(*acc[0, :], *x[u, 0, :], i + u * stride, number)
+        i += {unroll} * stride
+    while i < length:
+        x = regs(1, 1, {fields})
+        for u in static(1):
+            {loads}
+        acc[0, :] = step(*acc[0, :], *x[0, 0, :], i, number)
+        i += stride
+    {shared}
+    {to_shared}
+    syncthreads()
+    if threadIdx.y == 0 and k < inner:
+        other = regs({states})
+        for w in static(1, {warps}):
+            {from_shared}
+            acc[0, :] = merge(*acc[0, :], *other[:])
+        results = regs({results})
+        results[:] = finish(*acc[0, :], count, number)
+        at = ({index}(part) * outer + o) * inner + k
+        {stores}
+"""
+
+
+class Formulas(NamedTuple):
+    """A reduction: expressions for its states' first values, next, joined and last; several are separated by ";".
+
+    `x` is an element, `i` its place, `n` how many there are, `number` what the op was given; `first` is the first
+    element. The other part's states have the letter `b`, and `c` and `d` behind it. `holds` are the states' types, A
+    the type to accumulate in, I that of places.
+    """
+
+    states: str
+    holds: str
+    begin: str
+    step: str
+    merge: str
+    finish: str
+    prepare: str = "x"  # of an element
+
+
+def _of_fold(name: str, prepare: str = "x") -> Formulas:
+    fold = FOLDS[name]
+    return Formulas("a", "A", fold.init, fold.step, fold.merge, fold.finish, prepare)
+
+
+_BETTER = "(({0} {2} {1}) | (({0} != {0}) & ({1} == {1})))"
+_EQUAL = "((b == a) | ((b != b) & (a != a)))"
+
+
+def _extreme(sign: str) -> Formulas:
+    """The extreme and its place; a nan is one, and of equals the first."""
+    step, part = _BETTER.format("x", "a", sign), _BETTER.format("b", "a", sign)
+    part = f"({part} | ({_EQUAL} & (c < k)))"
+    return Formulas(
+        "a k", "A I", "first; 0", f"where({step}, x, a); where({step}, i, k)",
+        f"where({part}, b, a); where({part}, c, k)", "a; k",
+    )  # fmt: skip
+
+
+_TOP, _LARGER = "where(isinf({0}), 0.0, {0})", "maximum(m, {0})"
+
+
+def _log_sum_exp() -> Formulas:
+    """The maximum so far and the sum of exponentials relative to it."""
+    step, part = (_TOP.format(_LARGER.format(other)) for other in ("x", "b"))
+    return Formulas(
+        "m s", "A A", "-1e999; 0", f"{_LARGER.format('x')}; s * exp(m - {step}) + exp(x - {step})",
+        f"{_LARGER.format('b')}; s * exp(m - {part}) + c * exp(b - {part})", f"log(s) + {_TOP.format('m')}",
+    )  # fmt: skip
+
+
+_ANY = "where(x != 0, 1, 0)"
+REDUCTIONS = {
+    **{name: _of_fold(name) for name in FOLDS},
+    "any": _of_fold("amax", _ANY),
+    "all": _of_fold("amin", _ANY),
+    "count": _of_fold("sum", _ANY),
+    "argmax": _extreme(">"),
+    "argmin": _extreme("<"),
+    "log_sum_exp": _log_sum_exp(),
+    "power_sum": Formulas("a", "A", "0", "a + pow(absolute(x), number)", "a + b", "pow(a, 1.0 / number)"),
+    # Welford, and Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances"
+    "variance": Formulas(
+        "m q w", "A A A", "0; 0; 0",
+        "m + (x - m) / (w + 1.0); q + (x - m) * (x - m) * (w / (w + 1.0)); w + 1.0",
+        "m + (b - m) * (d / maximum(w + d, 1.0)); q + c + (b - m) * (b - m) * (w * (d / maximum(w + d, 1.0))); w + d",
+        "q / maximum(n - number, 0.0)",
+    ),
+}  # fmt: skip
+
+
+def _helper(name: str, params: str, expressions: str, names: dict[str, Any]) -> Any:
+    results = ", ".join(e.strip() for e in expressions.split(";"))
+    return define(f"def {name}({params}):\n    return ({results},)\n", name, {**names})
+
+
+class _Parts(NamedTuple):
+    """What both templates are filled with."""
+
+    formulas: Formulas
+    dtypes: tuple[np.dtype, ...]  # of the input, then of the results
+    kind: str  # what A means
+    partial: str  # "", "in" or "out": whether the source, or the destination, is states rather than elements
+    lanes: int = 1
+    threads: int = BLOCK
+    is_long: bool = False
+
+    def made(self, template: str, name: str, block: Any, sizes: int) -> Kernel:
+        f, index = self.formulas, "i8" if self.is_long else "i4"
+        holds = [{"A": self.kind, "I": index}[h] for h in f.holds.split()]
+        states, k = f.states.split(), len(holds)
+        names = {**WORDS, **PLACES, "__name__": __name__, "abs": abs, "A": WORDS[self.kind]}
+        from_states, to_states = self.partial == "in", self.partial == "out"
+        others = ["b", "c", "d"][:k]
+        names["prepare"] = _helper("prepare", "x", f.prepare, names)
+        names["read"] = element_functions(self.dtypes[0], STORAGE[self.dtypes[0]].compute)[0]
+        firsts, first = ["first"], "prepare(read(x0[base]))[0]"
+        begin = f.begin.split(";")
+        if "first" not in f.begin:
+            first = "0"
+        elif from_states:  # both the first element and where it was found are those of the first part
+            firsts = begin = [f"first{s}" for s in range(k)]
+            first = ", ".join(f"x{s}[base]" for s in range(k))
+        names["begin"] = _helper(
+            "begin", ", ".join(firsts), ";".join(f"{h}({b})" for h, b in zip(holds, begin, strict=True)), names
+        )
+        names["merge"] = _helper("merge", ", ".join(states + others), f.merge, names)
+        names["step"] = (
+            _helper("step", ", ".join([*states, *others, "i", "number"]), f.merge, names) if from_states
+            else _helper("step", ", ".join([*states, "x", "i", "number"]), f.step, names)
+        )  # fmt: skip
+        names["finish"] = _helper(
+            "finish", ", ".join([*states, "n", "number"]), ";".join(states) if to_states else f.finish, names
+        )
+        results = holds if to_states else [STORAGE[d].code for d in self.dtypes[1:]]
+        sources = [f"x{s}" for s in range(k)] if from_states else ["x0"]
+        if not to_states:
+            for s, d in enumerate(self.dtypes[1:]):
+                names[f"write{s}"] = element_functions(d, self.kind)[1]
+        dests = [f"d{s}" for s in range(len(results))]
+        columns = template is COLUMNS
+        place = "base + (i + u * stride) * inner" if columns else "base + i + u * stride"
+        warps = COLUMN_WARPS if columns else self.threads // WARP
+        slot = "threadIdx.y * 32 + threadIdx.x" if columns else "threadIdx.x // 32"
+        text = template.format(
+            name=name, sources=", ".join(sources), dests=", ".join(dests), index=index, threads=self.threads,
+            rows=BLOCK // self.threads, lanes=self.lanes, states=k, fields=len(sources), unroll=UNROLL,
+            ahead=UNROLL - 1, warps=warps, results=len(results), first=first,
+            loads_ahead=self._loads(sources, place), loads=self._loads(sources, place),
+            shared="; ".join(
+                f"shared{s} = shared_array({warps * (WARP if columns else 1)}, {h})" for s, h in enumerate(holds)),
+            to_shared="; ".join(f"shared{s}[{slot}] = acc[0, {s}]" for s in range(k)),
+            from_shared="; ".join(
+                f"other[{s}] = shared{s}[{'w * 32 + threadIdx.x' if columns else 'k'}]" for s in range(k)),
+            stores="; ".join(
+                f"d{s}[at] = " + (f"results[{s}]" if to_states else f"write{s}(results[{s}])")
+                for s in range(len(results))),
+        )  # fmt: skip
+        inputs = holds if from_states else [STORAGE[self.dtypes[0]].code]
+        number = self.kind if self.kind[0] == "f" else "i4"
+        signature = " ".join([*[f"{c}*" for c in inputs + results], *[index] * sizes, number])
+        return kernel_from(text, name, names, signature, block, vector=self.lanes > 1)
+
+    def _loads(self, sources: list[str], place: str) -> str:
+        if self.partial == "in":
+            return "; ".join(f"x[u, 0, {s}] = {name}[{place}]" for s, name in enumerate(sources))
+        if self.lanes == 1:
+            return f"x[u, 0, :] = prepare(read(x0[{place}]))"
+        loaded = f"raw = regs({self.lanes}); raw[:] = load(x0, {place}, {self.lanes})"
+        return f"{loaded}; " + "; ".join(f"x[u, {q}, :] = prepare(read(raw[{q}]))" for q in range(self.lanes))
+
+
+@cache
+def rows_kernel(
+    name: str, dtypes: tuple[np.dtype, ...], kind: str, partial: str, lanes: int, threads: int, is_long: bool
+) -> Kernel:
+    """kernel(x, *results, outer, n, splits, count, number) over rows of n."""
+    parts = _Parts(REDUCTIONS[name], dtypes, kind, partial, lanes, threads, is_long)
+    return parts.made(ROWS, f"{name}_rows", BLOCK, 4)
+
+
+@cache
+def columns_kernel(name: str, dtypes: tuple[np.dtype, ...], kind: str, partial: str, is_long: bool) -> Kernel:
+    """kernel(x, *results, outer, n, inner, splits, count, number) over the middle of (outer, n, inner)."""
+    parts = _Parts(REDUCTIONS[name], dtypes, kind, partial, is_long=is_long)
+    return parts.made(COLUMNS, f"{name}_columns", (WARP, COLUMN_WARPS), 5)
+
+
+# ---------------------------------------------------------------------- choosing kernels
+def three_parts(a: CudaArray, dims: tuple[int, ...]) -> tuple[CudaArray, int, int, int]:
+    """The array as contiguous (outer, reduced, inner), and these sizes."""
+    if not dims:
+        return copy.contiguous(a), a.size, 1, 1
+    order = sorted(dims)
+    adjacent = order == list(range(order[0], order[-1] + 1))
+    if not adjacent or not a.flags.c_contiguous:
+        kept = [i for i in range(a.ndim) if i not in dims]
+        moved = a.transpose([*kept, *order])
+        if moved.flags.c_contiguous or not adjacent:
+            n = prod([a.shape[i] for i in order])
+            return copy.contiguous(moved), prod([a.shape[i] for i in kept]), n, 1
+        a = copy.contiguous(a)
+    return (
+        a,
+        prod(a.shape[: order[0]]),
+        prod(a.shape[order[0] : order[-1] + 1]),
+        prod(a.shape[order[-1] + 1 :]),
+    )
+
+
+def reduce(
+    name: str,
+    a: CudaArray,
+    dims: tuple[int, ...],
+    shape: tuple[int, ...],
+    *dtypes: np.dtype,
+    number: float = 0,
+) -> Any:
+    """The reduction `name` of REDUCTIONS along dims: an array of `shape`, or a tuple of them for several dtypes.
+
+    `number` is what its formulas call so. They accumulate in the type that the first result is computed in.
+    """
+    results = tuple([empty(shape, d) for d in dtypes])
+    if results[0].size:
+        x, outer, n, inner = three_parts(a, dims)
+        kind = STORAGE[dtypes[0]].compute
+        number = float(number) if kind[0] == "f" else int(number)
+        (_rows if inner == 1 else _columns)(name, x, (outer, n, inner), results, kind, number)
+    return results if len(results) > 1 else results[0]
+
+
+def _rows(name: str, x: CudaArray, sizes: tuple[int, int, int], results: Any, kind: str, number: float) -> None:
+    outer, n, _ = sizes
+    dtypes = (x.dtype, *[r.dtype for r in results])
+    lanes = min(16 // x.dtype.itemsize, 8)
+    if n % lanes or x.pointer % 16 or lanes * x.dtype.itemsize < 4:
+        lanes = 1
+    threads = WARP if n <= SHORT_ROW and outer > 1 else BLOCK
+    splits = min(ENOUGH_BLOCKS // outer, n // LONGEST_PART) if threads == BLOCK else 1
+    is_long = x.size >= 1 << 31
+    if splits <= 1:
+        made = rows_kernel(name, dtypes, kind, "", lanes, threads, is_long)
+        made.launch(-(-outer * threads // BLOCK), x, *results, outer, n, 1, n, number)
+        return
+    parts = _scratch(name, outer * splits, kind, is_long)
+    made = rows_kernel(name, dtypes, kind, "out", lanes, BLOCK, is_long)
+    made.launch(outer * splits, x, *parts, outer, n, splits, n, number)
+    made = rows_kernel(name, dtypes, kind, "in", 1, BLOCK, is_long)
+    made.launch(outer, *parts, *results, outer, splits, 1, n, number)
+
+
+def _columns(name: str, x: CudaArray, sizes: tuple[int, int, int], results: Any, kind: str, number: float) -> None:
+    outer, n, inner = sizes
+    dtypes = (x.dtype, *[r.dtype for r in results])
+    tiles, is_long = -(-inner // WARP), x.size >= 1 << 31
+    splits = min(ENOUGH_BLOCKS // (outer * tiles), n // (8 * COLUMN_WARPS))
+    if splits <= 1:
+        made = columns_kernel(name, dtypes, kind, "", is_long)
+        made.launch(outer * tiles, x, *results, outer, n, inner, 1, n, number)
+        return
+    parts = _scratch(name, splits * outer * inner, kind, is_long)
+    made = columns_kernel(name, dtypes, kind, "out", is_long)
+    made.launch(outer * tiles * splits, x, *parts, outer, n, inner, splits, n, number)
+    made = columns_kernel(name, dtypes, kind, "in", is_long)
+    made.launch(-(-outer * inner // WARP), *parts, *results, 1, splits, outer * inner, 1, n, number)
+
+
+def _scratch(name: str, size: int, kind: str, is_long: bool) -> list[CudaArray]:
+    types = {"A": kind, "I": "i8" if is_long else "i4"}
+    return [empty((size,), np.dtype(types[h])) for h in REDUCTIONS[name].holds.split()]
+
+
+# ---------------------------------------------------------------------- ops
+def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
+    """The dimensions that `dim=` names: all for None and for an empty list."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return tuple(range(ndim))
+    return tuple([d % ndim for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]) if ndim else ()
+
+
+def _simple(name: str) -> Any:
+    def op(inferred: Any, input: CudaArray, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> CudaArray:
+        shape, to = inferred
+        if input.dtype != to and (dtype is not None or STORAGE[to].compute[0] == "f"):
+            input = copy.converted(input, to)
+        return reduce(name, input, dims_of(dim, input.ndim), shape, to)
+
+    op.__name__ = op.__qualname__ = name
+    return op
+
+
+sum, mean, amax, amin = map(_simple, ("sum", "mean", "amax", "amin"))
+prod_dim, sum_of_valid = _simple("prod"), _simple("nansum")
+
+
+def _with_places(name: str) -> Any:
+    def op(inferred: Any, input: CudaArray, dim: int, keepdim: bool = False) -> Any:
+        (shape, dtype), (_, place) = inferred
+        if input.dtype == np.bool_:
+            values, places = reduce(
+                name, copy.viewed(input, np.dtype(np.uint8)), dims_of(dim, input.ndim), shape, np.dtype(np.uint8), place
+            )
+            return copy.viewed(values, dtype), places
+        return reduce(name, input, dims_of(dim, input.ndim), shape, dtype, place)
+
+    return op
+
+
+max_dim, min_dim = _with_places("argmax"), _with_places("argmin")
+
+
+def argmax(inferred: Any, input: CudaArray, dim: Any, keepdim: bool) -> CudaArray:
+    return reduce("argmax", input, dims_of(dim, input.ndim), inferred[0], input.dtype, inferred[1])[1]
+
+
+def argmin(inferred: Any, input: CudaArray, dim: Any, keepdim: bool) -> CudaArray:
+    return reduce("argmin", input, dims_of(dim, input.ndim), inferred[0], input.dtype, inferred[1])[1]
+
+
+def _truth(name: str) -> Any:
+    def op(inferred: Any, input: CudaArray, dim: Any, keepdim: bool) -> CudaArray:
+        shape, dtype = inferred
+        dims = () if isinstance(dim, (tuple, list)) and not dim else dims_of(dim, input.ndim)
+        if not input.size:
+            return copy.full(shape, int(name == "all"), dtype)
+        return reduce(name, input, dims, shape, dtype)
+
+    return op
+
+
+any, all = _truth("any"), _truth("all")
+
+
+def count_nonzero(inferred: Any, input: CudaArray, dim: Any) -> CudaArray:
+    return reduce("count", input, dims_of(dim, input.ndim), *inferred)
+
+
+def logsumexp_dims(inferred: Any, input: CudaArray, dim: Any, keepdim: bool) -> CudaArray:
+    return reduce("log_sum_exp", input, dims_of(dim, input.ndim), *inferred)
+
+
+def variance(inferred: Any, input: CudaArray, dim: Any, correction: float, keepdim: bool) -> CudaArray:
+    return reduce("variance", input, dims_of(dim, input.ndim), *inferred, number=correction)
+
+
+_NORMS = {0.0: "count", 1.0: "absolute_sum", 2.0: "euclidean", np.inf: "absolute_max", -np.inf: "absolute_min"}
+
+
+def norm_of_vectors(inferred: Any, input: CudaArray, ord: float, dim: Any, keepdim: bool) -> CudaArray:
+    return reduce(_NORMS.get(ord, "power_sum"), input, dims_of(dim, input.ndim), *inferred, number=ord)
+
+
+def sum_to_size(inferred: Any, input: CudaArray, shape: tuple[int, ...]) -> CudaArray:
+    """Undo broadcasting: sum over the dimensions that were added or stretched."""
+    shape, dtype = inferred
+    lead = input.ndim - len(shape)
+    dims = tuple([i for i in range(input.ndim) if i < lead or shape[i - lead] != input.shape[i]])
+    return reduce("sum", input, dims, shape, dtype) if dims else copy.copied(input)
+
+
+# instances that the checks of machine code compile
+FLOAT = np.dtype(np.float32)
+REPRESENTATIVE = {
+    "sum_rows": lambda: rows_kernel("sum", (FLOAT, FLOAT), "f4", "", 4, BLOCK, False),
+    "argmax_short_rows": lambda: rows_kernel("argmax", (FLOAT, FLOAT, np.dtype(np.int64)), "f4", "", 1, WARP, False),
+    "variance_rows": lambda: rows_kernel("variance", (FLOAT, FLOAT), "f4", "out", 4, BLOCK, False),
+    "variance_joined": lambda: rows_kernel("variance", (FLOAT, FLOAT), "f4", "in", 1, BLOCK, False),
+    "log_sum_exp_columns": lambda: columns_kernel("log_sum_exp", (FLOAT, FLOAT), "f4", "", False),
+}

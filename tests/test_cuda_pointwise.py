@@ -1,0 +1,214 @@
+"""Kernels generated from formulas, and copies, on an emulated GPU."""
+
+import numpy as np
+import pytest
+from cuda_compare import gpu, gradients, normal, same  # noqa: F401
+
+import minitorch
+from minitorch._kernels.cuda import pointwise
+from minitorch._kernels.cuda.formulas import compute_type, vocabulary
+from minitorch._kernels.cuda.pointwise import Operand
+from minitorch._ops.op import OPS
+
+pytestmark = pytest.mark.usefixtures("gpu")
+
+EDGES = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.5, -2.5, 3.5, 1e-30], np.float32)
+UNARY = (
+    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor frac isfinite isinf "
+    "isnan isneginf log log10 log1p log2 logical_not neg reciprocal relu round rsqrt sgn sigmoid sign signbit sin sinc "
+    "sinh sqrt square tan tanh trunc"
+).split()
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_unary_ops_and_their_edges(name):
+    x = np.concatenate([EDGES, normal(5)])
+    same(lambda torch, x: getattr(torch, name)(x), x, error=1e-6)
+
+
+BINARY = {
+    "add": lambda torch, x, y: x + y,
+    "div": lambda torch, x, y: x / y,
+    "floor_divide": lambda torch, x, y: x // y,
+    "remainder": lambda torch, x, y: x % y,
+    "fmod": lambda torch, x, y: torch.fmod(x, y),
+    "maximum": lambda torch, x, y: torch.maximum(x, y),
+    "fmin": lambda torch, x, y: torch.fmin(x, y),
+    "hypot": lambda torch, x, y: torch.hypot(x, y),
+    "atan2": lambda torch, x, y: torch.atan2(x, y),
+    "logaddexp": lambda torch, x, y: torch.logaddexp(x, y),
+    "less": lambda torch, x, y: x < y,
+    "where": lambda torch, x, y: torch.where(x > 0, x, y),
+    "copysign": lambda torch, x, y: torch.copysign(x, y),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary_ops_of_every_pair_of_edges(name):
+    same(BINARY[name], np.repeat(EDGES, EDGES.size), np.tile(EDGES, EDGES.size), error=1e-6)
+
+
+@pytest.mark.parametrize("name", ["add", "floor_divide", "where"])
+def test_a_column_and_a_row_broadcast(name):
+    same(BINARY[name], normal(3, 5, 7), normal(5, 1, seed=1))
+
+
+INTEGERS = {
+    "add": lambda torch, x, y: x + y * 3,
+    "floor_divide": lambda torch, x, y: x // y,
+    "remainder": lambda torch, x, y: x % y,
+    "and": lambda torch, x, y: (x & y) | 2,
+    "xor": lambda torch, x, y: (x ^ y) - 1,
+    "gcd": lambda torch, x, y: torch.gcd(x, y),
+    "power": lambda torch, x, y: x**2,
+    "shift": lambda torch, x, y: (x << 2) >> 1,
+    "sign": lambda torch, x, y: torch.sign(x),
+    "equal": lambda torch, x, y: x == y,
+    "maximum": lambda torch, x, y: torch.maximum(x, y),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int16", "uint8"])
+def test_integers(name, dtype):
+    low = 0 if dtype == "uint8" else -9
+    x, y = (np.random.default_rng(s).integers(low, 9, (4, 11)).astype(dtype) for s in (0, 1))
+    same(INTEGERS[name], x, np.where(y == 0, 5, y).astype(dtype), error=0)
+
+
+def test_bytes_wrap_around():
+    same(lambda torch, x: x * 7 + 250, np.arange(256, dtype=np.uint8), error=0)
+
+
+def test_bools():
+    x, y = np.array([True, True, False, False]), np.array([True, False, True, False])
+    for function in (lambda torch, x, y: x & ~y, lambda torch, x, y: x + y, lambda torch, x, y: (x ^ y) * x):
+        same(function, x, y, error=0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves_are_computed_in_float32_and_rounded_once(dtype):
+    x = normal(41)
+
+    def function(torch, x):
+        h = x.to(getattr(torch, dtype))
+        return h * 3 + h, torch.nn.functional.silu(h), (h < 0.5), h.to(torch.float32)
+
+    same(function, x, error=2e-3 if dtype == "float16" else 2e-2)
+
+
+def test_halves_round_to_even():
+    x = np.array([1 + 2**-9, 1 + 3 * 2**-9, 1 + 2**-9 + 2**-20, 1e30, np.nan, 65520.0], np.float32)
+    for dtype in ("float16", "bfloat16"):
+        same(lambda torch, x, d=dtype: x.to(getattr(torch, d)).to(torch.float32), x, error=0)
+
+
+def test_doubles_stay_doubles():
+    same(lambda torch, x: torch.nn.functional.gelu(x.double() * 0.1), normal(9).astype(np.float64), error=1e-15)
+
+
+def test_numbers_come_by_value_and_a_single_element_from_memory(gpu):  # noqa: F811
+    same(lambda torch, x: x * 2.5 - 1 + torch.tensor(3.0), normal(10))
+    same(lambda torch, x: x * x.sum(), normal(10), error=1e-5)
+    assert not any("strided" in name for name in gpu.launched)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 1023, 2048, 2049, 4099])
+def test_vectors_and_the_rest_behind_them(size):
+    same(lambda torch, x: x * 2, normal(size))
+
+
+def test_memory_that_vector_loads_cannot_take():
+    same(lambda torch, x: x[1:] * 2, normal(2500))
+
+
+def test_layouts():
+    x = normal(2, 3, 4, 5)
+    for view in (
+        lambda x: x.transpose(0, 3),
+        lambda x: x[:, ::2, 1:, ::3],
+        lambda x: x[:, None, :, None, :, ::2],
+        lambda x: x[:, 1:2].expand(2, 3, 4, 5),
+    ):
+        same(lambda torch, x, view=view: view(x) + 1, x)
+    same(lambda torch, x: x[:, None, :, None, :, ::2] + x[0, :, None, :, :1], x)
+
+
+def test_a_transposed_operand_needs_no_strided_kernel_and_gives_its_layout(gpu):  # noqa: F811
+    x = minitorch.from_numpy(normal(4, 6)).cuda().t()
+    assert (x * x).stride() == x.stride()
+    assert not any("strided" in name for name in gpu.launched)
+
+
+GRADIENTS = {
+    "silu": lambda torch, x, y: torch.nn.functional.silu(x) * y,
+    "broadcast": lambda torch, x, y: x * y[:1] / (1 + x * x),
+    "gelu": lambda torch, x, y: torch.nn.functional.gelu(x, approximate="tanh") - y,
+    "maximum": lambda torch, x, y: torch.maximum(x, y).exp(),
+    "numbers": lambda torch, x, y: torch.nn.functional.leaky_relu(x, 0.3) + (y.abs() / 3) ** 2.5,
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients_are_one_kernel_of_their_formula(name, gpu):  # noqa: F811
+    same(lambda torch, x, y: gradients(torch, lambda x, y: GRADIENTS[name](torch, x, y), x, y), normal(4, 6),
+         normal(4, 6, seed=1), error=1e-5)  # fmt: skip
+    assert any("_grad" in launched for launched in gpu.launched)
+
+
+def test_second_derivatives():
+    def function(torch, x):
+        x = x.clone().requires_grad_()
+        (g,) = torch.autograd.grad(torch.tanh(x).sum(), x, create_graph=True)
+        return torch.autograd.grad((g * g).sum(), x)[0]
+
+    same(function, normal(7), error=1e-5)
+
+
+@pytest.mark.slow
+def test_every_formula_lowers_or_says_which_function_is_missing():
+    for op in OPS.values():
+        formulas = [op.formula, *(g.formula for g in op.gradients.values())] if op.formula else []
+        for formula in formulas:
+            words = formula.words & {"left_shift", "right_shift", "gcd", "lcm"}
+            dtype = np.dtype(np.int64 if words or op.name.startswith("bitwise") else np.float32)
+            how = tuple([Operand(dtype, "each")] * len(formula.arrays))
+            if formula.words - vocabulary(compute_type(dtype)).keys():
+                with pytest.raises(NotImplementedError, match="is not implemented for device 'cuda'"):
+                    pointwise.flat(formula, how, dtype)
+                continue
+            made, _ = pointwise.flat(formula, how, dtype)
+            assert made.lowered.text
+            assert pointwise.strided(formula, how, dtype).lowered.text
+
+
+# ---------------------------------------------------------------------- copies
+@pytest.mark.parametrize("to", ["float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool"])
+def test_conversions(to):
+    x = np.array([0.0, 1.0, 2.75, 200.5, 3.0], np.float32)
+    same(lambda torch, x: x.to(getattr(torch, to)).to(torch.float64), x, error=0)
+    same(lambda torch, x: x.to(torch.int64).to(getattr(torch, to)).to(torch.float64), x, error=0)
+
+
+def test_transposes_go_through_tiles(gpu):  # noqa: F811
+    same(lambda torch, x: x.t().contiguous(), normal(41, 67), error=0)
+    same(lambda torch, x: x.transpose(1, 2).half().contiguous(), normal(3, 33, 40), error=0)
+    same(lambda torch, x: x.contiguous(memory_format=torch.channels_last), normal(2, 19, 5, 7), error=0)
+    assert sum("transpose" in name for name in gpu.launched) >= 3
+
+
+def test_copies_of_parts():
+    x = normal(3, 4, 5)
+    same(lambda torch, x: torch.cat([x, x[:1], x[:0]]), x, error=0)
+    same(lambda torch, x: torch.stack([x, x], 1), x, error=0)
+    same(lambda torch, x: torch.flip(x, (0, 2)), x, error=0)
+    same(lambda torch, x: torch.nn.functional.pad(x, (1, 2, 0, -1), value=3.0), x, error=0)
+    same(lambda torch, x: x.masked_fill(x > 0, -1.0), x, error=0)
+    same(lambda torch, x: x.clone().fill_(2).zero_(), x, error=0)
+    same(lambda torch, x: x.clone().transpose(0, 1).copy_(x[:, 0][None].expand(4, 3, 5)), x, error=0)
+    same(lambda torch, x: gradients(torch, lambda x: x[1:, 2] * x[0, 0] * x[..., ::2][1:, 1, :1], x), x)
+
+
+def test_a_copy_keeps_every_bit_of_a_half():
+    bits = np.array([0x7E01, 0xFFFF, 0x0001, 0x8000], np.uint16).view(np.float16)
+    assert (minitorch.from_numpy(bits).cuda().clone().cpu().numpy().view(np.uint16) == bits.view(np.uint16)).all()

@@ -1,0 +1,104 @@
+"""Reductions on an emulated GPU."""
+
+import numpy as np
+import pytest
+from cuda_compare import gpu, gradients, normal, same  # noqa: F401
+
+import minitorch
+
+pytestmark = pytest.mark.usefixtures("gpu")
+
+NAMES = "sum mean prod amax amin argmax argmin logsumexp var std".split()
+
+
+def _call(name, dim):
+    return lambda torch, x: getattr(torch, name)(x, *(() if dim is None else (dim,)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_rows_and_columns_with_nan_and_infinities(name, dim):
+    x = normal(3, 5, 7)
+    x[0, 0, 0], x[1, 1, 1], x[2, 2, 2], x[2, 3, 3] = np.nan, np.inf, -np.inf, np.inf
+    same(_call(name, dim), x, error=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "logsumexp"])
+def test_a_whole_in_parts_that_a_second_launch_joins(name, gpu):  # noqa: F811
+    x = normal(9000)
+    x = x[:4100] * 0.01 + 1 if name == "prod" else x
+    same(_call(name, None), x, error=1e-5)
+    assert len([n for n in gpu.launched if n.endswith("_rows")]) == 2
+
+
+@pytest.mark.parametrize("name", ["sum", "argmin", "var", "logsumexp"])
+def test_columns_in_parts(name, gpu):  # noqa: F811
+    same(_call(name, 0), normal(200, 3), error=1e-5)
+    assert len([n for n in gpu.launched if n.endswith("_columns")]) == 2
+
+
+def test_rows_that_end_between_vectors_and_start_between_them():
+    for n in (1, 31, 130, 1028):
+        same(lambda torch, x: x.sum(1), normal(2, n), error=1e-5)
+    same(lambda torch, x: x[:, 1:].sum(1), normal(3, 129), error=1e-5)
+
+
+def test_of_equals_the_first_is_found():
+    x = np.random.default_rng(0).integers(0, 3, (2, 260)).astype(np.float32)
+    same(lambda torch, x: (x.argmax(1), x.argmin(1), x.argmax(0), x.argmax()), x, error=0)
+    same(lambda torch, x: tuple(x.max(0)) + tuple(x.min(1)), x, error=0)
+
+
+def test_several_dimensions():
+    x = normal(2, 3, 4, 5)
+    same(lambda torch, x: (x.sum((0, 2)), x.mean((1, 2)), x.amax((0, 1)), x.var((0, 3)), x.sum((2, 3), True)), x)
+    same(lambda torch, x: (x.transpose(0, 3).sum(0), x[:, ::2].amax(1), x.expand(2, 2, 3, 4, 5).sum(0)), x)
+
+
+def test_integers_and_bools():
+    x = np.random.default_rng(0).integers(-9, 9, (3, 40))
+    same(lambda torch, x: (x.sum(1), x.prod(0), x.amax(1), x.to(torch.int32).sum(), (x > 0).sum(0)), x, error=0)
+    same(lambda torch, x: ((x > 5).any(1), (x > -9).all(1), (x > 5).any(), x.all(0), tuple(x.max(1))[1]), x, error=0)
+    same(lambda torch, x: torch.count_nonzero(x.double() * 0.05, 1), x, error=0)
+
+
+def test_halves_are_added_up_in_float32():
+    x = np.full((1, 2048), 0.1, np.float16)
+    same(lambda torch, x: x.double().sum(1), x, error=1e-7)
+    same(lambda torch, x: (x.sum(1).float(), x.mean(1).float()), x, error=1e-3)
+
+
+def test_sums_of_doubles_are_double():
+    same(lambda torch, x: (x.sum(1), x.var(0)), normal(5, 300).astype(np.float64), error=1e-14)
+    same(lambda torch, x: x.sum(1, dtype=torch.float64), normal(5, 300), error=1e-14)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, np.inf, -np.inf])
+def test_norms(order):
+    same(lambda torch, x: torch.linalg.vector_norm(x, order, 1), normal(4, 50), error=1e-5)
+
+
+def test_nothing_to_reduce():
+    x = np.empty((3, 0), np.float32)
+    same(lambda torch, x: (x.sum(1), x.prod(1), x.logsumexp(1), x.sum(0), x.sum()), x, error=0)
+    assert minitorch.from_numpy(x).cuda().mean(1).isnan().all()
+
+
+def test_gradients():
+    x = normal(3, 6)
+    same(lambda torch, x: gradients(torch, lambda x: x.sum(1) ** 2 + x.var(1) + x.amax(1) * x.mean(), x), x, error=1e-5)
+    same(lambda torch, x: gradients(torch, lambda x: torch.linalg.vector_norm(x, dim=1).exp(), x), x, error=1e-5)
+
+
+def test_the_same_sum_has_the_same_bits_whatever_ran_first():
+    x = minitorch.from_numpy(normal(5000)).cuda()
+    assert x.sum().item() == x.clone().sum().item()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(5, 2049), (2, 4100), (300, 2, 3), (700, 40), (1, 9000, 1)])
+def test_reductions_of_many_shapes(name, shape):
+    for dim in range(len(shape)):
+        x = normal(*shape)
+        same(_call(name, dim), 1 + 0.01 * x if name == "prod" else x, error=2e-5)
