@@ -239,10 +239,10 @@ def nll_loss(
     if weight is not None:
         check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
     classes = x.shape[class_dim]
-    kept_array = t != ignore_index
-    outside = kept_array & ((t < 0) | (t >= classes))
-    if outside.any():
-        raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
+    if target.is_cpu:
+        outside = (t != ignore_index) & ((t < 0) | (t >= classes))
+        if outside.any():
+            raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
     kept = op("ne")(target, ignore_index)
     safe = target * kept
     picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))

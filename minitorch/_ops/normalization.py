@@ -15,6 +15,7 @@ from minitorch._tensor import Tensor
 from minitorch._type_info import finfo
 
 from .check import C_NAMES, check, no_kernel
+from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import PUBLIC, op, public
@@ -34,8 +35,9 @@ def as_tuple(*results: Any) -> tuple[Any, ...]:
     return results
 
 
-def gradient_name(name: str, on_arrays: Any, in_ops: Any) -> None:
-    ARRAY_NAMES[name], TENSOR_NAMES[name] = on_arrays, in_ops
+def gradient_name(name: str, on_arrays: Any, in_ops: Any, has_kernel: bool = False) -> None:
+    """`has_kernel`: on a GPU a kernel of that name is what runs."""
+    ARRAY_NAMES[name], TENSOR_NAMES[name] = on_arrays, by_kernel(name, in_ops) if has_kernel else in_ops
 
 
 # ---------------------------------------------------------------------- layer_norm

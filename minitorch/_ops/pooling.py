@@ -104,18 +104,22 @@ def _values_and_indices(values: Tensor, indices: Tensor) -> tuple[Tensor, Tensor
     return values, indices
 
 
-def max_op(name: str, title: str, infer: Any, cpu: Any, tensors: str = "input") -> Op:
-    """A record of windows' maxima with their places, which is all that the gradient needs."""
+def max_op(name: str, title: str, infer: Any, cpu: Any, tensors: str = "input", grad: Any = None) -> Op:
+    """A record of windows' maxima with their places, which is all that the gradient needs on the CPU."""
     record = structured(name=name, title=title, tensors=tensors, outputs=("indices",), returns=_values_and_indices)(
         infer
     )
     record.cpu(cpu)
-    record.grad("input")(_max_pool_grad)
+    record.grad("input")(grad or _max_pool_grad)
     return record
 
 
 def _max_pool_grad(g, indices, input_shape):
     return max_pool_backward(g, indices, input_shape)
+
+
+def _max_pool_grad_by_windows(g, indices, input_shape, kernel, stride, padding, dilation):
+    return max_pool_backward(g, indices, input_shape, (kernel, stride, padding, dilation))
 
 
 def _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode):
@@ -132,17 +136,22 @@ def _max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
     return channels_last_like(input, out), channels_last_like(input, indices)
 
 
-max_pool_planes = max_op("max_pool_planes", "MaxPool2DWithIndices", _max_pool_infer, _max_pool_cpu)
-max_pool_volumes = max_op("max_pool_volumes", "MaxPool3DWithIndices", _max_pool_infer, _max_pool_cpu)
+max_pool_planes = max_op(
+    "max_pool_planes", "MaxPool2DWithIndices", _max_pool_infer, _max_pool_cpu, grad=_max_pool_grad_by_windows
+)
+max_pool_volumes = max_op(
+    "max_pool_volumes", "MaxPool3DWithIndices", _max_pool_infer, _max_pool_cpu, grad=_max_pool_grad_by_windows
+)
 
 
 @structured(tensors="grad_output indices")
-def max_pool_backward(grad_output, indices, shape):
+def max_pool_backward(grad_output, indices, shape, windows=None):
+    """`windows` are kernel, stride, padding and dilation, by which an input finds the outputs that may be its own."""
     return shape, grad_output.dtype
 
 
 @max_pool_backward.cpu
-def max_pool_backward_cpu(grad_output, indices, shape):
+def max_pool_backward_cpu(grad_output, indices, shape, windows=None):
     dx = empty(shape, grad_output.dtype)
     pool_kernels().max_pool_backward(grad_output, indices, dx)
     return dx

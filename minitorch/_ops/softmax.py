@@ -12,6 +12,7 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from .check import float_required, wrap_dim
+from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
 
@@ -64,7 +65,8 @@ def _gradient_by_rows(name: str, formula: Any) -> None:
         return _along(name, dim, g, out)
 
     of_arrays = FunctionType(formula.__code__, ARRAY_NAMES)
-    ARRAY_NAMES[name], TENSOR_NAMES[name] = on_arrays, FunctionType(formula.__code__, TENSOR_NAMES)
+    ARRAY_NAMES[name] = on_arrays
+    TENSOR_NAMES[name] = by_kernel(name, FunctionType(formula.__code__, TENSOR_NAMES))
 
 
 @softmax_dim.cpu

@@ -21,6 +21,19 @@ MODULES: dict[str, str] = {
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
         "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
     ),
+    "cross_entropy": "cross_entropy_backward cross_entropy_rows",
+    "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
+    "embedding": "embedding_backward embedding_rows",
+    "index": (
+        "gather gather_backward index_add_into index_select index_select_backward pick_in_planes scatter_add_into "
+        "scatter_cleared scatter_into scatter_one take_one"
+    ),
+    "pool": "max_pool_backward max_pool_planes max_pool_volumes",
+    "resample": (
+        "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes map_axes upsample_bicubic2d "
+        "upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
+        "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
+    ),
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim sum "
         "sum_of_valid sum_to_size variance"
