@@ -158,10 +158,13 @@ def _batch_norm_weight_in_ops(g, sums, input, mean, var, eps):
     return FUNCTIONS["sum"](g * normalised(input, dims, eps)[0], dims)
 
 
-gradient_name("gradient_sums", gradient_sums, lambda *given: None)  # formulas in ops start from the input
-gradient_name("batch_norm_bias", lambda g, sums: sums[2].astype(g.dtype), lambda g, sums: sum_over_channels(g))
-gradient_name("batch_norm_input", _batch_norm_input, _batch_norm_input_in_ops)
-gradient_name("batch_norm_weight", _batch_norm_weight, _batch_norm_weight_in_ops)
+for _name, _on_arrays, _in_ops in (
+    ("gradient_sums", gradient_sums, lambda *given: None),  # formulas in ops start from the input
+    ("batch_norm_bias", lambda g, sums: sums[2].astype(g.dtype), lambda g, sums: sum_over_channels(g)),
+    ("batch_norm_input", _batch_norm_input, _batch_norm_input_in_ops),
+    ("batch_norm_weight", _batch_norm_weight, _batch_norm_weight_in_ops),
+):
+    gradient_name(_name, _on_arrays, _in_ops, has_kernel=True)
 
 
 def _check_channels(input: Tensor, **parameters: Any) -> None:

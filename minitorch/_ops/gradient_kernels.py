@@ -1,4 +1,4 @@
-"""Gradients that a GPU has a kernel for, where the CPU has a function on arrays and everything else a formula in ops."""
+"""Gradients for which a GPU has a kernel, the CPU a function on arrays, and everything else a formula in ops."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -129,7 +129,7 @@ def _layer_norm_gradients_in_ops(g, input, weight, mean, rstd, dims, eps):
     return dx, dw, op("sum_to_size")(g, shape)
 
 
-gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradients_in_ops)
+gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradients_in_ops, has_kernel=True)
 
 
 def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters: Any) -> tuple[int, ...]:

@@ -28,6 +28,10 @@ MODULES: dict[str, str] = {
         "gather gather_backward index_add_into index_select index_select_backward pick_in_planes scatter_add_into "
         "scatter_cleared scatter_into scatter_one take_one"
     ),
+    "normalization": (
+        "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
+        "group_norm_rows layer_norm_gradients layer_norm_rows"
+    ),
     "pool": "max_pool_backward max_pool_planes max_pool_volumes",
     "resample": (
         "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes map_axes upsample_bicubic2d "

@@ -4,6 +4,7 @@ What moves elements without looking at them takes halves as 16-bit integers: eve
 """
 
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,10 @@ def contiguous(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:
 
 
 def reshaped(a: CudaArray, *shape: int) -> CudaArray:
-    """The elements in index order as an array of another shape: a view where they lie so already."""
+    """The elements in index order as an array of another shape, one size of which may be -1: a view where they lie so already."""
     a = contiguous(a)
+    if -1 in shape:
+        shape = tuple([a.size // -prod(shape) if n == -1 else n for n in shape])
     return CudaArray(shape, a.dtype, a.memory, None, a.offset)
 
 

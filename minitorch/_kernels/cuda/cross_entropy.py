@@ -23,7 +23,7 @@ NAN = float("nan")
 def losses_kernel(dtype: np.dtype, weighted: bool, threads: int) -> Kernel:
     """kernel(x, target, weight, losses, rows, n, ignore): each row's loss, 0 where its target is ignored."""
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
-    read, write = element_functions(dtype, kind)
+    read, _ = element_functions(dtype, kind)
     number, lowest, warps = WORDS[kind], LOWEST[kind], threads // WARP
 
     @kernel(f"{code}* i8* {code}* {kind}* i4 i4 i8", block=BLOCK)

@@ -6,6 +6,7 @@ launch folds the parts. No atomics: which elements meet in which order follows f
 Halves are accumulated in float32, integers in the result's type.
 """
 
+from builtins import any as any_of
 from functools import cache
 from math import prod
 from typing import Any, NamedTuple
@@ -28,13 +29,14 @@ ENOUGH_BLOCKS = 512  # for every multiprocessor to be busy
 LONGEST_PART = 2048  # elements of a row, below which splitting it does not pay
 
 ROWS = """
-def {name}({sources}, {dests}, outer, n, splits, count, number):
+def {name}({sources}, {dests}, outer, n, period, splits, count, {number}):
     lane = threadIdx.x % {threads}
     block = blockIdx.x // splits
     part = blockIdx.x - block * splits
     row = block * {rows} + threadIdx.x // {threads}
     length = where(row < outer, n, 0)
-    base = {index}(where(row < outer, row, 0)) * n
+    base = {index}(where(row < outer, row, 0)) * {apart}
+    {centre}
     acc = regs({lanes}, {states})
     for q in static({lanes}):
         acc[q, :] = begin({first})
@@ -81,7 +83,7 @@ def {name}({sources}, {dests}, outer, n, splits, count, number):
 """
 
 COLUMNS = """
-def {name}({sources}, {dests}, outer, n, inner, splits, count, number):
+def {name}({sources}, {dests}, outer, n, inner, splits, count, {number}):
     tiles = (inner + 31) // 32
     group = blockIdx.x // tiles
     part = group // outer
@@ -89,6 +91,7 @@ def {name}({sources}, {dests}, outer, n, inner, splits, count, number):
     k = (blockIdx.x - group * tiles) * 32 + threadIdx.x
     length = where(k < inner, n, 0)
     base = {index}(o) * n * inner + where(k < inner, k, 0)
+    {centre}
     acc = regs(1, {states})
     acc[0, :] = begin({first})
     i = part * {warps} + threadIdx.y
@@ -125,7 +128,7 @@ class Formulas(NamedTuple):
     """A reduction: expressions for its states' first values, next, joined and last; several are separated by ";".
 
     `x` is an element, `i` its place, `n` how many there are, `number` what the op was given; `first` is the first
-    element. The other part's states have the letter `b`, and `c` and `d` behind it. `holds` are the states' types, A
+    element; of two arrays `y` is the second one's, and `number` a number of the row's own. The other part's states have the letter `b`, and `c` and `d` behind it. `holds` are the states' types, A
     the type to accumulate in, I that of places.
     """
 
@@ -136,6 +139,7 @@ class Formulas(NamedTuple):
     merge: str
     finish: str
     prepare: str = "x"  # of an element
+    arrays: int = 1
 
 
 def _of_fold(name: str, prepare: str = "x") -> Formulas:
@@ -169,6 +173,16 @@ def _log_sum_exp() -> Formulas:
     )  # fmt: skip
 
 
+def _moments(finish: str) -> Formulas:
+    """Welford; Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances"."""
+    share = "(d / maximum(w + d, 1.0))"
+    return Formulas(
+        "m q w", "A A A", "0; 0; 0",
+        "m + (x - m) / (w + 1.0); q + (x - m) * (x - m) * (w / (w + 1.0)); w + 1.0",
+        f"m + (b - m) * {share}; q + c + (b - m) * (b - m) * (w * {share}); w + d", finish,
+    )  # fmt: skip
+
+
 _ANY = "where(x != 0, 1, 0)"
 REDUCTIONS = {
     **{name: _of_fold(name) for name in FOLDS},
@@ -178,14 +192,10 @@ REDUCTIONS = {
     "argmax": _extreme(">"),
     "argmin": _extreme("<"),
     "log_sum_exp": _log_sum_exp(),
+    "centred_products": Formulas("a s", "A A", "0; 0", "a + x; s + x * (y - number)", "a + b; s + c", "a; s", arrays=2),
     "power_sum": Formulas("a", "A", "0", "a + pow(absolute(x), number)", "a + b", "pow(a, 1.0 / number)"),
-    # Welford, and Chan et al., "Updating formulae and a pairwise algorithm for computing sample variances"
-    "variance": Formulas(
-        "m q w", "A A A", "0; 0; 0",
-        "m + (x - m) / (w + 1.0); q + (x - m) * (x - m) * (w / (w + 1.0)); w + 1.0",
-        "m + (b - m) * (d / maximum(w + d, 1.0)); q + c + (b - m) * (b - m) * (w * (d / maximum(w + d, 1.0))); w + d",
-        "q / maximum(n - number, 0.0)",
-    ),
+    "variance": _moments("q / maximum(n - number, 0.0)"),
+    "moments": _moments("m; q / n"),
 }  # fmt: skip
 
 
@@ -204,6 +214,7 @@ class _Parts(NamedTuple):
     lanes: int = 1
     threads: int = BLOCK
     is_long: bool = False
+    layout: str = "rows"  # or "between": a row's elements are `period` at a time, those of the other rows between
 
     def made(self, template: str, name: str, block: Any, sizes: int) -> Kernel:
         f, index = self.formulas, "i8" if self.is_long else "i4"
@@ -227,25 +238,35 @@ class _Parts(NamedTuple):
         names["merge"] = _helper("merge", ", ".join(states + others), f.merge, names)
         names["step"] = (
             _helper("step", ", ".join([*states, *others, "i", "number"]), f.merge, names) if from_states
-            else _helper("step", ", ".join([*states, "x", "i", "number"]), f.step, names)
+            else _helper("step", ", ".join([*states, *"xy"[: f.arrays], "i", "number"]), f.step, names)
         )  # fmt: skip
         names["finish"] = _helper(
             "finish", ", ".join([*states, "n", "number"]), ";".join(states) if to_states else f.finish, names
         )
         results = holds if to_states else [STORAGE[d].code for d in self.dtypes[1:]]
-        sources = [f"x{s}" for s in range(k)] if from_states else ["x0"]
+        sources = [f"x{s}" for s in range(k if from_states else f.arrays)]
         if not to_states:
             for s, d in enumerate(self.dtypes[1:]):
                 names[f"write{s}"] = element_functions(d, self.kind)[1]
         dests = [f"d{s}" for s in range(len(results))]
         columns = template is COLUMNS
-        place = "base + (i + u * stride) * inner" if columns else "base + i + u * stride"
+        is_between = self.layout == "between"
+        place = (
+            "base + (i + u * stride) * inner" if columns
+            else f"base + {index}(u4(i + u * stride) // u4(period)) * outer * period + {index}(u4(i + u * stride) % "
+            "u4(period))" if is_between
+            else "base + i + u * stride"
+        )  # fmt: skip
+        centred = f.arrays > 1
         warps = COLUMN_WARPS if columns else self.threads // WARP
         slot = "threadIdx.y * 32 + threadIdx.x" if columns else "threadIdx.x // 32"
         text = template.format(
             name=name, sources=", ".join(sources), dests=", ".join(dests), index=index, threads=self.threads,
             rows=BLOCK // self.threads, lanes=self.lanes, states=k, fields=len(sources), unroll=UNROLL,
-            ahead=UNROLL - 1, warps=warps, results=len(results), first=first,
+            ahead=UNROLL - 1, warps=warps, apart="period" if is_between else "n",
+            number="centres" if centred else "number",
+            centre=f"number = centres[{'where(k < inner, k, 0)' if columns else 'where(row < outer, row, 0)'}]"
+            if centred else "pass", results=len(results), first=first,
             loads_ahead=self._loads(sources, place), loads=self._loads(sources, place),
             shared="; ".join(
                 f"shared{s} = shared_array({warps * (WARP if columns else 1)}, {h})" for s, h in enumerate(holds)),
@@ -256,8 +277,8 @@ class _Parts(NamedTuple):
                 f"d{s}[at] = " + (f"results[{s}]" if to_states else f"write{s}(results[{s}])")
                 for s in range(len(results))),
         )  # fmt: skip
-        inputs = holds if from_states else [STORAGE[self.dtypes[0]].code]
-        number = self.kind if self.kind[0] == "f" else "i4"
+        inputs = holds if from_states else [STORAGE[self.dtypes[0]].code] * f.arrays
+        number = (self.kind if self.kind[0] == "f" else "i4") + "*" * centred
         signature = " ".join([*[f"{c}*" for c in inputs + results], *[index] * sizes, number])
         return kernel_from(text, name, names, signature, block, vector=self.lanes > 1)
 
@@ -265,23 +286,33 @@ class _Parts(NamedTuple):
         if self.partial == "in":
             return "; ".join(f"x[u, 0, {s}] = {name}[{place}]" for s, name in enumerate(sources))
         if self.lanes == 1:
-            return f"x[u, 0, :] = prepare(read(x0[{place}]))"
-        loaded = f"raw = regs({self.lanes}); raw[:] = load(x0, {place}, {self.lanes})"
-        return f"{loaded}; " + "; ".join(f"x[u, {q}, :] = prepare(read(raw[{q}]))" for q in range(self.lanes))
+            return "; ".join(f"x[u, 0, {s}] = prepare(read({name}[{place}]))[0]" for s, name in enumerate(sources))
+        lines = []
+        for s, name in enumerate(sources):
+            lines.append(f"raw{s} = regs({self.lanes}); raw{s}[:] = load({name}, {place}, {self.lanes})")
+            lines += [f"x[u, {q}, {s}] = prepare(read(raw{s}[{q}]))[0]" for q in range(self.lanes)]
+        return "; ".join(lines)
 
 
 @cache
 def rows_kernel(
-    name: str, dtypes: tuple[np.dtype, ...], kind: str, partial: str, lanes: int, threads: int, is_long: bool
+    name: str,
+    dtypes: tuple[np.dtype, ...],
+    kind: str,
+    partial: str,
+    lanes: int,
+    threads: int,
+    is_long: bool,
+    layout: str = "rows",
 ) -> Kernel:
-    """kernel(x, *results, outer, n, splits, count, number) over rows of n."""
-    parts = _Parts(REDUCTIONS[name], dtypes, kind, partial, lanes, threads, is_long)
-    return parts.made(ROWS, f"{name}_rows", BLOCK, 4)
+    """kernel(*arrays, *results, outer, n, period, splits, count, number) over rows of n."""
+    parts = _Parts(REDUCTIONS[name], dtypes, kind, partial, lanes, threads, is_long, layout)
+    return parts.made(ROWS, f"{name}_{layout}", BLOCK, 5)
 
 
 @cache
 def columns_kernel(name: str, dtypes: tuple[np.dtype, ...], kind: str, partial: str, is_long: bool) -> Kernel:
-    """kernel(x, *results, outer, n, inner, splits, count, number) over the middle of (outer, n, inner)."""
+    """kernel(*arrays, *results, outer, n, inner, splits, count, number) over the middle of (outer, n, inner)."""
     parts = _Parts(REDUCTIONS[name], dtypes, kind, partial, is_long=is_long)
     return parts.made(COLUMNS, f"{name}_columns", (WARP, COLUMN_WARPS), 5)
 
@@ -309,12 +340,7 @@ def three_parts(a: CudaArray, dims: tuple[int, ...]) -> tuple[CudaArray, int, in
 
 
 def reduce(
-    name: str,
-    a: CudaArray,
-    dims: tuple[int, ...],
-    shape: tuple[int, ...],
-    *dtypes: np.dtype,
-    number: float = 0,
+    name: str, a: CudaArray, dims: tuple[int, ...], shape: tuple[int, ...], *dtypes: np.dtype, number: float = 0
 ) -> Any:
     """The reduction `name` of REDUCTIONS along dims: an array of `shape`, or a tuple of them for several dtypes.
 
@@ -322,45 +348,72 @@ def reduce(
     """
     results = tuple([empty(shape, d) for d in dtypes])
     if results[0].size:
-        x, outer, n, inner = three_parts(a, dims)
-        kind = STORAGE[dtypes[0]].compute
-        number = float(number) if kind[0] == "f" else int(number)
-        (_rows if inner == 1 else _columns)(name, x, (outer, n, inner), results, kind, number)
+        between = _between(a, dims)
+        if between is not None:
+            run(name, [a], between, results, number)
+        else:
+            x, *sizes = three_parts(a, dims)
+            run(name, [x], (*sizes, 0), results, number)
     return results if len(results) > 1 else results[0]
 
 
-def _rows(name: str, x: CudaArray, sizes: tuple[int, int, int], results: Any, kind: str, number: float) -> None:
-    outer, n, _ = sizes
+def _between(a: CudaArray, dims: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+    """(1, n, 1 and rows, period) where dims are all but some in the middle of a contiguous array, as of channels."""
+    kept = [i for i in range(a.ndim) if i not in dims]
+    if not kept or kept[0] == 0 or kept[-1] == a.ndim - 1 or not a.flags.c_contiguous:
+        return None
+    if kept != list(range(kept[0], kept[-1] + 1)):
+        return None
+    rows, period = prod([a.shape[i] for i in kept]), prod(a.shape[kept[-1] + 1 :])
+    return (rows, a.size // rows, 1, period) if rows and period > 1 else None
+
+
+def run(name: str, arrays: list[CudaArray], sizes: tuple[int, ...], results: Any, number: Any = 0) -> None:
+    """Reduce contiguous arrays of sizes (outer, n, inner, period) to the results, of an element for each row.
+
+    A period other than 0 says that a row's elements lie that many at a time, those of the other rows between.
+    `number` is an array with one for each row in reductions of two arrays.
+    """
+    kind = STORAGE[results[0].dtype].compute
+    if not isinstance(number, CudaArray):
+        number = float(number) if kind[0] == "f" else int(number)
+    (_rows if sizes[2] == 1 else _columns)(name, arrays, sizes, results, kind, number)
+
+
+def _rows(name: str, arrays: list[CudaArray], sizes: Any, results: Any, kind: str, number: Any) -> None:
+    outer, n, _, period = sizes
+    x = arrays[0]
     dtypes = (x.dtype, *[r.dtype for r in results])
     lanes = min(16 // x.dtype.itemsize, 8)
-    if n % lanes or x.pointer % 16 or lanes * x.dtype.itemsize < 4:
+    if (period or n) % lanes or any_of(a.pointer % 16 for a in arrays) or lanes * x.dtype.itemsize < 4:
         lanes = 1
     threads = WARP if n <= SHORT_ROW and outer > 1 else BLOCK
     splits = min(ENOUGH_BLOCKS // outer, n // LONGEST_PART) if threads == BLOCK else 1
-    is_long = x.size >= 1 << 31
+    is_long, layout = x.size >= 1 << 31, "between" if period else "rows"
     if splits <= 1:
-        made = rows_kernel(name, dtypes, kind, "", lanes, threads, is_long)
-        made.launch(-(-outer * threads // BLOCK), x, *results, outer, n, 1, n, number)
+        made = rows_kernel(name, dtypes, kind, "", lanes, threads, is_long, layout)
+        made.launch(-(-outer * threads // BLOCK), *arrays, *results, outer, n, period, 1, n, number)
         return
     parts = _scratch(name, outer * splits, kind, is_long)
-    made = rows_kernel(name, dtypes, kind, "out", lanes, BLOCK, is_long)
-    made.launch(outer * splits, x, *parts, outer, n, splits, n, number)
+    made = rows_kernel(name, dtypes, kind, "out", lanes, BLOCK, is_long, layout)
+    made.launch(outer * splits, *arrays, *parts, outer, n, period, splits, n, number)
     made = rows_kernel(name, dtypes, kind, "in", 1, BLOCK, is_long)
-    made.launch(outer, *parts, *results, outer, splits, 1, n, number)
+    made.launch(outer, *parts, *results, outer, splits, 0, 1, n, number)
 
 
-def _columns(name: str, x: CudaArray, sizes: tuple[int, int, int], results: Any, kind: str, number: float) -> None:
-    outer, n, inner = sizes
+def _columns(name: str, arrays: list[CudaArray], sizes: Any, results: Any, kind: str, number: Any) -> None:
+    outer, n, inner, _ = sizes
+    x = arrays[0]
     dtypes = (x.dtype, *[r.dtype for r in results])
     tiles, is_long = -(-inner // WARP), x.size >= 1 << 31
     splits = min(ENOUGH_BLOCKS // (outer * tiles), n // (8 * COLUMN_WARPS))
     if splits <= 1:
         made = columns_kernel(name, dtypes, kind, "", is_long)
-        made.launch(outer * tiles, x, *results, outer, n, inner, 1, n, number)
+        made.launch(outer * tiles, *arrays, *results, outer, n, inner, 1, n, number)
         return
     parts = _scratch(name, splits * outer * inner, kind, is_long)
     made = columns_kernel(name, dtypes, kind, "out", is_long)
-    made.launch(outer * tiles * splits, x, *parts, outer, n, inner, splits, n, number)
+    made.launch(outer * tiles * splits, *arrays, *parts, outer, n, inner, splits, n, number)
     made = columns_kernel(name, dtypes, kind, "in", is_long)
     made.launch(-(-outer * inner // WARP), *parts, *results, 1, splits, outer * inner, 1, n, number)
 
