@@ -48,15 +48,20 @@ class Update(Formula):
             found = self._kernels[absent] = _any_layout(dispatcher), numbers  # type: ignore[assignment]
         return found  # type: ignore[return-value]
 
-    def text(self, absent: frozenset[str] = frozenset()) -> tuple[str, tuple[str, ...]]:
-        """The generated file, and the names of the numbers that the loop takes."""
-        tree = _TypeLiterals().visit(_LeaveOut(absent).visit(self.definition()))
+    def parts(self, absent: frozenset[str] = frozenset()) -> tuple[list[ast.stmt], list[ast.expr], tuple[str, ...]]:
+        """Without the states in `absent`: the statements, the new values of all arrays but `g`, the numbers' names."""
+        tree = _LeaveOut(absent).visit(self.definition())
         *body, last = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
         assert isinstance(last, ast.Return) and isinstance(last.value, ast.Tuple)
-        arrays = [a for a in self.arrays if a not in absent]
         used = {n.id for s in (*body, last) for n in ast.walk(s) if isinstance(n, ast.Name)}
-        numbers = tuple(s for s in self.scalars if s in used)
-        results = dict(zip([a for a in self.arrays if a != "g"], last.value.elts, strict=True))
+        named = zip([a for a in self.arrays if a != "g"], last.value.elts, strict=True)
+        return body, [e for a, e in named if a not in absent], tuple(s for s in self.scalars if s in used)
+
+    def text(self, absent: frozenset[str] = frozenset()) -> tuple[str, tuple[str, ...]]:
+        """The generated file, and the names of the numbers that the loop takes."""
+        arrays = [a for a in self.arrays if a not in absent]
+        statements, values, numbers = self.parts(absent)
+        body, results = ([_TypeLiterals().visit(s) for s in part] for part in (statements, values))
         text = PRELUDE + LOOP.format(
             options=cache.OPTIONS,
             params=", ".join(f"{a}_" for a in (*arrays, *numbers)),
@@ -66,7 +71,9 @@ class Update(Formula):
             wrong=" or ".join(f"{a}_.shape != p_.shape" for a in arrays[1:]),
             loads="; ".join(f"{a} = flat_{a}[i]" for a in arrays),
             body=indent("\n".join(ast.unparse(s) for s in body), " " * 8),
-            stores="; ".join(f"flat_{a}[i] = {ast.unparse(e)}" for a, e in results.items() if a not in absent),
+            stores="; ".join(
+                f"flat_{a}[i] = {ast.unparse(e)}" for a, e in zip([a for a in arrays if a != "g"], results, strict=True)
+            ),
         )
         return text, numbers
 

@@ -9,6 +9,7 @@ import numpy as np
 import minitorch
 from minitorch._creation import full_like
 from minitorch._data import tensor
+from minitorch._device import backend
 from minitorch._kernels.update import Update
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import enable_grad, set_grad_enabled
@@ -89,6 +90,7 @@ class FormulaOptimizer(Optimizer):
         """One step of parameters with their gradients and states; only operations on Tensors can be recorded."""
         wanted = tuple(cls._states(group))
         names, letters, kernel, needed = cls._plan(wanted)
+        together: dict[Any, list[Any]] = {}  # what a GPU updates in one launch
         compiled = not (group.get("differentiable") or group.get("capturable"))
 
         def prepared(before: tuple[float, ...]) -> tuple[list[float], tuple[float, ...], dict[str, Any]]:
@@ -123,9 +125,25 @@ class FormulaOptimizer(Optimizer):
                 param.version[0] += 1
                 for b in buffers:
                     b.version[0] += 1
+            elif compiled and param.is_cuda and cls._joins(together, (array, slopes, *arrays), values):
+                for t in (param, *buffers):
+                    t.version[0] += 1
             else:
                 with set_grad_enabled(recorded):
                     cls._by_ops(param, grad, dict(zip(letters, buffers, strict=True)), numbers)
+
+        for (device, _, of_all), given in together.items():
+            absent = frozenset(cls._formula.arrays[2:]) - set(letters)
+            backend(device).update(cls._formula, absent, given, list(of_all))
+
+    @staticmethod
+    def _joins(together: dict[Any, list[Any]], arrays: tuple[Any, ...], values: list[float]) -> bool:
+        """Put a parameter to those that one launch updates; False if its arrays do not allow it."""
+        device, dtype = arrays[0].device, arrays[0].dtype
+        if dtype not in (FLOAT32, FLOAT64) or not backend(device).can_update(arrays):
+            return False
+        together.setdefault((device, dtype, tuple(values)), []).append(arrays)
+        return True
 
     @classmethod
     @functools.cache

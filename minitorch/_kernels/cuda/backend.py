@@ -28,6 +28,7 @@ MODULES: dict[str, str] = {
         "gather gather_backward index_add_into index_select index_select_backward pick_in_planes scatter_add_into "
         "scatter_cleared scatter_into scatter_one take_one"
     ),
+    "losses": "mse_backward mse_reduced",
     "normalization": (
         "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
         "group_norm_rows layer_norm_gradients layer_norm_rows"
@@ -91,6 +92,18 @@ class CudaBackend:
             return kernel_of(op)(inferred, *arrays, *others)
         finally:
             runtime.set_index(before)
+
+    def can_update(self, arrays: tuple[CudaArray, ...]) -> bool:
+        """Whether `update` takes a parameter with this gradient and these states."""
+        from .optim import fits
+
+        return fits(arrays)
+
+    def update(self, formula: Any, absent: frozenset[str], entries: list[Any], numbers: list[float]) -> None:
+        """An optimizer's step over all parameters of one dtype on a device, in one launch: see `optim.run`."""
+        from .optim import run
+
+        run(formula, absent, entries, numbers)
 
 
 @cache

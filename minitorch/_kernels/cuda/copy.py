@@ -78,7 +78,7 @@ def contiguous(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:
 
 
 def reshaped(a: CudaArray, *shape: int) -> CudaArray:
-    """The elements in index order as an array of another shape, one size of which may be -1: a view where they lie so already."""
+    """The elements in index order in another shape, one size of which may be -1: a view where they lie so already."""
     a = contiguous(a)
     if -1 in shape:
         shape = tuple([a.size // -prod(shape) if n == -1 else n for n in shape])

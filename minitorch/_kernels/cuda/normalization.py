@@ -79,7 +79,10 @@ def layer_norm_kernel(dtype: np.dtype, threads: int, affine: tuple[bool, bool]) 
 
 @cache
 def layer_norm_gradient_kernel(dtype: np.dtype, threads: int, has_weight: bool) -> Kernel:
-    """kernel(g, x, weight, mean, rstd, dx, rows, n): dx = rstd * (e - mean(e) - xhat * mean(e * xhat)), e = g * weight"""
+    """kernel(g, x, weight, mean, rstd, dx, rows, n)
+
+    dx = rstd * (e - mean(e) - xhat * mean(e * xhat)) with e = g * weight
+    """
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, write = element_functions(dtype, kind)
     number, warps = WORDS[kind], threads // WARP

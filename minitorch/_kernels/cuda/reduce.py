@@ -128,8 +128,8 @@ class Formulas(NamedTuple):
     """A reduction: expressions for its states' first values, next, joined and last; several are separated by ";".
 
     `x` is an element, `i` its place, `n` how many there are, `number` what the op was given; `first` is the first
-    element; of two arrays `y` is the second one's, and `number` a number of the row's own. The other part's states have the letter `b`, and `c` and `d` behind it. `holds` are the states' types, A
-    the type to accumulate in, I that of places.
+    element. Of two arrays `y` is the second one's, and `number` the row's own. The other part's states have the letter
+    `b`, and `c` and `d` behind it. `holds` are the states' types, A the type to accumulate in, I that of places.
     """
 
     states: str

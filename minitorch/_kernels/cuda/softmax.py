@@ -78,16 +78,17 @@ def rows_kernel(dtype: np.dtype, is_log: bool, threads: int, lanes: int) -> Kern
                 v[:] = load(x_row, j, lanes)
             else:
                 v[0] = x_row[j]
+            results = regs(lanes)
             for q in static(lanes):
                 d = read(v[q]) - m
                 if is_log:
-                    v[q] = write(d - last)
+                    results[q] = write(d - last)
                 else:
-                    v[q] = write(where(j + q < stop, exp(d) * last, 0.0))
+                    results[q] = write(where(j + q < stop, exp(d) * last, 0.0))
             if lanes > 1:
-                store(dest_row, j, *v[:])
+                store(dest_row, j, *results[:])
             else:
-                dest_row[j] = v[0]
+                dest_row[j] = results[0]
 
     return softmax
 
