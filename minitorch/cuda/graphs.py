@@ -130,7 +130,7 @@ class CUDAGraph:
             allocator.users[self._pool] -= 1
             if not allocator.users[self._pool]:
                 del allocator.users[self._pool]
-                allocator.empty_cache(self._pool)
+                allocator.empty_cache()
             self._pool = None
 
     def pool(self) -> Any:

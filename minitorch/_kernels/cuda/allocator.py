@@ -1,9 +1,12 @@
 """The caching allocator of one GPU: memory that arrays give back is kept for the next ones.
 
 To ask the driver for memory takes longer than most kernels and to give it back waits for the device, so the driver is
-asked for whole segments, which are split into blocks; free neighbours become one block again. Sizes are torch's
+asked for whole segments, which are cut into blocks. Sizes are torch's
 (https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management): blocks are multiples of 512 bytes, requests of
 up to 1 MiB share segments of 2 MiB, those of up to 10 MiB share segments of 20 MiB, larger ones have their own.
+
+A step of training asks for the same sizes as the one before, so a block that is given back stays as it is, in a list
+of its size. Free neighbours become one block only before the driver would be asked for more.
 
 A block belongs to the stream that it was allocated on: given back, it can be handed out at once to work that comes
 later in that stream. Other streams that use it are told by `Memory.record`, and then it waits for them.
@@ -12,7 +15,6 @@ later in that stream. Other streams that use it are told by `Memory.record`, and
 import gc
 import os
 import threading
-from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from typing import Any
 
@@ -34,8 +36,7 @@ class Memory:
 
     def __init__(self, owner: "Allocator", block: Any, pointer: int, nbytes: int):
         self.owner, self.block, self.pointer, self.nbytes = owner, block, pointer, nbytes
-        self.device = owner.device
-        self.streams: set[int] | None = None
+        self.device, self.streams = owner.device, None
 
     def record(self, stream: int) -> None:
         """Say that a stream other than its own uses this memory."""
@@ -61,67 +62,87 @@ class Memory:
 
 
 class Pool:
-    """The free blocks of one size class for one stream, smallest first; a graph's pools are its own."""
+    """The blocks of one size class for one stream; a graph's pools are its own."""
 
-    __slots__ = ("free", "owner", "small", "stream")
+    __slots__ = ("free", "owner", "segments", "small", "stream")
 
     def __init__(self, stream: int, small: bool, owner: Any):
         self.stream, self.small, self.owner = stream, small, owner
-        self.free: list[Block] = []
+        self.free: dict[int, list[Block]] = {}  # by size
+        self.segments: dict[int, Block] = {}  # address of a segment -> its first block
 
     def take(self, size: int) -> "Block | None":
-        """The smallest free block that holds this much."""
-        i = bisect_left(self.free, size, key=_size)
-        if i == len(self.free):
+        """A free block of this size, else one cut off the smallest that is larger."""
+        free = self.free.get(size)
+        if free:
+            return free.pop()
+        larger = [s for s, blocks in self.free.items() if s > size and blocks and self._may_cut(s, size)]
+        if not larger:
             return None
-        block = self.free[i]
-        if not self.small and size < LARGE_SEGMENT <= block.size and block.size >= 2 * LARGE_SEGMENT:
-            return None  # the segments of large requests are not cut up for middling ones
-        return self.free.pop(i)
+        block = self.free[min(larger)].pop()
+        left = block.size - size
+        if left >= ROUND if self.small else left > SMALL:
+            rest = Block(self, block.pointer + size, left, block.after)
+            block.after, block.size = rest, size
+            self.free.setdefault(left, []).append(rest)
+        return block
 
-    def remove(self, block: "Block") -> None:
-        i = bisect_left(self.free, (block.size, block.pointer), key=_place)
-        del self.free[i]
+    def _may_cut(self, have: int, size: int) -> bool:
+        """Segments of the largest requests are not cut up for lesser ones."""
+        return self.small or size >= LARGE or have <= LARGE_SEGMENT
+
+    def join(self) -> None:
+        """Make free neighbours one block."""
+        free = {block for blocks in self.free.values() for block in blocks}
+        self.free = {}
+        for first in self.segments.values():
+            block: Block | None = first
+            while block is not None:
+                if block in free:
+                    while block.after in free:
+                        block.size += block.after.size  # type: ignore[union-attr]
+                        block.after = block.after.after  # type: ignore[union-attr]
+                    self.free.setdefault(block.size, []).append(block)
+                block = block.after
+
+    def whole_segments(self) -> "list[Block]":
+        """Take out the segments of which no part is in use."""
+        self.join()
+        found = [
+            b for blocks in self.free.values() for b in blocks if self.segments.get(b.pointer) is b and not b.after
+        ]
+        for block in found:
+            self.free[block.size].remove(block)
+            del self.segments[block.pointer]
+        return found
 
 
 class Block:
-    """A piece of a segment; `before` and `after` are its neighbours there."""
+    """A piece of a segment; `after` is the next one in it."""
 
-    __slots__ = ("after", "before", "in_use", "pointer", "pool", "size")
+    __slots__ = ("after", "pointer", "pool", "size")
 
-    def __init__(self, pool: Pool, pointer: int, size: int, before: "Block | None", after: "Block | None"):
-        self.pool, self.pointer, self.size, self.before, self.after = pool, pointer, size, before, after
-        self.in_use = True
-
-
-def _size(block: Block) -> int:
-    return block.size
+    def __init__(self, pool: Pool, pointer: int, size: int, after: "Block | None"):
+        self.pool, self.pointer, self.size, self.after = pool, pointer, size, after
 
 
-def _place(block: Block) -> tuple[int, int]:
-    return block.size, block.pointer
+class Count:
+    """An amount that goes up and down, as `memory_stats` shows it."""
 
-
-class Statistic:
-    """A number that goes up and down, as `memory_stats` shows it."""
-
-    __slots__ = ("allocated", "current", "freed", "peak")
+    __slots__ = ("allocated", "freed", "peak")
 
     def __init__(self) -> None:
-        self.current = self.peak = self.allocated = self.freed = 0
+        self.allocated = self.freed = self.peak = 0
 
-    def add(self, n: int) -> None:
-        """Count n more, or less."""
-        self.current += n
-        if n > 0:
-            self.allocated += n
-            if self.current > self.peak:
-                self.peak = self.current
-        else:
-            self.freed -= n
+    @property
+    def current(self) -> int:
+        return self.allocated - self.freed
 
-
-STATISTICS = ("allocation", "allocated_bytes", "requested_bytes", "segment", "reserved_bytes", "active", "active_bytes")
+    def up(self, n: int) -> None:
+        """Count n more."""
+        self.allocated += n
+        if self.allocated - self.freed > self.peak:
+            self.peak = self.allocated - self.freed
 
 
 class Allocator:
@@ -137,7 +158,8 @@ class Allocator:
         self._pools: dict[Any, Pool] = {}
         self.routes: dict[int, Any] = {}  # stream -> whose pools serve it: a graph's while it captures the stream
         self.users: dict[Any, int] = {}  # how many graphs use each such pool
-        self.stats = {name: Statistic() for name in STATISTICS}
+        self.blocks, self.bytes, self.requested = Count(), Count(), Count()
+        self.segments, self.reserved = Count(), Count()
         self.retries = self.failures = 0
 
     # ------------------------------------------------------------------ taking and giving back
@@ -147,27 +169,39 @@ class Allocator:
             return Memory(self, None, 0, 0)
         size = -(-nbytes // ROUND) * ROUND
         with self._lock:
-            self._collect()
-            block = self._block(size, stream)
-        if block is None:
-            gc.collect()  # arrays in cycles of Python objects
-            with self._lock:
+            if self._returned or self._waiting:
                 self._collect()
-                self.retries += 1
-                self._give_back_segments()
-                block = self._block(size, stream)
-            if block is None:
-                raise self._out_of_memory(nbytes)
-        stats = self.stats
-        stats["allocation"].add(1)
-        stats["allocated_bytes"].add(block.size)
-        stats["requested_bytes"].add(nbytes)
-        stats["active"].add(1)
-        stats["active_bytes"].add(block.size)
+            pool = self._pool(stream, size)
+            block = (pool.take(size) or self._after_joining(pool, size)) if self.caching else self._segment(pool, size)
+        if block is None:
+            block = self._last_resort(stream, size, nbytes)
+        self.blocks.up(1)
+        self.bytes.up(block.size)
+        self.requested.up(nbytes)
         return Memory(self, block, block.pointer, nbytes)
+
+    def _after_joining(self, pool: Pool, size: int) -> Block | None:
+        pool.join()
+        return pool.take(size) or self._segment(pool, size)
+
+    def _last_resort(self, stream: int, size: int, nbytes: int) -> Block:
+        gc.collect()  # arrays in cycles of Python objects
+        with self._lock:
+            self._collect()
+            self.retries += 1
+            self._give_back_segments()
+            pool = self._pool(stream, size)
+            block = (pool.take(size) if self.caching else None) or self._segment(pool, size)
+        if block is None:
+            raise self._out_of_memory(nbytes)
+        return block
 
     def release(self, block: Block, streams: Any, nbytes: int) -> None:
         """Take back a block, as soon as nobody else is busy with the lists."""
+        if streams is None and self.caching and self._lock.acquire(blocking=False):
+            self._free(block, nbytes)
+            self._lock.release()
+            return
         self._returned.append((block, streams, nbytes))
         if self._lock.acquire(blocking=False):
             try:
@@ -175,16 +209,27 @@ class Allocator:
             finally:
                 self._lock.release()
 
+    def _free(self, block: Block, nbytes: int) -> None:
+        self.blocks.freed += 1
+        self.bytes.freed += block.size
+        self.requested.freed += nbytes
+        if not self.caching:
+            self._unreserve(block)
+            return
+        free = block.pool.free
+        if block.size in free:
+            free[block.size].append(block)
+        else:
+            free[block.size] = [block]
+
     def _collect(self) -> None:
         while self._returned:
             block, streams, nbytes = self._returned.popleft()
-            self.stats["allocation"].add(-1)
-            self.stats["allocated_bytes"].add(-block.size)
-            self.stats["requested_bytes"].add(-nbytes)
             if streams and not self.routes:  # an event recorded in a stream that is captured would never happen
                 self._waiting.append((block, [self._mark(s) for s in streams]))
+                self.requested.freed += nbytes
             else:
-                self._free(block)
+                self._free(block, nbytes)
         if self._waiting and not self.routes:
             self._waiting = [entry for entry in self._waiting if not self._freed_after(*entry)]
 
@@ -198,66 +243,40 @@ class Allocator:
             self.driver.destroy_event(events.pop())
         if events:
             return False
-        self._free(block)
+        self._free(block, 0)
         return True
 
-    # ------------------------------------------------------------------ blocks
-    def _block(self, size: int, stream: int) -> Block | None:
-        small = size <= SMALL
-        pool = self._pool(stream, small, self.routes.get(stream))
-        block = pool.take(size) if self.caching else None
-        if block is None:
-            block = self._segment(pool, size)
-            if block is None:
-                return None
-        block.in_use = True
-        left = block.size - size
-        if self.caching and (left >= ROUND if small else left > SMALL):
-            rest = Block(pool, block.pointer + size, left, block, block.after)
-            if block.after is not None:
-                block.after.before = rest
-            block.after, block.size, rest.in_use = rest, size, False
-            insort(pool.free, rest, key=_place)
-        return block
-
-    def _pool(self, stream: int, small: bool, owner: Any) -> Pool:
-        key = stream, small, owner
+    # ------------------------------------------------------------------ segments
+    def _pool(self, stream: int, size: int) -> Pool:
+        key = stream, size <= SMALL, self.routes.get(stream)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = Pool(stream, small, owner)
+            pool = self._pools[key] = Pool(*key)
         return pool
 
     def _segment(self, pool: Pool, size: int) -> Block | None:
-        """A new segment from the driver as one block; None if there is no memory."""
+        """A block in a new segment from the driver; None if there is no memory."""
+        whole = size
         if self.caching:
             large = LARGE_SEGMENT if size < LARGE else -(-size // LARGE_ROUND) * LARGE_ROUND
-            size = SMALL_SEGMENT if pool.small else large
-        if self.limit is not None and self.stats["reserved_bytes"].current + size > self.limit:
+            whole = SMALL_SEGMENT if pool.small else large
+        if self.limit is not None and self.reserved.current + whole > self.limit:
             return None
         try:
             with relaxed(self.driver):
-                pointer = self.driver.allocate(size)
+                pointer = self.driver.allocate(whole)
         except CudaError as error:
             if error.code != OUT_OF_MEMORY:
                 raise
             return None
-        self.stats["segment"].add(1)
-        self.stats["reserved_bytes"].add(size)
-        return Block(pool, pointer, size, None, None)
-
-    def _free(self, block: Block) -> None:
-        self.stats["active"].add(-1)
-        self.stats["active_bytes"].add(-block.size)
+        self.segments.up(1)
+        self.reserved.up(whole)
+        block = Block(pool, pointer, whole, None)
         if not self.caching:
-            self._unreserve(block)
-            return
-        pool = block.pool
-        for neighbour in (block.before, block.after):
-            if neighbour is not None and not neighbour.in_use:
-                pool.remove(neighbour)
-                _join(block, neighbour)
-        block.in_use = False
-        insort(pool.free, block, key=_place)
+            return block
+        pool.segments[pointer] = block
+        pool.free.setdefault(whole, []).append(block)
+        return pool.take(size)
 
     def _give_back_segments(self, owner: Any = None) -> None:
         """Give segments that are free as a whole back to the driver; `owner`: also those of a graph that is gone."""
@@ -267,42 +286,47 @@ class Allocator:
                 self.driver.synchronize_event(event)
             self._freed_after(block, events)
         for key, pool in list(self._pools.items()):
-            if pool.owner is not None and pool.owner is not owner:
+            if pool.owner is not None and pool.owner in self.users:
                 continue
-            whole = [b for b in pool.free if b.before is None and b.after is None]
-            for block in whole:
-                pool.remove(block)
+            for block in pool.whole_segments():
                 self._unreserve(block)
-            if pool.owner is not None and not pool.free:
+            if pool.owner is not None and not pool.segments:
                 del self._pools[key]
 
     def _unreserve(self, block: Block) -> None:
         self.driver.free(block.pointer)
-        self.stats["segment"].add(-1)
-        self.stats["reserved_bytes"].add(-block.size)
+        self.segments.freed += 1
+        self.reserved.freed += block.size
 
     # ------------------------------------------------------------------ what users see
-    def empty_cache(self, owner: Any = None) -> None:
+    def empty_cache(self) -> None:
         """Give back to the driver what no array uses."""
         with self._lock:
             self._collect()
-            self._give_back_segments(owner)
+            self._give_back_segments()
+
+    def counts(self) -> dict[str, Count]:
+        """The amounts under torch's names; blocks that wait for a stream count as allocated."""
+        return {
+            "active": self.blocks, "active_bytes": self.bytes, "allocation": self.blocks, "allocated_bytes": self.bytes,
+            "requested_bytes": self.requested, "reserved_bytes": self.reserved, "segment": self.segments,
+        }  # fmt: skip
 
     def reset_peaks(self) -> None:
         """Let the largest amounts be the present ones."""
-        for s in self.stats.values():
-            s.peak = s.current
+        for count in self.counts().values():
+            count.peak = count.current
 
     def reset_totals(self) -> None:
-        """Count what is allocated and freed from zero."""
-        for s in self.stats.values():
-            s.allocated = s.freed = 0
+        """Count what is allocated and freed anew, as if what there is now had just been allocated."""
+        for count in set(self.counts().values()):
+            count.allocated, count.freed = count.current, 0
 
     def memory_stats(self) -> "OrderedDict[str, int]":
         """torch's names, "<what>.all.<current, peak, allocated, freed>", and counts of failures."""
         flat = {
-            f"{name}.all.{kind}": getattr(s, kind)
-            for name, s in self.stats.items()
+            f"{name}.all.{kind}": getattr(count, kind)
+            for name, count in self.counts().items()
             for kind in ("allocated", "current", "freed", "peak")
         }
         flat |= {"num_alloc_retries": self.retries, "num_ooms": self.failures}
@@ -311,7 +335,7 @@ class Allocator:
     def _out_of_memory(self, nbytes: int) -> OutOfMemoryError:
         self.failures += 1
         free, total = self.driver.memory_info()
-        allocated, reserved = self.stats["allocated_bytes"].current, self.stats["reserved_bytes"].current
+        allocated, reserved = self.bytes.current, self.reserved.current
         allowed = f" {in_units(self.limit)} allowed;" if self.limit is not None else ""
         return OutOfMemoryError(
             f"CUDA out of memory. Tried to allocate {in_units(nbytes)}. GPU {self.index} has a total capacity of "
@@ -320,19 +344,6 @@ class Allocator:
             "PyTorch but unallocated.\nUse smaller batches, drop tensors that are no longer needed, or record no graph "
             "where none is wanted (torch.no_grad()); see torch.cuda.memory_summary()"
         )
-
-
-def _join(block: Block, neighbour: Block) -> None:
-    """Make two neighbours one block."""
-    if neighbour is block.before:
-        block.pointer, block.before = neighbour.pointer, neighbour.before
-        if block.before is not None:
-            block.before.after = block
-    else:
-        block.after = neighbour.after
-        if block.after is not None:
-            block.after.before = block
-    block.size += neighbour.size
 
 
 def in_units(n: int) -> str:

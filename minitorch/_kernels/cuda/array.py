@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels import half
-from minitorch._kernels.strided import StridedArray, contiguous_strides
+from minitorch._kernels.strided import StridedArray, _Flags, contiguous_strides
 
 from . import pinned, runtime
 
 
 class CudaArray(StridedArray):
-    """A strided array on a GPU; `memory` is an `allocator.Memory`."""
+    """A strided array on a GPU; `memory` is an `allocator.Memory`, `pointer` the address of the first element there."""
 
-    __slots__ = ()
+    __slots__ = ("_in_order", "pointer")
+    _in_order: bool | None
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype, memory: Any, strides: Any = None, offset: int = 0):
+        self.shape, self.dtype, self.memory, self.offset = shape, dtype, memory, offset
+        self.pointer = memory.pointer + offset
+        self.strides = contiguous_strides(shape, dtype.itemsize) if strides is None else strides
+        self._in_order = None
 
     @property
     def device(self) -> Any:
@@ -25,9 +32,16 @@ class CudaArray(StridedArray):
         return self.memory.device
 
     @property
-    def pointer(self) -> int:
-        """The address of the first element on the device."""
-        return self.memory.pointer + self.offset
+    def flags(self) -> Any:
+        """Has `c_contiguous`, as NumPy's flags."""
+        return self
+
+    @property
+    def c_contiguous(self) -> bool:
+        """Whether the elements lie in memory in the order of the indices; looked at once."""
+        if self._in_order is None:
+            self._in_order = _Flags(self).c_contiguous
+        return self._in_order
 
     def to_host(self, wait: bool = True) -> np.ndarray:
         """A copy as a NumPy array, made when all that the stream holds so far is done.

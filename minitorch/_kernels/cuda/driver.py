@@ -6,7 +6,6 @@ asked for by the suffixed name (`_v2`) that the headers map them to.
 """
 
 import ctypes
-import functools
 import importlib.util
 import os
 import sys
@@ -424,10 +423,9 @@ def _load_library() -> Any:
     )
 
 
-_given: Any = None  # what `use` put in the driver's place
+active: Any = None  # the driver in use, once there is one
 
 
-@functools.cache
 def _real() -> Driver:
     if importlib.util.find_spec("numba_cuda") is None:
         raise not_installed(
@@ -437,8 +435,11 @@ def _real() -> Driver:
 
 
 def current() -> Any:
-    """The driver in use; raises `Unavailable`, with the reason, if there is none that works."""
-    return _real() if _given is None else _given
+    """The driver in use; raises, with the reason, if there is none that works."""
+    global active
+    if active is None:
+        active = _real()
+    return active
 
 
 @contextmanager
@@ -454,14 +455,13 @@ def relaxed(driver: Any) -> Iterator[None]:
 @contextmanager
 def use(driver: Any) -> Iterator[Any]:
     """Put another object in the driver's place."""
-    global _given
-    before, _given = _given, driver
+    global active
+    before, active = active, driver
     try:
         yield driver
     finally:
-        _given = before
+        active = before
 
 
-def launch_blocking() -> bool:
-    """Whether every launch is waited for, so that errors name the kernel they come from."""
-    return os.environ.get("CUDA_LAUNCH_BLOCKING", "0") == "1"
+BLOCKING = os.environ.get("CUDA_LAUNCH_BLOCKING", "0") == "1"
+"""Whether every launch is waited for, so that errors name the kernel they come from."""

@@ -28,6 +28,10 @@ STATIC_SHARED = 48 << 10  # beyond this a kernel must have asked for dynamic sha
 _lock = threading.Lock()  # the buffer of a kernel belongs to one launch at a time
 
 
+HEAD = struct.Struct("=7Q")
+"""What stays from launch to launch: cuLaunchKernel, the kernel, its block (3), shared bytes, its arguments' places."""
+
+
 class Loaded:
     """A kernel on a device, ready to be launched."""
 
@@ -37,30 +41,41 @@ class Loaded:
         self.name, self.driver = kernel.name, driver
         with drivers.relaxed(driver):
             self.module = driver.load_module(cubin.code)
-        self.function = driver.function(self.module, cubin.entry)
-        self.block, self.shared = kernel.block, kernel.shared
-        if self.shared > STATIC_SHARED:
-            driver.allow_shared(self.function, self.shared)
-        self.packer = packer(kernel.types)
-        self.buffer = ctypes.create_string_buffer(max(self.packer.size, 8))
-        start = ctypes.addressof(self.buffer)
-        count = self.packer.size // 8
-        self.addresses = (ctypes.c_void_p * max(count, 1))(*[start + 8 * i for i in range(count)])
-        self.arguments = ctypes.addressof(self.addresses)
+        function = driver.function(self.module, cubin.entry)
+        if kernel.shared > STATIC_SHARED:
+            driver.allow_shared(function, kernel.shared)
+        # grid and stream, then eight bytes of each argument
+        self.packer = struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in kernel.types))
+        self.buffer = ctypes.create_string_buffer(HEAD.size + self.packer.size)
+        self.record = ctypes.addressof(self.buffer)
+        first = self.record + HEAD.size + 4 * 8
+        self.addresses = (ctypes.c_void_p * len(kernel.types))(*[first + 8 * i for i in range(len(kernel.types))])
+        entry = driver.address_of("cuLaunchKernel")
+        places = ctypes.addressof(self.addresses)
+        HEAD.pack_into(self.buffer, 0, entry, function, *kernel.block, kernel.shared, places)
         self.call = _caller(driver)
-        self.entry = driver.address_of("cuLaunchKernel")
 
     def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
         with _lock:
-            self.packer.pack_into(self.buffer, 0, *args)
-            code = self.call(self.entry, self.function, grid, self.block, self.shared, stream, self.arguments)
+            self.packer.pack_into(self.buffer, HEAD.size, *grid, stream, *args)
+            code = self.call(self.record)
         if code:
             raise self.driver.error(code)
-        if drivers.launch_blocking():
+        if drivers.BLOCKING:
             try:
                 self.driver.synchronize_stream(stream)
             except CudaError as error:
                 raise CudaError(error.code, f"{error}\nThe kernel was {self.name}.") from None
+
+
+class Emulated:
+    """A kernel on a device that runs its source."""
+
+    def __init__(self, kernel: Any, gpu: runtime.Gpu):
+        self.kernel, self.driver = kernel, gpu.driver
+
+    def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
+        self.driver.run(self.kernel, grid, args, stream)
 
 
 def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
@@ -69,23 +84,16 @@ def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
     Stream 0 means the thread's current stream. The grid is one to three numbers of blocks; an empty one does nothing.
     """
     gpu = runtime.gpu()
-    grid = triple(grid)
+    grid = (grid, 1, 1) if grid.__class__ is int else triple(grid)
     if 0 in grid:
         return
+    args = [a.pointer if a.__class__ is CudaArray else 0 if a is None else a for a in args]
     stream = stream or runtime.current_stream(gpu.index)
-    args = [a.pointer if isinstance(a, CudaArray) else 0 if a is None else a for a in args]
-    if not gpu.driver.compiles:
-        gpu.driver.run(kernel, grid, args, stream)
-        return
-    loaded = gpu.functions.get(kernel)
-    if loaded is None:
-        loaded = gpu.functions[kernel] = Loaded(kernel, gpu)
+    try:
+        loaded = gpu.functions[kernel]
+    except KeyError:
+        loaded = gpu.functions[kernel] = Loaded(kernel, gpu) if gpu.driver.compiles else Emulated(kernel, gpu)
     loaded.launch(grid, args, stream)
-
-
-def packer(types: list[str]) -> struct.Struct:
-    """From values to eight bytes each, for types such as ["f4*", "i4"]."""
-    return struct.Struct("=" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
 
 
 def triple(sizes: Any) -> tuple[int, int, int]:
@@ -105,7 +113,8 @@ def _caller(driver: Any) -> Any:
 def _by_ctypes(driver: Any) -> Any:
     function = driver.raw("cuLaunchKernel")
 
-    def call(entry: int, f: int, grid: Any, block: Any, shared: int, stream: int, arguments: int) -> int:
-        return function(f, *grid, *block, shared, stream, arguments, None)
+    def call(record: int) -> int:
+        _, f, bx, by, bz, shared, places, gx, gy, gz, stream = (ctypes.c_uint64 * 11).from_address(record)
+        return function(f, gx, gy, gz, bx, by, bz, shared, stream, places, None)
 
     return call

@@ -54,14 +54,16 @@ _lock = threading.Lock()
 
 def gpu(index: int | None = None) -> Gpu:
     """A device (None: the current one), its context being the one that driver calls of this thread go to."""
-    index = _thread.index if index is None else index
-    bound = _thread.bound
-    driver = drivers.current()
-    if bound is not None and bound.index == index and bound.driver is driver:
+    thread = _thread
+    bound = thread.bound
+    if index is None:
+        index = thread.index
+    if bound is not None and bound.index == index and bound.driver is drivers.active:
         return bound
+    driver = drivers.current()
     found = _gpus.get((id(driver), index)) or _open(driver, index)
     driver.set_context(found.context)
-    _thread.bound = found
+    thread.bound = found
     return found
 
 
