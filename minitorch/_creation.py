@@ -165,7 +165,8 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
             dtype = _dtype_of(out, name, dtype)
         if "size" in named and not args:
             args = (named.pop("size"),)
-        t = made(make(Target(name, dtype, device, layout, pin_memory), *args, **named), requires_grad)
+        array = make(Target(name, dtype, device, layout, pin_memory), *args, **named)
+        t = made(made(array).pin_memory().array if pin_memory else array, requires_grad)
         return t if out is None else _out(out, t)
 
     own = list(inspect.signature(make).parameters.values())[1:]

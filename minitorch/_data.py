@@ -37,7 +37,10 @@ def options(
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"layout={layout} is not supported by minitorch")
     if pin_memory:
-        raise NotImplementedError("pin_memory=True needs a CUDA backend, which minitorch lacks so far")
+        from .cuda import is_available
+
+        if not is_available():
+            raise NotImplementedError("pin_memory=True needs a GPU: torch.cuda.is_available() is False")
     if dtype is None:
         return dtypes.get_default_dtype().numpy, resolve(device)
     if name and not isinstance(dtype, dtypes.dtype) and dtype not in (int, float, bool, complex):
@@ -73,7 +76,8 @@ def tensor(
     options(dtype, device, pin_memory=pin_memory, name="tensor")
     if isinstance(data, Tensor) and device is None:
         device = data.device
-    return made(placed(array_of(data, dtype), resolve(device)), requires_grad)
+    array = placed(array_of(data, dtype), resolve(device))
+    return made(made(array).pin_memory().array if pin_memory else array, requires_grad)
 
 
 def array_of(data: Any, dtype: Any) -> Any:

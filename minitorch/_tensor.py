@@ -301,8 +301,11 @@ class Tensor:
         return -1 if index is None else index
 
     def is_pinned(self, device: Any = None) -> bool:
-        """Whether the memory is page-locked; never, on a CPU."""
-        return False
+        """Whether the memory is page-locked, so that a GPU copies from it on its own."""
+        import sys
+
+        pinned = sys.modules.get("minitorch._kernels.cuda.pinned")  # imported by whatever pins
+        return pinned is not None and self.is_cpu and pinned.owner_of(self.array) is not None
 
     def is_shared(self) -> bool:
         """Whether the memory is shared with other processes."""
@@ -327,8 +330,46 @@ class Tensor:
         return self
 
     def pin_memory(self, device: Any = None) -> "Tensor":
-        """Always raises: pinning memory is for copies to a GPU."""
-        raise RuntimeError("Cannot access accelerator device when none is available.")
+        """A copy in page-locked memory, from which `to("cuda", non_blocking=True)` copies while the program goes on.
+
+        A RuntimeError without a GPU.
+        """
+        from .cuda import is_available
+
+        if not is_available():
+            raise RuntimeError("Cannot access accelerator device when none is available.")
+        if not self.is_cpu:
+            raise RuntimeError(f"cannot pin '{self.device.type}' tensors: only dense CPU tensors can be pinned")
+        from ._kernels.cuda import pinned
+
+        return self if self.is_pinned() else wrap(pinned.copy_of(self.array))
+
+    def record_stream(self, stream: Any) -> None:
+        """Say that another stream than the one it was made in uses the tensor: its memory is kept for that long."""
+        if not self.is_cuda:
+            raise RuntimeError(f"record_stream() is for tensors on a GPU, not on {self.device}")
+        self.array.memory.record(stream.cuda_stream)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """The memory as other libraries for GPUs take it."""
+        if not self.is_cuda:
+            kind = f"torch.{dtypes.C_NAMES[self.array.dtype.name]}Tensor"
+            raise AttributeError(
+                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {kind} If CUDA data is required use "
+                "tensor.cuda() to copy tensor to device memory."
+            )
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't required, use "
+                "var.detach() to get Variable that doesn't require grad."
+            )
+        if self.dtype is dtypes.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        a = self.array
+        strides = None if a.flags.c_contiguous else a.strides
+        data = (a.pointer if a.size else 0, False)
+        return {"typestr": a.dtype.str, "shape": tuple(a.shape), "strides": strides, "data": data, "version": 2}
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""

@@ -417,7 +417,9 @@ def write_on_host(dest, source):
     low, extent = window(dest)
     driver = drivers.current()
     memory = driver.bytes_at(dest.pointer + low, extent, dest.device.index)
-    half.write(half.tagged(np.ndarray(dest.shape, dest.dtype, memory, -low, dest.strides)), source.to_host())
+    place = half.tagged(np.ndarray(dest.shape, dest.dtype, memory, -low, dest.strides))
+    value = source.to_host()
+    driver._issue(runtime.current_stream(dest.device.index), lambda: half.write(place, value))
 
 
 def copied_on_host(a, order="C"):

@@ -1,6 +1,6 @@
 """How autocast casts: which functions take which dtype, and the step that is put in front of them.
 
-The first region that is switched on puts a step in front of each function of `LISTED`: its code moves to an inner
+The first region that is switched on puts a step in front of each function of the lists: its code moves to an inner
 function, as `overrides.enable` does it, and the new code asks whether autocast is on in this thread. Records among
 the listed need no such step: inside a region an interceptor sees them. So a program without autocast pays nothing.
 
@@ -45,6 +45,37 @@ LISTED: dict[str, frozenset[str]] = {
 }
 RECORDS = frozenset("mm bmm addmm baddbmm addbmm".split())  # of LOWER, and records: seen by the interceptor
 
+# torch's lists for CUDA (docs.pytorch.org/docs/stable/amp.html), functions and records
+LISTED_CUDA: dict[str, frozenset[str]] = {
+    LOWER: frozenset(
+        "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc linear matmul __matmul__ "
+        "__rmatmul__ linalg.matmul linalg.vecdot linalg.multi_dot chain_matmul prelu addr "
+        "scaled_dot_product_attention".split()
+    ),
+    FLOAT32: frozenset(
+        "binary_cross_entropy_with_logits cdist cosine_embedding_loss cosine_similarity cross_entropy cumprod cumsum "
+        "dist group_norm hinge_embedding_loss huber_loss kl_div l1_loss layer_norm log_softmax margin_ranking_loss "
+        "mse_loss multi_margin_loss multilabel_margin_loss nll_loss norm normalize pdist poisson_nll_loss pow __pow__ "
+        "__rpow__ prod renorm smooth_l1_loss soft_margin_loss softmax softmin sum triplet_margin_loss".split()
+    ),
+    WIDEST: frozenset(
+        "addcdiv addcmul bilinear cat concat concatenate cross dot grid_sample index_put scatter_add stack "
+        "tensordot".split()
+    ),
+}
+CUDA_RECORDS = {
+    **dict.fromkeys("mm bmm mv addmm addmv baddbmm addbmm".split(), LOWER),
+    **dict.fromkeys(
+        "acos asin cosh erfinv exp expm1 log log10 log1p log2 reciprocal rsqrt sinh softplus tan".split(), FLOAT32
+    ),
+    "atan2": WIDEST,
+}
+POLICIES = {  # of functions, by the device of a region
+    device: {name: policy for policy, names in listed.items() for name in names}
+    for device, listed in (("cpu", LISTED), ("cuda", LISTED_CUDA))
+}
+RECORD_POLICIES = {"cpu": dict.fromkeys(RECORDS, LOWER), "cuda": CUDA_RECORDS}
+
 
 def _pad_is_listed(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> bool:
     """`pad` is many functions in torch, and only some of them are listed."""
@@ -66,7 +97,8 @@ class Casting(threading.local):
     dtypes: dict[str, Any]
     cache_enabled = True
     nesting = 0
-    to: Any = None  # the dtype to cast to on the CPU; None outside of regions, and inside a function that was cast
+    device = "cpu"  # whose tensors are cast; of two regions, one in the other, that for CUDA counts
+    to: Any = None  # the dtype to cast to there; None outside of regions, and inside a function that was cast
 
     def __init__(self) -> None:
         self.enabled = {}
@@ -76,8 +108,9 @@ class Casting(threading.local):
 
     def refresh(self) -> None:
         """After a change of `enabled` or `dtypes`."""
-        on = self.enabled.get("cpu", False)
-        self.to = self.dtypes["cpu"] if on else None
+        self.device = "cuda" if self.enabled.get("cuda", False) else "cpu"
+        on = self.enabled.get(self.device, False)
+        self.to = self.dtypes[self.device] if on else None
         others = tuple([i for i in grad_state.interceptors if i is not self.interceptor])
         present = len(others) < len(grad_state.interceptors)
         if on:
@@ -88,10 +121,10 @@ class Casting(threading.local):
 
     # ------------------------------------------------------------------ casting
     def cast(self, value: Any, dtype: Any) -> Any:
-        """The value with its CPU tensors of floats, float64 apart, in this dtype."""
+        """The value with the device's tensors of floats, float64 apart, in this dtype."""
         if isinstance(value, (list, tuple)):
             return type(value)([self.cast(v, dtype) for v in value])
-        if not _eligible(value) or value.dtype in (dtype, float64):
+        if not self.casts(value) or value.dtype in (dtype, float64):
             return value
         if not (self.cache_enabled and dtype is self.to and _is_weight(value) and grad_state.grad):
             return value.to(dtype)
@@ -100,11 +133,15 @@ class Casting(threading.local):
             self.cache[key] = value, value.to(dtype)
         return self.cache[key][1]
 
+    def casts(self, value: Any) -> bool:
+        """Whether the value is one that casts concern."""
+        return isinstance(value, Tensor) and value.device.type == self.device and value.is_floating_point()
+
     def widest(self, values: Iterable[Any]) -> Any:
         """The widest dtype among the operands that are promoted."""
         found = self.to
         for t in _tensors(values):
-            if _eligible(t) and t.dtype is not float64:
+            if self.casts(t) and t.dtype is not float64:
                 if t.dtype is float32:
                     found = float32
                 elif found is not float32 and t.dtype is not self.to:
@@ -131,13 +168,8 @@ class _Records:
 
     def call(self, op: Any, args: tuple[Any, ...]) -> Any:
         with grad_state.below(self):
-            if casting.to is not None and op.name in RECORDS:
-                return casting.run(LOWER, op.function, args, {})
-            return op.function(*args)
-
-
-def _eligible(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.device.type == "cpu" and value.is_floating_point()
+            policy = None if casting.to is None else RECORD_POLICIES[casting.device].get(op.name)
+            return op.function(*args) if policy is None else casting.run(policy, op.function, args, {})
 
 
 def _is_weight(t: Tensor) -> bool:
@@ -156,8 +188,9 @@ casting = Casting()
 
 
 # ---------------------------------------------------------------------- the step in front
-def _front(name: str, policy: str, inner: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if casting.to is None or kwargs.get("out") is not None:
+def _front(name: str, inner: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    policy = None if casting.to is None else POLICIES[casting.device].get(name)
+    if policy is None or kwargs.get("out") is not None:
         return inner(*args, **kwargs)
     only_if = ONLY_IF.get(name)
     if only_if is not None and not only_if(*args, **kwargs):
@@ -166,8 +199,8 @@ def _front(name: str, policy: str, inner: Callable[..., Any], args: tuple[Any, .
 
 
 _TEXT = """def around({free}):
-    def casting(*args, _inner, _name, _policy, _front, **kwargs):
-        return _front(_name, _policy, _inner, args, kwargs)
+    def casting(*args, _inner, _name, _front, **kwargs):
+        return _front(_name, _inner, args, kwargs)
         ({free})
     return casting
 """
@@ -183,12 +216,11 @@ def install() -> None:
             return
         _installed = True
         done: set[int] = set()
-        for policy, names in LISTED.items():
-            for name in sorted(names):
-                for function in _functions(name):
-                    if id(function) not in done:
-                        done.add(id(function))
-                        _put_in_front(function, name, policy)
+        for name in sorted({**POLICIES["cpu"], **POLICIES["cuda"]}):
+            for function in _functions(name):
+                if id(function) not in done:
+                    done.add(id(function))
+                    _put_in_front(function, name)
 
 
 def _functions(name: str) -> Iterator[Any]:
@@ -204,7 +236,7 @@ def _functions(name: str) -> Iterator[Any]:
             yield (function.__kwdefaults__ or {}).get("_inner", function)
 
 
-def _put_in_front(f: Any, name: str, policy: str) -> None:
+def _put_in_front(f: Any, name: str) -> None:
     from minitorch.autograd._lines import OURS
 
     inner = types.FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
@@ -215,7 +247,7 @@ def _put_in_front(f: Any, name: str, policy: str) -> None:
     OURS.add("<minitorch autocast>")
     exec(compile(_TEXT.format(free=free), "<minitorch autocast>", "exec"), scope)
     code = scope["around"](*free.split(", ") if free else ()).__code__.replace(co_name=f.__name__)
-    added = {"_inner": inner, "_name": name, "_policy": policy, "_front": _front}
+    added = {"_inner": inner, "_name": name, "_front": _front}
     # another thread may call f between any two of these lines: the defaults must serve both codes until the end
     f.__kwdefaults__ = {**(f.__kwdefaults__ or {}), **added}
     f.__code__ = code

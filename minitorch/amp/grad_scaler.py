@@ -12,6 +12,7 @@ from minitorch._creation import full
 from minitorch._dtype import float16, float32, int32
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
+from minitorch.cuda import is_available
 
 __all__ = ["GradScaler", "OptState"]
 
@@ -55,7 +56,7 @@ class GradScaler:
         enabled: bool = True,
     ) -> None:
         self._device, self._enabled = device, enabled
-        if device == "cuda" and enabled:
+        if device == "cuda" and enabled and not is_available():
             warnings.warn(
                 "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
                 UserWarning,

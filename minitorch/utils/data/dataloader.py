@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from minitorch._generator import Generator
 from minitorch.utils.data._utils import collate, fetch, worker
+from minitorch.utils.data._utils.pin_memory import pin_memory
 from minitorch.utils.data.dataset import Dataset, IterableDataset
 from minitorch.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, drawn_seed
 
@@ -259,7 +260,10 @@ class _BaseDataLoaderIter:
                 f"ignore pin_memory_device='{loader.pin_memory_device}'.",
                 stacklevel=4,
             )
-        if loader.pin_memory:
+        from minitorch.cuda import is_available
+
+        self._pin_memory = loader.pin_memory and is_available()
+        if loader.pin_memory and not self._pin_memory:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, "
                 "then device pinned memory won't be used.",
@@ -292,6 +296,8 @@ class _BaseDataLoaderIter:
 
     def __next__(self) -> Any:
         data = self._next_data()
+        if self._pin_memory:
+            data = pin_memory(data)
         self._num_yielded += 1
         expected = self._IterableDataset_len_called
         if self._dataset_kind == _DatasetKind.Iterable and expected is not None and self._num_yielded > expected:
