@@ -40,7 +40,7 @@ class Generator:
         if self.device.type == "cuda":
             from ._kernels.cuda.philox import State
 
-            return State(self.device.index)
+            return State(self.device.index or 0)
         from ._kernels.cpu.rng import TorchStream
 
         return TorchStream()

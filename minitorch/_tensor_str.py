@@ -201,7 +201,8 @@ def _corners(array: Any, cut: list[bool]) -> Any:
     dim = cut.index(True)
     rest = [*cut[:dim], False, *cut[dim + 1 :]]
     lead = (slice(None),) * dim
-    halves = [_corners(array[(*lead, part)], rest) for part in (slice(edge), slice(-edge, None))]
+    places = [(*lead, slice(edge)), (*lead, slice(-edge, None))]
+    halves = [_corners(array[place], rest) for place in places]
     return tagged(np.concatenate(halves, dim))
 
 

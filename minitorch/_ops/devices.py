@@ -27,7 +27,7 @@ def moved(t: Tensor, device: Any, non_blocking: bool = False) -> Tensor:
     result = wrap(_copied(t.array, device, non_blocking))
     edge = t.edge if t.base is None else current_edge(t)
     if edge is not None and mode is None:
-        result.edge = ToCopyBackward0(edge, t.device)  # type: ignore[arg-type]
+        result.edge = ToCopyBackward0(edge, t.device)
     return result
 
 

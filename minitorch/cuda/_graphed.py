@@ -38,7 +38,7 @@ class _Graphed:
     def _tracked(self, outputs: Any) -> list[Tensor]:
         return [o for o in outputs if o.requires_grad]
 
-    def _gradients(self, outputs: list[Tensor], given: list[Tensor], allow_unused: bool) -> Any:
+    def _gradients(self, outputs: list[Tensor], given: Any, allow_unused: bool) -> Any:
         wanted = [t for t in self.surface if t.requires_grad]
         if not outputs or not wanted:
             return ()

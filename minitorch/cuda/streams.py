@@ -110,7 +110,8 @@ class Event:
         if interprocess:
             raise NotImplementedError("Event(interprocess=True) is not supported by minitorch")
         self._timing, self._blocking = enable_timing, blocking
-        self.cuda_event, self._gpu = 0, None
+        self.cuda_event = 0
+        self._gpu: Any = None
 
     def record(self, stream: Stream | None = None) -> None:
         """Let the event happen when the stream, the current one unless given, has come here."""
