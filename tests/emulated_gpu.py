@@ -79,6 +79,7 @@ class EmulatedDriver:
         self.relaxed = False
         self.clock = 0.0
         self.launched = []  # the names of the kernels that were started
+        self.kernels = {}  # and they themselves, once each
         self.fail_with = None  # a code for the next wait to raise, as a kernel that faulted would
 
     # ------------------------------------------------------------------ the device
@@ -224,6 +225,7 @@ class EmulatedDriver:
                 views.append(None)
         memory = [a.bytes for a in self.allocations[self.index].values()] if "u8*" in kernel.types else []
         self.launched.append(kernel.name)
+        self.kernels[kernel] = None
         self._issue(stream, lambda: simt.run(kernel, grid, *views, races=self.races, memory=memory))
 
     # what only a driver with machine code has

@@ -118,12 +118,12 @@ class Pool:
 
 
 class Block:
-    """A piece of a segment; `after` is the next one in it."""
+    """A piece of a segment, `after` being the next one in it; or (`kept` False) memory that goes back to the driver."""
 
-    __slots__ = ("after", "pointer", "pool", "size")
+    __slots__ = ("after", "kept", "pointer", "pool", "size")
 
-    def __init__(self, pool: Pool, pointer: int, size: int, after: "Block | None"):
-        self.pool, self.pointer, self.size, self.after = pool, pointer, size, after
+    def __init__(self, pool: Pool, pointer: int, size: int, after: "Block | None" = None, kept: bool = True):
+        self.pool, self.pointer, self.size, self.after, self.kept = pool, pointer, size, after, kept
 
 
 class Count:
@@ -198,7 +198,7 @@ class Allocator:
 
     def release(self, block: Block, streams: Any, nbytes: int) -> None:
         """Take back a block, as soon as nobody else is busy with the lists."""
-        if streams is None and self.caching and self._lock.acquire(blocking=False):
+        if streams is None and block.kept and self._lock.acquire(blocking=False):
             self._free(block, nbytes)
             self._lock.release()
             return
@@ -213,7 +213,7 @@ class Allocator:
         self.blocks.freed += 1
         self.bytes.freed += block.size
         self.requested.freed += nbytes
-        if not self.caching:
+        if not block.kept:
             self._unreserve(block)
             return
         free = block.pool.free
@@ -271,7 +271,7 @@ class Allocator:
             return None
         self.segments.up(1)
         self.reserved.up(whole)
-        block = Block(pool, pointer, whole, None)
+        block = Block(pool, pointer, whole, kept=self.caching)
         if not self.caching:
             return block
         pool.segments[pointer] = block
