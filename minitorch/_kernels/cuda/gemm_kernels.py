@@ -17,7 +17,8 @@ from .kernel import Kernel
 
 GROUP = 8  # rows of tiles that run close in time, so that what they share stays in the L2 cache
 
-PARAMETERS = "i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {1}* i8 i8 {1}* i4 {1} {1}"
+# sizes; each matrix with its leading dimension and the distance of its batches; bias, whether there is one; alpha, beta
+PARAMETERS = "i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {0}* i8 i8 {0}* i4 {1} {1}"
 
 
 def tile_of(number, rows, columns):
@@ -183,4 +184,186 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
 
     name = f"gemm_ffma_{code}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
     types = PARAMETERS.format(code, code)
-    return Kernel(gemm, types, threads, blocks_per_sm=1 if tile == 128 else 4, vector=vector, name=name)
+    return Kernel(gemm, types, threads, blocks_per_sm=2 if tile == 128 and code == "f4" else 1, vector=vector, name=name)
+
+
+STAGES = 4  # slices of K in shared memory at once: three are on their way while one is used
+HALVES = {"bf16": (mma_bf16, from_bf16, to_bf16), "f16": (mma_f16, from_half, to_half)}
+PROMOTE = 8  # slices after which sums leave the tensor cores, which round towards zero, for full precision
+
+
+def split(x):
+    """A float32 as the sum of two tf32, which hold 22 of its 24 bits; of an infinity the first is all."""
+    high = to_tf32(x)
+    rest = x - from_bits(high)
+    return high, to_tf32(rest if absolute(x) < inf else 0.0)
+
+
+inf = float("inf")
+
+
+@functools.cache
+def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kernel:
+    """The product on tensor cores, summed in float32.
+
+    `kind` is "bf16" or "f16"; or for float32 matrices "tf32" (rounded to 11 bits), or "tf32x3": each number as two of
+    tf32 and three products, as exact as float32 (relative error 4e-7 of the norm at K = 4096, FP32 units 1e-6). Tiles
+    are 128x128 for 8 warps of 64x32 each, or 64x64 for 4 warps of 32x32.
+
+    Rows in shared memory are padded such that neither a fragment's reads nor `ldmatrix` meet in a bank.
+    """
+    halves = kind in HALVES
+    code, size, k_step, slice_depth = ("u2", 2, 16, 32) if halves else ("f4", 4, 8, 16)
+    multiply, widen, narrow = HALVES.get(kind, (mma_tf32, None, None))
+    twice = kind == "tf32x3"
+    T = WORDS[code]
+    warps_n = 4 if tile == 128 else 2
+    warp_m = tile // 2
+    threads = 64 * warps_n
+    rows, pairs = warp_m // 16, 2  # patches of 16 to a warp along M, along N
+    per = 16 // size if vector else 1  # elements to a copy
+    passes = tile * slice_depth // per // threads
+    row_a = slice_depth + 16 // size if deep_a else tile + 8
+    row_b = slice_depth + 16 // size if deep_b else tile + 8
+    size_a = row_a * (tile if deep_a else slice_depth)
+    size_b = row_b * (tile if deep_b else slice_depth)
+
+    def fetch(s, start, x, step, room, depth, deep, row):
+        """Start to copy this thread's part of a slice to shared memory; zeros beyond the edges."""
+        for q in static(passes):
+            chunk = threadIdx.x + q * threads
+            if deep:
+                o = chunk // (slice_depth // per)
+                d = chunk % (slice_depth // per) * per
+                at = o * step + d
+                to = start + o * row + d
+            else:
+                d = chunk // (tile // per)
+                o = chunk % (tile // per) * per
+                at = d * step + o
+                to = start + d * row + o
+            inside = o < room and d < depth
+            if vector or not halves:
+                cp_async_fill(s, to, x, at if inside else 0, per * size, inside)
+            else:
+                s[to] = x[at] if inside else 0
+
+    def patch(s, start, o, d, deep, row):
+        """The fragment of 16 rows along M or N and `k_step` along K: four words, rows 0-7 and 8-15 of each half of K."""
+        lane = threadIdx.x % 32
+        g = lane // 4
+        t = lane % 4
+        w = regs(4)
+        if halves:
+            if deep:
+                w[:] = ldmatrix_x4(s, start + (o + lane % 16) * row + d + lane // 16 * 8)
+            else:
+                w[:] = ldmatrix_x4_trans(s, start + (d + lane // 16 * 8 + lane % 8) * row + o + lane // 8 % 2 * 8)
+        else:
+            for q in static(4):
+                if deep:
+                    w[q] = bits(s[start + (o + g + q % 2 * 8) * row + d + t + q // 2 * 4])
+                else:
+                    w[q] = bits(s[start + (d + t + q // 2 * 4) * row + o + g + q % 2 * 8])
+        return w[0], w[1], w[2], w[3]
+
+    def add(sums, fa, fb):
+        """One step of K for all patches of the warp."""
+        for i in static(rows):
+            for j in static(2 * pairs):
+                sums[i, j, :] = multiply(*fa[i, :], fb[j // 2, j % 2], fb[j // 2, j % 2 + 2], *sums[i, j, :])
+
+    def finish(c, at, bias, column, biased, alpha, beta, value):
+        out = alpha * value
+        if biased != 0:
+            out += widen(bias[column]) if halves else bias[column]
+        if beta != 0.0:
+            out += beta * (widen(c[at]) if halves else c[at])
+        c[at] = narrow(out) if halves else out
+
+    def gemm(m, n, k, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
+        s = dynamic_shared(0, T)
+        tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
+        top = tile_row * tile
+        first = tile_column * tile
+        a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
+        b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
+        next_a = i8(slice_depth) if deep_a else slice_depth * lda
+        next_b = i8(slice_depth) if deep_b else slice_depth * ldb
+        warp = threadIdx.x // 32
+        wm = warp // warps_n * warp_m
+        wn = warp % warps_n * 32
+        sums = regs(rows, 2 * pairs, 4, fill=0.0)
+        part = regs(rows, 2 * pairs, 4, fill=0.0)
+        for ahead in static(STAGES - 1):
+            start = ahead * (size_a + size_b)
+            fetch(s, start, a, i4(lda), m - top, k - ahead * slice_depth, deep_a, row_a)
+            fetch(s, start + size_a, b, i4(ldb), n - first, k - ahead * slice_depth, deep_b, row_b)
+            cp_async_commit()
+            a = advance(a, next_a)
+            b = advance(b, next_b)
+        slices = (k + slice_depth - 1) // slice_depth
+        for number in range(slices):
+            cp_async_wait(STAGES - 2)
+            syncthreads()
+            start = number % STAGES * (size_a + size_b)
+            for step in static(slice_depth // k_step):
+                fa = regs(rows, 4)
+                fb = regs(pairs, 4)
+                for i in static(rows):
+                    fa[i, :] = patch(s, start, wm + i * 16, step * k_step, deep_a, row_a)
+                for j in static(pairs):
+                    fb[j, :] = patch(s, start + size_a, wn + j * 16, step * k_step, deep_b, row_b)
+                if twice:
+                    rest_a = regs(rows, 4)
+                    rest_b = regs(pairs, 4)
+                    for q in static(4):
+                        for i in static(rows):
+                            fa[i, q], rest_a[i, q] = split(from_bits(fa[i, q]))
+                        for j in static(pairs):
+                            fb[j, q], rest_b[j, q] = split(from_bits(fb[j, q]))
+                    add(part, rest_a, fb)
+                    add(part, fa, rest_b)
+                    add(part, fa, fb)
+                else:
+                    if not halves:
+                        for q in static(4):
+                            for i in static(rows):
+                                fa[i, q] = to_tf32(from_bits(fa[i, q]))
+                            for j in static(pairs):
+                                fb[j, q] = to_tf32(from_bits(fb[j, q]))
+                    add(sums, fa, fb)
+            if twice:
+                if number % PROMOTE == PROMOTE - 1 or number == slices - 1:
+                    for i in static(rows):
+                        for j in static(2 * pairs):
+                            for q in static(4):
+                                sums[i, j, q] += part[i, j, q]
+                                part[i, j, q] = 0.0
+            coming = number + STAGES - 1
+            if coming < slices:
+                start = coming % STAGES * (size_a + size_b)
+                fetch(s, start, a, i4(lda), m - top, k - coming * slice_depth, deep_a, row_a)
+                fetch(s, start + size_a, b, i4(ldb), n - first, k - coming * slice_depth, deep_b, row_b)
+                a = advance(a, next_a)
+                b = advance(b, next_b)
+            cp_async_commit()
+        c = advance(c, i8(blockIdx.z) * batch_c + i8(top) * ldc + first)
+        g = threadIdx.x % 32 // 4
+        t = threadIdx.x % 4 * 2
+        for i in static(rows):
+            for q in static(2):
+                row = wm + i * 16 + q * 8 + g
+                if top + row < m:
+                    for j in static(2 * pairs):
+                        for h in static(2):
+                            column = wn + j * 8 + t + h
+                            if first + column < n:
+                                at = row * i4(ldc) + column
+                                finish(c, at, bias, first + column, biased, alpha, beta, sums[i, j, 2 * q + h])
+
+    name = f"gemm_{kind}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
+    shared = STAGES * (size_a + size_b) * size
+    resident = 1 if twice or tile == 64 else 2
+    types = PARAMETERS.format(code, "f4")
+    return Kernel(gemm, types, threads, shared=shared, blocks_per_sm=resident, tensor_cores=True, name=name)
