@@ -22,6 +22,10 @@ MODULES: dict[str, str] = {
         "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows",
+    "rng": (
+        "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
+        "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform"
+    ),
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "embedding": "embedding_backward embedding_rows",
     "index": (
@@ -40,8 +44,8 @@ MODULES: dict[str, str] = {
         "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
     ),
     "reduce": (
-        "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim sum "
-        "sum_of_valid sum_to_size variance"
+        "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "
+        "sum sum_of_valid sum_to_size variance"
     ),
 }
 
