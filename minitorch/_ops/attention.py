@@ -4,11 +4,17 @@ import warnings
 from math import inf, sqrt
 from typing import Any
 
+import numpy as np
+
 from minitorch import _dtype as dtypes
 from minitorch._creation import zeros
 from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check
+from .gradient_kernels import by_kernel
+from .normalization import as_tuple
+from .op import TENSOR_NAMES, structured
 from .operands import FUNCTIONS, cast
 from .public import op, public
 
@@ -18,6 +24,67 @@ _C_TYPES = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int"
 def _c_type(t: Tensor) -> str:
     name = c_name(t.array)
     return _C_TYPES.get(name, name.lower())
+
+
+# ---------------------------------------------------------------------- attention on a GPU, the scores never stored
+@structured(tensors="query key value", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention")
+def attention_in_blocks(query, key, value, is_causal, scale):
+    """The result, and of each row the logarithm of the sum that its softmax divides by."""
+    wide = dtypes.float32.numpy if query.dtype.itemsize == 2 else query.dtype
+    return [(query.shape, query.dtype), (query.shape[:-1], wide)]
+
+
+@attention_in_blocks.cpu
+def attention_cpu(query, key, value, is_causal, scale):
+    """What the kernels compute, for its meaning: on the CPU attention is made of other ops."""
+    scores = query @ key.swapaxes(-1, -2) * query.dtype.type(scale)
+    if is_causal:
+        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -inf)
+    top = scores.max(-1, keepdims=True)
+    weights = np.exp(scores - top)
+    total = weights.sum(-1, keepdims=True)
+    return (weights / total @ value).astype(value.dtype), (top + np.log(total))[..., 0].astype(value.dtype)
+
+
+@attention_in_blocks.shared("found")
+def attention_found(g, query, key, value, out, sums, is_causal, scale):
+    return attention_gradients(g, query, key, value, out, sums, is_causal, scale)  # noqa: F821
+
+
+@attention_in_blocks.grad("query")
+def attention_grad_query(found):
+    return found[0]
+
+
+@attention_in_blocks.grad("key")
+def attention_grad_key(found):
+    return found[1]
+
+
+@attention_in_blocks.grad("value")
+def attention_grad_value(found):
+    return found[2]
+
+
+def _attention_gradients_in_ops(g, query, key, value, out, sums, is_causal, scale):
+    matmul, transpose = FUNCTIONS["matmul"], FUNCTIONS["transpose"]
+    scores = matmul(query * scale, transpose(key, -2, -1))
+    weights = op("causal_softmax")(scores) if is_causal else FUNCTIONS["softmax"](scores, -1)
+    slopes = matmul(g, transpose(value, -2, -1))
+    slopes = weights * (slopes - FUNCTIONS["sum"](slopes * weights, -1, True)) * scale
+    return matmul(slopes, key), matmul(transpose(slopes, -2, -1), query), matmul(transpose(weights, -2, -1), g)
+
+
+TENSOR_NAMES["attention_gradients"] = by_kernel("attention_gradients", _attention_gradients_in_ops)
+
+
+def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> bool:
+    """Whether CUDA's kernels take these, outside of function transforms."""
+    from minitorch._kernels.cuda.attention import fits
+
+    q, k, v = query.array, key.array, value.array
+    alike = q.shape[:-2] == k.shape[:-2] == v.shape[:-2] and k.shape[-2] == v.shape[-2] > 0
+    return alike and state.mode in (None, NO_GRAD) and fits(q.shape[-1], v.shape[-1], q.dtype)
 
 
 # ---------------------------------------------------------------------- attention
@@ -51,6 +118,9 @@ def scaled_dot_product_attention(
                 f"{type(t).__name__}"
             )
     _check_attention(query, key, value, attn_mask, is_causal)
+    if query.is_cuda and attn_mask is None and not dropout_p and not enable_gqa and _in_blocks(query, key, value):
+        factor = 1.0 / sqrt(query.shape[-1]) if scale is None else scale
+        return op("attention_in_blocks")(query, key, value, is_causal, factor)[0]
     dtype = query.array.dtype
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     query, key, value = (t if t.array.dtype == wide else cast(t, wide) for t in (query, key, value))

@@ -23,7 +23,7 @@ def by_kernel(name: str, in_ops: Callable[..., Any]) -> Callable[..., Any]:
         if state.mode is not NO_GRAD or not args[0].is_cuda:
             return in_ops(*args)
         made = backend(args[0].device).run(record, None, [_array(a) for a in args], [])
-        return tuple(map(wrap, made)) if isinstance(made, tuple) else wrap(made)
+        return tuple([None if a is None else wrap(a) for a in made]) if isinstance(made, tuple) else wrap(made)
 
     return on_tensors
 

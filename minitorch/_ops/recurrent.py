@@ -20,6 +20,7 @@ from minitorch.autograd.grad_mode import enable_grad
 from minitorch.autograd.grad_mode import state as grad_state
 
 from .check import check
+from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -132,7 +133,7 @@ ARRAY_NAMES.update(
     hidden_bias_gradient=lambda found: found[3].sum((0, 1)),
 )
 TENSOR_NAMES.update(
-    recurrent_gradients=_gradients_in_ops,
+    recurrent_gradients=by_kernel("recurrent_gradients", _gradients_in_ops),
     hidden_weight_gradient=lambda found: found[3],
     hidden_bias_gradient=lambda found: found[4],
 )

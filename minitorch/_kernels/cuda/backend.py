@@ -17,6 +17,7 @@ from .array import CudaArray
 
 # module -> the ops (by their records' names) whose kernels it holds
 MODULES: dict[str, str] = {
+    "attention": "attention_gradients attention_in_blocks",
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
         "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
@@ -38,6 +39,7 @@ MODULES: dict[str, str] = {
         "group_norm_rows layer_norm_gradients layer_norm_rows"
     ),
     "pool": "max_pool_backward max_pool_planes max_pool_volumes",
+    "recurrent": "recurrent_gradients recurrent_layer",
     "resample": (
         "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes map_axes upsample_bicubic2d "
         "upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
