@@ -1,8 +1,8 @@
-"""Attention in blocks: softmax(q k' scale) v without storing the scores (Dao et al., "FlashAttention", arXiv:2205.14135).
+"""Attention in blocks: softmax(q k' scale) v, the scores never stored (Dao et al., "FlashAttention", arXiv:2205.14135).
 
-A block serves 32 queries (in the gradient of key and value, 32 keys), each of them four threads that share its E
-numbers: of every 16 a thread has four next to each other. Keys and values come by tiles of 32 through shared memory. The
-gradient works the weights out anew from the logarithm of each row's sum, which is kept. No atomics: sums repeat.
+A block serves 32 queries (in the gradient of key and value, 32 keys), each of them by four threads that share its E
+numbers: of every 16 a thread has four next to each other. Keys and values come by tiles of 32 through shared memory.
+The gradient works the weights out anew from the logarithm of each row's sum, which is kept. No atomics: sums repeat.
 """
 
 from functools import cache
@@ -145,7 +145,7 @@ def forward_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
 
 @cache
 def query_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
-    """kernel(g, q, k, v, out, sums, dq, products, queries, keys, scale); products (B, queries) are those of g and out."""
+    """kernel(g, q, k, v, out, sums, dq, products, queries, keys, scale); products (B, queries) are of g and out."""
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, write = element_functions(dtype, kind)
     number, mine = WORDS[kind], width // PARTS
