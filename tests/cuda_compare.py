@@ -47,3 +47,8 @@ def gradients(torch, function, *tensors):
 def normal(*shape, seed=0):
     """float32 numbers of a normal distribution."""
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def mostly_slow(values, quick):
+    """Parameters of a test, all marked slow but the quick ones, which are words of one string."""
+    return [v if str(v) in quick.split() else pytest.param(v, marks=pytest.mark.slow) for v in values]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cuda_compare import gpu, gradients, normal, same  # noqa: F401
+from cuda_compare import gpu, gradients, mostly_slow, normal, same  # noqa: F401
 
 import minitorch
 
@@ -21,7 +21,7 @@ def _both(function, *arrays, error=1e-5):
 
 # ---------------------------------------------------------------------- softmax
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("dim", mostly_slow([0, 1, 2], "0 2"))
 def test_softmax_along_every_dimension(name, dim):
     _both(lambda layers, x: getattr(layers, name)(x, dim), 4 * normal(3, 5, 8))
 
@@ -46,7 +46,7 @@ def test_causal_softmax_in_attention():
 
 # ---------------------------------------------------------------------- losses
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", mostly_slow([False, True], "True"))
 def test_cross_entropy_with_ignored_targets(reduction, weighted):
     target, weight = np.array([0, 3, -100, 8, 3, 1]), np.arange(1, 10, dtype=np.float32)
 
@@ -65,6 +65,7 @@ def test_cross_entropy_of_a_target_that_is_no_class_is_nan():
     assert minitorch.nn.functional.cross_entropy(x, target, reduction="none").isnan().tolist() == [False, True]
 
 
+@pytest.mark.slow
 def test_losses_made_of_ops():
     target = np.array([0, 3, 2, 8])
     same(lambda torch, x, t: _layers(torch).nll_loss(torch.log_softmax(x, 1), t), normal(4, 9), target)
@@ -89,6 +90,7 @@ def test_batch_norm(shape):
     _both(lambda layers, x, w, b: layers.batch_norm(x, None, None, w, b, True), 3 + normal(*shape), w, b, error=1e-4)
 
 
+@pytest.mark.slow
 def test_batch_norm_of_channels_in_parts(gpu):  # noqa: F811
     same(
         lambda torch, x: _layers(torch).batch_norm(x, None, None, None, None, True),
@@ -109,6 +111,7 @@ def test_batch_norm_modules_keep_running_moments():
     same(function, 3 + normal(2, 3, 4, 5), error=1e-5)
 
 
+@pytest.mark.slow
 def test_group_and_instance_norm():
     w, b = normal(6, seed=1), normal(6, seed=2)
     _both(lambda layers, x, w, b: layers.group_norm(x, 3, w, b), normal(2, 6, 3, 5), w, b, error=1e-4)
@@ -116,13 +119,16 @@ def test_group_and_instance_norm():
 
 
 # ---------------------------------------------------------------------- pooling, resampling
-@pytest.mark.parametrize("arguments", [(2,), (3, 2, 1), (3, 1, 1, 2), ((2, 3), (1, 2), 0, (2, 1), True)])
+@pytest.mark.parametrize(
+    "arguments", [(3, 2, 1), pytest.param(((2, 3), (1, 2), 0, (2, 1), True), marks=pytest.mark.slow)]
+)
 def test_max_pool_with_ties_and_its_gradient(arguments):
     x = np.round(2 * normal(2, 2, 9, 11))
     _both(lambda layers, x: layers.max_pool2d(x, *arguments), x)
     same(lambda torch, x: _layers(torch).max_pool2d(x, *arguments, return_indices=True)[1], x, error=0)
 
 
+@pytest.mark.slow
 def test_max_pool_of_nan_lines_and_volumes():
     x = normal(2, 2, 9, 11)
     x[0, 0, 2, 2] = np.nan
@@ -182,7 +188,7 @@ def _trained(torch, name, *given):
     return [p.detach() for p in params]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", mostly_slow(OPTIMIZERS, "adam"))
 def test_a_step_over_all_parameters_is_one_launch(name, gpu):  # noqa: F811
     same(lambda torch, *given: _trained(torch, name, *given), normal(3, 5), normal(41, seed=1), error=2e-5)
     assert sum(launched.endswith("_update") for launched in gpu.launched) == 2
@@ -200,3 +206,35 @@ def test_a_parameter_that_is_a_view_between_vectors_takes_the_ops(gpu):  # noqa:
 @pytest.mark.slow
 def test_long_parameters_take_several_blocks():
     same(lambda torch, *given: _trained(torch, "adam", *given), normal(9001), normal(5, seed=1), error=2e-5)
+
+
+# ---------------------------------------------------------------------- attention
+@pytest.mark.parametrize(
+    "sizes",
+    [(5, 7, 16, False), (3, 1, 16, True), pytest.param((40, 40, 16, True), marks=pytest.mark.slow),
+     pytest.param((33, 70, 32, False), marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_attention_in_blocks(sizes, gpu):  # noqa: F811
+    queries, keys, width, causal = sizes
+    q, k, v = normal(2, queries, width), normal(2, keys, width, seed=1), normal(2, keys, width, seed=2)
+    _both(lambda layers, q, k, v: layers.scaled_dot_product_attention(q, k, v, is_causal=causal), q, k, v)
+    assert {"attention", "attention_query_gradient", "attention_key_gradient"} <= set(gpu.launched)
+
+
+# ---------------------------------------------------------------------- recurrent layers
+@pytest.mark.parametrize("name", mostly_slow(["LSTM", "GRU", "RNN"], "LSTM"))
+def test_recurrent_layers(name, gpu):  # noqa: F811
+    pytest.importorskip("minitorch._kernels.cuda.gemm", reason="the product with the hidden state")
+
+    def function(torch, x):
+        torch.manual_seed(0)
+        layer = getattr(torch.nn, name)(3, 4).to(x.dtype)
+        for n, p in enumerate(layer.parameters()):  # any numbers, the same in both
+            p.data.copy_(torch.arange(float(p.numel())).add(n).sin().mul(0.5).reshape(p.shape))
+        layer = layer if torch.__name__ == "torch" else layer.cuda()
+        x = x.clone().requires_grad_()
+        out, state = layer(x)
+        ((out**2).sum() + sum((s**3).sum() for s in state)).backward()
+        return [out.detach(), x.grad, *[p.grad for p in layer.parameters()]]
+
+    same(function, normal(3, 2, 3), error=1e-4)

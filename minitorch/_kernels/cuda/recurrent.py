@@ -92,7 +92,7 @@ STEPS = {
 
 @cache
 def step_kernel(mode: str, dtype: np.dtype, has_bias: bool) -> Kernel:
-    """kernel(x, r, bias, h, c, kept, out, out_c, rows, size): from gates x + r (+ bias), (rows, gates, size), a state."""
+    """kernel(x, r, bias, h, c, kept, out, out_c, rows, size): gates x + r (+ bias), (rows, gates, size), to a state"""
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, write = element_functions(dtype, kind)
     gates, kept_gates, step = GATES[mode], KEPT[mode], STEPS[mode][0]

@@ -18,8 +18,10 @@ from minitorch._kernels.half import FLOAT_INFO
 from . import copy, philox, runtime
 from .array import CudaArray, empty, empty_like
 from .device import (  # type: ignore[attr-defined]
+    absolute,
     blockIdx,
     ceil,
+    copysign,
     cos,
     exp,
     f4,
@@ -32,6 +34,7 @@ from .device import (  # type: ignore[attr-defined]
     mul_hi,
     pointer,
     regs,
+    rint,
     sin,
     sqrt,
     static,
@@ -83,13 +86,25 @@ def two_units(x, y, z, w):
     return unit64(x, y), unit64(z, w)
 
 
+def sine_of_turns(x):
+    """sin(2 pi x) by its series on a quarter turn: libdevice's sine brings doubles and local memory for huge angles."""
+    part = x - rint(x)
+    part = where(absolute(part) > 0.25, copysign(0.5, part) - part, part)
+    angle = TWO_PI * part
+    square = angle * angle
+    total = angle * 0.0 + 1.0
+    for k in static(6):
+        total = 1.0 - square / ((12 - 2 * k) * (13 - 2 * k)) * total
+    return angle * total
+
+
 def four_normals(x, y, z, w):
     """Box and Muller: from two numbers the sine and the cosine of the second."""
     a = sqrt(-2.0 * log(unit32(x)))
     b = sqrt(-2.0 * log(unit32(z)))
-    c = unit32(y) * TWO_PI
-    d = unit32(w) * TWO_PI
-    return a * sin(c), a * cos(c), b * sin(d), b * cos(d)
+    c = unit32(y)
+    d = unit32(w)
+    return a * sine_of_turns(c), a * sine_of_turns(c + 0.25), b * sine_of_turns(d), b * sine_of_turns(d + 0.25)
 
 
 def two_normals(x, y, z, w):
