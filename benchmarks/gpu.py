@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import os
 import platform
@@ -119,6 +120,7 @@ def chosen(items: list[Any], only: str) -> list[Any]:
 
 def work(options: argparse.Namespace) -> int:
     """Do the items that have no result yet; 1 where a new worker must go on."""
+    faulthandler.enable()
     from benchmarks.gpu_items import items
 
     results, start = Results(options.out), time.monotonic()
@@ -162,7 +164,7 @@ def done(item: Any, b: Any) -> tuple[dict[str, Any], bool]:
 
 def summary(row: dict[str, Any]) -> str:
     for key in ("failed", "missing"):
-        if key in row:
+        if isinstance(row.get(key), str):
             return f"{key}: {row[key]}"
     shown = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items() if k not in ("allowed", "took")}
     return ", ".join(f"{k} {v}" for k, v in shown.items())
@@ -193,7 +195,7 @@ def run(options: argparse.Namespace) -> int:
             break
     rows = Results(options.out).rows
     failed = {name: row for name, row in rows.items() if "failed" in row}
-    missing = sum("missing" in row for row in rows.values())
+    missing = sum(bool(row.get("missing")) for row in rows.values())
     held = sum(row.get("holds") is False for row in rows.values())
     print(f"{len(rows)} rows: {len(failed)} failed, {missing} not implemented, {held} short of their aim")
     return len(failed)
@@ -214,6 +216,7 @@ def watched(options: argparse.Namespace, minutes: float) -> int:
             with contextlib.suppress(json.JSONDecodeError):
                 last = next(reversed(Results(options.out).rows.values()), {})
                 if "limit" in last and time.time() > max(last["began"], began) + last["limit"]:
+                    print("stopped: it took too long", file=sys.stderr)
                     worker.kill()
                     status = worker.wait()
                     break

@@ -40,6 +40,13 @@ ERRORS = {
 }
 
 
+class Window:
+    """What NumPy makes an array of; `owner` stays alive with it."""
+
+    def __init__(self, interface, owner):
+        self.__array_interface__, self.owner = interface, owner
+
+
 class Allocation:
     """A piece of device memory between two guard zones."""
 
@@ -48,8 +55,9 @@ class Allocation:
         start = self.buffer.ctypes.data
         self.first = -(-(start + GUARD) // 256) * 256 - start
         self.pointer, self.nbytes = start + self.first, nbytes
+        interface = {"shape": (nbytes,), "typestr": "|u1", "data": (self.pointer, False), "version": 3}
         # no view of the buffer, so that the views of it know how they are aligned
-        self.bytes = _host(self.pointer, nbytes)
+        self.bytes = np.asarray(Window(interface, self.buffer))
         self.bytes[:] = POISON
 
     def check(self):
@@ -162,13 +170,17 @@ class EmulatedDriver:
     def memory_info(self):
         return self.memory - self._used(), self.memory
 
-    def bytes_at(self, pointer, nbytes=None, index=None):
-        """A view of the allocation from a pointer on; the pointer must lie in one, and so must all the bytes."""
+    def allocation_at(self, pointer, index=None):
+        """The allocation that a pointer lies in, or behind."""
         index = self.index if index is None else index
         starts = self.starts[index]
         i = bisect_right(starts, pointer) - 1
         assert i >= 0, f"no allocation at {pointer:#x}"
-        a = self.allocations[index][starts[i]]
+        return self.allocations[index][starts[i]]
+
+    def bytes_at(self, pointer, nbytes=None, index=None):
+        """A view of the allocation from a pointer on; the pointer must lie in one, and so must all the bytes."""
+        a = self.allocation_at(pointer, index)
         first = pointer - a.pointer
         assert first <= a.nbytes, f"{pointer:#x} lies {first - a.nbytes} bytes behind the end of an allocation"
         rest = a.bytes[first:]
@@ -212,12 +224,13 @@ class EmulatedDriver:
         """Run a kernel's source on views of the memory that its pointers point to."""
         from tests import simt
 
-        views = []
+        views, used = [], []
         for kind, value in zip(kernel.types, args, strict=True):
             if not kind.endswith("*"):
                 views.append(value)
             elif value:
                 rest = self.bytes_at(value)
+                used.append(self.allocation_at(value))
                 dtype = np.dtype(kind[:-1])
                 assert value % dtype.itemsize == 0, f"{kernel.name}: a misaligned pointer for {kind}"
                 views.append(rest[: rest.size // dtype.itemsize * dtype.itemsize].view(dtype))
@@ -226,7 +239,14 @@ class EmulatedDriver:
         memory = [a.bytes for a in self.allocations[self.index].values()] if "u8*" in kernel.types else []
         self.launched.append(kernel.name)
         self.kernels[kernel] = None
-        self._issue(stream, lambda: simt.run(kernel, grid, *views, races=self.races, memory=memory))
+
+        def work():
+            known = self.allocations[index]
+            assert all(known.get(a.pointer) is a for a in used), f"{kernel.name} works on memory that was given back"
+            simt.run(kernel, grid, *views, races=self.races, memory=memory)
+
+        index = self.index
+        self._issue(stream, work)
 
     # what only a driver with machine code has
     load_module = unload_module = function = function_attribute = allow_shared = launch = None

@@ -172,7 +172,9 @@ class Allocator:
             if self._returned or self._waiting:
                 self._collect()
             pool = self._pool(stream, size)
-            block = (pool.take(size) or self._after_joining(pool, size)) if self.caching else self._segment(pool, size)
+            # what a graph's kernels know must stay theirs: such memory is kept in any case
+            keeps = self.caching or pool.owner is not None
+            block = (pool.take(size) or self._after_joining(pool, size)) if keeps else self._segment(pool, size)
         if block is None:
             block = self._last_resort(stream, size, nbytes)
         self.blocks.up(1)
@@ -271,8 +273,8 @@ class Allocator:
             return None
         self.segments.up(1)
         self.reserved.up(whole)
-        block = Block(pool, pointer, whole, kept=self.caching)
-        if not self.caching:
+        block = Block(pool, pointer, whole, kept=self.caching or pool.owner is not None)
+        if not block.kept:
             return block
         pool.segments[pointer] = block
         pool.free.setdefault(whole, []).append(block)
