@@ -132,7 +132,9 @@ def work(options: argparse.Namespace) -> int:
             if time.monotonic() - start > 60 * options.minutes:
                 break
             # should the worker die here, this is what stays
-            results.put(item.name, {"failed": "the worker died or was stopped", "began": time.time(), "limit": item.seconds})
+            results.put(
+                item.name, {"failed": "the worker died or was stopped", "began": time.time(), "limit": item.seconds}
+            )
             began = time.monotonic()
             row, broken = done(item, b)
             results.put(item.name, {**row, "took": round(time.monotonic() - began, 3)})

@@ -1,4 +1,4 @@
-"""Writes beyond an array's end, found on a real GPU: every array lies between guard zones that are looked at afterwards.
+"""Writes beyond an array's end, found on a real GPU: arrays lie between guard zones that are looked at afterwards.
 
 What is written just outside of an array changes a zone; what is read before it was written is nan. A kernel that goes
 further than a zone's length is not found here: the emulator (`tests/simt.py`) finds those.

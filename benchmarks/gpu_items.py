@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.gpu_models import MODELS
+
 Result = dict[str, Any]
 
 
@@ -226,58 +228,6 @@ def op_table(b: Bench) -> Iterator[Item]:
         yield Item(f"parity: op {name}", lambda b, case=case: compare_case(b, case), 120)
 
 
-class Sizes(NamedTuple):
-    """How large a model is on a GPU, and on the emulated one."""
-
-    batch: int
-    width: int
-
-
-def linear_fit(T: Any, device: str, s: Sizes) -> Any:
-    x = T.linspace(0, 1, s.batch).to(device)
-    y = 3 * x + 1
-    w, c = (T.zeros((), device=device, requires_grad=True) for _ in range(2))
-    return [w, c], lambda: ((w * x + c - y) ** 2).mean()
-
-
-def mlp(T: Any, device: str, s: Sizes) -> Any:
-    net = T.nn.Sequential(T.nn.Linear(s.width, s.width), T.nn.ReLU(), T.nn.Linear(s.width, 10)).to(device)
-    x, y = T.randn(s.batch, s.width).to(device), T.randint(0, 10, (s.batch,)).to(device)
-    return list(net.parameters()), lambda: T.nn.functional.cross_entropy(net(x), y)
-
-
-def cnn(T: Any, device: str, s: Sizes) -> Any:
-    n = s.width // 4
-    net = T.nn.Sequential(
-        T.nn.Conv2d(1, 16 if s.width > 8 else 2, 5, padding=2), T.nn.ReLU(), T.nn.MaxPool2d(2),
-        T.nn.Conv2d(16 if s.width > 8 else 2, 32 if s.width > 8 else 2, 5, padding=2), T.nn.ReLU(), T.nn.MaxPool2d(2),
-        T.nn.Flatten(), T.nn.Linear((32 if s.width > 8 else 2) * n * n, 10),
-    ).to(device)  # fmt: skip
-    x, y = T.randn(s.batch, 1, s.width, s.width).to(device), T.randint(0, 10, (s.batch,)).to(device)
-    return list(net.parameters()), lambda: T.nn.functional.cross_entropy(net(x), y)
-
-
-def transformer(T: Any, device: str, s: Sizes) -> Any:
-    layer = T.nn.TransformerEncoderLayer(s.width, 2, 2 * s.width, dropout=0.0, batch_first=True).to(device)
-    x = T.randn(2, s.batch, s.width).to(device)
-    return list(layer.parameters()), lambda: (layer(x) ** 2).mean()
-
-
-def lstm(T: Any, device: str, s: Sizes) -> Any:
-    net = T.nn.LSTM(s.width, s.width).to(device)
-    x = T.randn(s.batch, 2, s.width).to(device)
-    return list(net.parameters()), lambda: (net(x)[0] ** 2).mean()
-
-
-MODELS: dict[str, tuple[Any, Sizes, Sizes]] = {
-    "linear fit": (linear_fit, Sizes(11, 1), Sizes(11, 1)),
-    "mlp": (mlp, Sizes(64, 256), Sizes(2, 4)),
-    "mnist cnn": (cnn, Sizes(50, 28), Sizes(1, 8)),
-    "transformer layer": (transformer, Sizes(128, 64), Sizes(3, 4)),
-    "lstm": (lstm, Sizes(32, 64), Sizes(2, 2)),
-}
-
-
 def _model(b: Bench, name: str) -> Callable[[Any, str], Any]:
     make, real, tiny = MODELS[name]
     return lambda T, device: make(T, device, tiny if b.dry else real)
@@ -355,23 +305,40 @@ def _adam(T: Any, device: str, n: int) -> Callable[[], Any]:
     return update.step
 
 
+def _product(T: Any, x: Any, y: Any) -> Any:
+    return x @ y
+
+
+def _thousandth(n: int) -> int:
+    return n // 1000
+
+
+def _cube(n: int) -> float:
+    return 2.0 * n**3
+
+
+def _convolved(n: int) -> float:
+    return 2.0 * 32 * 64 * 64 * 9 * n * n
+
+
 IMAGE, FILTER = (32, 64, same, same), (64, 64, 3, 3)
+ROWS, SQUARE = (1000, _thousandth), (same, same)
+FLOPS = "TFLOP/s"
 SPEEDS = [
     Speed("add", _step(lambda T, x, y: x + y, (same,), (same,)), 10**8, 64, 0.9, lambda n: 12.0 * n),
     Speed("gelu", _step(lambda T, x: T.nn.functional.gelu(x), (same,)), 10**8, 64, 0.9, lambda n: 8.0 * n),
     Speed("sum of all", _step(lambda T, x: x.sum(), (same,)), 10**8, 64, 0.9, lambda n: 4.0 * n),
-    Speed("sum of rows", _step(lambda T, x: x.sum(1), (1000, lambda n: n // 1000)), 10**8, 2000, 0.9, lambda n: 4.0 * n),
-    Speed("sum of columns", _step(lambda T, x: x.sum(0), (1000, lambda n: n // 1000)), 10**8, 2000, 0.9, lambda n: 4.0 * n),
-    Speed("transpose", _step(lambda T, x: x.t().contiguous(), (same, same)), 8192, 20, 0.9, lambda n: 8.0 * n * n),
+    Speed("sum of rows", _step(lambda T, x: x.sum(1), ROWS), 10**8, 2000, 0.9, lambda n: 4.0 * n),
+    Speed("sum of columns", _step(lambda T, x: x.sum(0), ROWS), 10**8, 2000, 0.9, lambda n: 4.0 * n),
+    Speed("transpose", _step(lambda T, x: x.t().contiguous(), SQUARE), 8192, 20, 0.9, lambda n: 8.0 * n * n),
     Speed("softmax", _step(lambda T, x: x.softmax(-1), (same, 1024)), 65536, 1, 0.9, lambda n: 8192.0 * n),
-    Speed("fp32 GEMM", _step(lambda T, x, y: x @ y, (same, same), (same, same)), 4096, 8, 0.6, lambda n: 2.0 * n**3, "TFLOP/s"),
-    Speed("tf32 GEMM", _step(lambda T, x, y: x @ y, (same, same), (same, same)), 4096, 8, 0.4, lambda n: 2.0 * n**3, "TFLOP/s", True),
-    Speed("bf16 GEMM", _step(lambda T, x, y: x @ y, (same, same), (same, same), dtype="bfloat16"), 4096, 8, 0.4,
-          lambda n: 2.0 * n**3, "TFLOP/s"),
-    Speed("conv forward", _step(_conv, IMAGE, FILTER), 56, 2, 0.3, lambda n: 2.0 * 32 * 64 * 64 * 9 * n * n, "TFLOP/s"),
-    Speed("conv backward", _step(_conv, IMAGE, FILTER, grad=True), 56, 2, 0.2, lambda n: 4.0 * 32 * 64 * 64 * 9 * n * n, "TFLOP/s"),
+    Speed("fp32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.6, _cube, FLOPS),
+    Speed("tf32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.4, _cube, FLOPS, True),
+    Speed("bf16 GEMM", _step(_product, SQUARE, SQUARE, dtype="bfloat16"), 4096, 8, 0.4, _cube, FLOPS),
+    Speed("conv forward", _step(_conv, IMAGE, FILTER), 56, 2, 0.3, _convolved, FLOPS),
+    Speed("conv backward", _step(_conv, IMAGE, FILTER, grad=True), 56, 2, 0.2, lambda n: 2 * _convolved(n), FLOPS),
     Speed("Adam of 50 tensors", _adam, 10**6, 8, 1.0, lambda n: 50 * 28.0 * n),
-]  # fmt: skip
+]
 
 
 def _set_tf32(T: Any, allowed: bool) -> None:

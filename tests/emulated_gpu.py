@@ -10,20 +10,20 @@ it, and streams run in the opposite of the order in which they were used, so tha
 """
 
 import ctypes
-import sys
 from bisect import bisect_right
 from contextlib import contextmanager
-from types import ModuleType
 
 import numpy as np
 
 from minitorch._kernels import half
+from minitorch._kernels.cuda import copy, runtime
 from minitorch._kernels.cuda import driver as drivers
-from minitorch._kernels.cuda import runtime
 from minitorch._kernels.cuda.array import CudaArray, from_host, window
-from minitorch._kernels.cuda.backend import CudaBackend
+from minitorch._kernels.cuda.backend import CudaBackend, kernel_of
 from minitorch._kernels.cuda.driver import CudaError
 from minitorch._ops.apply import apply
+from minitorch._ops.gradient_kernels import GradientKernel
+from minitorch._ops.op import Gradient
 from minitorch._tensor import wrap
 from minitorch.autograd.engine import without_recording
 
@@ -188,6 +188,8 @@ class EmulatedDriver:
         return rest if nbytes is None else rest[:nbytes]
 
     def allocate_host(self, nbytes):
+        if self.capturing and not self.relaxed:
+            raise self.error(900)
         buffer = np.zeros(nbytes, np.uint8)
         self.pinned[buffer.ctypes.data] = buffer
         return buffer.ctypes.data
@@ -199,6 +201,7 @@ class EmulatedDriver:
     def copy_to_device(self, pointer, address, nbytes, stream):
         pageable = not any(a <= address < a + b.size for a, b in self.pinned.items())
         source = _host(address, nbytes)
+        assert not pageable or stream not in self.capturing, "a graph would read this memory at every replay"
         source = source.copy() if pageable else source
         dest = self.bytes_at(pointer, nbytes)
         self._issue(stream, lambda: dest.__setitem__(slice(None), source))
@@ -415,7 +418,13 @@ def emulated(caching=False, **options):
 
 def run_on_host(op, inferred, arrays, others):
     """An op's CPU kernel on copies of arrays from the device: what `CudaBackend.run` stands for, without kernels."""
+    if isinstance(op, GradientKernel):
+        return kernel_of(op)(inferred, *arrays, *others)
     host = [a.to_host() if isinstance(a, CudaArray) else a for a in arrays]
+    if isinstance(op, Gradient):
+        wide = [half.widened(a) for a in host]
+        made = op.formula.function(*wide, **dict(zip(op.kwonly, others, strict=True)))
+        return from_host(half.converted(half.tagged(np.broadcast_to(made, inferred[0])), inferred[1]))
     if op.name == "cat":
         return from_host(half.tagged(np.concatenate(host, *others)))
     values = dict(zip(op.tensors, [None if a is None else wrap(a) for a in host], strict=True))
@@ -461,18 +470,19 @@ def window_of(a):
 
 @contextmanager
 def host_kernels():
-    """Every op by its CPU kernel: shows what is not a kernel of the GPU's at work."""
-    copy = ModuleType("minitorch._kernels.cuda.copy")
-    copy.write, copy.copied = write_on_host, copied_on_host
-    copy.converted = lambda a, dtype: from_host(half.converted(a.to_host(), dtype), a.device.index)
-    before = {name: sys.modules.get(name) for name in (copy.__name__,)}
-    run, CudaBackend.run = CudaBackend.run, lambda self, *args: run_on_host(*args)
-    sys.modules[copy.__name__] = copy
+    """Every op by its CPU kernel: shows what is not a kernel of the GPU's at work, and is fast."""
+    replaced = {
+        (CudaBackend, "run"): lambda self, *args: run_on_host(*args),
+        (CudaBackend, "can_update"): lambda self, arrays: False,
+        (copy, "write"): write_on_host,
+        (copy, "copied"): copied_on_host,
+        (copy, "converted"): lambda a, dtype: from_host(half.converted(a.to_host(), dtype), a.device.index),
+    }
+    before = {place: getattr(*place) for place in replaced}
+    for place, value in replaced.items():
+        setattr(*place, value)
     try:
         yield
     finally:
-        CudaBackend.run = run
-        for name, module in before.items():
-            sys.modules.pop(name)
-            if module is not None:
-                sys.modules[name] = module
+        for place, value in before.items():
+            setattr(*place, value)

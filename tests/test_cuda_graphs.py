@@ -105,6 +105,15 @@ def test_random_numbers_move_on_at_each_replay(gpu):
     assert gpu.bytes_at(place, 16).view("u8").tolist() == [3, 12] and state.offset == 24
 
 
+def test_copies_from_the_host_stay_with_the_graph(gpu):
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        x = torch.tensor([1.0, 2.0]).cuda()
+    for _ in range(2):
+        graph.replay()
+        assert x.tolist() == [1.0, 2.0]
+
+
 def test_streams_join_a_capture_by_events(gpu):
     side = torch.cuda.Stream()
     x, graph = filled(0), torch.cuda.CUDAGraph()

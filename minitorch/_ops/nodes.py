@@ -60,7 +60,7 @@ class OpNode(Node):
                 d = _by_kernel(gradient, values)
                 if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):
                     d = OPS["sum_to_size"].function(d, getattr(self, f"{t}_shape"))
-                deliver(edge, d.array, False, heap)
+                deliver(edge, d.array, True, heap)
                 continue
             halves = [v.array.dtype for v in values.values() if isinstance(v, Tensor) and v.array.dtype in HALVES]
             if op.name == "to_copy":  # its gradient says the dtype
@@ -78,7 +78,7 @@ class OpNode(Node):
                 d = OPS["sum_to_size"].function(d, getattr(self, f"{t}_shape"))
             if halves and d.array.dtype == FLOAT32:
                 d = OPS["to_copy"].function(d, halves[-1])
-            deliver(edge, d.array if as_arrays else d, False, heap)
+            deliver(edge, d.array if as_arrays else d, as_arrays and _is_fresh(d, values), heap)
         if not keep:
             for k in {k for t in op.edges for k in op.kept(t) if not op.is_plain(k)}:
                 if hasattr(self, k):
@@ -120,6 +120,11 @@ class OpNode(Node):
                 except AttributeError:
                     pass
         raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+
+
+def _is_fresh(d: Tensor, values: dict[str, Any]) -> bool:
+    """Whether a gradient on a GPU has memory that nothing else refers to."""
+    return d.is_cuda and all(d.array.memory is not v.array.memory for v in values.values() if isinstance(v, Tensor))
 
 
 def _by_kernel(gradient: Gradient, values: dict[str, Any]) -> Tensor:

@@ -45,6 +45,7 @@ class CUDAGraph:
         self._pool: Any = None
         self._keep_graph = keep_graph
         self._draws: list[Any] = []
+        self._hosts: list[Any] = []  # what the graph's copies from the host read
 
     def capture_begin(self, pool: Any = None, capture_error_mode: str = "global") -> None:
         """From now on keep what the current stream is given, until `capture_end`."""
@@ -79,6 +80,7 @@ class CUDAGraph:
 
     def _finish(self) -> None:
         self._gpu.allocator.routes.clear()
+        self._hosts, self._gpu.captured = self._gpu.captured, []
         for draw in self._draws:
             draw.state.capture = None
 
@@ -125,7 +127,7 @@ class CUDAGraph:
         if self._graph:
             driver.destroy_graph(self._graph)
         self._executable = self._graph = 0
-        self._draws = []
+        self._draws, self._hosts = [], []
         if self._pool is not None:
             allocator.users[self._pool] -= 1
             if not allocator.users[self._pool]:

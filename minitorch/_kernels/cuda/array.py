@@ -128,9 +128,12 @@ def from_host(array: np.ndarray, index: int | None = None, non_blocking: bool = 
     if host.nbytes:
         gpu = runtime.gpu(a.memory.device.index)
         stream = runtime.current_stream(gpu.index)
+        if gpu.allocator.routes:  # a graph's copies read the host's memory at every replay
+            host = pinned.copy_of(host)
+            gpu.captured.append(host)
         gpu.driver.copy_to_device(a.pointer, host.ctypes.data, host.nbytes, stream)
         if pinned.owner_of(host) is not None:
-            if non_blocking:
+            if non_blocking or gpu.allocator.routes:
                 pinned.used(host, stream)
             else:
                 gpu.driver.synchronize_stream(stream)

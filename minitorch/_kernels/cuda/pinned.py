@@ -26,7 +26,9 @@ class _Block:
     __slots__ = ("address", "driver", "events", "size")
 
     def __init__(self, driver: Any, size: int):
-        self.driver, self.size, self.address = driver, size, driver.allocate_host(size)
+        self.driver, self.size = driver, size
+        with drivers.relaxed(driver):
+            self.address = driver.allocate_host(size)
         self.events: list[int] = []  # copies that were under way when it was given back
 
 

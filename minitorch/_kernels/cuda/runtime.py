@@ -25,6 +25,7 @@ class Gpu:
         self.allocator = Allocator(driver, index, self.device)
         self.capability = driver.attribute(index, "major"), driver.attribute(index, "minor")
         self.functions: dict[Any, Any] = {}  # kernel -> what `launch.py` loaded
+        self.captured: list[Any] = []  # arrays of the host that the graph being captured copies from
         self._streams: dict[int, deque[int]] = {}
 
     def pooled_stream(self, priority: int) -> int:
