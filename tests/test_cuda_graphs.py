@@ -1,7 +1,7 @@
 """CUDA graphs on an emulated GPU: what is captured is done at replays alone, on the memory of the capture."""
 
 import pytest
-from emulated_gpu import emulated
+from emulated_gpu import emulated, host_kernels
 
 import minitorch as torch
 from minitorch._kernels.cuda import array, runtime
@@ -125,3 +125,26 @@ def test_streams_join_a_capture_by_events(gpu):
     assert x.tolist() == [0.0] * 4
     graph.replay()
     assert x.tolist() == [6.0] * 4
+
+
+def test_an_optimizer_in_a_graph_counts_its_steps_on_the_gpu():
+    with emulated(), host_kernels():
+        w = torch.ones(3, device="cuda", requires_grad=True)
+        w.grad = torch.ones(3, device="cuda")
+        plain = torch.optim.Adam([w])
+        plain.step()
+        twin = torch.ones(3, requires_grad=True)
+        twin.grad = torch.ones(3)
+        expected = torch.optim.Adam([twin])
+        for _ in range(3):
+            expected.step()
+        again = torch.ones(3, device="cuda", requires_grad=True)
+        again.grad = torch.ones(3, device="cuda")
+        captured = torch.optim.Adam([again], capturable=True)
+        for _ in range(3):
+            captured.step()
+        assert captured.state[again]["step"].is_cuda and captured.state[again]["step"].item() == 3.0
+        assert torch.allclose(again.cpu(), twin, atol=1e-6)
+        refused = pytest.raises(RuntimeError, match="for an instance of Adam but param_groups' capturable is False")
+        with refused, torch.cuda.graph(torch.cuda.CUDAGraph()):
+            plain.step()

@@ -67,13 +67,32 @@ class FormulaOptimizer(Optimizer):
     @classmethod
     def _begin(cls, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """Complete the state of a parameter; returns its scalar states, equal for most parameters of a group."""
+        cls._complete(param, state, group)
+        return tuple([state[name].item() for name in cls._scalars])
+
+    @classmethod
+    def _complete(cls, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         if not state:
             for name, value in cls._states(group).items():
                 if name in cls._scalars:
                     state[name] = _scalar(value, param, group)
                 else:
                     state[name] = full_like(param, value, requires_grad=False)
-        return tuple([state[name].item() for name in cls._scalars])
+
+    @classmethod
+    def _step_on_device(cls, entries: Iterable[Entry], group: dict[str, Any], recorded: bool) -> None:
+        """A step whose numbers are tensors on the GPU too: a graph that holds it goes on counting at each replay."""
+        for param, grad, state in entries:
+            cls._check(param, grad, group)
+            cls._complete(param, state, group)
+            scalars = [state[name] for name in cls._scalars]
+            with set_grad_enabled(recorded):
+                numbers, after = cls._numbers(group, *scalars)
+                letters = dict(zip(cls._arrays, cls._formula.arrays[2:], strict=True))
+                buffers = {letters[name]: state[name] for name in cls._arrays if name in state}
+                cls._by_ops(param, grad, buffers, numbers)
+            for scalar, value in zip(scalars, after):
+                scalar.copy_(value)
 
     def step(self, closure: Callable | None = None) -> Any:
         """Same as in torch: update the parameters once; returns what `closure` returns."""
@@ -81,17 +100,29 @@ class FormulaOptimizer(Optimizer):
         recorded = self.defaults["differentiable"]
         for group in self.param_groups:
             params = [p for p in group["params"] if p._grad is not None]
+            if "capturable" in group and not group["capturable"]:
+                self._refuse_capture(params)
             states = [self.state[p] for p in params] if self._states(group) else [{}] * len(params)
             self._update(zip(params, [p._grad for p in params], states), group, recorded)
         return loss
 
+    def _refuse_capture(self, params: list[Tensor]) -> None:
+        if any(p.is_cuda for p in params) and minitorch.cuda.is_current_stream_capturing():
+            raise RuntimeError(
+                f"Attempting CUDA graph capture of step() for an instance of {type(self).__name__} but param_groups' "
+                "capturable is False."
+            )
+
     @classmethod
     def _update(cls, entries: Iterable[Entry], group: dict[str, Any], recorded: bool = False) -> None:
         """One step of parameters with their gradients and states; only operations on Tensors can be recorded."""
+        if group.get("capturable"):
+            cls._step_on_device(entries, group, recorded)
+            return
         wanted = tuple(cls._states(group))
         names, letters, kernel, needed = cls._plan(wanted)
         together: dict[Any, list[Any]] = {}  # what a GPU updates in one launch
-        compiled = not (group.get("differentiable") or group.get("capturable"))
+        compiled = not group.get("differentiable")
 
         def prepared(before: tuple[float, ...]) -> tuple[list[float], tuple[float, ...], dict[str, Any]]:
             if compiled:
@@ -117,7 +148,11 @@ class FormulaOptimizer(Optimizer):
                     known[before] = prepared(before)
                 values, after, numbers = known[before]
                 for name, value in zip(cls._scalars, after):
-                    state[name].array[()] = value
+                    kept = state[name]
+                    if kept.array.__class__ is ndarray:
+                        kept.array[()] = value
+                    else:
+                        kept.fill_(value)
                 buffers = [state[name] for name in names]
                 arrays = [b.array for b in buffers]
             dtype = array.dtype
@@ -218,7 +253,8 @@ def new_scalar(value: Any, **options: Any) -> Tensor:
 
 
 def _scalar(value: Any, param: Tensor, group: dict[str, Any]) -> Tensor:
-    options = {"device": param.device} if group.get("capturable") or group.get("fused") else {}
+    on_device = group.get("capturable") or (group.get("fused") and not param.is_cuda)
+    options = {"device": param.device} if on_device else {}
     return new_scalar(value, **options, **({"dtype": minitorch.float32} if group.get("fused") else {}))
 
 
