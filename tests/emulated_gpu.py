@@ -423,7 +423,8 @@ def run_on_host(op, inferred, arrays, others):
     host = [a.to_host() if isinstance(a, CudaArray) else a for a in arrays]
     if isinstance(op, Gradient):
         wide = [half.widened(a) for a in host]
-        made = op.formula.function(*wide, **dict(zip(op.kwonly, others, strict=True)))
+        with np.errstate(all="ignore"):
+            made = op.formula.function(*wide, **dict(zip(op.kwonly, others, strict=True)))
         return from_host(half.converted(half.tagged(np.broadcast_to(made, inferred[0])), inferred[1]))
     if op.name == "cat":
         return from_host(half.tagged(np.concatenate(host, *others)))

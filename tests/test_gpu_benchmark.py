@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))  # `benchmarks` and `tests` as packages, as the sc
 
 from benchmarks import gpu, gpu_items  # noqa: E402
 
-SAMPLE = "to the GPU and back,smoke: sum of rows,word tanh,20 steps of linear,speed: add,op sin,bounds: softmax"
+SAMPLE = "to the GPU and back,smoke: transpose,word tanh,speed: add,op sin,bounds: max"
 
 
 def options(path, **given):
