@@ -427,9 +427,9 @@ active: Any = None  # the driver in use, once there is one
 
 
 def _real() -> Driver:
-    if importlib.util.find_spec("numba_cuda") is None:
+    if importlib.util.find_spec("cuda") is None or importlib.util.find_spec("cuda.bindings") is None:
         raise not_installed(
-            "Kernels for GPUs are compiled by numba-cuda, which is not installed: pip install 'minitorch-engine[cuda]'"
+            "Kernels for GPUs are compiled by NVVM, which is not installed: pip install 'minitorch-engine[cuda]'"
         )
     return Driver()
 
