@@ -32,6 +32,11 @@ HEAD = struct.Struct("=7Q")
 """What stays from launch to launch: cuLaunchKernel, the kernel, its block (3), shared bytes, its arguments' places."""
 
 
+def packer(types: list[str]) -> struct.Struct:
+    """What puts grid and stream, and then arguments of these types, into a record."""
+    return struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
+
+
 class Loaded:
     """A kernel on a device, ready to be launched."""
 
@@ -45,7 +50,7 @@ class Loaded:
         if kernel.shared > STATIC_SHARED:
             driver.allow_shared(function, kernel.shared)
         # grid and stream, then eight bytes of each argument
-        self.packer = struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in kernel.types))
+        self.packer = packer(kernel.types)
         self.buffer = ctypes.create_string_buffer(HEAD.size + self.packer.size)
         self.record = ctypes.addressof(self.buffer)
         first = self.record + HEAD.size + 4 * 8
