@@ -262,9 +262,8 @@ class Formula:
     @functools.cached_property
     def words(self) -> frozenset[str]:
         """The names in the formula; `power` stands for x ** y, as in the loops."""
-        nodes = list(ast.walk(self.definition()))
-        powers = any(isinstance(n, ast.Pow) for n in nodes)
-        return frozenset(n.id for n in nodes if isinstance(n, ast.Name)) | frozenset(["power"] * powers)
+        powers = any(isinstance(n, ast.Pow) for n in ast.walk(self.definition()))
+        return frozenset(self.code.co_names) | frozenset(["power"] * powers)
 
     def slow_in_loops(self, dtype: Any) -> bool:
         """Whether NumPy's functions beat a compiled loop on large arrays: those that `vector.py` has not for dtype."""

@@ -92,7 +92,7 @@ def helper(formula: Formula, kind: str, is_bool: bool = False) -> Any:
     """The formula as a function that kernels may call, its numbers behind its arrays."""
     tree = formula.definition()
     names = vocabulary(kind)
-    missing = sorted(w for w in formula.words if w not in names)
+    missing = sorted(w for w in formula.code.co_names if w not in names)
     if missing:
         raise NotImplementedError(
             f"{formula.name}: {', '.join(missing)} is not implemented for device 'cuda' by minitorch: compute it on "

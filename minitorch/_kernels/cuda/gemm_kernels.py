@@ -184,7 +184,9 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
 
     name = f"gemm_ffma_{code}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
     types = PARAMETERS.format(code, code)
-    return Kernel(gemm, types, threads, blocks_per_sm=2 if tile == 128 and code == "f4" else 1, vector=vector, name=name)
+    return Kernel(
+        gemm, types, threads, blocks_per_sm=2 if tile == 128 and code == "f4" else 1, vector=vector, name=name
+    )
 
 
 STAGES = 4  # slices of K in shared memory at once: three are on their way while one is used
