@@ -36,13 +36,13 @@ KERNELS = ("matmul", "convolution", "pooling", "losses", "updates", "recurrent",
 APART = ("families", "loading")
 ARRAYS = tuple(section for section in SECTIONS if section not in (*MATRICES, *KERNELS, *APART))
 PARTS = {
-    "workloads": Part(workloads.rows, 7),
+    "workloads": Part(workloads.rows, 8),
     "cold": Part(cold.rows, 1),
     "roofline": Part(roofline.rows, 0.3),
-    "kernels": Part(of_cases(*KERNELS), 4),
-    "families": Part(of_cases("families"), 9),
+    "kernels": Part(of_cases(*KERNELS), 3),
+    "families": Part(of_cases("families"), 10),
     "arrays": Part(of_cases(*ARRAYS), 4),
-    "matrices": Part(of_cases(*MATRICES), 4),
+    "matrices": Part(of_cases(*MATRICES), 2.5),
     "loading": Part(of_cases("loading"), 1),
     "training": Part(training.rows, 0.5),
     "memory": Part(memory.rows, 1),

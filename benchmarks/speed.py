@@ -15,7 +15,7 @@ from benchmarks.processes import Failed, Plan, python
 from benchmarks.results import Row, compared, target_at
 
 FAILURE = re.compile(r"^(?:FAILED|ERROR) \S+::test_speed\[(.+)\] - (.+)$", re.MULTILINE)
-FULL = ("--benchmark-max-time=0.12", "--benchmark-min-rounds=3")
+FULL = ("--benchmark-max-time=0.08", "--benchmark-min-rounds=3")
 QUICK = ("--benchmark-max-time=0.01", "--benchmark-min-rounds=2")
 
 
