@@ -34,6 +34,8 @@ def ratios(section: str, rows: list[Row], path: Path) -> str:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.name, []).append(row)
+    from matplotlib.ticker import LogLocator
+
     figure, axes = canvas(9, 1.2 + 0.17 * len(groups))
     wheres = list(dict.fromkeys((row.device, row.threads) for row in rows))
     for y, group in enumerate(groups.values()):
@@ -47,7 +49,9 @@ def ratios(section: str, rows: list[Row], path: Path) -> str:
     axes.set_yticks(range(len(groups)), groups, fontsize=6)
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.axvline(1, color=INK, linewidth=0.8)
     axes.grid(axis="x", color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)

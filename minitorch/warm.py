@@ -111,7 +111,7 @@ def indexing() -> None:
 
 def random_numbers() -> None:
     torch.manual_seed(0)
-    torch.randn(100_000), torch.randperm(100), torch.randint(10, (10,))
+    torch.randn(1 << 20), torch.randperm(100), torch.randint(10, (10,))
 
 
 def labels(count: int) -> Callable[[], Any]:
