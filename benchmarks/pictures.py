@@ -10,15 +10,18 @@ from benchmarks.roofline import ARITHMETIC, TRAFFIC
 
 FASTER, SLOWER, INK, PALE = "#2a78b5", "#d9822b", "#333333", "#dddddd"
 MARKS = "os^D"
+SIDES = {"torch": PALE, "ours": FASTER}
+NAMES = {"torch": "torch", "ours": "minitorch"}
+LARGE = 1e7  # bytes: more than caches hold
 
 
-def canvas(width: float, height: float) -> tuple[Any, Any]:
+def canvas(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(width, height), layout="constrained")
+    return plt.subplots(1, columns, figsize=(width, height), layout="constrained", squeeze=False)
 
 
 def keep(figure: Any, path: Path) -> str:
@@ -36,7 +39,7 @@ def ratios(section: str, rows: list[Row], path: Path) -> str:
         groups.setdefault(row.name, []).append(row)
     from matplotlib.ticker import LogLocator
 
-    figure, axes = canvas(9, 1.2 + 0.17 * len(groups))
+    figure, ((axes,),) = canvas(9, 1.2 + 0.17 * len(groups))
     wheres = list(dict.fromkeys((row.device, row.threads) for row in rows))
     for y, group in enumerate(groups.values()):
         for row in group:
@@ -49,7 +52,7 @@ def ratios(section: str, rows: list[Row], path: Path) -> str:
     axes.set_yticks(range(len(groups)), groups, fontsize=6)
     axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=50))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter("")
     axes.axvline(1, color=INK, linewidth=0.8)
@@ -64,36 +67,60 @@ def ratios(section: str, rows: list[Row], path: Path) -> str:
     return keep(figure, path)
 
 
-def roofline(rows: list[Row], path: Path) -> str | None:
-    """Arithmetic per byte against arithmetic per second, both frameworks with one thread, under the machine's roof."""
-    peaks = {row.name: row.ours for row in rows if row.section == "roofline" and row.threads == 1}
-    placed = [r for r in rows if r.flops and r.bytes and r.ratio and r.threads == 1 and r.device == "cpu"]
-    if not peaks or not placed:
-        return None
-    arithmetic, traffic = peaks[ARITHMETIC], peaks[TRAFFIC]
-    assert arithmetic is not None and traffic is not None
-    figure, axes = canvas(9, 6)
-    densities = [row.flops / row.bytes for row in placed]
-    ends = min(densities) / 2, max(densities) * 2
-    corner = arithmetic / traffic
-    roof = sorted({ends[0], corner, ends[1]})
+def under_the_roof(axes: Any, rows: list[Row], arithmetic: float, traffic: float) -> None:
+    """Arithmetic per byte against arithmetic per second, a shape for each section."""
+    densities = [row.flops / row.bytes for row in rows]
+    roof = sorted({min(densities) / 2, arithmetic / traffic, max(densities) * 2})
     axes.plot(roof, [min(arithmetic, traffic * d) / 1e9 for d in roof], color=INK, linewidth=1.5, zorder=1)
-    for side, colour, mark in (("torch", PALE, "s"), ("ours", FASTER, "o")):
-        heights = [row.flops / getattr(row, side) / 1e9 for row in placed]
-        name = "minitorch" if side == "ours" else "torch"
-        edge = INK if side == "torch" else "white"
-        axes.scatter(
-            densities, heights, s=28, c=colour, marker=mark, edgecolors=edge, linewidths=0.5, label=name, zorder=2
-        )
+    for mark, section in zip(MARKS, dict.fromkeys(row.section for row in rows)):
+        here = [row for row in rows if row.section == section]
+        for side, colour in SIDES.items():
+            heights = [row.flops / getattr(row, side) / 1e9 for row in here]
+            label = f"{section}, {NAMES[side]}"
+            places = [row.flops / row.bytes for row in here]
+            axes.scatter(
+                places, heights, 24, colour, marker=mark, edgecolors=INK, linewidths=0.4, label=label, zorder=2
+            )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("arithmetic per byte that must move, flop / B", fontsize=8)
-    axes.set_ylabel("GFLOP/s, one thread", fontsize=8)
-    roofs = f"roof: {arithmetic / 1e9:.0f} GFLOP/s of multiply-adds, {traffic / 1e9:.1f} GB/s of a triad in memory"
-    axes.set_title(f"{roofs}\n(points above the slope work in cache)", fontsize=9)
+    axes.set_ylabel("GFLOP/s", fontsize=8)
+    axes.set_title(f"roof: {arithmetic / 1e9:.0f} GFLOP/s of multiply-adds; above its slope: in cache", fontsize=9)
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=7)
+
+
+def against_the_triad(axes: Any, rows: list[Row], traffic: float) -> None:
+    """Bytes per second of what only moves memory."""
+    for side, colour in SIDES.items():
+        speeds = [row.bytes / getattr(row, side) / 1e9 for row in rows]
+        axes.scatter(speeds, range(len(rows)), 24, colour, edgecolors=INK, linewidths=0.4, label=NAMES[side], zorder=2)
+    axes.axvline(traffic / 1e9, color=INK, linewidth=1.5)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=6)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("GB/s", fontsize=8)
+    axes.set_title(f"line: {traffic / 1e9:.1f} GB/s of a triad in memory", fontsize=9)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.legend(fontsize=7)
+
+
+def roofline(rows: list[Row], path: Path) -> str | None:
+    """Both frameworks with one thread beside the machine's peaks, where the rows of these are there."""
+    peaks = {row.name: row.ours for row in rows if row.section == "roofline" and row.threads == 1}
+    arithmetic, traffic = peaks.get(ARITHMETIC), peaks.get(TRAFFIC)
+    measured = [row for row in rows if row.bytes and row.ratio and row.threads == 1 and row.device == "cpu"]
+    computing = [row for row in measured if row.flops]
+    moving = [row for row in measured if row.bytes >= LARGE and row.section == "families"]
+    if not (arithmetic and traffic and (computing or moving)):
+        return None
+    panels = bool(computing) + bool(moving)
+    figure, axes = canvas(6.5 * panels, 6, panels)
+    if computing:
+        under_the_roof(axes[0, 0], computing, arithmetic, traffic)
+    if moving:
+        against_the_triad(axes[0, -1], moving, traffic)
     return keep(figure, path)
 
 

@@ -120,7 +120,10 @@ def test_report_draws_a_picture_for_each_section_with_ratios(results):
 def test_report_places_rows_under_the_roof(results):
     peaks = [Row("roofline", roofline.ARITHMETIC, "flop/s", 9e10), Row("roofline", roofline.TRAFFIC, "B/s", 2e10)]
     placed = Row("matmul", "64x64x64", "s", 1e-5, 2e-5, flops=2 * 64**3, bytes=12 * 64**2)
-    text = report.write(results("a.json", [*peaks, placed])).read_text()
+    moving = Row("families", "copy, 10,000,000", "s", 8e-3, 9e-3, bytes=8e7)
+    for rows in ([moving], [placed], [placed, moving]):
+        text = report.write(results("a.json", [*peaks, *rows])).read_text()
+        assert "(roofline.png)" in text
     assert "(roofline.png)" in text and "| 90.0 GFLOP/s |" in text and "| 20.0 GB/s |" in text
 
 
