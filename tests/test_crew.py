@@ -236,3 +236,38 @@ def test_workers_of_a_loader_compute_on_one_thread():
     found = torch.cat(list(DataLoader(Convolved(), num_workers=2)))
     assert found.tolist() == [[1, 0, total] for total in alone]
     assert torch.get_num_threads() == 2
+
+
+def layers(dtype):
+    """Activations and a batch norm with their gradients, over enough elements for the loops to be shared; as bytes."""
+    draw = np.random.default_rng(3)
+    x = torch.from_numpy(draw.standard_normal((20, 16, 15, 17)).astype(dtype)).requires_grad_()
+    norm = torch.nn.BatchNorm2d(16, dtype=x.dtype)
+    out = F.leaky_relu(F.silu(norm(x)) * x, 0.2)
+    F.relu_(out)
+    out.backward(torch.from_numpy(draw.standard_normal(out.shape).astype(dtype)))
+    results = out, x.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var
+    return [t.detach().numpy().tobytes() for t in results]
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_loops_and_norms_have_the_same_bits_at_any_number_of_threads(dtype):
+    torch.use_deterministic_algorithms(True)
+    try:
+        alone = layers(dtype)
+        for n in (2, 5):
+            torch.set_num_threads(n)
+            assert layers(dtype) == alone
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_large_loops_are_shared(monkeypatch):
+    asked = []
+    share = threads.share
+    monkeypatch.setattr(threads, "share", lambda work, items: asked.append(items) or share(work, items))
+    torch.set_num_threads(2)
+    F.relu(torch.ones(2**14))
+    F.relu(torch.ones(2**16))
+    F.leaky_relu(torch.ones(2**9, 2**8).T)
+    assert asked == [8]

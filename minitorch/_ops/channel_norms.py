@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.cpu import shared
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
 from .check import check, no_kernel, wrap_dim
-from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant
+from .normalization import as_tuple, gradient_name, input_gradient_in_ops, normalised, or_constant
 from .op import structured
 from .operands import FUNCTIONS
 from .public import PUBLIC, op, public
@@ -27,10 +28,9 @@ def by_channel(a: np.ndarray) -> np.ndarray:
 
 def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(mean, variance) of each channel of (N, C, L), of float64."""
-    total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     origin = x[0, :, 0].astype(np.float64)
     with np.errstate(all="ignore"):
-        kernels().channel_sums(x, x, origin, total, product)
+        total, product = shared.channel_sums(x, x, origin)
         n = x.size // x.shape[1]
         mean = total / n
         return mean, np.maximum(product / n - mean * (mean - origin), 0.0)
@@ -39,9 +39,7 @@ def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def gradient_sums(g, input, mean):
     """Input and gradient by channel; the sums of g, and of g * (input - mean), over each channel."""
     x, g = by_channel(input), by_channel(g)
-    total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    kernels().channel_sums(g, x, mean.astype(np.float64), total, product)
-    return x, g, total, product
+    return x, g, *shared.channel_sums(g, x, mean.astype(np.float64))
 
 
 def but_channels(ndim: int) -> tuple[int, ...]:
@@ -107,7 +105,7 @@ def batch_norm_cpu(input, weight, bias, eps):
         scale = or_constant(weight, 1.0, x.shape[1], dtype) / np.sqrt(var + eps)
     offset = or_constant(bias, 0.0, x.shape[1], dtype)
     mean = mean.astype(dtype)
-    kernels().channel_affine(x, mean, scale.astype(dtype), offset, out.reshape(x.shape))
+    shared.channel_affine(x, mean, scale.astype(dtype), offset, out.reshape(x.shape))
     return out, mean, var.astype(dtype)
 
 
@@ -139,7 +137,7 @@ def _batch_norm_input(g, sums, input, weight, mean, var, eps):
     scale = or_constant(weight, 1.0, x.shape[1], dtype) * np.sqrt(square)
     slope, offset = -scale * square * product / n, -scale * total / n
     numbers = [a.astype(dtype) for a in (mean, scale, slope, offset)]
-    kernels().channel_gradient(g, x, *numbers, dx.reshape(x.shape))
+    shared.channel_gradient(g, x, *numbers, dx.reshape(x.shape))
     return dx
 
 
@@ -224,7 +222,7 @@ def channel_affine_cpu(input, scale, offset):
     x, out = by_channel(input), np.empty(input.shape, input.dtype)
     n, dtype = x.shape[1], input.dtype
     numbers = np.zeros(n, dtype), or_constant(scale, 1.0, n, dtype), or_constant(offset, 0.0, n, dtype)
-    kernels().channel_affine(x, *numbers, out.reshape(x.shape))
+    shared.channel_affine(x, *numbers, out.reshape(x.shape))
     return out
 
 

@@ -76,7 +76,7 @@ def convolution_grad_weight(g, input, weight_shape, stride, padding, dilation, g
 
 @convolution_forward.grad("bias")
 def convolution_grad_bias(g):
-    return sum(g, (0, *range(2, g.ndim)))
+    return sum_but_channels(g)  # noqa: F821
 
 
 @structured(title="Convolution", tensors="input weight bias?")
@@ -118,7 +118,7 @@ def convolution_transpose_grad_weight(g, input, weight_shape, stride, padding, d
 
 @convolution_transpose.grad("bias")
 def convolution_transpose_grad_bias(g):
-    return sum(g, (0, *range(2, g.ndim)))
+    return sum_but_channels(g)  # noqa: F821
 
 
 @structured(tensors="grad_output input")

@@ -335,14 +335,14 @@ class FunctionText:
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
         op = self.op
         SCOPE[f"{op.name}_loops"] = loops = SCOPE["Loops"](formula, SMALL)
-        SCOPE[f"{op.name}_kernel"] = loops.flat
+        SCOPE[f"{op.name}_kernel"], SCOPE[f"{op.name}_large"] = loops.flat, loops.large
         x = f"{self.first}_array"
         dtype = "BOOL_NUMPY" if op.result == "bool" else f"{x}.dtype"
         out = "o = " + (
             x if self.inplace else f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_like({x}, {dtype})"
         )
         call = ", ".join([*arrays, *formula.scalars, "o"])
-        plain = [out, f"{op.name}_kernel({call})"]
+        plain = [out, f"({op.name}_kernel if o.size < LARGE else {op.name}_large)({call})"]
         if self.inplace and VECTORISED & formula.words:  # which over one array for both has no vector instructions
             plain.insert(1, f"{x} = o.copy() if o.size > SMALL else o")
         general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "

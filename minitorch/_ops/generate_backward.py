@@ -129,11 +129,12 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     else:
         name = f"{op.name}_{t}_loops"
         SCOPE[name] = loops = SCOPE["Loops"](formula, SMALL)
-        SCOPE[f"{op.name}_{t}_kernel"] = loops.flat
+        SCOPE[f"{op.name}_{t}_kernel"], SCOPE[f"{op.name}_{t}_large"] = loops.flat, loops.large
         call = ", ".join([*arrays, *formula.scalars])
         checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
         checks += when_slow(formula, "g")
-        plain = f"d = empty(g.shape, g.dtype); {op.name}_{t}_kernel({call}, d)"
+        kernel = f"{op.name}_{t}_kernel if g.size < LARGE else {op.name}_{t}_large"
+        plain = f"d = empty(g.shape, g.dtype); ({kernel})({call}, d)"
         general = (
             f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
         )

@@ -33,6 +33,7 @@ def for_generated_code() -> dict[str, Any]:
         "FLOATS": FLOATS,
         "HALVES": HALVES,
         "FREED_VALUE": nodes.FREED_VALUE,
+        "LARGE": loops.LARGE,
         "Loops": loops.Loops,
         "OURS": OURS,
         "NO_GRAD": NO_GRAD,

@@ -16,7 +16,11 @@ import numpy as np
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.strided import restrided
 
+from . import shared, threads
+
 ndarray = np.ndarray
+LARGE = 2**15  # elements from which threads may share a loop
+CHUNK = 2**13  # the least that a part has
 
 
 class Loops:
@@ -25,10 +29,28 @@ class Loops:
     def __init__(self, formula: Formula, small: int):
         self.formula, self.small = formula, small
         self.flat = for_contiguous(formula.flat(), self._any_layout)
+        self._shared: Any = None
 
     def _any_layout(self, *args: Any) -> None:
         count = len(self.formula.arrays)
         self.strided(args[:count], args[count:-1], args[-1])
+
+    def large(self, *args: Any) -> None:
+        """`flat` for many elements: shared among threads where that pays."""
+        count = len(self.formula.arrays)
+        arrays = *args[:count], args[-1]
+        crew = parts = 0
+        if not any(map(is_strided, arrays)):
+            crew, parts = threads.share(sum([a.nbytes for a in arrays]) // shared.BYTES, arrays[-1].size // CHUNK)
+        if not crew:
+            self.flat(*args)
+            return
+        if self._shared is None:
+            source = self.formula.source("flat").replace("def kernel(", "def serial(").replace("cache=True, ", "")
+            params, rows = ([f"{p}_" for p in names] + ["dest"] for names in (self.formula.params, self.formula.arrays))
+            self._shared = shared.over_rows(self.formula.name, source, " ".join(params), " ".join(rows))
+        flat = [a.reshape(-1) for a in arrays]
+        self._shared(crew, parts, *flat[:-1], *args[count:-1], flat[-1])
 
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""

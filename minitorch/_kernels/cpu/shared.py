@@ -1,0 +1,89 @@
+"""Kernels over rows as kernels that threads share: a part is the serial kernel on some of the rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import cache
+
+from . import threads
+
+TEXT = """{source}
+from minitorch._kernels.cpu.parallel import share_of, split
+@njit(error_model='numpy')
+def part_(part, parts, {params}):
+    begin, end = share_of({first}.shape[0], part, parts)
+    serial({arguments})
+@njit(cache=True, nogil=True, error_model='numpy')
+def kernel(crew, parts, {params}):
+    split(crew, part_, parts, (parts, {params}))
+"""
+BYTES = 10  # that one thread moves in a nanosecond
+
+
+BLOCKS = 16  # of rows, at most, whose sums are kept apart
+
+
+def over_rows(name: str, source: str, params: str, rows: str, own: str = "") -> Callable[..., None]:
+    """kernel(crew, parts, *params): `serial`, which the text `source` defines with these parameters, on parts of rows.
+
+    Of the arrays named in `rows` each part gets some rows, of those in `own` the row with its number, and of all else
+    the whole.
+    """
+    windows = {**dict.fromkeys(rows.split(), "[begin:end]"), **dict.fromkeys(own.split(), "[part]")}
+    text = TEXT.format(
+        source=source, params=", ".join(params.split()), first=rows.split()[0],
+        arguments=", ".join(p + windows.get(p, "") for p in params.split()),
+    )  # fmt: skip
+    return cache.load(f"{name}_shared", text).kernel
+
+
+class Rows:
+    """A kernel of a file in `_kernels/cpu/`, called as it is there, and shared among threads where that pays.
+
+    With `own`, arrays of one row for each block of rows, the blocks depend on the number of rows alone.
+    """
+
+    def __init__(self, file: str, function: str, params: str, rows: str, own: str = ""):
+        self.file, self.function, self.names = file, function, (params, rows, own)
+        self.sliced = [i for i, p in enumerate(params.split()) if p in rows.split()]
+        self._shared: Any = None
+
+    def work(self, *args: Any) -> int:
+        """About how many nanoseconds one thread takes."""
+        return sum([args[i].nbytes for i in self.sliced]) // BYTES
+
+    def __call__(self, *args: Any) -> None:
+        crew, parts = threads.share(self.work(*args), len(args[self.sliced[0]]))
+        if crew:
+            self.in_parts(crew, parts, *args)
+        else:
+            getattr(cache.load_file(f"cpu.{self.file}"), self.function)(*args)
+
+    def in_parts(self, crew: int, parts: int, *args: Any) -> None:
+        """The kernel on so many parts."""
+        if self._shared is None:
+            cache.load_file(f"cpu.{self.file}")  # before the import, which finds it then: our cache, not Numba's
+            source = f"from numba import njit\nfrom minitorch._kernels.cpu.{self.file} import {self.function} as serial"
+            self._shared = over_rows(self.function, source, *self.names)
+        self._shared(crew, parts, *args)
+
+
+channel_affine = Rows("normalization", "channel_affine", "x mean scale offset out", "x out")
+channel_gradient = Rows("normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx")
+_channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "s q")
+
+
+def channel_sums(g: Any, x: Any, origin: Any) -> tuple[Any, Any]:
+    """The sums over n and l of g[n, c, l] and of g[n, c, l] * (x[n, c, l] - origin[c]), of float64."""
+    blocks = min(BLOCKS, len(x))
+    work = _channel_sums.work(g, x)
+    crew, _ = threads.share(work, blocks)
+    if crew or (threads.deterministic and work >= threads.SERIAL):
+        sums = np.zeros((2, blocks, x.shape[1]))
+        _channel_sums.in_parts(crew, blocks, g, x, origin, *sums)
+        return tuple(sums.sum(1))
+    total, product = np.zeros((2, x.shape[1]))
+    cache.load_file("cpu.normalization").channel_sums(g, x, origin, total, product)
+    return total, product
