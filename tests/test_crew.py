@@ -239,12 +239,13 @@ def test_workers_of_a_loader_compute_on_one_thread():
 
 
 def layers(dtype):
-    """Activations and a batch norm with their gradients, over enough elements for the loops to be shared; as bytes."""
+    """Activations, a batch norm and pooling with their gradients, over enough elements for the loops to be shared; as bytes."""
     draw = np.random.default_rng(3)
     x = torch.from_numpy(draw.standard_normal((20, 16, 15, 17)).astype(dtype)).requires_grad_()
     norm = torch.nn.BatchNorm2d(16, dtype=x.dtype)
     out = F.leaky_relu(F.silu(norm(x)) * x, 0.2)
     F.relu_(out)
+    out = F.max_pool2d(out, 3, 2, 1)
     out.backward(torch.from_numpy(draw.standard_normal(out.shape).astype(dtype)))
     results = out, x.grad, norm.weight.grad, norm.bias.grad, norm.running_mean, norm.running_var
     return [t.detach().numpy().tobytes() for t in results]

@@ -6,6 +6,8 @@ from math import prod
 import numpy as np
 from numba import njit
 
+from . import threads
+from .parallel import share_of, split
 from .pool_planes import LARGEST, max_pool_planes
 from .tables import grid, in_volume, volumes, whole
 
@@ -84,14 +86,20 @@ def _max_windows(x, starts, ends, lowest, out, indices):
                     indices[m, d, h, w] = place
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _max_pool_backward(g, indices, dx):
-    """dx[m, indices[m, p]] += g[m, p], one plane at a time while it is in L1."""
-    for m in range(g.shape[0]):
+@njit(error_model="numpy")
+def _backward_part(part, parts, g, indices, dx):
+    begin, end = share_of(g.shape[0], part, parts)
+    for m in range(begin, end):
         for q in range(dx.shape[1]):
             dx[m, q] = 0
         for p in range(g.shape[1]):
             dx[m, indices[m, p]] += g[m, p]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _max_pool_backward(crew, parts, g, indices, dx):
+    """dx[m, indices[m, p]] += g[m, p], one plane at a time while it is in L1."""
+    split(crew, _backward_part, parts, (parts, g, indices, dx))
 
 
 def max_pool(x, kernel, stride, padding, dilation, out, indices):
@@ -167,7 +175,9 @@ def max_pool_backward(g, indices, dx):
     dest = whole(dx)
     # unsigned, since Numba tests every signed index for being negative
     places = whole(indices).view(np.uint64)
-    _max_pool_backward(*(a.reshape(a.shape[0] * a.shape[1], -1) for a in (whole(g), places, dest)))
+    planes = dx.shape[0] * dx.shape[1]
+    share = threads.share(g.size + dx.size // 4, planes)
+    _max_pool_backward(*share, *(a.reshape(planes, -1) for a in (whole(g), places, dest)))
     _deliver((dest, dx))
 
 

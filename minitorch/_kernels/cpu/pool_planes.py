@@ -10,7 +10,9 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from . import threads
 from .inlined import where
+from .parallel import share_of, split
 
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
 OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -82,9 +84,9 @@ def _write(best, places, first, lowest, out, indices):
         indices[p] = where(v == lowest, inside, place)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _max_pool_planes(x, kernel, step, width, offsets, starts, corners, first, lowest, work, out, indices):
-    padded, values, places, best, best_places = work
+@njit(**OPTIONS)
+def _some_planes(x, kernel, step, tables, lowest, padded, values, places, best, best_places, out, indices):
+    width, offsets, starts, corners, first = tables
     columns, pitch = out.shape[2], best.size // out.shape[1]
     for m in range(x.shape[0]):
         _copy(x[m], padded, offsets, width)
@@ -111,6 +113,21 @@ def _max_pool_planes(x, kernel, step, width, offsets, starts, corners, first, lo
             _write(best[line], best_places[line], first[h], lowest, out[m, h], indices[m, h])
 
 
+@njit(error_model="numpy")
+def _planes_part(part, parts, x, kernel, step, tables, lowest, work, out, indices):
+    begin, end = share_of(x.shape[0], part, parts)
+    padded, values, places, best, best_places = work
+    _some_planes(
+        x[begin:end], kernel, step, tables, lowest,
+        padded[part], values[part], places[part], best[part], best_places[part], out[begin:end], indices[begin:end],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _max_pool_planes(crew, parts, x, kernel, step, tables, lowest, work, out, indices):
+    split(crew, _planes_part, parts, (parts, x, kernel, step, tables, lowest, work, out, indices))
+
+
 def max_pool_planes(x, kernel, stride, padding, lowest, out, indices):
     """out[m, i, j] = max over r, s of x[m, i * stride[0] - padding[0] + r, ...], its place in the plane in indices.
 
@@ -119,14 +136,15 @@ def max_pool_planes(x, kernel, stride, padding, lowest, out, indices):
     """
     length, counts, *tables = _plan(x.shape[1:], out.shape[1:], kernel, stride, padding)
     dtype = x.dtype.type
+    crew, parts = threads.share(out.size * sum(kernel) // 2, len(x))
     work = (
-        np.full(length, lowest, dtype),
-        np.empty(counts[0], dtype),
-        np.empty(counts[0], np.int32),
-        np.empty(counts[1], dtype),
-        np.empty(counts[1], np.int32),
+        np.full((parts, length), lowest, dtype),
+        np.empty((parts, counts[0]), dtype),
+        np.empty((parts, counts[0]), np.int32),
+        np.empty((parts, counts[1]), dtype),
+        np.empty((parts, counts[1]), np.int32),
     )
-    _max_pool_planes(x, kernel[1], stride[1], *tables, dtype(lowest), work, out, indices)
+    _max_pool_planes(crew, parts, x, kernel[1], stride[1], tuple(tables), dtype(lowest), work, out, indices)
 
 
 @lru_cache(maxsize=64)
