@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import cold, first_use, memory, report, roofline, speed, training, workloads
+from benchmarks import cold, first_use, memory, report, roofline, speed, threads, training, workloads
 from benchmarks.cases import SECTIONS
 from benchmarks.processes import Failed, Plan
 from benchmarks.results import Row, begun, machine, merged, now, path_for, save
@@ -46,6 +46,7 @@ PARTS = {
     "loading": Part(of_cases("loading"), 1),
     "training": Part(training.rows, 0.5),
     "memory": Part(memory.rows, 1),
+    "threads": Part(threads.rows, 0.5),
     "first_use": Part(first_use.rows, 12),
 }
 USUAL = [part for part in PARTS if part != "first_use"]
