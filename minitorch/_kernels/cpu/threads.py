@@ -12,9 +12,11 @@ OpenMP layer ends a forked process, and its other layer ends a process in which 
 - A fork stops the crew first (a process of one thread can be forked safely), and both processes start another when they
   need one.
 - From the first shared launch on, NumPy's OpenBLAS computes on the calling thread: its own threads keep a processor
-  busy for 27 ms after every product, in the crew's way. Large products are split over the crew (`products.py`).
+  busy for some 27 ms after every product, in the crew's way. Large products are split over the crew (`products.py`);
+  decompositions are not.
 """
 
+import atexit
 import ctypes
 import functools
 import glob
@@ -144,6 +146,9 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=stop, after_in_child=_forget)
+
+
+atexit.register(set_count, 1)  # before the crew's memory goes; what computes still later does so alone
 
 
 # ---------------------------------------------------------------------- BLAS
