@@ -239,7 +239,7 @@ def test_workers_of_a_loader_compute_on_one_thread():
 
 
 def layers(dtype):
-    """Activations, a batch norm and pooling with their gradients, over enough elements for the loops to be shared; as bytes."""
+    """Activations, a batch norm and pooling with their gradients, over enough elements to be shared; as bytes."""
     draw = np.random.default_rng(3)
     x = torch.from_numpy(draw.standard_normal((20, 16, 15, 17)).astype(dtype)).requires_grad_()
     norm = torch.nn.BatchNorm2d(16, dtype=x.dtype)

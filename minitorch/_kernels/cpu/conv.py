@@ -21,27 +21,14 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from llvmlite import binding, ir
-from numba import config, njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from . import products, threads
+from .conv_tiles import TILE, VECTOR_BYTES, VECTORS, transpose
+from .conv_tiles import tile as sum_tile
 from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
 
-# Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
-# machines, so what this one has must not decide.
-_named = config.CPU_NAME is not None or config.CPU_FEATURES is not None
-_features = {} if _named else binding.get_host_cpu_features()
-# Registers decide the tile: 6 rows x 2 vectors leave 4 of 16 AVX2 registers for operands, and
-# 12 x 2 leave 8 of 32 under AVX-512.
-if _features.get("avx512f"):
-    VECTOR_BYTES, TILE = 64, 12
-elif _features.get("avx2"):
-    VECTOR_BYTES, TILE = 32, 6
-else:
-    VECTOR_BYTES, TILE = 16, 6
-VECTORS = 2
 # Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
 # transpose that follows it, and so do the gradient's before it.
 BLOCK = 240
@@ -55,119 +42,6 @@ ITSELF, OWN, SHARED = 0, 1, 2
 
 def _lanes(dtype):
     return VECTORS * VECTOR_BYTES // dtype.itemsize
-
-
-@intrinsic
-def _tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0):
-    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], above."""
-    at = types.intp
-    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at)
-
-    def codegen(context, builder, signature, args):
-        def pointer(k):
-            data = _data(context, builder, signature.args[k], args[k])
-            return builder.gep(data, [args[k + 1]])
-
-        ends = [pointer(k) for k in (0, 2, 4, 6, 9, 12)]
-        _emit_tile(builder, vectors.dtype.bitwidth // 8, *ends, args[8], args[11])
-        return context.get_dummy_value()
-
-    return types.void(*arrays), codegen
-
-
-def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count, step):
-    """Emit the sum over q with TILE x VECTORS accumulators held in registers."""
-    wide, size = ir.IntType(64), VECTOR_BYTES // itemsize
-    vector = ir.VectorType(vectors.type.pointee, size)
-    # fmuladd, not fma: without the instruction the latter becomes a library call.
-    kind = ir.FunctionType(vector, [vector] * 3)
-    name = f"llvm.fmuladd.v{size}f{itemsize * 8}"
-    multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-
-    def index(table, i):
-        return builder.zext(builder.load(builder.gep(table, [i])), wide)
-
-    def splat(value):
-        hole = ir.Constant(vector, ir.Undefined)
-        one = builder.insert_element(hole, value, wide(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
-        return builder.shuffle_vector(one, hole, zeros)
-
-    cells = [(i, j * size) for i in range(TILE) for j in range(VECTORS)]
-    rows = [builder.gep(x, [index(bases, wide(i))]) for i in range(TILE)]
-    first = [wide(0), vectors]
-    for i, lane in cells:
-        place = builder.add(builder.mul(step, wide(i)), wide(lane))
-        first.append(_load(builder, start, place, vector, itemsize))
-    before = builder.block
-    loop = builder.append_basic_block("tile.loop")
-    after = builder.append_basic_block("tile.done")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    q, here, *sums = (builder.phi(value.type) for value in first)
-    columns = [_load(builder, here, wide(j * size), vector, itemsize) for j in range(VECTORS)]
-    shift = index(offsets, q)
-    values = [splat(builder.load(builder.gep(row, [shift]))) for row in rows]
-    new = [
-        builder.call(multiply_add, [values[i], columns[lane // size], total])
-        for (i, lane), total in zip(cells, sums, strict=True)
-    ]
-    following = [builder.add(q, wide(1)), builder.gep(here, [wide(VECTORS * size)]), *new]
-    for phi, value, update in zip([q, here, *sums], first, following, strict=True):
-        phi.add_incoming(value, before)
-        phi.add_incoming(update, loop)
-    builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
-    builder.position_at_end(after)
-    for (i, lane), value in zip(cells, new, strict=True):
-        _store(builder, value, dest, wide(i * VECTORS * size + lane), itemsize)
-
-
-def _data(context, builder, kind, array):
-    # Here and not above: a process that finds its kernels on disk never needs this module.
-    from numba.np.arrayobj import make_array
-
-    return make_array(kind)(context, builder, array).data
-
-
-def _load(builder, array, place, vector, itemsize):
-    pointer = builder.bitcast(builder.gep(array, [place]), vector.as_pointer())
-    return builder.load(pointer, align=itemsize)
-
-
-def _store(builder, value, array, place, itemsize):
-    pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
-    builder.store(value, pointer, align=itemsize)
-
-
-@intrinsic
-def _transpose(typingctx, source, s0, step, dest, d0, dest_step):
-    """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector."""
-    itemsize = source.dtype.bitwidth // 8
-    size = VECTOR_BYTES // itemsize
-
-    def codegen(context, builder, signature, args):
-        wide = ir.IntType(64)
-        read, write = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3))
-        vector = ir.VectorType(read.type.pointee, size)
-
-        def place(start, step, i):
-            return builder.add(start, builder.mul(step, wide(i)))
-
-        starts = [place(args[1], args[2], i) for i in range(size)]
-        rows = [_load(builder, read, start, vector, itemsize) for start in starts]
-        # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
-        half = size // 2
-        zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
-        zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
-        for _ in range(size.bit_length() - 1):
-            pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
-            rows = [builder.shuffle_vector(*pair) for pair in pairs]
-        for i, row in enumerate(rows):
-            _store(builder, row, write, place(args[4], args[5], i), itemsize)
-        return context.get_dummy_value()
-
-    at = types.intp
-    return types.void(source, at, at, dest, at, at), codegen
 
 
 @njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -207,7 +81,7 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
             for t in range(0, count, square):
                 t = min(t, count - square)
                 at = base + lane * step + table[t0] + t
-                _transpose(source, at, step, dest, row + t * lanes + lane, lanes)
+                transpose(source, at, step, dest, row + t * lanes + lane, lanes)
         for lane in range(full, lanes):
             for t in range(count):
                 at = base + lane * step + table[t0 + t]
@@ -226,7 +100,7 @@ def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
         for t in range(0, count, square):
             t = min(t, count - square)
             at = start + lane * step + table[t0] + t
-            _transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
+            transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
     for lane in range(full, used):
         for t in range(count):
             dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
@@ -274,7 +148,7 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
         for t in range(0, taps, TAPS):
             v0 = (block * taps + t) * lanes
             for p in range(p0, p1, TILE):
-                _tile(
+                sum_tile(
                     weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t, min(TAPS, taps - t),
                     start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes,
                 )  # fmt: skip
@@ -336,7 +210,7 @@ def _correlate_weights_part(part, parts, source, image, many, group_size, plan, 
                 count = together * (min(p0 + span, pixels) - p0)
                 for tile in range(at, last):
                     d0 = tile * TILE * lanes
-                    _tile(
+                    sum_tile(
                         packed, (row + p0) * lanes, source, x0, bases, tile % tiles * TILE, offsets, p0, count,
                         sums, d0, lanes, sums, d0,
                     )  # fmt: skip
