@@ -251,7 +251,7 @@ def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kerne
                 s[to] = x[at] if inside else 0
 
     def patch(s, start, o, d, deep, row):
-        """The fragment of 16 rows along M or N and `k_step` along K: four words, rows 0-7 and 8-15 of each half of K."""
+        """The fragment of 16 rows along M or N and `k_step` along K: four words, rows 0-7, 8-15 of each half of K."""
         lane = threadIdx.x % 32
         g = lane // 4
         t = lane % 4
