@@ -1,11 +1,13 @@
 """Ops that read or write at indices along one dimension, or where a mask is true."""
 
 import warnings
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, wrap_dim
@@ -18,17 +20,27 @@ from .positions import At, first_outside, kernels
 from .public import into, public
 
 ndarray = np.ndarray
+INDEX_DTYPES = frozenset((np.dtype(np.int64), np.dtype(np.int32)))
 
 
 def int64(index: Any) -> Any:
-    return index if index.dtype == np.int64 else index.astype(np.int64)
+    return index if index.dtype is INT64_NUMPY else index.astype(np.int64)
 
 
 def along(a: Any, dim: int) -> Any:
     """A contiguous array as (before dim, dim, after)."""
-    if not a.ndim:
-        return a.reshape(1, 1, 1)
-    return a.reshape(prod(a.shape[:dim]), a.shape[dim], prod(a.shape[dim + 1 :]))
+    return a.reshape(_around(a.shape, dim))
+
+
+@lru_cache(1024)
+def _around(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
+    return (prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])) if shape else (1, 1, 1)
+
+
+def check_index(name: str, index: Any) -> None:
+    """Refuse an index of another dtype, unless it is empty."""
+    if index.dtype not in INDEX_DTYPES and index.size:
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
 def check_along(index: Any, dim: int, n: int) -> None:
@@ -39,7 +51,7 @@ def check_along(index: Any, dim: int, n: int) -> None:
 
 def _corner(a: Any, shape: tuple[int, ...], dim: int) -> Any:
     """The part of a that an index of this shape reaches: its sizes, but all of dim."""
-    if not a.ndim or all(n == m for i, (n, m) in enumerate(zip(a.shape, shape, strict=True)) if i != dim):
+    if not a.ndim or (a.shape[:dim] == shape[:dim] and a.shape[dim + 1 :] == shape[dim + 1 :]):
         return a
     return a[tuple([slice(None) if i == dim else slice(n) for i, n in enumerate(shape)])]
 
@@ -48,20 +60,17 @@ def _corner(a: Any, shape: tuple[int, ...], dim: int) -> Any:
 @structured(tensors="input index", on="torch Tensor", extra="*, sparse_grad=False")
 def gather(input, dim, index):
     dim = wrap_dim(dim, input.ndim)
-    if index.dtype not in (np.int64, np.int32) and index.size:
-        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+    check_index("gather", index)
     mine, theirs = input.shape or (1,), index.shape or (1,)
-    check(
-        len(mine) == len(theirs) or not prod(theirs),
-        "Index tensor must have the same number of dimensions as input tensor",
-    )
-    for i, (n, m) in enumerate(zip(mine, theirs, strict=False)):
-        check(
-            i == dim or m <= n or not prod(theirs),
-            f"Size does not match at dimension {i} expected index {list(index.shape)} to be no "
-            "larger than self "
-            f"{list(input.shape)} apart from dimension {dim}",
-        )
+    if index.size:
+        check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as input tensor")
+        for i, (n, m) in enumerate(zip(mine, theirs, strict=True)):
+            if m > n and i != dim:
+                raise RuntimeError(
+                    f"Size does not match at dimension {i} expected index {list(index.shape)} to be no "
+                    "larger than self "
+                    f"{list(input.shape)} apart from dimension {dim}"
+                )
     return index.shape, input.dtype
 
 
@@ -72,10 +81,9 @@ def gather_cpu(input, dim, index):
     if not out.size:
         return out
     dim = wrap_dim(dim, input.ndim)
-    input, index = (
-        input.reshape(input.shape or (1,)),
-        np.ascontiguousarray(int64(index).reshape(index.shape or (1,))),
-    )
+    if not index.ndim or not input.ndim:
+        input, index = [a.reshape(a.shape or (1,)) for a in (input, index)]
+    index = np.ascontiguousarray(int64(index))
     check_along(index, dim, input.shape[dim])
     source = np.ascontiguousarray(_corner(input, index.shape, dim))
     kernels().gather(along(source, dim), along(index, dim), along(out, dim))
@@ -133,10 +141,10 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     if not index.size:
         return input
     whole, dim = input, wrap_dim(dim, input.ndim)
-    input = input.reshape(input.shape or (1,))
-    index = np.ascontiguousarray(int64(index).reshape(index.shape or (1,)))
+    if not index.ndim or not input.ndim or not src.ndim:
+        input, index, src = [a.reshape(a.shape or (1,)) for a in (input, index, src)]
+    index = np.ascontiguousarray(int64(index))
     check_along(index, dim, input.shape[dim])
-    src = src.reshape(src.shape or (1,))
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
     part = _corner(input, index.shape, dim)
@@ -144,7 +152,7 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     _loop(how, dense.dtype)(along(dense, dim), along(index, dim), along(np.ascontiguousarray(src), dim))
     if dense is not part:
         part[...] = dense
-    if not np.may_share_memory(input, whole):
+    if input is not whole and not np.may_share_memory(input, whole):
         whole[...] = input.reshape(whole.shape)
     return whole
 
@@ -225,34 +233,29 @@ def writer(name: str, fresh: bool) -> Any:
 def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, x.ndim)
     src = check_scatter(x, dim, index, src)
-    check_overlap(x, index, src, apart=True)
+    if not fresh:
+        check_overlap(x, index, src, apart=True)
     return writer(record.name, fresh)(x, src, index, dim)
 
 
 def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """torch's checks of a scatter; the part of src that the index uses."""
-    if index.array.dtype not in (np.int64, np.int32) and index.array.size:
-        raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
+    check_index("scatter", index.array)
     check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
-    mine, theirs, given = x.shape or (1,), index.shape or (1,), src.shape or (1,)
-    if prod(theirs):
-        check(
-            len(mine) == len(theirs),
-            "Index tensor must have the same number of dimensions as self tensor",
-        )
-        check(
-            len(given) == len(theirs),
-            "Index tensor must have the same number of dimensions as src tensor",
-        )
-        fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
-        check(
-            fits,
-            f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
-            f"dimension {dim} and to be no "
-            f"larger size than src {list(given)}",
-        )
-    for i, (m, k) in enumerate(zip(theirs, given, strict=False)):
-        if prod(theirs) and m != k:
+    mine, theirs, given = [t.array.shape or (1,) for t in (x, index, src)]
+    if not index.array.size or mine == theirs == given:
+        return src
+    check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
+    check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
+    fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
+    check(
+        fits,
+        f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
+        f"dimension {dim} and to be no "
+        f"larger size than src {list(given)}",
+    )
+    for i, (m, k) in enumerate(zip(theirs, given, strict=True)):
+        if m != k:
             src = OPS["slice_dim"].function(src, i, 0, m, 1)
     return src
 
@@ -384,6 +387,8 @@ C_WORDS = {
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -416,10 +421,10 @@ def _check_fill(name: str, input: Tensor, mask: Tensor, value: Any) -> None:
             "expected one of:"
         )
     kind = mask.array.dtype
-    check(
-        kind == np.bool_,
-        f"masked_fill_ only supports boolean masks, but got mask with dtype {C_WORDS.get(kind.name)}",
-    )
+    if kind is not BOOL_NUMPY:
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {C_WORDS.get(kind.name)}"
+        )
 
 
 @public("torch Tensor")

@@ -21,6 +21,7 @@ from .public import into, op, public
 from .reductions import reduced_shape
 
 FLOATS = dtypes.FLOATS
+SHORT = 64  # elements of a row up to which insertion is the fastest sort here
 INSERTION = 16  # elements up to which the C++ library sorts by insertion, which is stable
 RADIX = 32768  # elements from which torch sorts one row of integers by radix, which is stable
 # Rows of floats from this length on keep equal elements in their order, in a quarter of the time that torch's order
@@ -34,21 +35,25 @@ def rows_along(a: np.ndarray, dim: int) -> np.ndarray:
     if not a.ndim:
         return a.reshape(1, 1)
     n = a.shape[dim]
-    return np.ascontiguousarray(np.moveaxis(a, dim, -1)).reshape(a.size // n if n else 0, n)
+    last = a if dim == a.ndim - 1 else np.moveaxis(a, dim, -1)
+    return np.ascontiguousarray(last).reshape(a.size // n if n else 0, n)
 
 
 def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
     """What was computed of `rows_along`, in the array's order of dimensions."""
     if not like.ndim:
         return rows.reshape(())
+    if dim == like.ndim - 1:
+        return rows.reshape(*like.shape[:-1], rows.shape[1])
     moved = [n for i, n in enumerate(like.shape) if i != dim]
     return np.ascontiguousarray(np.moveaxis(rows.reshape(*moved, rows.shape[1]), -1, dim))
 
 
 def taken(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
     """rows[i, order[i, j]], in a third of the time of np.take_along_axis."""
-    starts = np.arange(len(rows))[:, None] * rows.shape[1]
-    return rows.reshape(-1).take(order if len(rows) == 1 else order + starts)
+    if len(rows) > 1:
+        order = order + np.arange(0, rows.size, rows.shape[1])[:, None]
+    return rows.reshape(-1).take(order)
 
 
 def _float_bits(a: np.ndarray) -> np.ndarray:
@@ -85,13 +90,21 @@ def _arranged(rows: np.ndarray, descending: bool, kind: int, k: int, ordered: bo
     return index[:, :k]
 
 
+def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> tuple[np.ndarray, bool]:
+    """The indices of the k smallest of each row (or largest), in order, and whether there are ties among them."""
+    index = np.empty((len(rows), k), np.int64)
+    return index, _kernels().insertion(_kernel_keys(rows, descending), np.empty(k, np.int64), index)
+
+
 # ---------------------------------------------------------------------- orders
 def stable_order(rows: np.ndarray, descending: bool) -> np.ndarray:
     """The indices that sort each row, equal elements in their order; nan counts as the largest."""
     n = rows.shape[1]
     if rows.dtype == np.bool_:
         rows = rows.view(np.uint8)
-    if n <= 64 or (rows.dtype.itemsize <= 2 and rows.dtype not in FLOATS):  # short integers go by radix
+    if n <= SHORT:
+        return _first_in_order(rows, n, descending)[0]
+    if rows.dtype.itemsize <= 2 and rows.dtype not in FLOATS:  # short integers go by radix
         keys = _float_bits(rows) if rows.dtype in FLOATS else rows
         return np.argsort(~keys if descending else keys, axis=1, kind="stable")
     bits = n.bit_length()
@@ -128,8 +141,11 @@ def _have_ties(ordered: np.ndarray) -> np.ndarray:
 
 def torch_order(rows: np.ndarray, descending: bool) -> np.ndarray:
     """The indices that sort each row, equal elements where the C++ library's sort leaves them."""
-    order = stable_order(rows, descending)
     n = rows.shape[1]
+    if rows.dtype != np.bool_ and INSERTION < n <= SHORT:
+        order, has_ties = _first_in_order(rows, n, descending)
+        return _arranged(rows, descending, _kernels().SORT, n) if has_ties else order
+    order = stable_order(rows, descending)
     if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
         return order
     tied = np.flatnonzero(_have_ties(taken(rows, order)))
@@ -195,7 +211,11 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarr
     """The indices of the k smallest of each row (or largest) in torch's order."""
     n = rows.shape[1]
     partial = k * 64 <= n  # where torch goes from a selection to a heap, which leaves its elements in order
-    if rows.dtype != np.bool_ and (ordered or partial):
+    if k <= INSERTION and (ordered or partial):
+        index, has_ties = _first_in_order(rows, k, largest)
+        if not has_ties:
+            return index
+    elif ordered or partial:
         threshold = np.partition(rows, n - k if largest else k - 1, axis=1)[:, [n - k if largest else k - 1]]
         chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
         if chosen.size == k * len(rows):  # else there are ties, or nan

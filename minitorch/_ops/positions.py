@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._dtype import INT64_NUMPY
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 from minitorch.autograd.node import MODIFIED
@@ -165,7 +166,8 @@ def first_outside(index: Any, low: int, high: int) -> int | None:
     """The first value that is not in range(low, high), None if all are."""
     if index.__class__ is not ndarray:
         raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
-    flat = np.ascontiguousarray(index, np.int64).reshape(-1)
+    flat = index if index.dtype is INT64_NUMPY and index.flags.c_contiguous else np.ascontiguousarray(index, np.int64)
+    flat = flat.reshape(-1)
     if kernels().within(flat, low, high):
         return None
     return int(flat[(flat < low) | (flat >= high)][0])
@@ -173,7 +175,7 @@ def first_outside(index: Any, low: int, high: int) -> int | None:
 
 def in_range(index: Any, n: int, ordinal: int) -> Any:
     """Indices of a dimension of size n as int64, counted from the front."""
-    index = index if index.dtype == np.int64 else index.astype(np.int64)
+    index = index if index.dtype is INT64_NUMPY else index.astype(np.int64)
     if first_outside(index, 0, n) is None:
         return index
     bad = first_outside(index, -n, n)

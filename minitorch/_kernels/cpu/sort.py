@@ -146,6 +146,32 @@ def arrange(all_keys, indices, waiting_parts, kind, nth, last):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def insertion(keys, best, index):
+    """index[row]: where the smallest keys of the row were, as many as it has places, in order and equal ones in theirs.
+
+    Returns whether keys are equal of which the order, or which one is left out, could matter. `best` is scratch.
+    """
+    k = index.shape[1]
+    equal = False
+    for row in range(keys.shape[0]):
+        a, at = keys[row], index[row]
+        for i in range(a.size):
+            key = a[i]
+            j = i
+            if i >= k:
+                if key >= best[k - 1]:
+                    equal |= key == best[k - 1]
+                    continue
+                j = k - 1
+            while j > 0 and key < best[j - 1]:
+                best[j], at[j] = best[j - 1], at[j - 1]
+                j -= 1
+            equal |= j > 0 and best[j - 1] == key
+            best[j], at[j] = key, i
+    return equal
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def kth_rows(keys, scratch, k, index):
     """index[row]: where element k of the row in order was.
 
