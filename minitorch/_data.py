@@ -13,6 +13,7 @@ from ._tensor import Tensor, strided, wrap
 from .autograd.grad_mode import INFERENCE, state
 
 ndarray = np.ndarray
+_NUMBERS = frozenset((float, int, bool))
 
 
 def made(array: Any, requires_grad: bool = False) -> Tensor:
@@ -73,10 +74,10 @@ def tensor(
             UserWarning,
             stacklevel=2,
         )
-    options(dtype, device, pin_memory=pin_memory, name="tensor")
+    _, where = options(dtype, device, pin_memory=pin_memory, name="tensor")
     if isinstance(data, Tensor) and device is None:
-        device = data.device
-    array = placed(array_of(data, dtype), resolve(device))
+        where = data.device
+    array = placed(array_of(data, dtype), where)
     return made(made(array).pin_memory().array if pin_memory else array, requires_grad)
 
 
@@ -126,7 +127,7 @@ def _check_fits(array: np.ndarray, to: np.dtype) -> None:
 def _plain(data: Any) -> Any:
     """Nested sequences with tensors turned into what NumPy reads."""
     if isinstance(data, (list, tuple)):
-        return [_plain_item(d) for d in data] if any(not isinstance(d, (float, int)) for d in data) else data
+        return data if _NUMBERS.issuperset(map(type, data)) else [_plain_item(d) for d in data]
     if isinstance(data, Tensor) or not hasattr(data, "__len__"):
         return data.item() if isinstance(data, Tensor) else data
     return [_plain_item(d) for d in data]
@@ -146,7 +147,7 @@ def _infer(data: Any) -> dtypes.dtype:
         if not data:
             return dtypes.get_default_dtype()
         kinds = set(map(type, data))
-        if kinds <= {float, int, bool}:
+        if kinds <= _NUMBERS:
             return dtypes.get_default_dtype() if float in kinds else dtypes.int64 if int in kinds else dtypes.bool
         if isinstance(data[0], str):
             raise ValueError("too many dimensions 'str'")

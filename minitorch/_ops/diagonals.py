@@ -16,6 +16,9 @@ from .shapes import reshape
 from .views import diagonal
 
 
+BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
 # ---------------------------------------------------------------------- triangles
 def _triangle_shape(name: str, input: Any, diagonal: Any) -> tuple[tuple[int, ...], Any]:
     check(input.ndim >= 2, f"{name}: input tensor must have at least 2 dimensions")
@@ -26,11 +29,11 @@ def _triangle_shape(name: str, input: Any, diagonal: Any) -> tuple[tuple[int, ..
 def _band(input: np.ndarray, low: int, high: int) -> np.ndarray:
     """A copy of the matrices with zeros outside the diagonals from low to high."""
     n, m = input.shape[-2:]
-    low, high = (min(max(d, -n), m) for d in (low, high))
+    low, high = min(max(low, -n), m), min(max(high, -n), m)
     out = np.zeros(input.shape, input.dtype) if not input.size or low >= high else np.empty(input.shape, input.dtype)
     if input.size and low < high:
         # by size: what only moves needs no kernel for each dtype
-        bits = np.dtype(f"u{input.dtype.itemsize}")
+        bits = BITS[input.dtype.itemsize]
         kernels().band(
             np.ascontiguousarray(input).view(bits).reshape(-1, n, m), low, high, out.view(bits).reshape(-1, n, m)
         )

@@ -202,8 +202,10 @@ def __getitem__(self: Tensor, index: Any) -> Tensor:
             [5, 3]]))
     """
     kind = index.__class__
-    if kind is Tensor and index.array.dtype == np.int64 and index.array.shape and self.array.shape:
-        return OPS["index"].function(self, At([index]))
+    if kind is Tensor and index.array.shape and self.array.shape:
+        dtype = index.array.dtype
+        if dtype is dtypes.INT64_NUMPY or (dtype is dtypes.BOOL_NUMPY and index.array.shape == self.array.shape):
+            return OPS["index"].function(self, At([index]))
     view, at = _view_and_positions(self, index)
     return view if at is None else OPS["index"].function(view, at)
 

@@ -300,12 +300,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 
 def _split_places(tensor: Tensor, split_size: Any, dim: int) -> tuple[int, list[slice]]:
-    check(tensor.ndim, "split expects at least a 1-dimensional tensor")
+    shape = tensor.array.shape
+    check(shape, "split expects at least a 1-dimensional tensor")
     size = integer(split_size, "split_size", "split")
-    dim = wrap_dim(dim, tensor.ndim)
-    n = tensor.array.shape[dim]
-    check(size >= 0, f"split expects split_size be non-negative, but got split_size={size}")
-    check(size > 0 or n == 0, f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+    dim = wrap_dim(dim, len(shape))
+    n = shape[dim]
+    if size <= 0:
+        check(size == 0, f"split expects split_size be non-negative, but got split_size={size}")
+        check(n == 0, f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     return dim, [slice(i, min(i + size, n)) for i in range(0, n, size or 1)] or [slice(0, 0)]
 
 
@@ -343,9 +345,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def _chunk_size(input: Tensor, chunks: int, dim: int) -> tuple[int, int]:
-    check(input.ndim, "chunk expects at least a 1-dimensional tensor")
-    check(chunks > 0, f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = input.array.shape[wrap_dim(dim, input.ndim)]
+    shape = input.array.shape
+    check(shape, "chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = shape[wrap_dim(dim, len(shape))]
     return n, -(-n // chunks)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._dtype import INT64_NUMPY
+from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 from minitorch.autograd.node import MODIFIED
@@ -189,9 +189,12 @@ def read(a: Any, at: At) -> Any:
     """The elements at `at`, as a new contiguous array."""
     tensors = at.tensors
     first = tensors[0]
-    if len(tensors) == 1 and first is not None and a.ndim and first.array.dtype != np.bool_:
+    if len(tensors) == 1 and first is not None and a.ndim:
         indices = at.arrays()[0]
-        if a.flags.c_contiguous and a.size and indices.__class__ is ndarray and indices.ndim:
+        if indices.dtype is BOOL_NUMPY:
+            if _is_mask_of(indices, a.shape):
+                return a[indices]
+        elif a.flags.c_contiguous and a.size and indices.__class__ is ndarray and indices.ndim:
             try:
                 return np.take(a, indices, 0)
             except IndexError:
@@ -203,6 +206,11 @@ def read(a: Any, at: At) -> Any:
     if plan.adjacent and a.flags.c_contiguous:
         return np.take(plan.three_parts(a), positions, 1).reshape(plan.result)
     return np.ascontiguousarray(a[at.fancy()]).reshape(plan.result)
+
+
+def _is_mask_of(indices: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an index array is a mask with a place for every element."""
+    return indices.__class__ is ndarray and indices.dtype is BOOL_NUMPY and indices.shape == shape
 
 
 def add_at(a: Any, at: At, src: Any) -> None:
@@ -223,6 +231,10 @@ def add_at(a: Any, at: At, src: Any) -> None:
 
 def spread_back(g: Any, at: At, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with g added at `at`."""
+    if len(at.tensors) == 1 and _is_mask_of(at.arrays()[0], shape):
+        d = np.zeros(shape, g.dtype)
+        d[at.arrays()[0]] = g
+        return d
     plan = at.plan(shape)
     if len(plan.groups) == 1 and plan.groups[0].flat is not None:  # a mask names every element once
         d = np.zeros(shape, g.dtype)

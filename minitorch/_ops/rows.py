@@ -6,9 +6,9 @@ import numpy as np
 
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, c_name, check, wrap_dim
+from .check import c_name, check, wrap_dim
 from .copies import check_overlap
-from .gathering import along, in_dtype_of, int64, without, writer
+from .gathering import INDEX_DTYPES, along, in_dtype_of, int64, without, writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
 from .positions import first_outside, kernels
@@ -26,7 +26,7 @@ def _row_index(index: Any) -> Any:
 def index_select(input, dim, index):
     dim = wrap_dim(dim, input.ndim)
     check(index.ndim <= 1, "index_select(): Index is supposed to be a vector", IndexError)
-    if index.dtype not in (np.int64, np.int32):
+    if index.dtype not in INDEX_DTYPES:
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if not input.shape:
         check(
@@ -39,7 +39,7 @@ def index_select(input, dim, index):
 
 @index_select.cpu
 def index_select_cpu(input, dim, index):
-    shape, _ = index_select.infer(input, dim, index)
+    index_select.infer(input, dim, index)
     dim, n = wrap_dim(dim, input.ndim), input.shape[dim] if input.shape else 1
     bad = first_outside(index, 0, n)
     if bad is not None:
@@ -48,9 +48,8 @@ def index_select_cpu(input, dim, index):
         raise IndexError("index out of range in self")
     if not input.shape:
         return input.copy()
-    return np.take(input, _row_index(index), dim, mode="clip").reshape(
-        shape
-    )  # checked; "raise" would buffer the result
+    # checked; "raise" would buffer the result
+    return input.take(_row_index(index), dim, mode="clip")
 
 
 @index_select.grad("input")
@@ -208,31 +207,25 @@ def _check_rows(
 
 def check_indexed(name: str, x: Any, dim: int, index: Any, source: Any) -> None:
     """Arrays of index_add_ and index_reduce_: a row of the source for every index, as long as those of x."""
-    kind = C_NAMES[index.dtype.name]
-    check(
-        index.ndim < 2,
-        f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {kind} and size: "
-        f"{list(index.shape)}",
-        IndexError,
-    )
-    check(
-        index.dtype in (np.int64, np.int32),
-        f"{name}(): Expected dtype int32/int64 for index but got: {kind}",
-    )
-    check(
-        source.dtype == x.dtype,
-        f"{name}(): self ({c_name(x)}) and source ({c_name(source)}) must have the same scalar type",
-    )
+    if index.ndim > 1:
+        raise IndexError(
+            f"{name}(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {c_name(index)} and "
+            f"size: {list(index.shape)}"
+        )
+    if index.dtype not in INDEX_DTYPES:
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index but got: {c_name(index)}")
+    if source.dtype != x.dtype:
+        raise RuntimeError(f"{name}(): self ({c_name(x)}) and source ({c_name(source)}) must have the same scalar type")
     count = source.shape[dim] if source.shape else 1
-    check(
-        index.size == count,
-        f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}",
-    )
-    check(
-        not x.ndim or without(x.shape, dim) == without(source.shape, dim),
-        "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
-        f"{list(x.shape)} source.shape = {list(source.shape)}",
-    )
+    if index.size != count:
+        raise RuntimeError(
+            f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
+        )
+    if x.ndim and without(x.shape, dim) != without(source.shape, dim):
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(x.shape)} source.shape = {list(source.shape)}"
+        )
 
 
 @public("Tensor")
@@ -245,7 +238,8 @@ def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any
     dim = wrap_dim(dim, self.ndim)
     check_indexed("index_add_", self.array, dim, index.array, source.array)
     _check_rows("index_add_", self, dim, index, RuntimeError, "")
-    check_overlap(self, index, source, apart=True)
+    if not fresh:
+        check_overlap(self, index, source, apart=True)
     return writer("index_add_into", fresh)(self, source if alpha == 1 else source * alpha, index, dim)
 
 

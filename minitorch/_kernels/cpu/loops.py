@@ -23,6 +23,12 @@ LARGE = 2**15  # elements from which threads may share a loop
 CHUNK = 2**13  # the least that a part has
 
 
+def broadcast_shape(arrays: tuple[Any, ...]) -> tuple[int, ...]:
+    """The shape that the arrays have together; ValueError if none."""
+    shapes = {a.shape for a in arrays if a.shape}
+    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+
+
 class Loops:
     """A formula's loops; `flat(*arrays, *numbers, dest)` is the one for contiguous arrays of one shape."""
 
@@ -54,7 +60,7 @@ class Loops:
 
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
-        shape = np.broadcast_shapes(*[a.shape for a in arrays]) if out is None else out.shape
+        shape = broadcast_shape(arrays) if out is None else out.shape
         slow = prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype)
         if not slow and shape and all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays):
             dest = np.empty(shape, dtype) if out is None else out
