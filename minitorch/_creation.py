@@ -85,10 +85,10 @@ def number(name: str, argument: str, position: int, value: Any) -> Any:
 class Target:
     """What a factory makes: its name for errors, the dtype if one was given, the device."""
 
-    __slots__ = ("arguments", "dtype", "name", "numpy", "where")
+    __slots__ = ("dtype", "name", "numpy", "where")
 
     def __init__(self, name: str, dtype: Any, device: Any, layout: Any, pin_memory: Any):
-        self.name, self.dtype, self.arguments = name, dtype, (device, layout, pin_memory)
+        self.name, self.dtype = name, dtype
         self.numpy, self.where = options(dtype, device, layout, pin_memory, name)
 
     def prefer(self, dtype: dtypes.dtype | None) -> None:

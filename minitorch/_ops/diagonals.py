@@ -15,7 +15,6 @@ from .public import into, op, public
 from .shapes import reshape
 from .views import diagonal
 
-
 BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor
 
 from .check import check, integer, no_kernel
@@ -49,14 +50,14 @@ def im2col(input, size, sizes):
 @im2col.cpu
 def im2col_cpu(input, size, sizes):
     shape, _ = im2col.infer(input, size, sizes)
-    windows, (kernel, _, padding, _) = _Windows(size, sizes), sizes
-    if any(padding):
+    kernel, dilation, padding, stride = sizes
+    if padding[0] or padding[1]:
         around = [(0, 0)] * (input.ndim - 2) + [(p, p) for p in padding]
         input = np.pad(input, around)
-    out = np.empty((*input.shape[:-2], *kernel, *windows.blocks), input.dtype)
-    for i, j, places in windows.parts():
-        out[..., i, j, :, :] = input[places]
-    return out.reshape(shape)
+    strides, step = input.strides[:-2], input.strides[-2:]
+    strides += tuple([s * d for s, d in zip(step, dilation)]) + tuple([s * d for s, d in zip(step, stride)])
+    windows = restrided(input, (*input.shape[:-2], *kernel, *_Windows(size, sizes).blocks), strides)
+    return np.ascontiguousarray(windows).reshape(shape)
 
 
 @im2col.grad("input")

@@ -30,6 +30,8 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     """
     if size is not None:
         shape = tuple(size)
+    elif shape and shape[0].__class__ is int and dtype is None:
+        return op("view_as_shape")(self, sizes(shape, "view"))
     if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtypes.dtype)):
         return _bits(self, shape[0] if dtype is None else dtype)
     return op("view_as_shape")(self, sizes(shape, "view"))
