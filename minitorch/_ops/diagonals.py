@@ -29,14 +29,13 @@ def _band(input: np.ndarray, low: int, high: int) -> np.ndarray:
     """A copy of the matrices with zeros outside the diagonals from low to high."""
     n, m = input.shape[-2:]
     low, high = min(max(low, -n), m), min(max(high, -n), m)
-    out = np.zeros(input.shape, input.dtype) if not input.size or low >= high else np.empty(input.shape, input.dtype)
-    if input.size and low < high:
-        # by size: what only moves needs no kernel for each dtype
-        bits = BITS[input.dtype.itemsize]
-        kernels().band(
-            np.ascontiguousarray(input).view(bits).reshape(-1, n, m), low, high, out.view(bits).reshape(-1, n, m)
-        )
-    return out
+    if not input.size or low >= high:
+        return np.zeros(input.shape, input.dtype)
+    # by size: what only moves needs no kernel for each dtype
+    bits = np.ascontiguousarray(input).view(BITS[input.dtype.itemsize]).reshape(-1, n, m)
+    out = np.empty(bits.shape, bits.dtype)
+    kernels().band(bits, low, high, out)
+    return out.view(input.dtype).reshape(input.shape)
 
 
 @structured(tensors="input", on="torch Tensor")

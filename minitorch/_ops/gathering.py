@@ -85,8 +85,8 @@ def gather_cpu(input, dim, index):
         input, index = [a.reshape(a.shape or (1,)) for a in (input, index)]
     index = np.ascontiguousarray(int64(index))
     check_along(index, dim, input.shape[dim])
-    source = np.ascontiguousarray(_corner(input, index.shape, dim))
-    kernels().gather(along(source, dim), along(index, dim), along(out, dim))
+    source, parts = np.ascontiguousarray(_corner(input, index.shape, dim)), _around(index.shape, dim)
+    kernels().gather(along(source, dim), index.reshape(parts), out.reshape(parts))
     return out
 
 
@@ -149,7 +149,8 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
         src = src[tuple([slice(n) for n in index.shape])]
     part = _corner(input, index.shape, dim)
     dense = np.ascontiguousarray(part)
-    _loop(how, dense.dtype)(along(dense, dim), along(index, dim), along(np.ascontiguousarray(src), dim))
+    parts = _around(index.shape, dim)
+    _loop(how, dense.dtype)(along(dense, dim), index.reshape(parts), np.ascontiguousarray(src).reshape(parts))
     if dense is not part:
         part[...] = dense
     if input is not whole and not np.may_share_memory(input, whole):
