@@ -76,7 +76,9 @@ class TorchStream:
         self._fresh = self._fresh and n == 0
         if n < _SMALL:
             pairs = self._bits.random_raw(2 * n)
-            return pairs[0::2] << np.uint64(32) | pairs[1::2]
+            words = pairs[0::2] << np.uint64(32)
+            words |= pairs[1::2]
+            return words
         return self._generator.integers(0, 1 << 64, n, np.uint64)
 
     def place(self) -> tuple[dict, bool]:
@@ -418,7 +420,9 @@ def bernoulli(stream: TorchStream, out: ndarray, p: float | ndarray) -> None:
         # below p * 2**53 as integers is below p as fractions, without converting each draw
         bound = np.uint64(math.ceil(p * 2.0**53))
         for part in _chunks(out):
-            part[...] = (stream.raw64(part.size) & _MASK53) < bound
+            words = stream.raw64(part.size)
+            words &= _MASK53
+            part[...] = words < bound
         return
     unit = _unit53 if p.dtype == np.float64 else _unit24
     for part, chances in zip(_chunks(out), _chunks(p)):
