@@ -1,7 +1,7 @@
 """Ops over lists of tensors: cat and stack have many inputs, unbind, split and chunk many outputs."""
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -82,17 +82,18 @@ def _node_class(kind: Any, inputs: int) -> Any:
     return type(kind.__name__, (kind,), {"__slots__": names, "edges": names, "__module__": kind.__module__})
 
 
-def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], lengths: Any, dim: int) -> None:
-    """Give the result its node, if an input requires grad."""
+def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], dim: int) -> Any:
+    """Give the result its node, if an input requires grad, and return that."""
     edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
     if edges.count(None) == len(edges):
-        return
+        return None
     node = _node_class(kind, len(edges))()
     node.key, node.grad, node.owned, node.hooks = next_key(), None, False, None
-    node.lengths, node.dim = lengths, dim
+    node.dim = dim
     for name, edge in zip(node.edges, edges):
         setattr(node, name, edge)
     result.edge = node
+    return node
 
 
 def tensor_list(name: str, tensors: Any) -> list[Tensor]:
@@ -146,8 +147,9 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         dim += joined.ndim
     result = wrap(joined)
     if mode is None:
-        lengths = [a.shape[dim] if a.shape != (0,) or joined.ndim == 1 else None for a in arrays]
-        record_joined(CatBackward0, result, tensors, lengths, dim)
+        node = record_joined(CatBackward0, result, tensors, dim)
+        if node is not None:
+            node.lengths = [a.shape[dim] if a.shape != (0,) or joined.ndim == 1 else None for a in arrays]
     if out is not None:
         from .inplace import into
 
@@ -323,25 +325,28 @@ def _sized_places(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, list[
     dim = wrap_dim(dim, input.ndim)
     n = input.array.shape[dim]
     for s in split_sizes:
-        check(
-            s >= 0,
-            "split_with_sizes expects split_sizes have only non-negative entries, but got "
-            f"split_sizes={list(split_sizes)}",
+        if s < 0:
+            raise RuntimeError(
+                "split_with_sizes expects split_sizes have only non-negative entries, but got "
+                f"split_sizes={list(split_sizes)}"
+            )
+    ends = list(accumulate(split_sizes, initial=0))
+    if ends[-1] != n:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but "
+            f"got split_sizes={list(split_sizes)}"
         )
-    check(
-        sum(split_sizes) == n,
-        f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
-        f"split_sizes={list(split_sizes)}",
-    )
-    starts = np.cumsum([0, *split_sizes]).tolist()
-    return dim, [slice(a, b) for a, b in pairwise(starts)]
+    return dim, [slice(a, b) for a, b in pairwise(ends)]
 
 
 @public("torch Tensor")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along dim."""
     n, size = _chunk_size(input, chunks, dim)
-    return split(input, size, dim) if n else split_with_sizes(input, [0] * chunks, dim)
+    if not n:
+        return split_with_sizes(input, [0] * chunks, dim)
+    dim, places = _split_places(input, size, dim)
+    return _parts(input, dim, places, SplitBackward0, split, (size, dim))
 
 
 def _chunk_size(input: Tensor, chunks: int, dim: int) -> tuple[int, int]:

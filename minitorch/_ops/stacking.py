@@ -45,7 +45,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         before = (slice(None),) * dim + (None,)
         result = wrap(np.concatenate([t.array[before] for t in tensors], dim))
         if state.mode is None:
-            record_joined(StackBackward0, result, tensors, None, dim)
+            record_joined(StackBackward0, result, tensors, dim)
         return result
     made = cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
     return titled(made, "StackBackward0", through=True)
