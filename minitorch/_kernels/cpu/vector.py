@@ -3,321 +3,349 @@
 float32 has all of them, within 2 units in the last place; float64 has exp, and the C library's for the rest.
 
 exp(x) = 2^n e^r with n the nearest integer to x / log(2) and |r| <= log(2) / 2 (Cody and Waite, "Software Manual for
-the Elementary Functions", 1980). Adding 1.5 * 2^23 (2^52 in double) to a number rounds it to an integer and leaves that
-in the low bits. 2^n comes in two factors, so that results below the smallest normal number are right, too.
+the Elementary Functions", 1980). 2^n comes in two factors, so that results below the smallest normal number are right.
 
 log(x) = k log(2) + log(m) with m in [sqrt(1/2), sqrt(2)) read from the bits, and log(m) = 2 atanh(s) by its series,
 with s = (m - 1) / (m + 1). Where float32 would lose too much (powers, hyperbolic functions), both are taken in double.
 Coefficients without a closed form are minimax fits, by reweighted least squares.
+
+The functions below run once for each loop that is compiled, on `Number`s, which write the instructions as they are
+computed with: to compile them as functions of Numba's own, a dozen for a tanh, took longer than all of the loop.
 """
 
 import math
+import operator
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
-from .inlined import muladd, where
+KINDS = {"f4": ir.FloatType(), "f8": ir.DoubleType(), "i4": ir.IntType(32), "i8": ir.IntType(64), "b1": ir.IntType(1)}
+SAME_BITS = {"f4": "i4", "f8": "i8", "i4": "f4", "i8": "f8"}
 
-f4, f8, i4, i8 = np.float32, np.float64, np.int32, np.int64
-# 1 / k! from the highest power down
-FACTORIALS = tuple(1.0 / f for f in (6227020800, 479001600, 39916800, 3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2))
-A0, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11 = FACTORIALS
+
+class Number:
+    """A value of a compiled function, of one of KINDS. Python's numbers beside it take its kind."""
+
+    def __init__(self, builder, value, kind):
+        self.builder, self.value, self.kind = builder, value, kind
+
+    def like(self, other):
+        """The other operand as a Number."""
+        return other if isinstance(other, Number) else self.made(ir.Constant(KINDS[self.kind], other))
+
+    def made(self, value, kind=None):
+        return Number(self.builder, value, kind or self.kind)
+
+    def _of(self, instruction, other):
+        make = getattr(self.builder, ("f" if self.kind[0] == "f" and instruction in _BOTH else "") + instruction)
+        return self.made(make(self.value, self.like(other).value))
+
+    def _compared(self, sign, other):
+        compare = self.builder.icmp_signed if self.kind[0] == "i" else self.builder.fcmp_ordered
+        if sign == "!=" and self.kind[0] == "f":
+            compare = self.builder.fcmp_unordered
+        return self.made(compare(sign, self.value, self.like(other).value), "b1")
+
+    def __neg__(self):
+        return self.made(self.builder.fneg(self.value))
+
+    def __invert__(self):
+        return self.made(self.builder.not_(self.value))
+
+    def __abs__(self):
+        return self.called("fabs")
+
+    def called(self, name, *others):
+        """LLVM's function of that name."""
+        kind = KINDS[self.kind]
+        full = f"llvm.{name}.f{8 * int(self.kind[1])}"
+        signature = ir.FunctionType(kind, [kind] * (1 + len(others)))
+        function = cgutils.get_or_insert_function(self.builder.module, signature, full)
+        return self.made(self.builder.call(function, [self.value, *(self.like(o).value for o in others)]))
+
+    def bits(self):
+        """The same bits as an integer, or those of an integer as a float."""
+        kind = SAME_BITS[self.kind]
+        return self.made(self.builder.bitcast(self.value, KINDS[kind]), kind)
+
+    def to(self, kind):
+        """The number in another kind."""
+        if self.kind == kind:
+            return self
+        conversion = {"f4f8": "fpext", "f8f4": "fptrunc", "f4i4": "fptosi", "f8i8": "fptosi", "i4f4": "sitofp"}
+        make = getattr(self.builder, conversion[self.kind + kind])
+        return self.made(make(self.value, KINDS[kind]), kind)
+
+
+_BOTH = ("add", "sub", "mul", "div")
+for _name, _instruction in {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "and": "and_", "or": "or_", "lshift": "shl",
+    "rshift": "ashr",
+}.items():  # fmt: skip
+    setattr(Number, f"__{_name}__", lambda x, y, i=_instruction: x._of(i, y))
+    setattr(Number, f"__r{_name}__", lambda x, y, i=_instruction: x.like(y)._of(i, x))
+for _name, _sign in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
+    setattr(Number, f"__{_name}__", lambda x, y, s=_sign: x._compared(s, y))
+
+
+def where(condition, x, y):
+    x = x if isinstance(x, Number) else y.like(x)
+    return x.made(x.builder.select(condition.value, x.value, x.like(y).value))
+
+
+def muladd(x, y, z):
+    """x * y + z, with one rounding where the processor can."""
+    number = next(n for n in (x, y, z) if isinstance(n, Number))
+    return number.like(x).called("fmuladd", y, z)
+
+
+def clipped(x, low, high):
+    """Within the bounds, or nan."""
+    x = where(x < low, low, x)
+    return where(x > high, high, x)
+
+
+# 1 / k!, k from 13 down to 2
+FACTORIALS = tuple(1.0 / math.factorial(k) for k in range(13, 1, -1))
 LOG2E, LOG10E, LN2 = 1.4426950408889634, 0.4342944819032518, 0.6931471805599453
-INF, NAN = np.float32(np.inf), np.float32(np.nan)
 # log(2) and log10(2) in two parts, the first of so few bits that n times it is exact
-LOG10_2_HIGH, LOG10_2_LOW = np.float32(0.30102920532226562), np.float32(7.9034151668e-07)
-LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-# a function that is called, not inlined, ends the vector loop
-OPTIONS = {"error_model": "numpy", "forceinline": True}
+LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
+LN2_HIGH_OF_DOUBLE, LN2_LOW_OF_DOUBLE = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+LOG10_2_HIGH, LOG10_2_LOW = 0.30102920532226562, 7.9034151668e-07
 
 
-@njit(**OPTIONS)
-def power_series(r):
+# ---------------------------------------------------------------------- exponentials
+def polynomial(x, coefficients):
+    """The one with these coefficients, from the highest power down."""
+    p = coefficients[0]
+    for c in coefficients[1:]:
+        p = muladd(x, p, c)
+    return p
+
+
+def power_series(r, terms):
     """e^r - 1 for |r| <= log(2) / 2."""
-    p = muladd(f4(A6), r, f4(A7))
-    p = muladd(p, r, f4(A8))
-    p = muladd(p, r, f4(A9))
-    p = muladd(p, r, f4(A10))
-    p = muladd(p, r, f4(A11))
-    return muladd(p * r, r, r)
+    return muladd(polynomial(r, FACTORIALS[-terms:]) * r, r, r)
 
 
-@njit(**OPTIONS)
 def reduced(x):
-    """(e^r - 1, n) for x within the range of exp: x = n log(2) + r."""
-    t = muladd(x, f4(LOG2E), f4(12582912.0))
-    n = t - f4(12582912.0)
-    k = np.float32(t).view(np.int32) - i4(0x4B400000)
+    """(e^r - 1, n) with x = n log(2) + r, in float32."""
+    n = (x * LOG2E).called("nearbyint")
     r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, x))
-    return power_series(r), k
+    return power_series(r, 6), n.to("i4")
 
 
-@njit(**OPTIONS)
 def two_to(k):
-    return np.int32((k + i4(127)) << i4(23)).view(np.float32)
+    """2^k as a float of k's width."""
+    bias, shift = (127, 23) if k.kind == "i4" else (1023, 52)
+    return ((k + bias) << shift).bits()
 
 
-@njit(**OPTIONS)
+def scaled(p, k):
+    """p 2^k, in two factors."""
+    half = k >> 1
+    return p * two_to(half) * two_to(k - half)
+
+
 def exp32(x):
-    x = where(x < f4(-104.0), f4(-104.0), x)
-    x = where(x > f4(89.0), f4(89.0), x)
-    p, k = reduced(x)
-    a = k >> i4(1)
-    return (p + f4(1.0)) * two_to(a) * two_to(k - a)
+    p, k = reduced(clipped(x, -104.0, 89.0))
+    return scaled(p + 1.0, k)
 
 
-@njit(**OPTIONS)
+def exp64(x):
+    x = clipped(x, -746.0, 710.0)
+    n = (x * LOG2E).called("nearbyint")
+    r = muladd(n, -LN2_LOW_OF_DOUBLE, muladd(n, -LN2_HIGH_OF_DOUBLE, x))
+    return scaled(power_series(r, 12) + 1.0, n.to("i8"))
+
+
+def exp2_32(x):
+    z = clipped(x, -151.0, 129.0)
+    n = z.called("nearbyint")
+    return scaled(power_series((z - n) * LN2, 6) + 1.0, n.to("i4"))
+
+
 def expm1_32(x):
     """2^n (p + 1) - 1 with p = e^r - 1; from 2^30 on the 1 is lost in any case."""
-    z = where(x < f4(-20.0), f4(-20.0), x)
-    z = where(z > f4(89.0), f4(89.0), z)
-    p, k = reduced(z)
-    a = k >> i4(1)
-    high = (p + f4(1.0)) * two_to(a) * two_to(k - a)
-    s = two_to(where(k > i4(30), i4(30), k))
-    return where(x == f4(0.0), x, where(k > i4(30), high, muladd(s, p, s - f4(1.0))))
+    p, k = reduced(clipped(x, -20.0, 89.0))
+    s = two_to(where(k > 30, 30, k))
+    return where(x == 0.0, x, where(k > 30, scaled(p + 1.0, k), muladd(s, p, s - 1.0)))
 
 
-@njit(**OPTIONS)
+def exp_in_double(x):
+    """e^x for |x| <= 700 in double, right to 2^-32."""
+    n = (x * LOG2E).called("nearbyint")
+    return (power_series(muladd(n, -LN2, x), 7) + 1.0) * two_to(n.to("i8"))
+
+
+def sinh32(x):
+    e = exp_in_double(clipped(x, -90.0, 90.0).to("f8"))
+    return where(abs(x) < 0.01, muladd(x * x * (1.0 / 6.0), x, x), (0.5 * (e - 1.0 / e)).to("f4"))
+
+
+def cosh32(x):
+    e = exp_in_double(clipped(x, -90.0, 90.0).to("f8"))
+    return (0.5 * (e + 1.0 / e)).to("f4")
+
+
+TANH = -0.005717025604099035, 0.02065056934952736, -0.05374349281191826, 0.13331490755081177, -0.3333328366279602
+
+
+def tanh32(x):
+    """x + x^3 P(x^2) up to 0.625, beyond it 1 - 2 / (e^2x + 1)."""
+    a = abs(x)
+    p, k = reduced(where(a > 10.0, 10.0, a) * 2.0)
+    far = 1.0 - 2.0 / muladd(p, two_to(k), two_to(k) + 1.0)
+    z = x * x
+    return where(a < 0.625, muladd(polynomial(z, TANH) * z, a, a), where(a != a, a, far)).called("copysign", x)
+
+
+ERF_NEAR = (
+    -0.0005862076068297029, 0.00496750557795167, -0.026748863980174065, 0.11281320452690125, -0.37612447142601013,
+    0.12837913632392883,
+)  # fmt: skip
+ERF_FAR = (
+    -5.296939889376517e-06, 4.9939735617954284e-05, 2.743885306699667e-05, -0.0028691308107227087,
+    0.022575631737709045, -0.10516951233148575, -0.6356731653213501, -1.1285414695739746,
+)  # fmt: skip
+
+
+def erf32(x):
+    """x + x P(x^2) up to 0.95, beyond it 1 - exp(a Q(a)) for a = |x|, which is 1 from 4 on."""
+    a = abs(x)
+    b = where(a > 4.0, 4.0, a)
+    p, k = reduced(polynomial(b, ERF_FAR) * b)
+    far = (1.0 - two_to(k)) - p * two_to(k)
+    near = muladd(polynomial(x * x, ERF_NEAR), a, a)
+    return where(a < 0.95, near, where(a != a, a, far)).called("copysign", x)
+
+
+# ---------------------------------------------------------------------- logarithms
 def mantissa(x):
     """(m, k as a float) with x = m 2^k, for x > 0; numbers below the smallest normal one are scaled first."""
-    small = x < f4(1.17549435e-38)
-    bits = np.float32(where(small, x * f4(8388608.0), x)).view(np.int32)
-    k = (bits - i4(0x3F3504F3)) >> i4(23)
-    m = np.int32(bits - (k << i4(23))).view(np.float32)
-    return m, f4(where(small, k - i4(23), k))
+    small = x < 1.17549435e-38
+    bits = where(small, x * 8388608.0, x).bits()
+    k = (bits - 0x3F3504F3) >> 23
+    return (bits - (k << 23)).bits(), where(small, k - 23, k).to("f4")
 
 
-@njit(**OPTIONS)
 def ends_of_log(x, y):
     """y = log(x) where x is positive and finite; elsewhere what the logarithm is there."""
-    y = where(x < f4(0.0), NAN, where(x == f4(0.0), -INF, y))
-    return where(x < INF, y, where(x == INF, x, x + x))
+    y = where(x < 0.0, math.nan, where(x == 0.0, -math.inf, y))
+    return where(x < math.inf, y, where(x == math.inf, x, x + x))
 
 
-@njit(**OPTIONS)
+SERIES = tuple(2.0 / k for k in (11, 9, 7, 5, 3))  # of 2 atanh(s) / s^3
+
+
 def log_of_mantissa(m):
     """log(m) as (first, second), the first exact."""
-    f = m - f4(1.0)
-    s = f / (f + f4(2.0))
+    f = m - 1.0
+    s = f / (f + 2.0)
     z = s * s
-    r = muladd(z, f4(2.0 / 9.0), f4(2.0 / 7.0))
-    r = muladd(r, z, f4(2.0 / 5.0))
-    r = muladd(r, z, f4(2.0 / 3.0)) * z
-    half = f4(0.5) * f * f
-    return f, s * (half + r) - half
+    half = 0.5 * f * f
+    return f, s * (half + polynomial(z, SERIES[1:]) * z) - half
 
 
-@njit(**OPTIONS)
 def log32(x):
     m, k = mantissa(x)
     first, second = log_of_mantissa(m)
     return ends_of_log(x, muladd(k, LN2_HIGH, muladd(k, LN2_LOW, second) + first))
 
 
-@njit(**OPTIONS)
 def log2_32(x):
     m, k = mantissa(x)
     first, second = log_of_mantissa(m)
-    return ends_of_log(x, muladd(first + second, f4(LOG2E), k))
+    return ends_of_log(x, muladd(first + second, LOG2E, k))
 
 
-@njit(**OPTIONS)
-def log1p_32(x):
-    """log(u) + (x - (u - 1)) / u with u = 1 + x as rounded."""
-    u = f4(1.0) + x
-    m, k = mantissa(u)
-    first, second = log_of_mantissa(m)
-    rest = (x - (u - f4(1.0))) / u
-    y = muladd(k, LN2_HIGH, (muladd(k, LN2_LOW, second) + rest) + first)
-    return where(x == f4(0.0), x, ends_of_log(u, y))
-
-
-@njit(**OPTIONS)
-def log_in_double(x):
-    """log(x) in double for a positive, finite x of float32."""
-    m, k = mantissa(x)
-    f = f8(m) - f8(1.0)
-    s = f / (f + f8(2.0))
-    z = s * s
-    r = muladd(z, f8(2.0 / 11.0), f8(2.0 / 9.0))
-    r = muladd(r, z, f8(2.0 / 7.0))
-    r = muladd(r, z, f8(2.0 / 5.0))
-    r = muladd(r, z, f8(2.0 / 3.0))
-    return muladd(f8(k), f8(LN2), muladd(s * z, r, s + s))
-
-
-@njit(**OPTIONS)
 def log10_32(x):
     m, k = mantissa(x)
     first, second = log_of_mantissa(m)
-    rest = muladd(second, f4(LOG10E), k * LOG10_2_LOW)
-    return ends_of_log(x, muladd(k, LOG10_2_HIGH, muladd(first, f4(LOG10E), rest)))
+    rest = muladd(second, LOG10E, k * LOG10_2_LOW)
+    return ends_of_log(x, muladd(k, LOG10_2_HIGH, muladd(first, LOG10E, rest)))
 
 
-@njit(**OPTIONS)
-def exp_in_double(x):
-    """e^x for |x| <= 700, right to 2^-32."""
-    t = muladd(x, f8(LOG2E), f8(6755399441055744.0))
-    n = t - f8(6755399441055744.0)
-    k = np.float64(t).view(np.int64) - i8(0x4338000000000000)
-    r = muladd(n, f8(-LN2), x)
-    p = muladd(f8(A5), r, f8(A6))
-    p = muladd(p, r, f8(A7))
-    p = muladd(p, r, f8(A8))
-    p = muladd(p, r, f8(A9))
-    p = muladd(p, r, f8(A10))
-    p = muladd(p, r, f8(A11))
-    p = muladd(p * r, r, r) + f8(1.0)
-    return p * np.int64((k + i8(1023)) << i8(52)).view(np.float64)
+def log1p_32(x):
+    """log(u) + (x - (u - 1)) / u with u = 1 + x as rounded."""
+    u = 1.0 + x
+    m, k = mantissa(u)
+    first, second = log_of_mantissa(m)
+    rest = (x - (u - 1.0)) / u
+    y = muladd(k, LN2_HIGH, (muladd(k, LN2_LOW, second) + rest) + first)
+    return where(x == 0.0, x, ends_of_log(u, y))
 
 
-@njit(**OPTIONS)
-def exp2_32(x):
-    z = where(x < f4(-151.0), f4(-151.0), x)
-    z = where(z > f4(129.0), f4(129.0), z)
-    t = z + f4(12582912.0)
-    k = np.float32(t).view(np.int32) - i4(0x4B400000)
-    p = power_series((z - (t - f4(12582912.0))) * f4(LN2))
-    a = k >> i4(1)
-    return (p + f4(1.0)) * two_to(a) * two_to(k - a)
+def log_in_double(x):
+    """log(x) in double for a positive, finite x of float32."""
+    m, k = mantissa(x)
+    f = m.to("f8") - 1.0
+    s = f / (f + 2.0)
+    z = s * s
+    return muladd(k.to("f8"), LN2, muladd(s * z, polynomial(z, SERIES), s + s))
 
 
-@njit(**OPTIONS)
-def sinh32(x):
-    z = where(x < f4(-90.0), f4(-90.0), where(x > f4(90.0), f4(90.0), x))
-    e = exp_in_double(f8(z))
-    y = f4(f8(0.5) * (e - f8(1.0) / e))
-    return where(abs(x) < f4(0.01), muladd(x * x * f4(1.0 / 6.0), x, x), y)
-
-
-@njit(**OPTIONS)
-def cosh32(x):
-    z = where(x < f4(-90.0), f4(-90.0), where(x > f4(90.0), f4(90.0), x))
-    e = exp_in_double(f8(z))
-    return f4(f8(0.5) * (e + f8(1.0) / e))
-
-
-@njit(**OPTIONS)
-def tanh32(x):
-    a = abs(x)
-    p, k = reduced(where(a > f4(10.0), f4(10.0), a) * f4(2.0))
-    far = f4(1.0) - f4(2.0) / muladd(p, two_to(k), two_to(k) + f4(1.0))
-    z = x * x
-    q = muladd(z, f4(-0.005717025604099035), f4(0.02065056934952736))
-    q = muladd(q, z, f4(-0.05374349281191826))
-    q = muladd(q, z, f4(0.13331490755081177))
-    q = muladd(q, z, f4(-0.3333328366279602))
-    return np.copysign(where(a < f4(0.625), muladd(q * z, a, a), where(a != a, a, far)), x)
-
-
-@njit(**OPTIONS)
-def erf32(x):
-    """x + x P(x^2) up to 0.95, beyond it 1 - exp(a Q(a)) for a = |x|, which is 1 from 4 on."""
-    a = abs(x)
-    z = x * x
-    p = muladd(z, f4(-0.0005862076068297029), f4(0.00496750557795167))
-    p = muladd(p, z, f4(-0.026748863980174065))
-    p = muladd(p, z, f4(0.11281320452690125))
-    p = muladd(p, z, f4(-0.37612447142601013))
-    p = muladd(p, z, f4(0.12837913632392883))
-    b = where(a > f4(4.0), f4(4.0), a)
-    q = muladd(b, f4(-5.296939889376517e-06), f4(4.9939735617954284e-05))
-    q = muladd(q, b, f4(2.743885306699667e-05))
-    q = muladd(q, b, f4(-0.0028691308107227087))
-    q = muladd(q, b, f4(0.022575631737709045))
-    q = muladd(q, b, f4(-0.10516951233148575))
-    q = muladd(q, b, f4(-0.6356731653213501))
-    q = muladd(q, b, f4(-1.1285414695739746))
-    e, k = reduced(q * b)
-    far = (f4(1.0) - two_to(k)) - e * two_to(k)
-    return np.copysign(where(a < f4(0.95), muladd(p, a, a), where(a != a, a, far)), x)
-
-
-@njit(**OPTIONS)
 def power32(x, y):
     """x^y = e^(y log|x|) in double; torch's (C's) values where x or y is 0, 1, negative, infinite or nan."""
     a = abs(x)
-    log_a = f8(y) * where(a == f4(0.0), f8(-np.inf), where(a < INF, log_in_double(a), f8(a)))
-    log_a = where(log_a < f8(-120.0), f8(-120.0), where(log_a > f8(120.0), f8(120.0), log_a))
-    r = where((a == f4(1.0)) & (y == y), f4(1.0), f4(exp_in_double(log_a)))
-    whole = np.floor(y) == y
-    odd = whole & (np.floor(y * f4(0.5)) != y * f4(0.5))
-    r = where(odd, np.copysign(r, x), where((x < f4(0.0)) & ~whole & (a < INF), NAN, r))
-    return where((y == f4(0.0)) | (x == f4(1.0)), f4(1.0), r)
+    log_a = where(a == 0.0, -math.inf, where(a < math.inf, log_in_double(a), a.to("f8")))
+    r = exp_in_double(clipped(y.to("f8") * log_a, -120.0, 120.0)).to("f4")
+    r = where((a == 1.0) & (y == y), 1.0, r)
+    whole = y.called("floor") == y
+    odd = whole & ((y * 0.5).called("floor") != y * 0.5)
+    r = where(odd, r.called("copysign", x), where((x < 0.0) & ~whole & (a < math.inf), math.nan, r))
+    return where((y == 0.0) | (x == 1.0), 1.0, r)
 
 
-@njit(error_model="numpy")
-def exp64(x):
-    x = -746.0 if x < -746.0 else x
-    x = 710.0 if x > 710.0 else x
-    t = x * 1.4426950408889634 + 6755399441055744.0
-    n = t - 6755399441055744.0
-    k = np.float64(t).view(np.int64) - i8(0x4338000000000000)
-    r = x - n * 6.93147180369123816490e-01
-    r = r - n * 1.90821492927058770002e-10
-    p = A0 * r + A1
-    p = p * r + A2
-    p = p * r + A3
-    p = p * r + A4
-    p = p * r + A5
-    p = p * r + A6
-    p = p * r + A7
-    p = p * r + A8
-    p = p * r + A9
-    p = p * r + A10
-    p = p * r + A11
-    p = (p * r * r + r) + 1.0
-    a = k >> i8(1)
-    return (
-        p
-        * np.int64((a + i8(1023)) << i8(52)).view(np.float64)
-        * np.int64((k - a + i8(1023)) << i8(52)).view(np.float64)
-    )
+# ---------------------------------------------------------------------- what loops call
+def _written(function):
+    """Numba's generator of code from a function of Numbers."""
+
+    def generate(context, builder, signature, args):
+        kinds = ["f4" if t == types.float32 else "f8" for t in signature.args]
+        return function(*(Number(builder, a, k) for a, k in zip(args, kinds, strict=True))).value
+
+    return generate
 
 
-def _by_width(name, of_floats, otherwise):
-    """A function of that name for compiled code: `of_floats` for float32, `otherwise` for all other numbers."""
+def _called(typing_context, function, args):
+    """(signature, generator of code) of one that Numba knows."""
+    kind = typing_context.resolve_value_type(function)
+    signature = kind.get_call_type(typing_context, args, {})
 
-    def function(*numbers):
-        raise NotImplementedError(f"{name} is for compiled loops")
+    def generate(context, builder, signature, args):
+        return context.get_function(kind, signature)(builder, args)
 
-    function.__name__ = function.__qualname__ = name
+    return signature, generate
 
-    if name == "power":
 
-        @overload(function)
-        def of_two(x, y):
-            if x == types.float32 and y == types.float32:
-                return lambda x, y: of_floats(x, y)
-            return lambda x, y: otherwise(x, y)
-
-    else:
-
-        @overload(function)
-        def of_one(x):
-            if x == types.float32:
-                return lambda x: of_floats(x)
-            return lambda x: otherwise(x)
+def _of_one(of_floats, otherwise, of_doubles=None):
+    @intrinsic
+    def function(typing_context, x):
+        own = {types.float32: of_floats, types.float64: of_doubles}.get(x)
+        return (x(x), _written(own)) if own else _called(typing_context, otherwise, (x,))
 
     return function
 
 
-@njit
-def power_of_others(x, y):
-    return x**y
+@intrinsic
+def power(typing_context, x, y):
+    """x ** y for numbers of any kind."""
+    if x == types.float32 and y == types.float32:
+        return x(x, y), _written(power32)
+    return _called(typing_context, operator.pow, (x, y))
 
 
-exp = _by_width("exp", exp32, exp64)
-exp2 = _by_width("exp2", exp2_32, np.exp2)
-expm1 = _by_width("expm1", expm1_32, math.expm1)
-log = _by_width("log", log32, math.log)
-log1p = _by_width("log1p", log1p_32, math.log1p)
-log2 = _by_width("log2", log2_32, math.log2)
-log10 = _by_width("log10", log10_32, math.log10)
-sinh = _by_width("sinh", sinh32, math.sinh)
-cosh = _by_width("cosh", cosh32, math.cosh)
-tanh = _by_width("tanh", tanh32, math.tanh)
-erf = _by_width("erf", erf32, math.erf)
-power = _by_width("power", power32, power_of_others)
+exp = _of_one(exp32, math.exp, exp64)
+exp2 = _of_one(exp2_32, np.exp2)
+expm1 = _of_one(expm1_32, math.expm1)
+log = _of_one(log32, math.log)
+log1p = _of_one(log1p_32, math.log1p)
+log2 = _of_one(log2_32, math.log2)
+log10 = _of_one(log10_32, math.log10)
+sinh = _of_one(sinh32, math.sinh)
+cosh = _of_one(cosh32, math.cosh)
+tanh = _of_one(tanh32, math.tanh)
+erf = _of_one(erf32, math.erf)
