@@ -104,6 +104,8 @@ def _any_layout(kernel: Any) -> Callable[..., bool]:
         arrays = [a for a in args if isinstance(a, np.ndarray)]
         if any(a.shape != arrays[0].shape for a in arrays):
             return False
+        if all(a.flags.c_contiguous and a.flags.writeable for a in arrays):  # of another rank, such as a convolution's
+            return kernel(*[a.reshape(-1) for a in arrays], *args[len(arrays) :])
         # memory order of the parameter: a dense one and its states need no copy then
         order = sorted(range(arrays[0].ndim), key=lambda d: -arrays[0].strides[d])
         views = [a.transpose(order) for a in arrays]
