@@ -335,8 +335,7 @@ class _Emitter:
             else:
                 value, code = self.expr(argument)
                 if code in ("int", "float"):
-                    known = scheme if scheme in TYPES else next((c for c in codes if scheme in "TR"), None)
-                    to = known or {"int": "i4", "float": "f4"}[code]
+                    to = scheme if scheme in TYPES else {"int": "i4", "float": "f4"}[code]
                     value, code = self.cast(value, code, to), to
                 values.append(value)
                 codes.append(code)
