@@ -14,11 +14,13 @@ import functools
 from .device import *  # noqa: F403
 from .device import WORDS
 from .kernel import Kernel
+from .tensor_cores import STAGES, engine, fetcher
 
 GROUP = 8  # rows of tiles that run close in time, so that what they share stays in the L2 cache
 
-# sizes; each matrix with its leading dimension and the distance of its batches; bias, whether there is one; alpha, beta
-PARAMETERS = "i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {0}* i8 i8 {0}* i4 {1} {1}"
+# sizes; `chunk` of K for each batch, which then is a part of one product (0: the batches are products);
+# each matrix with its leading dimension and the distance of its batches; bias, whether there is one; alpha, beta
+PARAMETERS = "i4 i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {0}* i8 i8 {0}* i4 {1} {1}"
 
 
 def tile_of(number, rows, columns):
@@ -39,7 +41,7 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
     in a bank.
     """
     T = WORDS[code]
-    slice_depth = 16 if code == "f4" else 8  # of K; registers hold the next one meanwhile
+    slice_depth = 8  # of K; registers hold the next one meanwhile
     threads = tile * tile // 64
     half = tile // 2
     quads = slice_depth // 4  # threads along K of a deep operand
@@ -120,12 +122,14 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
                 if column + j < n:
                     c[at + j] = out[j]
 
-    def gemm(m, n, k, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
+    def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
         left = shared_array(2 * slice_depth * row_a, T)
         right = shared_array(2 * slice_depth * row_b, T)
         tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
         top = tile_row * tile
         first = tile_column * tile
+        if chunk > 0:
+            k = min(chunk, k - blockIdx.z * chunk)
         a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
         b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
         next_a = i8(slice_depth) if deep_a else slice_depth * lda
@@ -184,188 +188,96 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
 
     name = f"gemm_ffma_{code}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
     types = PARAMETERS.format(code, code)
-    return Kernel(
-        gemm, types, threads, blocks_per_sm=2 if tile == 128 and code == "f4" else 1, vector=vector, name=name
-    )
-
-
-STAGES = 4  # slices of K in shared memory at once: three are on their way while one is used
-HALVES = {"bf16": (mma_bf16, from_bf16, to_bf16), "f16": (mma_f16, from_half, to_half)}
-PROMOTE = 8  # slices after which sums leave the tensor cores, which round towards zero, for full precision
-
-
-def split(x):
-    """A float32 as the sum of two tf32, which hold 22 of its 24 bits; of an infinity the first is all."""
-    high = to_tf32(x)
-    rest = x - from_bits(high)
-    return high, to_tf32(rest if absolute(x) < inf else 0.0)
-
-
-inf = float("inf")
+    # two blocks leave 128 registers to a thread, which is enough for the addresses of these layouts alone
+    resident = 2 if tile == 128 and deep_a and vector else 1
+    return Kernel(gemm, types, threads, blocks_per_sm=resident, vector=vector, name=name)
 
 
 @functools.cache
 def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kernel:
-    """The product on tensor cores, summed in float32.
+    """The product on tensor cores, summed in float32; `kind` and `tile` are those of `tensor_cores.engine`."""
+    e = engine(kind, deep_a, deep_b, tile)
+    fetch = fetcher(e, vector)
 
-    `kind` is "bf16" or "f16"; or for float32 matrices "tf32" (rounded to 11 bits), or "tf32x3": each number as two of
-    tf32 and three products, as exact as float32 (relative error 4e-7 of the norm at K = 4096, FP32 units 1e-6). Tiles
-    are 128x128 for 8 warps of 64x32 each, or 64x64 for 4 warps of 32x32.
-
-    Rows in shared memory are padded such that neither a fragment's reads nor `ldmatrix` meet in a bank.
-    """
-    halves = kind in HALVES
-    code, size, k_step, slice_depth = ("u2", 2, 16, 32) if halves else ("f4", 4, 8, 16)
-    multiply, widen, narrow = HALVES.get(kind, (mma_tf32, None, None))
-    twice = kind == "tf32x3"
-    T = WORDS[code]
-    warps_n = 4 if tile == 128 else 2
-    warp_m = tile // 2
-    threads = 64 * warps_n
-    rows, pairs = warp_m // 16, 2  # patches of 16 to a warp along M, along N
-    per = 16 // size if vector else 1  # elements to a copy
-    passes = tile * slice_depth // per // threads
-    row_a = slice_depth + 16 // size if deep_a else tile + 8
-    row_b = slice_depth + 16 // size if deep_b else tile + 8
-    size_a = row_a * (tile if deep_a else slice_depth)
-    size_b = row_b * (tile if deep_b else slice_depth)
-
-    def fetch(s, start, x, step, room, depth, deep, row):
-        """Start to copy this thread's part of a slice to shared memory; zeros beyond the edges."""
-        for q in static(passes):
-            chunk = threadIdx.x + q * threads
-            if deep:
-                o = chunk // (slice_depth // per)
-                d = chunk % (slice_depth // per) * per
-                at = o * step + d
-                to = start + o * row + d
-            else:
-                d = chunk // (tile // per)
-                o = chunk % (tile // per) * per
-                at = d * step + o
-                to = start + d * row + o
-            inside = o < room and d < depth
-            if vector or not halves:
-                cp_async_fill(s, to, x, at if inside else 0, per * size, inside)
-            else:
-                s[to] = x[at] if inside else 0
-
-    def patch(s, start, o, d, deep, row):
-        """The fragment of 16 rows along M or N and `k_step` along K: four words, rows 0-7, 8-15 of each half of K."""
-        lane = threadIdx.x % 32
-        g = lane // 4
-        t = lane % 4
-        w = regs(4)
-        if halves:
-            if deep:
-                w[:] = ldmatrix_x4(s, start + (o + lane % 16) * row + d + lane // 16 * 8)
-            else:
-                w[:] = ldmatrix_x4_trans(s, start + (d + lane // 16 * 8 + lane % 8) * row + o + lane // 8 % 2 * 8)
-        else:
-            for q in static(4):
-                if deep:
-                    w[q] = bits(s[start + (o + g + q % 2 * 8) * row + d + t + q // 2 * 4])
-                else:
-                    w[q] = bits(s[start + (d + t + q // 2 * 4) * row + o + g + q % 2 * 8])
-        return w[0], w[1], w[2], w[3]
-
-    def add(sums, fa, fb):
-        """One step of K for all patches of the warp."""
-        for i in static(rows):
-            for j in static(2 * pairs):
-                sums[i, j, :] = multiply(*fa[i, :], fb[j // 2, j % 2], fb[j // 2, j % 2 + 2], *sums[i, j, :])
-
-    def finish(c, at, bias, column, biased, alpha, beta, value):
-        out = alpha * value
-        if biased != 0:
-            out += widen(bias[column]) if halves else bias[column]
-        if beta != 0.0:
-            out += beta * (widen(c[at]) if halves else c[at])
-        c[at] = narrow(out) if halves else out
-
-    def gemm(m, n, k, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
-        s = dynamic_shared(0, T)
+    def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
+        s = dynamic_shared(0, e.word)
         tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
         top = tile_row * tile
         first = tile_column * tile
+        if chunk > 0:
+            k = min(chunk, k - blockIdx.z * chunk)
         a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
         b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
-        next_a = i8(slice_depth) if deep_a else slice_depth * lda
-        next_b = i8(slice_depth) if deep_b else slice_depth * ldb
-        warp = threadIdx.x // 32
-        wm = warp // warps_n * warp_m
-        wn = warp % warps_n * 32
-        sums = regs(rows, 2 * pairs, 4, fill=0.0)
-        part = regs(rows, 2 * pairs, 4, fill=0.0)
+        next_a = i8(e.depth) if deep_a else e.depth * lda
+        next_b = i8(e.depth) if deep_b else e.depth * ldb
+        sums = regs(e.rows, 4, 4, fill=0.0)
+        part = regs(e.rows, 4, 4, fill=0.0)
         for ahead in static(STAGES - 1):
-            start = ahead * (size_a + size_b)
-            fetch(s, start, a, i4(lda), m - top, k - ahead * slice_depth, deep_a, row_a)
-            fetch(s, start + size_a, b, i4(ldb), n - first, k - ahead * slice_depth, deep_b, row_b)
+            fetch(s, ahead * e.stage, a, i4(lda), m - top, k - ahead * e.depth, deep_a, e.row_a)
+            fetch(s, ahead * e.stage + e.size_a, b, i4(ldb), n - first, k - ahead * e.depth, deep_b, e.row_b)
             cp_async_commit()
             a = advance(a, next_a)
             b = advance(b, next_b)
-        slices = (k + slice_depth - 1) // slice_depth
+        slices = (k + e.depth - 1) // e.depth
         for number in range(slices):
             cp_async_wait(STAGES - 2)
             syncthreads()
-            start = number % STAGES * (size_a + size_b)
-            for step in static(slice_depth // k_step):
-                fa = regs(rows, 4)
-                fb = regs(pairs, 4)
-                for i in static(rows):
-                    fa[i, :] = patch(s, start, wm + i * 16, step * k_step, deep_a, row_a)
-                for j in static(pairs):
-                    fb[j, :] = patch(s, start + size_a, wn + j * 16, step * k_step, deep_b, row_b)
-                if twice:
-                    rest_a = regs(rows, 4)
-                    rest_b = regs(pairs, 4)
-                    for q in static(4):
-                        for i in static(rows):
-                            fa[i, q], rest_a[i, q] = split(from_bits(fa[i, q]))
-                        for j in static(pairs):
-                            fb[j, q], rest_b[j, q] = split(from_bits(fb[j, q]))
-                    add(part, rest_a, fb)
-                    add(part, fa, rest_b)
-                    add(part, fa, fb)
-                else:
-                    if not halves:
-                        for q in static(4):
-                            for i in static(rows):
-                                fa[i, q] = to_tf32(from_bits(fa[i, q]))
-                            for j in static(pairs):
-                                fb[j, q] = to_tf32(from_bits(fb[j, q]))
-                    add(sums, fa, fb)
-            if twice:
-                if number % PROMOTE == PROMOTE - 1 or number == slices - 1:
-                    for i in static(rows):
-                        for j in static(2 * pairs):
-                            for q in static(4):
-                                sums[i, j, q] += part[i, j, q]
-                                part[i, j, q] = 0.0
+            e.consume(s, number, slices, sums, part)
             coming = number + STAGES - 1
             if coming < slices:
-                start = coming % STAGES * (size_a + size_b)
-                fetch(s, start, a, i4(lda), m - top, k - coming * slice_depth, deep_a, row_a)
-                fetch(s, start + size_a, b, i4(ldb), n - first, k - coming * slice_depth, deep_b, row_b)
+                start = coming % STAGES * e.stage
+                fetch(s, start, a, i4(lda), m - top, k - coming * e.depth, deep_a, e.row_a)
+                fetch(s, start + e.size_a, b, i4(ldb), n - first, k - coming * e.depth, deep_b, e.row_b)
                 a = advance(a, next_a)
                 b = advance(b, next_b)
             cp_async_commit()
         c = advance(c, i8(blockIdx.z) * batch_c + i8(top) * ldc + first)
-        g = threadIdx.x % 32 // 4
-        t = threadIdx.x % 4 * 2
-        for i in static(rows):
+        for i in static(e.rows):
             for q in static(2):
-                row = wm + i * 16 + q * 8 + g
-                if top + row < m:
-                    for j in static(2 * pairs):
-                        for h in static(2):
-                            column = wn + j * 8 + t + h
-                            if first + column < n:
-                                at = row * i4(ldc) + column
-                                finish(c, at, bias, first + column, biased, alpha, beta, sums[i, j, 2 * q + h])
+                for j in static(4):
+                    for h in static(2):
+                        row, column = e.to_place(i, q, j, h)
+                        if top + row < m and first + column < n:
+                            out = alpha * sums[i, j, 2 * q + h]
+                            if biased != 0:
+                                out += e.widen(bias[first + column])
+                            if beta != 0.0:
+                                out += beta * e.widen(c[row * i4(ldc) + column])
+                            c[row * i4(ldc) + column] = e.narrow(out)
 
     name = f"gemm_{kind}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
-    shared = STAGES * (size_a + size_b) * size
-    resident = 1 if twice or tile == 64 else 2
-    types = PARAMETERS.format(code, "f4")
-    return Kernel(gemm, types, threads, shared=shared, blocks_per_sm=resident, tensor_cores=True, name=name)
+    types = PARAMETERS.format(e.code, "f4")
+    return Kernel(gemm, types, e.threads, shared=e.shared, blocks_per_sm=e.resident, tensor_cores=True, name=name)
+
+
+@functools.cache
+def add_parts(code: str) -> Kernel:
+    """out[i] = alpha * sum over parts of parts[p, i] + bias[i % columns] + beta * out[i], the parts in order."""
+    T = WORDS[code]
+
+    def add_parts(n, columns, count, parts, out, bias, biased, alpha, beta):
+        for i in range(blockIdx.x * 256 + threadIdx.x, n, gridDim.x * 256):
+            total = T(0)
+            for p in range(count):
+                total += parts[i8(p) * n + i]
+            total = alpha * total
+            if biased != 0:
+                total += bias[i % columns]
+            if beta != 0.0:
+                total += beta * out[i]
+            out[i] = total
+
+    return Kernel(add_parts, f"i4 i4 i4 {code}* {code}* {code}* i4 {code} {code}", 256, name=f"add_parts_{code}")
+
+
+REPRESENTATIVE = {
+    **{f"ffma {row}": functools.partial(ffma, *row) for row in (
+        ("f4", True, True, True, 128), ("f4", True, False, True, 128), ("f4", False, False, True, 128),
+        ("f4", True, False, False, 128), ("f4", False, True, True, 64), ("f8", True, False, False, 64))},
+    **{f"mma {row}": functools.partial(mma, *row) for row in (
+        ("tf32", True, True, True, 128), ("tf32x3", True, True, True, 128), ("tf32x3", False, False, True, 128),
+        ("tf32x3", True, False, False, 128), ("tf32x3", True, False, False, 64), ("bf16", True, True, True, 128),
+        ("bf16", False, False, True, 128), ("f16", True, False, True, 64), ("bf16", True, True, False, 64))},
+    "add_parts": functools.partial(add_parts, "f4"),
+}  # fmt: skip
+"""What the tests compile of the templates above."""

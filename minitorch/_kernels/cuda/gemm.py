@@ -1,0 +1,161 @@
+"""Matrix products on a GPU: which kernel of `gemm_kernels.py` serves which operands.
+
+| operands | kernel | why |
+|---|---|---|
+| float32 with `torch.backends.cuda.matmul.allow_tf32` | tf32 | what torch does |
+| float32 of 256 rows and columns or more | tf32x3 | exact as float32, on units with several times the rate |
+| other float32 | FP32 units | three products and their splitting cost more than they save |
+| float64 | FP64 units | |
+| bfloat16, float16 | tensor cores, float32 sums | |
+
+Tiles are 128x128 where that makes a block for each multiprocessor, else 64x64. Where even those are too few and K is
+long, K is cut into parts, which are added in order: results never depend on timing.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitorch._kernels import half
+
+from . import array, gemm_kernels, runtime
+from .array import CudaArray
+from .tensor_cores import HALVES
+
+LARGE = 256  # rows and columns from which float32 is worth splitting
+CHUNK = 256  # at least so much of K to a part
+
+
+class Operand(NamedTuple):
+    """A batch of matrices as kernels take them: `deep` if columns are contiguous (for A; for B if rows are)."""
+
+    array: CudaArray
+    inner_last: bool
+    leading: int
+    batch: int
+
+
+def product(
+    a: CudaArray, b: CudaArray, out: CudaArray, alpha: float = 1.0, beta: float = 0.0, bias: CudaArray | None = None
+) -> CudaArray:
+    """out = alpha a @ b + beta out + bias for a (..., M, K), b (..., K, N), out (..., M, N) contiguous, bias (N,).
+
+    `a` and `b` may have any strides; two or three dimensions; one dtype.
+    """
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batches = a.shape[0] if a.ndim == 3 else 1
+    if not out.size:
+        return out
+    left, right = _operand(a), _operand(b)
+    kind = kind_of(a.dtype, m, n)
+    wide = _vectors(left, (k, m)[not left.inner_last]) and _vectors(right, (n, k)[not right.inner_last])
+    wide = wide and n % (16 // out.dtype.itemsize) == 0 and out.pointer % 16 == 0 and kind != "f8"
+    sms = multiprocessors()
+    tile = 128 if kind != "f8" and _tiles(m, n, 128) * batches >= sms else 64
+    tiles = _tiles(m, n, tile)
+    kernel = (gemm_kernels.ffma if kind in ("f4", "f8") else gemm_kernels.mma)(
+        kind, left.inner_last, not right.inner_last, wide, tile
+    )
+    ends = (left.array, left.leading, left.batch, right.array, right.leading, right.batch)
+    given = (0 if bias is None else bias.pointer, int(bias is not None))
+    parts = min(sms // tiles, k // CHUNK) if batches == 1 and kind not in HALVES else 1
+    if parts < 2:
+        sizes = (m, n, k, 0)
+        kernel.launch((tiles, 1, batches), *sizes, *ends, out, n, m * n, *given, float(alpha), float(beta))
+        return out
+    chunk = -(-k // (parts * 32)) * 32
+    parts = -(-k // chunk)
+    sums = array.empty((parts, m, n), out.dtype)
+    step_a = chunk if left.inner_last else chunk * left.leading
+    step_b = chunk * right.leading if right.inner_last else chunk
+    ends = (left.array, left.leading, step_a, right.array, right.leading, step_b)
+    kernel.launch((tiles, 1, parts), m, n, k, chunk, *ends, sums, n, m * n, 0, 0, 1.0, 0.0)
+    add = gemm_kernels.add_parts("f8" if kind == "f8" else "f4")
+    add.launch(min(-(-m * n // 256), 4096), m * n, n, parts, sums, out, *given, float(alpha), float(beta))
+    return out
+
+
+def kind_of(dtype: np.dtype, m: int, n: int) -> str:
+    """The kernel for matrices of a dtype; raises NotImplementedError, in torch's words, where there is none."""
+    if dtype == half.BFLOAT16:
+        return "bf16"
+    if dtype == half.FLOAT16:
+        return "f16"
+    if dtype == np.float64:
+        return "f8"
+    if dtype != np.float32:
+        from minitorch._ops.check import c_name
+
+        raise NotImplementedError(f"\"addmm_cuda\" not implemented for '{c_name(np.empty(0, dtype))}'")
+    from minitorch.backends.cuda import matmul
+
+    if matmul.allow_tf32:
+        return "tf32"
+    return "tf32x3" if min(m, n) >= LARGE else "f4"
+
+
+def multiprocessors() -> int:
+    """How many multiprocessors the current GPU has."""
+    gpu = runtime.gpu()
+    return gpu.driver.attribute(gpu.index, "multi_processor_count")
+
+
+def _tiles(m: int, n: int, tile: int) -> int:
+    return -(-m // tile) * -(-n // tile)
+
+
+def _operand(a: CudaArray) -> Operand:
+    """The array itself if one of its last two dimensions is contiguous, else a copy."""
+    size = a.dtype.itemsize
+    rows, columns = a.shape[-2:]
+    row_step, column_step = (step // size for step in a.strides[-2:])
+    batch = a.strides[0] // size if a.ndim == 3 else 0
+    if (column_step == 1 or columns == 1) and (row_step >= columns or rows == 1):
+        return Operand(a, True, row_step if rows > 1 else columns, batch)
+    if (row_step == 1 or rows == 1) and (column_step >= rows or columns == 1):
+        return Operand(a, False, column_step if columns > 1 else rows, batch)
+    return _operand(a.copy())
+
+
+def _vectors(operand: Operand, contiguous: int) -> bool:
+    """Whether all of it can be moved in 16 bytes."""
+    per = 16 // operand.array.dtype.itemsize
+    return not (contiguous % per or operand.leading % per or operand.batch % per or operand.array.pointer % 16)
+
+
+# Ops, by the names of their records (`_ops/linalg.py`)
+
+
+def mm(inferred: Any, a: CudaArray, b: CudaArray) -> CudaArray:
+    """a @ b for matrices (N, K) and (K, M)."""
+    return product(a, b, array.empty(*inferred))
+
+
+bmm = mm
+
+
+def mv(inferred: Any, a: CudaArray, v: CudaArray) -> CudaArray:
+    """a @ v for a matrix (N, K) and a vector (K,)."""
+    out = array.empty(*inferred)
+    product(a, v[:, None], out[:, None])
+    return out
+
+
+def dot(inferred: Any, a: CudaArray, b: CudaArray) -> CudaArray:
+    """The sum of the products of two vectors."""
+    out = array.empty(*inferred)
+    product(a[None, :], b[:, None], out[None, None])
+    return out
+
+
+def linear_2d(inferred: Any, x: CudaArray, w: CudaArray, bias: CudaArray) -> CudaArray:
+    """x @ w.T + bias for x (N, K), w (M, K), bias (M,), (1,) or ()."""
+    out = array.empty(*inferred)
+    columns = out.shape[1]
+    if bias.shape != (columns,):
+        spread = array.empty((columns,), bias.dtype)
+        from .copy import write
+
+        write(spread, bias)
+        bias = spread
+    return product(x, w.transpose(1, 0), out, bias=bias if bias.flags.c_contiguous else bias.copy())
