@@ -18,6 +18,7 @@ from .array import CudaArray
 # module -> the ops (by their records' names) whose kernels it holds
 MODULES: dict[str, str] = {
     "attention": "attention_gradients attention_in_blocks",
+    "conv": "convolution_backward_weight convolution_forward convolution_transpose",
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
         "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
@@ -29,6 +30,7 @@ MODULES: dict[str, str] = {
     ),
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "embedding": "embedding_backward embedding_rows",
+    "gemm": "bmm dot linear_2d mm mv",
     "index": (
         "gather gather_backward index_add_into index_select index_select_backward pick_in_planes scatter_add_into "
         "scatter_cleared scatter_into scatter_one take_one"
