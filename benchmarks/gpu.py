@@ -72,7 +72,7 @@ class Results:
 def environment(dry: bool) -> dict[str, Any]:
     """What the numbers were measured with."""
     versions = {}
-    for name in ("numpy", "numba", "numba-cuda", "torch", "cuda-bindings", "nvidia-nvjitlink"):
+    for name in ("numpy", "numba", "torch", "cuda-bindings", "nvidia-nvvm", "nvidia-nvjitlink"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
