@@ -264,7 +264,9 @@ class _Emitter:
             return value, code
         if isinstance(node.op, ast.Invert):
             return self.builder.not_(value), code
-        return (self.builder.fneg(value) if code[0] == "f" else self.builder.neg(value)), code
+        if code[0] == "f":  # the dialect of NVVM has no fneg
+            return self.builder.fsub(ir.Constant(value.type, -0.0), value), code
+        return self.builder.neg(value), code
 
     def on_Compare(self, node: ast.Compare) -> tuple[Any, Any]:
         (left, a), (right, b) = self.expr(node.left), self.expr(node.comparators[0])
