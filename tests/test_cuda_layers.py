@@ -222,7 +222,8 @@ def test_attention_in_blocks(sizes, gpu):  # noqa: F811
 
 
 # ---------------------------------------------------------------------- recurrent layers
-@pytest.mark.parametrize("name", mostly_slow(["LSTM", "GRU", "RNN"], "LSTM"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
 def test_recurrent_layers(name, gpu):  # noqa: F811
     pytest.importorskip("minitorch._kernels.cuda.gemm", reason="the product with the hidden state")
 

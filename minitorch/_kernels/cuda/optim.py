@@ -137,3 +137,12 @@ def fits(entry: tuple[CudaArray, ...]) -> bool:
     return p.size < 1 << 31 and all(
         a.dtype == p.dtype and a.shape == p.shape and a.flags.c_contiguous and a.pointer % 16 == 0 for a in entry
     )
+
+
+@Update
+def _momentum(p, g, m, *, decay, rate):
+    m = lerp(m, g, decay)
+    return addcdiv(p, m, m * m + 1.0, rate), m
+
+
+REPRESENTATIVE = {"update": lambda: update_kernel(_momentum, frozenset(), "f4")[0]}

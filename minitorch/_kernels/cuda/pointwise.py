@@ -218,7 +218,8 @@ def flat(formula: Formula, how: tuple[Operand, ...], dtype: np.dtype, is_long: b
     all_of = "{}_all[r, :]" if lanes > 1 else "{}_all[r, 0]"
     index = "i8" if is_long else "i4"
     made = t.made(
-        "flat", FLAT, f"{index} {index}", lanes > 1, lanes=lanes, rounds=rounds, index=index, chunk=stride * rounds,
+        "flat", FLAT, f"{index} {index}", lanes > 1 and max(sizes) > 2, lanes=lanes, rounds=rounds, index=index,
+        chunk=stride * rounds,
         registers="; ".join(f"{a}_all = regs({rounds}, {lanes})" for a in each) or "pass",
         loads="; ".join(f"{all_of.format(a)} = {load.format(a, stride, lanes)}" for a in each) or "pass",
         vector_element=t.element("{}_all[r, q]"), element=t.element("{}_[i]"),
