@@ -102,3 +102,26 @@ def test_reductions_of_many_shapes(name, shape):
     for dim in range(len(shape)):
         x = normal(*shape)
         same(_call(name, dim), 1 + 0.01 * x if name == "prod" else x, error=2e-5)
+
+
+# ---------------------------------------------------------------------- running results, order
+def test_running_sums_and_products():
+    x = normal(3, 5, 7)
+    same(lambda torch, x: (x.cumsum(-1), x.cumsum(1), x.cumprod(2), x.cumsum(0)), x)
+    same(lambda torch, x: x.cumsum(1), normal(2, 300), error=1e-5)
+    same(lambda torch, x: gradients(torch, lambda x: x.cumsum(1) ** 2, x), x)
+    same(lambda torch, x: x.cumsum(0), np.arange(12).reshape(3, 4), error=0)
+
+
+def test_sorting_with_nan_infinities_and_ties():
+    x = np.round(2 * normal(2, 9, 3))
+    x[0, 0, 0], x[0, 1, 1], x[1, 1, 1] = np.nan, np.inf, -np.inf
+    same(lambda torch, x: tuple(torch.sort(x, dim=1, stable=True)), x, error=0)
+    same(lambda torch, x: tuple(torch.sort(x, dim=0, descending=True, stable=True)), x, error=0)
+    same(lambda torch, x: tuple(x.topk(2, 1)) + tuple(x.topk(3, -1, largest=False)), normal(2, 9, 3), error=0)
+    same(lambda torch, x: gradients(torch, lambda x: x.sort(1)[0] ** 3, x), normal(2, 9), error=1e-5)
+
+
+def test_rows_too_long_to_sort_say_so():
+    with pytest.raises(NotImplementedError, match="2049 elements are not implemented for device 'cuda'"):
+        minitorch.zeros(2049, device="cuda").sort()

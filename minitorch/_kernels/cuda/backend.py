@@ -28,7 +28,9 @@ MODULES: dict[str, str] = {
         "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
         "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform"
     ),
+    "scan": "cumprod cumsum cumsum_from_end",
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
+    "sort": "sort_dim topk_dim",
     "embedding": "embedding_backward embedding_rows",
     "gemm": "bmm dot linear_2d mm mv",
     "index": (
