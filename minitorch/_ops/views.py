@@ -98,8 +98,7 @@ def _shape_error(size: int, shape: tuple[int, ...]) -> RuntimeError:
         return RuntimeError("only one dimension can be inferred")
     if -1 in shape and not size and not prod([n for n in shape if n != -1]):
         return RuntimeError(
-            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
-            "size -1 "
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
             "can be any value and is ambiguous"
         )
     bad = next((n for n in shape if n < -1), 0)
@@ -164,9 +163,8 @@ def expand_to(input, size):
     lead = len(size) - len(have)
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{c_name(input)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes "
-            f"provided ({len(size)}) must be greater "
-            f"or equal to the number of dimensions in the tensor ({len(have)})"
+            f"expand(torch.{c_name(input)}Tensor{{{list(have)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     shape, strides = list(size), [0] * lead + list(input.strides)
     for i in range(len(size) - 1, -1, -1):
@@ -184,8 +182,7 @@ def expand_to(input, size):
             strides[i] = 0
         else:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton "
-                "dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
     return restrided(input, tuple(shape), tuple(strides))
@@ -360,8 +357,10 @@ def as_strided(input, size, stride, storage_offset=None):
     check(len(size) == len(stride), "mismatch in length of strides and shape")
     check(len(size) <= 64, "only tensors with up to 64 dims are supported")  # which is NumPy's limit too
     for n in stride:
-        check(n >= 0, "as_strided: Negative strides are not supported at the moment, got strides: "
-              f"{list(stride)}")  # fmt: skip
+        if n < 0:
+            raise RuntimeError(
+                f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+            )
     item = input.dtype.itemsize
     start = _storage_start(input)
     offset = start // item if storage_offset is None else storage_offset
@@ -372,9 +371,8 @@ def as_strided(input, size, stride, storage_offset=None):
         need = (offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) * item
         check(
             offset >= 0 and need <= have,
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{item} requiring "
-            f"a storage size of {need} are out of bounds for storage of size {have}",
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} "
+            f"requiring a storage size of {need} are out of bounds for storage of size {have}",
         )
     return restrided(input, size, tuple([s * item for s in stride]), offset * item - start)
 
