@@ -211,6 +211,13 @@ def test_copies_of_parts():
     same(lambda torch, x: gradients(torch, lambda x: x[1:, 2] * x[0, 0] * x[..., ::2][1:, 1, :1], x), x)
 
 
+def test_repeated_rolled_and_triangular_copies():
+    x = normal(2, 4, 5)
+    same(lambda torch, x: (x.repeat(2, 1, 3), x[0].repeat(2, 3, 1, 1)), x, error=0)
+    same(lambda torch, x: (x.roll(2, 1), x.roll((1, -2), (0, 2)), x.roll(3)), x, error=0)
+    same(lambda torch, x: (x.tril(), x.triu(1), x.tril(-2), x.triu(100)), x, error=0)
+
+
 def test_a_copy_keeps_every_bit_of_a_half():
     bits = np.array([0x7E01, 0xFFFF, 0x0001, 0x8000], np.uint16).view(np.float16)
     assert (minitorch.from_numpy(bits).cuda().clone().cpu().numpy().view(np.uint16) == bits.view(np.uint16)).all()

@@ -152,7 +152,10 @@ def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
 
 def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
     if mask.__class__ is not ndarray:
-        raise NotImplementedError("indexing with a mask on the meta device: the shape of the result depends on data")
+        raise NotImplementedError(
+            f"indexing with a mask is not implemented for device '{mask.device}' by minitorch: the shape of the result "
+            "depends on data"
+        )
     for j, n in enumerate(mask.shape):
         if n != shape[dim + j]:
             raise IndexError(

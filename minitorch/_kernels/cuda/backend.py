@@ -21,7 +21,8 @@ MODULES: dict[str, str] = {
     "conv": "convolution_backward_weight convolution_forward convolution_transpose",
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
-        "masked_fill_into masked_zero select_backward shifted slice_backward spread to_copy unsafe_view zeroed"
+        "masked_fill_into masked_zero repeat_sizes roll_dims select_backward shifted slice_backward spread "
+        "to_copy tril triu unsafe_view zeroed"
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows",
     "rng": (
@@ -34,8 +35,8 @@ MODULES: dict[str, str] = {
     "embedding": "embedding_backward embedding_rows",
     "gemm": "bmm dot linear_2d mm mv",
     "index": (
-        "gather gather_backward index_add_into index_select index_select_backward pick_in_planes scatter_add_into "
-        "scatter_cleared scatter_into scatter_one take_one"
+        "gather gather_backward index index_add_into index_backward index_select index_select_backward pick_in_planes "
+        "scatter_add_into scatter_cleared scatter_into scatter_one take_one"
     ),
     "losses": "mse_backward mse_reduced",
     "normalization": (

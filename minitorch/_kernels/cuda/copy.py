@@ -19,7 +19,7 @@ from .array import CudaArray, empty, empty_like
 from .device import WORDS, blockIdx, i8, shared_array, static, syncthreads, threadIdx
 from .kernel import Kernel, kernel
 
-TILE, TILE_ROWS = 32, 8
+TILE, TILE_ROWS, TRIANGLE_BLOCK = 32, 8, 256
 TILED = 16  # elements of both dimensions from which a transpose goes through tiles
 
 
@@ -276,6 +276,71 @@ def constant_pad(inferred: Any, input: CudaArray, pads: Any, value: Any) -> Cuda
     return made
 
 
+def repeat_sizes(inferred: Any, input: CudaArray, repeats: Any) -> CudaArray:
+    """The input beside itself, repeats[d] times along each dimension."""
+    made = empty(*inferred)
+    if made.size:
+        sizes = (*(1,) * (made.ndim - input.ndim), *input.shape)
+        pairs = [n // size for n, size in zip(made.shape, sizes, strict=True)]
+        blocks = reshaped(made, *[k for pair in zip(pairs, sizes, strict=True) for k in pair])
+        write(blocks, reshaped(input, *[k for size in sizes for k in (1, size)]))
+    return made
+
+
+def roll_dims(inferred: Any, input: CudaArray, shifts: Any, dims: Any) -> CudaArray:
+    """The elements moved along dims, those beyond the end coming back at the beginning; without dims, as if flat."""
+    if not dims:
+        flat = reshaped(input, input.size)
+        return reshaped(roll_dims((flat.shape, flat.dtype), flat, shifts, (0,)), *input.shape)
+    x = input
+    for shift, dim in zip(shifts, dims, strict=True):
+        n = x.shape[dim]
+        if n and shift % n:
+            cut, lead = n - shift % n, (slice(None),) * (dim % x.ndim)
+            x = cat(inferred, x[(*lead, slice(cut, n))], x[(*lead, slice(0, cut))], dim % x.ndim)
+    return copied(x) if x is input else x
+
+
+@cache
+def triangle_kernel(code: str, is_lower: bool) -> Kernel:
+    """kernel(x, out, count, rows, columns, diagonal): of each matrix what lies below, or above, the diagonal."""
+
+    @kernel(f"{code}* {code}* i4 i4 i4 i4", block=TRIANGLE_BLOCK, name="tril" if is_lower else "triu")
+    def triangle(x, out, count, rows, columns, diagonal):
+        i = blockIdx.x * TRIANGLE_BLOCK + threadIdx.x
+        if i < count:
+            line = i // columns
+            apart = i - line * columns - line % rows - diagonal
+            keeps = apart <= 0 if is_lower else apart >= 0
+            if keeps:
+                out[i] = x[i]
+            else:
+                out[i] = 0
+
+    return triangle
+
+
+def _triangle(inferred: Any, input: CudaArray, diagonal: int, is_lower: bool) -> CudaArray:
+    made = empty(*inferred)
+    if made.size:
+        x, (rows, columns) = contiguous(input), made.shape[-2:]
+        if made.size >= pointwise.LIMIT:
+            raise NotImplementedError("tril() and triu() of 2^31 elements are not implemented for device 'cuda'")
+        limit = max(rows, columns)
+        diagonal = max(-limit, min(diagonal, limit))
+        launched = triangle_kernel(f"u{made.dtype.itemsize}", is_lower)
+        launched.launch(-(-made.size // TRIANGLE_BLOCK), x, made, made.size, rows, columns, diagonal)
+    return made
+
+
+def tril(inferred: Any, input: CudaArray, diagonal: int) -> CudaArray:
+    return _triangle(inferred, input, diagonal, True)
+
+
+def triu(inferred: Any, input: CudaArray, diagonal: int) -> CudaArray:
+    return _triangle(inferred, input, diagonal, False)
+
+
 # ---------------------------------------------------------------------- gradients of views: zeros with g in their part
 def _placed(inferred: Any, g: CudaArray, place: tuple[Any, ...]) -> CudaArray:
     made = full(inferred[0], 0, inferred[1])
@@ -297,4 +362,4 @@ def basic_backward(inferred: Any, g: CudaArray, input_shape: Any, index: Any) ->
     return _placed(inferred, g, index)
 
 
-REPRESENTATIVE = {"transpose": lambda: transpose_kernel("u4")}
+REPRESENTATIVE = {"transpose": lambda: transpose_kernel("u4"), "tril": lambda: triangle_kernel("u4", True)}

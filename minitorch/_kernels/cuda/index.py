@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from . import copy
+from minitorch._kernels.codegen import Formula
+
+from . import copy, pointwise
 from .array import CudaArray, empty
 from .block import BLOCK
 from .device import WORDS, blockIdx, i4, i8, shared_array, syncthreads, threadIdx, where  # type: ignore[attr-defined]
@@ -293,6 +295,49 @@ def index_select_backward(inferred: Any, g: CudaArray, index: CudaArray, input_s
 
 def index_add_into(inferred: Any, input: CudaArray, source: CudaArray, index: CudaArray, dim: int) -> CudaArray:
     return rows_added(input, source, index, dim)
+
+
+# ---------------------------------------------------------------------- several index tensors
+def _wrapped(i, *, n):
+    return where(i < 0, i + n, i)
+
+
+def _combined(flat, i, *, n):
+    return flat * n + where(i < 0, i + n, i)
+
+
+WRAPPED, COMBINED = Formula(_wrapped), Formula(_combined)
+
+
+def _flat_index(arrays: list[Any], shape: tuple[int, ...]) -> tuple[CudaArray, tuple[int, int, int]]:
+    """The rows of (before, indexed, after) that index tensors of neighbouring dimensions name, and these sizes."""
+    named = [d for d, a in enumerate(arrays) if a is not None]
+    if any(arrays[d].dtype.kind not in "iu" for d in named) or named != list(range(named[0], named[-1] + 1)):
+        raise NotImplementedError(
+            "indexing with masks, and with tensors whose dimensions are no neighbours, is not implemented for device "
+            "'cuda' by minitorch: compute it on the CPU, x.cpu(), and move the result back"
+        )
+    flat = pointwise.compute(WRAPPED, [arrays[named[0]]], (shape[named[0]],), arrays[named[0]].shape, INT64)
+    for d in named[1:]:
+        both = np.broadcast_shapes(flat.shape, arrays[d].shape)
+        flat = pointwise.compute(COMBINED, [flat, arrays[d]], (shape[d],), both, INT64)
+    sizes = prod(shape[: named[0]]), prod(shape[named[0] : named[-1] + 1]), prod(shape[named[-1] + 1 :])
+    return copy.reshaped(flat, flat.size), sizes
+
+
+def index(inferred: Any, input: CudaArray, at: Any) -> CudaArray:
+    shape, dtype = inferred
+    flat, sizes = _flat_index(at.arrays(), input.shape)
+    made = (sizes[0], flat.size, sizes[2]), dtype
+    return copy.reshaped(index_select(made, copy.reshaped(input, *sizes), flat, 1), *shape)
+
+
+def index_backward(inferred: Any, g: CudaArray, input_shape: Any, at: Any) -> CudaArray:
+    shape, dtype = inferred
+    flat, sizes = _flat_index(at.arrays(), shape)
+    made = copy.full(sizes, 0, dtype)
+    rows_added(made, copy.reshaped(g, sizes[0], flat.size, sizes[2]), flat, 1)
+    return copy.reshaped(made, *shape)
 
 
 FLOAT = np.dtype(np.float32)

@@ -21,7 +21,7 @@ LONGEST = 2048
 
 @cache
 def sort_kernel(dtype: np.dtype, size: int, descending: bool) -> Kernel:
-    """kernel(x, values, positions, n, kept): the first `kept` of each row of n sorted, and where they were; a block a row.
+    """kernel(x, values, positions, n, kept): the first `kept` of each row of n, sorted, and where they were.
 
     `size` is the power of two from n on; places from n on stand behind all others.
     """
