@@ -55,6 +55,7 @@ def test_several_dimensions():
     same(lambda torch, x: (x.transpose(0, 3).sum(0), x[:, ::2].amax(1), x.expand(2, 2, 3, 4, 5).sum(0)), x)
 
 
+@pytest.mark.slow
 def test_integers_and_bools():
     x = np.random.default_rng(0).integers(-9, 9, (3, 40))
     same(lambda torch, x: (x.sum(1), x.prod(0), x.amax(1), x.to(torch.int32).sum(), (x > 0).sum(0)), x, error=0)
@@ -68,6 +69,7 @@ def test_halves_are_added_up_in_float32():
     same(lambda torch, x: (x.sum(1).float(), x.mean(1).float()), x, error=1e-3)
 
 
+@pytest.mark.slow
 def test_sums_of_doubles_are_double():
     same(lambda torch, x: (x.sum(1), x.var(0)), normal(5, 300).astype(np.float64), error=1e-14)
     same(lambda torch, x: x.sum(1, dtype=torch.float64), normal(5, 300), error=1e-14)
@@ -84,6 +86,7 @@ def test_nothing_to_reduce():
     assert minitorch.from_numpy(x).cuda().mean(1).isnan().all()
 
 
+@pytest.mark.slow
 def test_gradients():
     x = normal(3, 6)
     same(lambda torch, x: gradients(torch, lambda x: x.sum(1) ** 2 + x.var(1) + x.amax(1) * x.mean(), x), x, error=1e-5)

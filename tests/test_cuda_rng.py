@@ -58,6 +58,7 @@ def test_other_floats(dtype):
     assert (x >= 0).all() and (x < 1).all() and abs(x.mean() - 0.5) < 0.06 and len(set(x)) > 60
 
 
+@pytest.mark.slow
 def test_distributions_have_their_moments():
     torch.manual_seed(0)
     for name, mean, std in (("exponential_", 1, 1), ("log_normal_", None, None), ("normal_", 0, 1)):
@@ -70,6 +71,7 @@ def test_distributions_have_their_moments():
     assert torch.bernoulli(torch.tensor([0.0, 1.0]).cuda()).tolist() == [0.0, 1.0]
 
 
+@pytest.mark.slow
 def test_integers_stay_in_their_range():
     x = _drawn(torch.randint, -3, 4, (500,))
     assert set(x) == set(range(-3, 4))
