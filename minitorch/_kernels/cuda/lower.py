@@ -167,6 +167,8 @@ class _Expand:
                 return self.declare(target.id, value, node, scope)
         value = self.expr(value, scope)
         known = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(target, ast.Tuple) and isinstance(known, tuple):
+            value = ast.Tuple([ast.copy_location(ast.Constant(part), node) for part in known], ast.Load())
         if isinstance(target, ast.Name) and known is not None and not isinstance(known, (int, float, np.number)):
             scope.constants[target.id] = known  # another name for a word, a tuple, an array of registers
         else:
