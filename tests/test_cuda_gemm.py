@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+import simt
 from emulated_gpu import emulated
 
 import minitorch
-import simt
 from minitorch._kernels.cuda import gemm, gemm_kernels
 
 # relative error of the result's norm: of the arithmetic, or of the one rounding of a half result

@@ -8,15 +8,15 @@ each such phase is a correlation of its own, without stride (as in `_kernels/cpu
 """
 
 import itertools
-from functools import lru_cache
 from math import prod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from minitorch._kernels import half
 
-from . import array, gemm, gemm_kernels
+from . import array, gemm, gemm_kernels, runtime
 from .array import CudaArray
 from .conv_kernels import correlate, correlate_weights
 
@@ -139,11 +139,17 @@ def _planes(x: CudaArray, w: CudaArray, out: CudaArray, *places: Any) -> tuple[A
     return (x, w, out, *((neutral, *place) for neutral, place in zip((1, 0, 1), places)))
 
 
-@lru_cache(64)
+_tables: WeakKeyDictionary[runtime.Gpu, dict[Any, CudaArray]] = WeakKeyDictionary()
+
+
 def _table(channels: int, area: int, shifts: tuple[tuple[int, int], ...], index: int) -> CudaArray:
-    """For each channel and tap: where the channel begins, and the tap's distance in rows and columns."""
-    rows = [(c * area, *shift) for c in range(channels) for shift in shifts]
-    return array.from_host(np.array(rows or [(0, 0, 0)], np.int32), index)
+    """For each channel and tap: where the channel begins, and the tap's distance in rows and columns; kept."""
+    tables = _tables.setdefault(runtime.gpu(index), {})
+    key = channels, area, shifts
+    if key not in tables:
+        rows = [(c * area, *shift) for c in range(channels) for shift in shifts]
+        tables[key] = array.from_host(np.array(rows or [(0, 0, 0)], np.int32), index)
+    return tables[key]
 
 
 def _taps(w: CudaArray, taps: list[tuple[int, int]]) -> CudaArray:
