@@ -278,10 +278,10 @@ def check_lambd(input: Tensor, lambd: float) -> None:
     if isinstance(input, Tensor) and input.is_floating_point():
         lambd = number_argument("softshrink", "lambd", 2, lambd)
         largest = FLOAT_INFO[input.array.dtype].max
-        check(
-            0 <= lambd <= largest,
-            f"lambda must be in range [0, {largest:g}] for input dtype {c_name(input.array)}, but found {lambd:g}",
-        )
+        if not 0 <= lambd <= largest:
+            raise RuntimeError(
+                f"lambda must be in range [0, {largest:g}] for input dtype {c_name(input.array)}, but found {lambd:g}"
+            )
 
 
 @pointwise(title="Threshold", inplace=True, bools=False, kernel="threshold_cpu")
@@ -337,22 +337,19 @@ def prelu_kernel_grad_y(g, x):
 @public("torch Tensor nn.functional")
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, weight x below; a weight with n elements goes along dimension 1."""
-    check(
-        input.array.dtype == weight.array.dtype,
-        f"prelu: Type promoting not supported. Got {_c_type(input)} and {_c_type(weight)}",
-    )
+    if input.array.dtype != weight.array.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {_c_type(input)} and {_c_type(weight)}")
     if weight.array.size != 1:
         check(input.ndim > 0, "Not allow zero-dim input tensor.")
         channels = input.shape[1] if input.ndim > 1 else 1
-        check(
-            channels == weight.array.size,
-            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} and "
-            f"channel size = {channels}.",
-        )
-    check(
-        weight.ndim <= 1,
-        f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}",
-    )
+        if channels != weight.array.size:
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} "
+                "and "
+                f"channel size = {channels}."
+            )
+    if weight.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
     if weight.ndim == 1 and input.ndim > 1:
         weight = weight.reshape(-1, *(1,) * (input.ndim - 2))
     elif weight.ndim == 1 and not input.ndim:
@@ -371,7 +368,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError("glu does not support 0-dimensional tensors because halving size must be even")
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim]
-    check(n % 2 == 0, f"Halving dimension must be even, but dimension {dim} is size {n}")
+    if n % 2 != 0:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {n}")
     if not input.is_floating_point():
         not_implemented_for("glu", input.array)
     return input.narrow(dim, 0, n // 2) * input.narrow(dim, n // 2, n // 2).sigmoid()

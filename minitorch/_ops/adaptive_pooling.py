@@ -22,11 +22,11 @@ def _adaptive_max_infer(input, output_size):
     where = f"adaptive_max_pool{len(output_size)}d"
     _check_adaptive(where, input)
     shape = *input.shape[:2], *output_size
-    check(
-        min(output_size) >= 0,
-        f"Trying to create tensor with negative dimension {min(output_size)}: "
-        f"{[*input.shape[:2], *as_plane(output_size, 1)]}",
-    )
+    if min(output_size) < 0:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(output_size)}: "
+            f"{[*input.shape[:2], *as_plane(output_size, 1)]}"
+        )
     if input.dtype not in dtypes.FLOATS:
         no_kernel("adaptive_max_pool3d_cpu" if len(output_size) == 3 else "adaptive_max_pool2d", input)
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
@@ -64,11 +64,11 @@ def _check_adaptive(where: str, x: Any) -> None:
         where = "adaptive_avg_pool2d"
     first = 2 if "avg" in where else 1
     for d in range(first, len(shape)):
-        check(
-            shape[d] > 0,
-            f"{where}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-            f"{shape} with dimension {d} being empty",
-        )
+        if shape[d] <= 0:
+            raise RuntimeError(
+                f"{where}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{shape} with dimension {d} being empty"
+            )
 
 
 def _sizes(function: str, n: int, output_size: Any, input: Tensor) -> tuple[int, ...]:
@@ -97,7 +97,8 @@ def _adaptive(kind: str, n: int, input: Tensor, output_size: Any) -> tuple[str, 
         check_argument_dims(function, input)
     colon = ":" * (kind == "max")
     if n > 1 and isinstance(output_size, (tuple, list)):
-        check(input.ndim > len(output_size), f"Input dimension should be at least {len(output_size) + 1}", ValueError)
+        if not input.ndim > len(output_size):
+            raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     error = f"{function}(): Expected {PLURAL.get(n)} tensor, but got{colon} {list(input.shape)}"
     check(input.ndim in (n + 1, n + 2), error)
     size = _sizes(function, n, output_size, input)
@@ -111,11 +112,11 @@ def adaptive_avg_pool(n: int, input: Tensor, output_size: Any) -> Tensor:
     if n > 1 and set(size) == {1}:
         return op("mean")(input, tuple(range(-n, 0)), True)
     listed = [str(v) for v in as_plane(size, 1)]
-    check(
-        min(size) >= 0,
-        f"adaptive_avg_pool{max(2, n)}d: elements of output_size must be greater than or equal to 0 but received "
-        f"{{{', '.join(listed[:2])}{''.join(',' + v for v in listed[2:])}}}",
-    )
+    if min(size) < 0:
+        raise RuntimeError(
+            f"adaptive_avg_pool{max(2, n)}d: elements of output_size must be greater than or equal to 0 but received "
+            f"{{{', '.join(listed[:2])}{''.join(',' + v for v in listed[2:])}}}"
+        )
     _check_adaptive(function, batch)
     if not batch.is_floating_point():
         no_kernel("adaptive_avg_pool3d_cpu" if n == 3 else "adaptive_avg_pool2d", batch.array)

@@ -81,10 +81,10 @@ def refuse_zero_division(name: str, x: Any, y: Any) -> None:
 
 def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> Any:
     """div with rounding_mode "floor" or "trunc"."""
-    check(
-        rounding_mode in ("floor", "trunc"),
-        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'",
-    )
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'"
+        )
     inplace = name.endswith("_")
     if rounding_mode == "floor":
         refuse_zero_division(name, input, other)
@@ -109,7 +109,8 @@ def unrounded(name: str, input: Tensor) -> Tensor:
 def write_result(x: Tensor, result: Tensor) -> Tensor:
     """Finish an in-place op whose result was computed apart."""
     have, made = x.array.shape, result.array.shape
-    check(have == made, f"output with shape {list(have)} doesn't match the broadcast shape {list(made)}")
+    if have != made:
+        raise RuntimeError(f"output with shape {list(have)} doesn't match the broadcast shape {list(made)}")
     refuse_cast(OPS["add"], result.array.dtype, x.array.dtype)
     return FUNCTIONS["copy_"](x, result)
 
@@ -277,9 +278,12 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Where |input - other| <= atol + rtol * |other|, infinities where they are equal."""
     tensors_only("isclose", input=input, other=other)
-    check(input.dtype is other.dtype, f"{C_NAMES[input.dtype.name]} did not match {C_NAMES[other.dtype.name]}")
-    check(rtol >= 0, f"rtol must be greater than or equal to zero, but got {rtol:g}")
-    check(atol >= 0, f"atol must be greater than or equal to zero, but got {atol:g}")
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"{C_NAMES[input.dtype.name]} did not match {C_NAMES[other.dtype.name]}")
+    if not rtol >= 0:
+        raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol:g}")
+    if not atol >= 0:
+        raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol:g}")
     with no_grad():
         close = input == other
         if equal_nan and input.is_floating_point():

@@ -124,7 +124,8 @@ def scaled_dot_product_attention(
     dtype = query.array.dtype
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     query, key, value = (t if t.array.dtype == wide else cast(t, wide) for t in (query, key, value))
-    check(not dropout_p > 1, f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
+    if dropout_p > 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
     if enable_gqa:
         key, value = _shared(query, key), _shared(query, value)
     scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
@@ -157,23 +158,22 @@ def _shared(query: Tensor, t: Tensor) -> Tensor:
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:
     dims = f"query.dim: {query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim}"
-    check(
-        min(query.ndim, key.ndim, value.ndim) >= 2,
-        f"Expected query, key, and value to all be  at least 2 dimensional, but got {dims} instead.",
-    )
-    check(
-        query.dtype == key.dtype == value.dtype,
-        f"Expected query, key, and value to have the same dtype, but got query.dtype: {_c_type(query)} key.dtype: "
-        f"{_c_type(key)} and value.dtype: {_c_type(value)} instead.",
-    )
-    check(query.is_floating_point(), f"expected scalar type Float but found {c_name(query.array)}")
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise RuntimeError(f"Expected query, key, and value to all be  at least 2 dimensional, but got {dims} instead.")
+    if not query.dtype == key.dtype == value.dtype:
+        raise RuntimeError(
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {_c_type(query)} key.dtype: "
+            f"{_c_type(key)} and value.dtype: {_c_type(value)} instead."
+        )
+    if not query.is_floating_point():
+        raise RuntimeError(f"expected scalar type Float but found {c_name(query.array)}")
     if mask is None:
         return
-    check(
-        mask.dtype in (dtypes.bool, dtypes.float32, query.dtype),
-        "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-        f"{_c_type(mask)} and  query.dtype: {_c_type(query)} instead.",
-    )
+    if mask.dtype not in (dtypes.bool, dtypes.float32, query.dtype):
+        raise RuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+            f"{_c_type(mask)} and  query.dtype: {_c_type(query)} instead."
+        )
     check(not is_causal, "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
 
 
@@ -324,10 +324,8 @@ def _additive(mask: Tensor | None, name: str, query: Tensor, other: Tensor | Non
 def _mask_by_heads(mask: Tensor, heads: int, length: int, keys: int) -> Tensor:
     """The mask as (1 or N * heads, L, S)."""
     expected = (length, keys) if mask.ndim == 2 else (heads, length, keys)
-    check(
-        tuple(mask.shape) == expected,
-        f"The shape of the {mask.ndim}D attn_mask is {mask.shape}, but should be {expected}.",
-    )
+    if tuple(mask.shape) != expected:
+        raise RuntimeError(f"The shape of the {mask.ndim}D attn_mask is {mask.shape}, but should be {expected}.")
     return mask if mask.ndim == 3 else FUNCTIONS["unsqueeze"](mask, 0)
 
 

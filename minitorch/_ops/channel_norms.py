@@ -167,10 +167,10 @@ for _name, _on_arrays, _in_ops in (
 
 def _check_channels(input: Tensor, **parameters: Any) -> None:
     for name, p in parameters.items():
-        check(
-            p is None or p.array.size == input.shape[1],
-            f"{name} should contain {input.shape[1]} elements not {p.array.size if p is not None else 0}",
-        )
+        if not (p is None or p.array.size == input.shape[1]):
+            raise RuntimeError(
+                f"{name} should contain {input.shape[1]} elements not {p.array.size if p is not None else 0}"
+            )
 
 
 def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:

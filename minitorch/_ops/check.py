@@ -139,7 +139,8 @@ def pair(value: Any, name: str, function: str) -> tuple[int, int]:
     if isinstance(value, (tuple, list)):
         if len(value) == 1:
             value = (value[0], value[0])
-        check(len(value) == 2, f"{function}: {name} must either be a single int, or a tuple of two ints")
+        if len(value) != 2:
+            raise RuntimeError(f"{function}: {name} must either be a single int, or a tuple of two ints")
         return integer(value[0], name, function), integer(value[1], name, function)
     n = integer(value, name, function)
     return n, n
@@ -170,10 +171,8 @@ def check_inplace_shape(shapes: list[tuple[int, ...]]) -> None:
     for other in shapes[1:]:
         check_broadcast(shapes[0], other)
     shape = np.broadcast_shapes(*shapes)
-    check(
-        shape == shapes[0],
-        f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}",
-    )
+    if shape != shapes[0]:
+        raise RuntimeError(f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}")
 
 
 def device_error(op: Any, devices: list[Any]) -> RuntimeError:

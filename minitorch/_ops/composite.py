@@ -170,10 +170,10 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Write one value to every element."""
     if isinstance(value, Tensor):
-        check(
-            value.ndim == 0,
-            f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
-        )
+        if value.ndim != 0:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
         return copy_(self, value)
     if value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")

@@ -43,15 +43,15 @@ def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
     _check(input, weight, bias, stride, padding, dilation, groups, outputs, inputs * groups)
     padded = [n + 2 * p for n, p in zip(input.shape[2:], padding, strict=True)]
     kernel = [d * (k - 1) + 1 for d, k in zip(dilation, taps, strict=True)]
-    check(
-        all(n >= k for n, k in zip(padded, kernel, strict=True)),
-        f"Calculated padded input size per channel: ({_by(padded)}). Kernel size: ({_by(kernel)}). "
-        "Kernel size can't be greater than actual input size",
-    )
-    check(
-        0 not in input.shape[2:] or 0 in input.shape[:2],
-        f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}",
-    )
+    if not all(n >= k for n, k in zip(padded, kernel, strict=True)):
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({_by(padded)}). Kernel size: ({_by(kernel)}). "
+            "Kernel size can't be greater than actual input size"
+        )
+    if not (0 not in input.shape[2:] or 0 in input.shape[:2]):
+        raise RuntimeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(input.shape)}"
+        )
     _check_dtypes(input, weight, "compute_columns3d" if input.ndim == 5 else "slow_conv2d_cpu")
     size = [(n - k) // s + 1 for n, k, s in zip(padded, kernel, stride, strict=True)]
     return (input.shape[0], outputs, *size), input.dtype
@@ -92,10 +92,12 @@ def convolution_transpose(input, weight, bias, size, stride, padding, dilation, 
         )
     for i, n in enumerate(size, 2):
         shape = [input.shape[0], outputs, *size]
-        check(n >= 0, f"invalid shape dimension {n} at index {i} of shape {shape}")
+        if not n >= 0:
+            raise RuntimeError(f"invalid shape dimension {n} at index {i} of shape {shape}")
     _check_dtypes(input, weight, f"slow_conv_transpose{max(2, input.ndim - 2)}d_out_cpu")
     if bias is not None:
-        check(bias.dtype == input.dtype, f"expected scalar type {c_name(input)} but found {c_name(bias)}")
+        if bias.dtype != input.dtype:
+            raise RuntimeError(f"expected scalar type {c_name(input)} but found {c_name(bias)}")
     return (input.shape[0], outputs, *size), input.dtype
 
 
@@ -169,45 +171,47 @@ def _check(
         raise RuntimeError(f"dilation should be greater than zero, but got {got}")
     check(groups > 0, "non-positive groups is not supported")
     _check_ranks(input, weight, " ")
-    check(
-        k >= groups,
-        f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-        f"{shape} instead",
-    )
-    check(
-        k % groups == 0,
-        f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-        f"[{shape}] instead",
-    )
-    check(
-        input.shape[1] == inputs,
-        f"Given {given or f'groups={groups}'}, weight of size {shape}, expected input{list(input.shape)} to have "
-        f"{inputs} channels, but got {input.shape[1]} channels instead",
-    )
-    check(
-        bias is None or bias.shape == (outputs,),
-        f"Given {given and given + ', '}weight of size {shape}, expected bias to be 1-dimensional with {outputs} "
-        f"elements, but got bias of size {None if bias is None else list(bias.shape)} instead",
-    )
+    if not k >= groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{shape} instead"
+        )
+    if k % groups != 0:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            "size "
+            f"[{shape}] instead"
+        )
+    if input.shape[1] != inputs:
+        raise RuntimeError(
+            f"Given {given or f'groups={groups}'}, weight of size {shape}, expected input{list(input.shape)} to have "
+            f"{inputs} channels, but got {input.shape[1]} channels instead"
+        )
+    if not (bias is None or bias.shape == (outputs,)):
+        raise RuntimeError(
+            f"Given {given and given + ', '}weight of size {shape}, expected bias to be 1-dimensional with {outputs} "
+            f"elements, but got bias of size {None if bias is None else list(bias.shape)} instead"
+        )
     if 0 in shape[2:]:
         got = " ".join(_axes(shape[2:], "kernel"))
         if len(shape) == 5:
-            check(
-                not given,
-                "non-empty 5D (n_output_plane x n_input_plane x kernel_depth x kernel_height x kernel_width) tensor "
-                f"expected for weight, but got: {shape}",
-            )
+            if given:
+                raise RuntimeError(
+                    "non-empty 5D (n_output_plane x n_input_plane x kernel_depth x kernel_height x kernel_width) "
+                    "tensor "
+                    f"expected for weight, but got: {shape}"
+                )
             got = f": {_by(shape[2:])} (TxHxW)"
         raise RuntimeError(f"kernel size should be greater than zero, but got{got if got[0] == ':' else ' ' + got}")
 
 
 def _check_ranks(input: Any, weight: Any, gap: str) -> None:
     n, shape = weight.ndim, list(weight.shape)
-    check(
-        n == input.ndim,
-        f"Expected {n}-dimensional input for {n}-dimensional weight{gap}{shape}, but got {input.ndim}-dimensional "
-        f"input of size {list(input.shape)} instead",
-    )
+    if n != input.ndim:
+        raise RuntimeError(
+            f"Expected {n}-dimensional input for {n}-dimensional weight{gap}{shape}, but got {input.ndim}-dimensional "
+            f"input of size {list(input.shape)} instead"
+        )
 
 
 def _check_dtypes(input: Any, weight: Any, kernel: str) -> None:
@@ -215,7 +219,8 @@ def _check_dtypes(input: Any, weight: Any, kernel: str) -> None:
         "transpose" in kernel and input.dtype not in dtypes.FLOATS and input.dtype != np.int64
     ):
         no_kernel(kernel, input)
-    check(weight.dtype == input.dtype, f"expected scalar type {c_name(input)} but found {c_name(weight)}")
+    if weight.dtype != input.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(input)} but found {c_name(weight)}")
 
 
 # ---------------------------------------------------------------------- public functions
@@ -223,21 +228,19 @@ def _per_axis(value: Any, name: str, n: int, function: str, axes: int) -> tuple[
     """An int, or a list of one, or of as many as the weight has axes: the function's n, unless the call is wrong."""
     if not isinstance(value, (tuple, list)):
         kind = "tuple of ints" if "transpose" in function else "int"
-        check(
-            hasattr(value, "__index__") and not isinstance(value, bool),
-            f"{function}(): argument '{name}' must be {kind}, not {type(value).__name__}",
-            TypeError,
-        )
+        if not (hasattr(value, "__index__") and not isinstance(value, bool)):
+            raise TypeError(f"{function}(): argument '{name}' must be {kind}, not {type(value).__name__}")
         value = (value.__index__(),) * n
-    check(
-        len(value) in (1, axes),
-        f"expected {name} to be a single integer value or a list of {axes} values to match the convolution "
-        f"dimensions, but got {name}={list(value)}",
-    )
+    if len(value) not in (1, axes):
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {axes} values to match the convolution "
+            f"dimensions, but got {name}={list(value)}"
+        )
     value = tuple([integer(v, name, function) for v in value])
     if name == "padding":
         for d, p in enumerate(value):
-            check(p <= MOST, f"Given padding={p} at dimension {d} , expected padding to be at most {MOST}")
+            if not p <= MOST:
+                raise RuntimeError(f"Given padding={p} at dimension {d} , expected padding to be at most {MOST}")
     return value * (axes if len(value) == 1 else 1)
 
 
@@ -250,11 +253,11 @@ def _prepared(function: str, n: int, input: Any, weight: Any, bias: Any) -> tupl
                 f"must be Tensor, not {type(value).__name__}"
             )
     check(weight.ndim > 2, "weight should have at least three dimensions")
-    check(
-        input.ndim in (n + 1, n + 2),
-        f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {function}, but got input of size: "
-        f"{list(input.shape)}",
-    )
+    if input.ndim not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {function}, but got input of size: "
+            f"{list(input.shape)}"
+        )
     return (input, True) if input.ndim == n + 2 else (op("unsqueeze")(input, 0), False)
 
 
@@ -283,7 +286,8 @@ def _string_padding(input: Tensor, padding: str, kernel: Any, stride: Any, dilat
     """ "valid" pads nothing, "same" what keeps the size; an odd total goes to the end."""
     if padding == "valid":
         return input, (0,) * len(stride)
-    check(padding == "same", f"Invalid padding string: '{padding}'")
+    if padding != "same":
+        raise RuntimeError(f"Invalid padding string: '{padding}'")
     check(set(stride) == {1}, "padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     if any(t % 2 for t in total):
@@ -311,11 +315,11 @@ def _convolve_transposed(
             raise RuntimeError(
                 f"output padding must be smaller than either stride or dilation, but got {' '.join(got)}"
             )
-        check(
-            0 not in input.shape[2:] or 0 in input.shape[:2],
-            "Only zero batch or zero channel inputs are supported, but got input shape: "
-            f"{[*input.shape[:2], *[1] * (n == 1), *input.shape[2:]]}",
-        )
+        if not (0 not in input.shape[2:] or 0 in input.shape[:2]):
+            raise RuntimeError(
+                "Only zero batch or zero channel inputs are supported, but got input shape: "
+                f"{[*input.shape[:2], *[1] * (n == 1), *input.shape[2:]]}"
+            )
     else:
         size = [0] * n
     groups = integer(groups, "groups", function)

@@ -217,21 +217,21 @@ def cat_shape(arrays: Any, dim: int) -> tuple[int, ...]:
     kept = [a for a in arrays if a.shape != (0,)] or [arrays[0]]
     first = kept[0]
     for position, a in enumerate(arrays):
-        check(a.ndim, f"zero-dimensional tensor (at position {position}) cannot be concatenated")
+        if not a.ndim:
+            raise RuntimeError(f"zero-dimensional tensor (at position {position}) cannot be concatenated")
     dim = wrap_dim(dim, first.ndim)
     for position, a in enumerate(arrays):
         if a.shape == (0,):
             continue
-        check(
-            a.ndim == first.ndim,
-            f"Tensors must have same number of dimensions: got {first.ndim} and {a.ndim}",
-        )
+        if a.ndim != first.ndim:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {a.ndim}")
         for i, (n, m) in enumerate(zip(first.shape, a.shape, strict=True)):
-            check(
-                i == dim or n == m,
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for tensor "
-                f"number {position} in the list.",
-            )
+            if not (i == dim or n == m):
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for "
+                    "tensor "
+                    f"number {position} in the list."
+                )
     total = sum(a.shape[dim] for a in kept)
     return (*first.shape[:dim], total, *first.shape[dim + 1 :])
 

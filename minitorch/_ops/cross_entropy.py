@@ -147,10 +147,8 @@ def cross_entropy(
     )
     class_dim = 0 if x.ndim == 1 else 1
     if x.shape == t.shape:
-        check(
-            t.dtype in dtypes.FLOATS,
-            f"Expected floating point type for target with class probabilities, got {c_name(t)}",
-        )
+        if t.dtype not in dtypes.FLOATS:
+            raise RuntimeError(f"Expected floating point type for target with class probabilities, got {c_name(t)}")
         check(ignore_index < 0, "ignore_index is not supported for floating point target")
         return _soft_cross_entropy(input, target, weight, code, label_smoothing, class_dim)
     logs = op("log_softmax_dim")(input, class_dim)
@@ -162,13 +160,14 @@ def cross_entropy(
 
 def _check_weight(x: np.ndarray, weight: Tensor | None) -> None:
     if weight is not None:
-        check(
-            weight.ndim == 1 and weight.array.size == x.shape[1],
-            f"weight tensor should be defined either for all {x.shape[1]} classes or no classes but got weight "
-            "tensor of shape: "
-            f"{list(weight.shape)}",
-        )
-        check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
+        if not (weight.ndim == 1 and weight.array.size == x.shape[1]):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {x.shape[1]} classes or no classes but got weight "
+                "tensor of shape: "
+                f"{list(weight.shape)}"
+            )
+        if weight.array.dtype != x.dtype:
+            raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
 
 
 def _class_weights(logs: Tensor, weight: Tensor, class_dim: int) -> Tensor:
@@ -230,14 +229,15 @@ def nll_loss(
     class_dim = 0 if x.ndim == 1 else 1
     if x.ndim > 1 and x.shape[0] != t.shape[0]:
         raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
-    check(
-        x.shape[:class_dim] + x.shape[class_dim + 1 :] == t.shape,
-        f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}",
-    )
+    if x.shape[:class_dim] + x.shape[class_dim + 1 :] != t.shape:
+        raise RuntimeError(
+            f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}"
+        )
     if t.dtype not in (np.int64, np.uint8):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {c_name(t)}")
     if weight is not None:
-        check(weight.array.dtype == x.dtype, f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
+        if weight.array.dtype != x.dtype:
+            raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
     classes = x.shape[class_dim]
     if target.is_cpu:
         outside = (t != ignore_index) & ((t < 0) | (t >= classes))
@@ -255,23 +255,24 @@ def nll_loss(
 
 
 def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    check(input.ndim in (1, 2), f"expected input with dimensionality 1 or 2, got {input.ndim}")
-    check(weight.ndim >= 2, f"expected linear_weight with dimensionality at least 2, got {weight.ndim}")
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if weight.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {weight.ndim}")
     have, want = input.shape[-1], weight.shape[-1]
-    check(
-        have == want,
-        f"expected equal input and linear_weight last dimensions (in_features), got {have} and {want}, respectively",
-    )
+    if have != want:
+        raise RuntimeError(
+            f"expected equal input and linear_weight last dimensions (in_features), got {have} and {want}, respectively"
+        )
     out = tuple(weight.shape[:-1])
-    check(
-        bias is None or tuple(bias.shape) == out,
-        f"expected linear_bias shape {out}, got {() if bias is None else tuple(bias.shape)}",
-    )
-    check(
-        weight.ndim == 2 or input.ndim == 2,
-        f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, (N, {want}), "
-        f"got unbatched input with shape {tuple(input.shape)}",
-    )
+    if not (bias is None or tuple(bias.shape) == out):
+        raise RuntimeError(f"expected linear_bias shape {out}, got {() if bias is None else tuple(bias.shape)}")
+    if not (weight.ndim == 2 or input.ndim == 2):
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, (N, "
+            f"{want}), "
+            f"got unbatched input with shape {tuple(input.shape)}"
+        )
 
 
 @public("nn.functional")
@@ -298,8 +299,10 @@ def linear_cross_entropy(
         "ignore_index cannot be specified when target contains probabilities",
     )
     if weight is not None:
-        check(tuple(weight.shape) == (classes,), f"expected weight shape to be {(classes,)}, got {tuple(weight.shape)}")
-    check(0 <= label_smoothing <= 1, f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        if tuple(weight.shape) != (classes,):
+            raise RuntimeError(f"expected weight shape to be {(classes,)}, got {tuple(weight.shape)}")
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
     bias = None if linear_bias is None else reshape(linear_bias, -1)
     logits = FUNCTIONS["linear"](input, reshape(linear_weight, -1, features), bias)
     if dims:

@@ -116,7 +116,8 @@ def ctc_loss(
 def _lengths(lengths: Any, name: str) -> tuple[int, ...]:
     if isinstance(lengths, Tensor):
         refuse_batch("ctc_loss", **{name: lengths})
-        check(not lengths.is_floating_point() and lengths.dtype != dtypes.bool, f"{name} must be integral")
+        if not (not lengths.is_floating_point() and lengths.dtype != dtypes.bool):
+            raise RuntimeError(f"{name} must be integral")
         return tuple(lengths.reshape(-1).tolist())
     if not all(isinstance(n, int) for n in lengths):
         raise TypeError(
@@ -132,22 +133,28 @@ def _check(log_probs: Tensor, targets: Tensor, inputs: Any, sizes: Any, blank: i
     check(0 <= blank < classes, "blank must be in label range")
     check(len(inputs) == batch, "input_lengths must be of size batch_size")
     check(len(sizes) == batch, "target_lengths must be of size batch_size")
-    check(
-        targets.ndim in (1, 2),
-        f"Expected 1 to 2 dimensions, but got {targets.ndim}-dimensional tensor for argument #2 'targets' {where}",
-    )
+    if targets.ndim not in (1, 2):
+        raise RuntimeError(
+            f"Expected 1 to 2 dimensions, but got {targets.ndim}-dimensional tensor for argument #2 'targets' {where}"
+        )
     for n in sizes:
-        check(n >= 0, f"Expected target_lengths to have value at least 0, but got value {n} {where}")
+        if not n >= 0:
+            raise RuntimeError(f"Expected target_lengths to have value at least 0, but got value {n} {where}")
     at_dim = "Expected tensor to have size"
     if targets.ndim == 1:
         total = sum(sizes)
         found = f"but got size {len(targets)} for argument #2 'targets' {where}"
-        check(len(targets) == total, f"{at_dim} {total} at dimension 0, {found}")
+        if len(targets) != total:
+            raise RuntimeError(f"{at_dim} {total} at dimension 0, {found}")
     else:
         found = f"but got size {targets.shape[0]} for argument #2 'targets' {where}"
-        check(targets.shape[0] == batch, f"{at_dim} {batch} at dimension 0, {found}")
+        if targets.shape[0] != batch:
+            raise RuntimeError(f"{at_dim} {batch} at dimension 0, {found}")
         longest, found = max(sizes, default=0), f"but got size {targets.shape[1]} for argument #2 'targets' {where}"
-        check(targets.shape[1] >= longest, f"{at_dim} at least {longest} at dimension 1, {found}")
+        if not targets.shape[1] >= longest:
+            raise RuntimeError(f"{at_dim} at least {longest} at dimension 1, {found}")
     for n in inputs:
-        check(n >= 0, f"Expected input_lengths to have value at least 0, but got value {n} {where}")
-        check(n <= steps, f"Expected input_lengths to have value at most {steps}, but got value {n} {where}")
+        if not n >= 0:
+            raise RuntimeError(f"Expected input_lengths to have value at least 0, but got value {n} {where}")
+        if not n <= steps:
+            raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {n} {where}")

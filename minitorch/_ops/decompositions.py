@@ -140,7 +140,8 @@ SINGULAR_U = (
 @structured(name="lu_factors", title="LinalgLuFactorEx", tensors="A", outputs=("pivots", "info"),
             returns=lambda *a: a)  # fmt: skip
 def lu_factors(A, name):
-    check(A.ndim >= 2, f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
+    if A.ndim < 2:
+        raise RuntimeError(f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
     kernel_for("lu_cpu", A)
     *lead, m, n = A.shape
     return [(A.shape, A.dtype), ((*lead, min(m, n)), INT32), (tuple(lead), INT32)]
@@ -268,10 +269,10 @@ def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True, *, out: Any = None
 ) -> Any:
     """(P, L, U) from what lu_factor returned."""
-    check(
-        LU_data.ndim >= 2,
-        f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.shape)} instead",
-    )
+    if LU_data.ndim < 2:
+        raise RuntimeError(
+            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.shape)} instead"
+        )
     P = L = U = LU_data.new_empty((0,))
     if unpack_pivots:
         check(
@@ -300,10 +301,10 @@ def _qr_shapes(shape: tuple[int, ...], mode: str) -> list[tuple[int, ...]]:
 
 @decomposition("LinalgQr")
 def qr_factors(A, form):
-    check(
-        form in ("reduced", "complete", "r"),
-        f"qr received unrecognized mode '{form}' but expected one of 'reduced' (default), 'r', or 'complete'",
-    )
+    if form not in ("reduced", "complete", "r"):
+        raise RuntimeError(
+            f"qr received unrecognized mode '{form}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     at_least_2d("linalg.qr", A)
     floating("linalg.qr", A)
     kernel_for("geqrf_cpu", A)

@@ -20,7 +20,8 @@ BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 # ---------------------------------------------------------------------- triangles
 def _triangle_shape(name: str, input: Any, diagonal: Any) -> tuple[tuple[int, ...], Any]:
-    check(input.ndim >= 2, f"{name}: input tensor must have at least 2 dimensions")
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
     integer(diagonal, "diagonal", name)
     return input.shape, input.dtype
 
@@ -84,8 +85,10 @@ def triu_(self: Tensor, diagonal: int = 0) -> Tensor:
 
 def _triangle_indices(name: str, row: int, col: int, offset: int, dtype: Any, device: Any) -> Tensor:
     row, col = integer(row, "row", name), integer(col, "col", name)
-    check(row >= 0, f"row must be non-negative, got{row}")
-    check(col >= 0, f"col must be non-negative, got{col}")
+    if not row >= 0:
+        raise RuntimeError(f"row must be non-negative, got{row}")
+    if not col >= 0:
+        raise RuntimeError(f"col must be non-negative, got{col}")
     to = dtypes.INT64_NUMPY if dtype is None else dtypes.numpy_dtype(dtype)
     if to.kind not in "iu":
         no_kernel(name, np.empty(0, to))
@@ -137,7 +140,8 @@ def _plain_options(name: str, layout: Any, pin_memory: bool) -> None:
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     ndim = input.ndim + 1
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
-    check(dim1 != dim2, f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     n = input.shape[-1] + abs(offset)
     rest = iter(input.shape[:-1])
     return tuple([n if i in (dim1, dim2) else next(rest) for i in range(ndim)]), input.dtype
@@ -159,7 +163,8 @@ def diag_embed_grad(g, offset, dim1, dim2):
 @public("torch Tensor")
 def diag(input: Tensor, diagonal: int = 0, *, out: Any = None) -> Tensor:
     """The diagonal of a matrix, or the matrix with that diagonal."""
-    check(input.ndim in (1, 2), f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 1:
         result = OPS["diag_embed"].function(input, diagonal)
     else:

@@ -40,10 +40,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     tensor(1.)
     """
     dtype = common_dtype([x1.array, x2.array])
-    check(
-        dtype in dtypes.FLOATS,
-        f"expected common dtype to be floating point, yet common dtype is {c_name(np.empty(0, dtype))}",
-    )
+    if dtype not in dtypes.FLOATS:
+        raise RuntimeError(
+            f"expected common dtype to be floating point, yet common dtype is {c_name(np.empty(0, dtype))}"
+        )
     x1, x2 = broadcast_tensors(*[t if t.array.dtype is dtype else cast(t, dtype) for t in (x1, x2)])
     units = []
     for x in (x1, x2):
@@ -100,16 +100,17 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     if compute_mode not in _COMPUTE_MODES:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     for t, name in ((x1, "X1"), (x2, "X2")):
-        check(t.ndim >= 2, f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
+        if t.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
     for t, name in ((x1, "X1"), (x2, "X2")):
-        check(t.is_floating_point(), f"cdist only supports floating-point dtypes, {name} got: {c_name(t.array)}")
+        if not t.is_floating_point():
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {c_name(t.array)}")
     columns = x1.shape[-1], x2.shape[-1]
-    check(
-        columns[0] == columns[1],
-        f"X1 and X2 must have the same number of columns. X1: {columns[0]} X2: {columns[1]}",
-    )
+    if columns[0] != columns[1]:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {columns[0]} X2: {columns[1]}")
     check(p >= 0, "cdist only supports non-negative p values")
-    check(x1.dtype == x2.dtype, f"expected scalar type {c_name(x1.array)} but found {c_name(x2.array)}")
+    if x1.dtype != x2.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(x1.array)} but found {c_name(x2.array)}")
     by_product = compute_mode == _COMPUTE_MODES[1] or (
         compute_mode == _COMPUTE_MODES[0] and max(x1.shape[-2], x2.shape[-2]) > MANY
     )
@@ -124,7 +125,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 @public("torch nn.functional")
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norm distances between all pairs of rows, in the order of the upper triangle of cdist(input, input)."""
-    check(input.ndim == 2, f"pdist only supports 2D tensors, got: {input.ndim}D")
+    if input.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     check(input.is_floating_point(), "pdist only supports floating-point dtypes")
     check(p >= 0, "pdist only supports non-negative p values")
     first, second = (wrap(i.astype(np.int64)) for i in np.triu_indices(input.shape[0], 1))
@@ -135,8 +137,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 def dist(input: Tensor, other: Tensor, p: Any = 2, *, out: Any = None) -> Tensor:
     """The p-norm of input - other, as one number."""
     difference = input - other
-    check(
-        difference.is_floating_point(),
-        f"norm(): input dtype should be either floating point or complex. Got {c_name(difference.array)} instead.",
-    )
+    if not difference.is_floating_point():
+        raise RuntimeError(
+            f"norm(): input dtype should be either floating point or complex. Got {c_name(difference.array)} instead."
+        )
     return into(out, "dist", _norm(difference, float(p), None))

@@ -19,7 +19,8 @@ ALPHA = 1.7580993408473766
 
 def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, inplace: bool) -> Tensor:
     """With probability p each element (with `feature`: each channel) becomes 0, or with `alpha` SELU's lower limit."""
-    check(0 <= p <= 1, f"dropout probability has to be between 0 and 1, but got {p:g}")
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
     if p == 0 or not train or not input.numel():
         return input
     if p == 1:
@@ -101,12 +102,13 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Whole channels of (N, C, L) or (C, L) become 0 with probability p."""
     _check_probability(p)
-    check(
-        input.ndim in (2, 3),
-        f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
-        "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch "
-        "dimension (i.e. 2D or 3D inputs).",
-    )
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to "
+            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+            "batch "
+            "dimension (i.e. 2D or 3D inputs)."
+        )
     return _channels(input, p, training, inplace, batched=input.ndim == 3)
 
 

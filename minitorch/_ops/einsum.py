@@ -80,11 +80,12 @@ def _subscripts(text: str, operand: int | None, start: int) -> Labels:
             names.append(ELLIPSIS)
             i += 2
         elif c != " ":
-            check(
-                c.isascii() and c.isalpha(),
-                f"einsum(): invalid subscript given at index {start + i} in the equation string, subscripts must be "
-                "in [a-zA-Z]",
-            )
+            if not (c.isascii() and c.isalpha()):
+                raise RuntimeError(
+                    f"einsum(): invalid subscript given at index {start + i} in the equation string, subscripts must "
+                    "be "
+                    "in [a-zA-Z]"
+                )
             names.append(c)
         i += 1
     return tuple(names)
@@ -95,8 +96,10 @@ def _check_ellipsis(complete: bool, again: bool, operand: int | None) -> None:
         check(not again, "einsum(): found '.' for output but an ellipsis (...) was already found")
         check(complete, "einsum(): found '.' for output that is not part of any ellipsis (...)")
     else:
-        check(not again, f"einsum(): found '.' for operand {operand} for which an ellipsis was already found")
-        check(complete, f"einsum(): found '.' for operand {operand} that is not part of any ellipsis")
+        if again:
+            raise RuntimeError(f"einsum(): found '.' for operand {operand} for which an ellipsis was already found")
+        if not complete:
+            raise RuntimeError(f"einsum(): found '.' for operand {operand} that is not part of any ellipsis")
 
 
 def _from_lists(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Tensor]]:
@@ -118,13 +121,13 @@ def _ellipsis_lengths(inputs: list[Labels], operands: list[Tensor]) -> list[int]
     for i, (names, t) in enumerate(zip(inputs, operands, strict=True)):
         named = len([n for n in names if n != ELLIPSIS])
         has = ELLIPSIS in names
-        check(
-            named <= t.ndim if has else named == t.ndim,
-            f"einsum(): the number of subscripts in the equation ({named}) "
-            + ("is more than the number of dimensions" if has else "does not match the number of dimensions")
-            + f" ({t.ndim}) for operand {i}"
-            + ("" if has else " and no ellipsis was given"),
-        )
+        if not (named <= t.ndim if has else named == t.ndim):
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({named}) "
+                + ("is more than the number of dimensions" if has else "does not match the number of dimensions")
+                + f" ({t.ndim}) for operand {i}"
+                + ("" if has else " and no ellipsis was given")
+            )
         lengths.append(t.ndim - named)
     return lengths
 
@@ -140,11 +143,10 @@ def _output_labels(inputs: list[Labels], output: Labels | None, longest: Labels,
         once = sorted(n for n in set(given) if isinstance(n, str) and given.count(n) == 1)
         return (*longest, *once)
     for n in output:
-        check(
-            n == ELLIPSIS or n in given,
-            f"einsum(): output subscript {n} does not appear in the equation for any input operand",
-        )
-        check(output.count(n) == 1, f"einsum(): output subscript {n} appears more than once in the output")
+        if not (n == ELLIPSIS or n in given):
+            raise RuntimeError(f"einsum(): output subscript {n} does not appear in the equation for any input operand")
+        if output.count(n) != 1:
+            raise RuntimeError(f"einsum(): output subscript {n} appears more than once in the output")
     return tuple(m for n in output for m in (longest if n == ELLIPSIS else (n,)))
 
 
@@ -154,16 +156,17 @@ def _check_sizes(labels: list[Labels], operands: list[Tensor]) -> None:
     for i, (names, t) in enumerate(zip(labels, operands, strict=True)):
         own: dict[Any, int] = {}
         for name, n in zip(names, t.shape, strict=True):
-            check(
-                own.setdefault(name, n) == n,
-                f"einsum(): subscript {name} is repeated for operand {i} but the sizes don't match, {n} != {own[name]}",
-            )
+            if own.setdefault(name, n) != n:
+                raise RuntimeError(
+                    f"einsum(): subscript {name} is repeated for operand {i} but the sizes don't match, {n} != "
+                    f"{own[name]}"
+                )
             have = sizes.get(name, 1)
-            check(
-                1 in (n, have) or have == n,
-                f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with previously "
-                f"seen size {have}",
-            )
+            if not (1 in (n, have) or have == n):
+                raise RuntimeError(
+                    f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with previously "
+                    f"seen size {have}"
+                )
             if sizes.get(name, 1) == 1:
                 sizes[name] = n
 
@@ -212,7 +215,8 @@ def _product(a: Tensor, a_names: Labels, b: Tensor, b_names: Labels, later: set[
         sizes[n] = length if sizes.get(n, 1) == 1 else sizes[n]
     a = _arranged(a, a_names, [batch, only_a, inner], sizes)
     b = _arranged(b, b_names, [batch, inner, only_b], sizes)
-    check(a.dtype == b.dtype, f"expected scalar type {c_name(a.array)} but found {c_name(b.array)}")
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(a.array)} but found {c_name(b.array)}")
     product = op("bmm")(a, b)
     return reshape(product, *[sizes[n] for n in names]), names
 

@@ -159,13 +159,14 @@ def bag_numbers(offsets, count):
 @bag_numbers.cpu
 def bag_numbers_cpu(offsets, count):
     """For each of `count` positions the bag that it belongs to; offsets are where the bags begin."""
-    check(
-        not offsets.size or offsets[0] == 0,
-        "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
-        f"However, got {int(offsets[0]) if offsets.size else 0}",
-    )
+    if not (not offsets.size or offsets[0] == 0):
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+            f"However, got {int(offsets[0]) if offsets.size else 0}"
+        )
     last = int(offsets[-1]) if offsets.size else 0
-    check(last <= count, f"offsets[-1] can not be greater than input's length {count} but got offsets[-1] of {last}")
+    if not last <= count:
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length {count} but got offsets[-1] of {last}")
     ends = np.append(offsets[1:], count)
     return np.repeat(np.arange(offsets.size), ends - offsets)
 
@@ -197,10 +198,10 @@ def embedding_bag(
     _refuse_sparse_gradient("embedding_bag", sparse, weight)
     n = weight.shape[0]
     if padding_idx is not None:
-        check(
-            -n <= padding_idx < n,
-            f"padding_idx must be within the number of embeddings, -{n} through {n - 1}, but got {padding_idx}",
-        )
+        if not -n <= padding_idx < n:
+            raise RuntimeError(
+                f"padding_idx must be within the number of embeddings, -{n} through {n - 1}, but got {padding_idx}"
+            )
         padding_idx %= n
     if max_norm is not None:
         _limit_norms(weight, input, max_norm, norm_type)
@@ -266,12 +267,12 @@ def _check_bags(
 def _check_rows(flat: Tensor, weight: Tensor, per_sample_weights: Any) -> None:
     if per_sample_weights is not None:
         names = c_name(weight.array), c_name(per_sample_weights.array)
-        check(
-            names[0] == names[1],
-            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 "
-            f"'per_sample_weights'; but type torch.{names[0]}Tensor does not equal torch.{names[1]}Tensor (while "
-            "checking arguments for embedding_bag)",
-        )
+        if names[0] != names[1]:
+            raise RuntimeError(
+                "Expected tensor for argument #1 'weight' to have the same type as tensor for argument #1 "
+                f"'per_sample_weights'; but type torch.{names[0]}Tensor does not equal torch.{names[1]}Tensor (while "
+                "checking arguments for embedding_bag)"
+            )
     bad = first_outside(flat.array, 0, weight.shape[0]) if flat.is_cpu else None
     if bad is not None:
         at = flat.tolist().index(bad)

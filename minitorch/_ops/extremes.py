@@ -30,11 +30,8 @@ def _extreme_shape(name, input, dim, keepdim):
                 "the 'dim' argument."
             )
         for i in dim if isinstance(dim, (tuple, list)) else (dim,):
-            check(
-                input.shape[wrap_dim(i, input.ndim)],
-                f"{name}(): Expected reduction dim {i} to have non-zero size.",
-                IndexError,
-            )
+            if not input.shape[wrap_dim(i, input.ndim)]:
+                raise IndexError(f"{name}(): Expected reduction dim {i} to have non-zero size.")
     return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim)
 
 
@@ -159,9 +156,11 @@ def take_one_grad(g, indices, input_shape, dim, keepdim):
 
 
 def _arg_shape(name, input, dim, keepdim):
-    check(input.dtype != np.bool_, f"{name}(): does not support bool input")
+    if input.dtype == np.bool_:
+        raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:
-        check(input.size, f"{name}(): Expected reduction dim to be specified for input.numel() == 0.", IndexError)
+        if not input.size:
+            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         return (1,) * input.ndim if keepdim else ()
     dim = wrap_dim(dim, input.ndim)
     not_empty(name, input, dim)
@@ -243,14 +242,11 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False, out: Any =
         dim = ()
     else:
         dim = wrap_dim(integer(dim, "dim", "aminmax"), input.ndim)
-        check(
-            not input.ndim or input.shape[dim],
-            f"aminmax: Expected reduction dim {dim} to have non-zero size.",
-            IndexError,
-        )
+        if not (not input.ndim or input.shape[dim]):
+            raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
     for o in out or ():
-        check(
-            o.dtype is input.dtype,
-            f"Expected out tensor to have dtype {c_word(input.dtype)}, but got {c_word(o.dtype)} instead",
-        )
+        if o.dtype is not input.dtype:
+            raise RuntimeError(
+                f"Expected out tensor to have dtype {c_word(input.dtype)}, but got {c_word(o.dtype)} instead"
+            )
     return into(out, "aminmax", aminmax_result(op("amin")(input, dim, keepdim), op("amax")(input, dim, keepdim)))

@@ -37,16 +37,16 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
     dims = wrap_dims(dims, input.ndim)
     for d, step in zip(dims, steps, strict=True):
         if isinstance(step, Tensor):
-            check(
-                step.device == input.device,
-                "torch.gradient expected each tensor to be on the same device, but got devices "
-                f"{input.device} and {step.device}!",
-            )
-            check(
-                step.ndim == 1,
-                "torch.gradient expected each element of spacing to have one dimension, but got an element with "
-                f"{step.ndim} dimensions!",
-            )
+            if step.device != input.device:
+                raise RuntimeError(
+                    "torch.gradient expected each tensor to be on the same device, but got devices "
+                    f"{input.device} and {step.device}!"
+                )
+            if step.ndim != 1:
+                raise RuntimeError(
+                    "torch.gradient expected each element of spacing to have one dimension, but got an element with "
+                    f"{step.ndim} dimensions!"
+                )
         check(
             input.ndim and input.shape[d] > edge_order,
             "torch.gradient expected each dimension size to be at least edge_order+1",

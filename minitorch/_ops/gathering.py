@@ -116,12 +116,12 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     """gather with broadcasting; over the flat input without a dim."""
     if dim is None:
         return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)
-    check(
-        input.ndim == indices.ndim,
-        "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
-        "got "
-        f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices",
-    )
+    if input.ndim != indices.ndim:
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
+            "got "
+            f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
     dim = wrap_dim(dim, input.ndim)
     shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
     wide = [(*shape[:dim], t.shape[dim], *shape[dim + 1 :]) for t in (input, indices)]
@@ -249,12 +249,12 @@ def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
     check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
     fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
-    check(
-        fits,
-        f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
-        f"dimension {dim} and to be no "
-        f"larger size than src {list(given)}",
-    )
+    if not fits:
+        raise RuntimeError(
+            f"Expected index {list(theirs)} to be no larger than self {list(mine)} apart from "
+            f"dimension {dim} and to be no "
+            f"larger size than src {list(given)}"
+        )
     for i, (m, k) in enumerate(zip(theirs, given, strict=True)):
         if m != k:
             src = OPS["slice_dim"].function(src, i, 0, m, 1)
@@ -409,10 +409,11 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def _check_fill(name: str, input: Tensor, mask: Tensor, value: Any) -> None:
     if isinstance(value, Tensor):
-        check(
-            value.ndim == 0,
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
-        )
+        if value.ndim != 0:
+            raise RuntimeError(
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                "dimension(s)."
+            )
     elif isinstance(value, complex):
         raise RuntimeError(f"value cannot be converted to type {C_WORDS[input.array.dtype.name]} without overflow")
     elif value.__class__ not in NUMBERS and not isinstance(value, np.generic):
@@ -457,7 +458,8 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
 def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
     """The elements at positions in the flat input."""
     i, n = index.array, input.array.size
-    check(i.dtype == np.int64, f"take(): Expected a long tensor for index, but got {c_name(i)}")
+    if i.dtype != np.int64:
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {c_name(i)}")
     check(n or not i.size, "take(): tried to take from an empty tensor", IndexError)
     bad = first_outside(i, -n, n) if index.is_cpu else None
     if bad is not None:

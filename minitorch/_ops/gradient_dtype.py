@@ -47,10 +47,8 @@ def grad_dtype(self: Tensor) -> dtype_class | None:
 
 def set_grad_dtype(self: Tensor, value: Any) -> None:
     check(self.is_leaf, "grad_dtype can only be set on leaf tensors.")
-    check(
-        value is None or isinstance(value, dtype_class),
-        f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}",
-    )
+    if not (value is None or isinstance(value, dtype_class)):
+        raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
     if self._grad is not None and value not in (None, self._grad.dtype):
         raise RuntimeError(
             f"Cannot set grad_dtype to '{value.c_name}' because there is already a gradient with dtype "

@@ -193,24 +193,23 @@ def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners:
 def _check(input: Tensor, grid: Tensor, mode: str) -> None:
     n = input.ndim - 2
     shapes = f"input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
-    check(
-        input.shape[0] == grid.shape[0],
-        f"grid_sampler(): expected grid and input to have same batch size, but got {shapes}",
-    )
-    check(
-        grid.shape[-1] == n,
-        f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with sizes {list(grid.shape)}",
-    )
-    for d, size in enumerate(input.shape[2:], 2):
-        check(
-            size > 0,
-            "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
-            f"{list(input.shape)} with dimension {d} being empty",
+    if input.shape[0] != grid.shape[0]:
+        raise RuntimeError(f"grid_sampler(): expected grid and input to have same batch size, but got {shapes}")
+    if grid.shape[-1] != n:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with sizes "
+            f"{list(grid.shape)}"
         )
-    check(
-        input.ndim in (4, 5) and input.ndim == grid.ndim,
-        f"grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got {shapes}",
-    )
+    for d, size in enumerate(input.shape[2:], 2):
+        if not size > 0:
+            raise RuntimeError(
+                "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+                f"{list(input.shape)} with dimension {d} being empty"
+            )
+    if not (input.ndim in (4, 5) and input.ndim == grid.ndim):
+        raise RuntimeError(
+            f"grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got {shapes}"
+        )
     check(n == 2 or mode != "bicubic", "grid_sampler(): bicubic interpolation only supports 4D input")
     if input.array.dtype not in dtypes.FLOATS:
         no_kernel("grid_sampler_2d_cpu_kernel_impl" if n == 2 else "grid_sampler_3d_cpu", input.array)
@@ -259,17 +258,15 @@ def grid_sample(
     >>> torch.nn.functional.grid_sample(torch.arange(4.0).reshape(1, 1, 2, 2), centre, align_corners=False)
     tensor([[[[1.5000]]]])
     """
-    check(
-        mode in MODES,
-        f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'",
-        ValueError,
-    )
-    check(
-        padding_mode in PADDINGS,
-        "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
-        f"'{padding_mode}'",
-        ValueError,
-    )
+    if mode not in MODES:
+        raise ValueError(
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+        )
+    if padding_mode not in PADDINGS:
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
+            f"'{padding_mode}'"
+        )
     if align_corners is None:
         warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
     return grid_sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
@@ -282,18 +279,18 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     shown = tuple(size)
-    check(
-        len(shown) in (4, 5),
-        f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {shown}.",
-        NotImplementedError,
-    )
+    if len(shown) not in (4, 5):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+            f"{shown}."
+        )
     n = len(shown) - 2
-    check(
-        theta.ndim == 3 and tuple(theta.shape[-2:]) == (n, n + 1),
-        f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {shown}. Got {theta.shape}.",
-        ValueError,
-    )
-    check(min(shown) > 0, f"Expected non-zero, positive output size. Got {shown}", ValueError)
+    if not (theta.ndim == 3 and tuple(theta.shape[-2:]) == (n, n + 1)):
+        raise ValueError(
+            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {shown}. Got {theta.shape}."
+        )
+    if min(shown) <= 0:
+        raise ValueError(f"Expected non-zero, positive output size. Got {shown}")
     if align_corners is None:
         warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
     return affine_grid_generator(theta, shown, bool(align_corners))

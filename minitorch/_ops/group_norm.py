@@ -20,7 +20,7 @@ from .channel_norms import (
     per_channel,
     sum_over_channels,
 )
-from .check import check, no_kernel
+from .check import no_kernel
 from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant, same_dtype
 from .op import structured
 from .operands import FUNCTIONS
@@ -147,7 +147,8 @@ gradient_name("group_norm_weight", _group_norm_weight, _group_norm_weight_in_ops
 @public("nn.functional")
 def group_norm(input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-05) -> Tensor:
     """Each group of channels of each sample brought to mean 0 and variance 1; then times weight, plus bias."""
-    check(input.ndim >= 2, f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    if input.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     shape = tuple(input.shape)
     check_batch((shape[0] * shape[1] // num_groups, num_groups, *shape[2:]), num_groups)
     return torch_group_norm(input, num_groups, weight, bias, eps)
@@ -162,18 +163,20 @@ def torch_group_norm(
 
 def _group_norm(input: Tensor, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     shape = tuple(input.shape)
-    check(groups > 0, f"Expected num groups to be greater than 0, got {groups}")
-    check(
-        shape[1] % groups == 0,
-        f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
-        f"and num_groups={groups}",
-    )
-    for name, p in (("weight", weight), ("bias", bias)):
-        check(
-            p is None or tuple(p.shape) == (shape[1],),
-            f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
-            f"{list(p.shape) if p is not None else ''} and input of shape {list(shape)}",
+    if not groups > 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {groups}")
+    if shape[1] % groups != 0:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(shape)} "
+            f"and num_groups={groups}"
         )
+    for name, p in (("weight", weight), ("bias", bias)):
+        if not (p is None or tuple(p.shape) == (shape[1],)):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                "shape "
+                f"{list(p.shape) if p is not None else ''} and input of shape {list(shape)}"
+            )
     if not input.is_floating_point():
         no_kernel("GroupNormKernelImpl", input.array)
     same_dtype(input, weight, bias)

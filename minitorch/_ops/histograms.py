@@ -57,17 +57,19 @@ def histogramdd(
 def _check_weight(input: Tensor, weight: Tensor | None) -> None:
     if weight is None:
         return
-    check(
-        weight.shape == input.shape[:-1],
-        "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor excluding "
-        f"its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
-        f"{list(weight.shape)}",
-    )
-    check(
-        weight.dtype is input.dtype,
-        "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same dtype, "
-        f"but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})",
-    )
+    if weight.shape != input.shape[:-1]:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
+            "excluding "
+            f"its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
+            f"{list(weight.shape)}"
+        )
+    if weight.dtype is not input.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
+            "dtype, "
+            f"but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})"
+        )
 
 
 def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
@@ -76,14 +78,15 @@ def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
     if any(isinstance(b, Tensor) for b in bins):
         return _given_edges(points, bins)
     check(len(bins) == d, "histogramdd: The size of bins must be equal to the innermost dimension of the input.")
-    check(
-        limits is None or len(limits) == 2 * d,
-        f"torch.histogramdd: for a {d}-dimensional histogram range should have {2 * d} elements, but got "
-        f"{len(limits or ())}",
-    )
+    if not (limits is None or len(limits) == 2 * d):
+        raise RuntimeError(
+            f"torch.histogramdd: for a {d}-dimensional histogram range should have {2 * d} elements, but got "
+            f"{len(limits or ())}"
+        )
     edges = []
     for i, n in enumerate(bins):
-        check(n > 0, f"torch.histogram(): bins must be > 0, but got {n} for dimension {i}")
+        if not n > 0:
+            raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {n} for dimension {i}")
         low, high = limits[2 * i : 2 * i + 2] if limits is not None else (None, None)
         if limits is not None and limits[2 * i] > limits[2 * i + 1]:
             raise RuntimeError(
@@ -95,24 +98,27 @@ def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
 
 def _given_edges(points: Tensor, bins: list[Any]) -> list[Tensor]:
     d = points.shape[1]
-    check(
-        len(bins) == d,
-        f"torch.histogramdd: expected {d} sequences of bin edges for a {d}-dimensional histogram but got {len(bins)}",
-    )
+    if len(bins) != d:
+        raise RuntimeError(
+            f"torch.histogramdd: expected {d} sequences of bin edges for a {d}-dimensional histogram but got "
+            f"{len(bins)}"
+        )
     for i, b in enumerate(bins):
-        check(
-            b.dtype is points.dtype,
-            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
-            f"{c_word(points.dtype)} and bins for dimension {i} with dtype {c_word(b.dtype)}",
-        )
-        check(
-            b.ndim == 1,
-            f"torch.histogramdd: bins tensor should have one dimension, but got {b.ndim} dimensions in the bins tensor "
-            f"for dimension {i}",
-        )
-        check(
-            b.numel(),
-            "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor for "
-            f"dimension {i}",
-        )
+        if b.dtype is not points.dtype:
+            raise RuntimeError(
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{c_word(points.dtype)} and bins for dimension {i} with dtype {c_word(b.dtype)}"
+            )
+        if b.ndim != 1:
+            raise RuntimeError(
+                f"torch.histogramdd: bins tensor should have one dimension, but got {b.ndim} dimensions in the bins "
+                "tensor "
+                f"for dimension {i}"
+            )
+        if not b.numel():
+            raise RuntimeError(
+                "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor "
+                "for "
+                f"dimension {i}"
+            )
     return [b.clone() for b in bins]

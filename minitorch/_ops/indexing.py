@@ -308,7 +308,8 @@ def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
             raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}")
-    check(indices, f"{name}(): expected at least one index tensor")
+    if not indices:
+        raise RuntimeError(f"{name}(): expected at least one index tensor")
     return [tensor_index(i) for i in indices]
 
 
@@ -329,12 +330,12 @@ def _put(x: Tensor, at: At, values: Tensor, accumulate: bool, fresh: bool = Fals
     fills = values.array.size == 1 and not accumulate  # as masked_fill, which takes any value
     fills = fills and all(t is None or t.array.dtype == np.bool_ for t in at.tensors)
     if mine is not theirs:
-        check(
-            fills,
-            f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} "
-            "for the destination and "
-            f"{C_NAMES[theirs.name]} for the source.",
-        )
+        if not fills:
+            raise RuntimeError(
+                f"Index put requires the source and destination dtypes match, got {C_NAMES[mine.name]} "
+                "for the destination and "
+                f"{C_NAMES[theirs.name]} for the source."
+            )
         values = cast(values, mine)
     warn_if_expanded(x, "index_put_", "tensor[indices] = tensor")
     if not fills:

@@ -308,8 +308,10 @@ def _split_places(tensor: Tensor, split_size: Any, dim: int) -> tuple[int, list[
     dim = wrap_dim(dim, len(shape))
     n = shape[dim]
     if size <= 0:
-        check(size == 0, f"split expects split_size be non-negative, but got split_size={size}")
-        check(n == 0, f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+        if size != 0:
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        if n != 0:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     return dim, [slice(i, min(i + size, n)) for i in range(0, n, size or 1)] or [slice(0, 0)]
 
 
@@ -391,14 +393,19 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     >>> torch.arange(5).tensor_split(2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
-    check(input.ndim, f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims")
+    if not input.ndim:
+        raise RuntimeError(
+            f"tensor_split expected at least a 1-dimensional tensor, but got a tensor with {input.ndim} dims"
+        )
     if isinstance(indices_or_sections, Tensor):
         a = indices_or_sections.array
         name = "tensor_split expected tensor_indices_or_sections to"
-        check(a.dtype == np.int64, f"{name} have dtype of long, but got {c_name(a)}")
-        check(
-            a.ndim < 2, f"{name} be a zero-dimensional or one-dimensional tensor, but got a tensor with {a.ndim} dims"
-        )
+        if a.dtype != np.int64:
+            raise RuntimeError(f"{name} have dtype of long, but got {c_name(a)}")
+        if a.ndim >= 2:
+            raise RuntimeError(
+                f"{name} be a zero-dimensional or one-dimensional tensor, but got a tensor with {a.ndim} dims"
+            )
         indices_or_sections = indices_or_sections.tolist()
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim]
@@ -407,7 +414,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         spans = [slice(a, b).indices(n)[:2] for a, b in pairwise(bounds)]
     else:
         sections = integer(indices_or_sections, "indices_or_sections", "tensor_split")
-        check(sections > 0, f"number of sections must be larger than 0, got {sections}")
+        if not sections > 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
         low, longer = divmod(n, sections)
         ends = np.cumsum([0] + [low + 1] * longer + [low] * (sections - longer)).tolist()
         spans = list(pairwise(ends))
@@ -415,11 +423,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 
 
 def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tuple[Tensor, ...]:
-    check(
-        input.ndim >= at_least,
-        f"torch.{name} requires a tensor with at least {at_least} dimension, but got a tensor with {input.ndim} "
-        "dimensions!",
-    )
+    if not input.ndim >= at_least:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {at_least} dimension, but got a tensor with {input.ndim} "
+            "dimensions!"
+        )
     if not isinstance(given, (int, tuple, list, Tensor)):
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got (Tensor, {type(given).__name__}), but "
@@ -427,11 +435,11 @@ def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tup
         )
     if isinstance(given, int):
         n = input.shape[dim]
-        check(
-            given and n % given == 0,
-            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not "
-            f"divisible by the split_size {given}!",
-        )
+        if not (given and n % given == 0):
+            raise RuntimeError(
+                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not "
+                f"divisible by the split_size {given}!"
+            )
     return tensor_split(input, given, dim)
 
 

@@ -125,7 +125,8 @@ def mm(input, mat2):
     check(input.ndim == 2, "self must be a matrix")
     check(mat2.ndim == 2, "mat2 must be a matrix")
     (n, k), (k2, m) = input.shape, mat2.shape
-    check(k == k2, f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    if k != k2:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
     same_dtype("mm", input, mat2)
     return (n, m), input.dtype
 
@@ -153,10 +154,10 @@ def bmm(input, mat2):
     check(input.ndim == 3, "batch1 must be a 3D tensor")
     check(mat2.ndim == 3, "batch2 must be a 3D tensor")
     (b, n, k), (b2, k2, m) = input.shape, mat2.shape
-    check(
-        b == b2 and k == k2,
-        f"Expected size for first two dimensions of batch2 tensor to be: [{b}, {k}] but got: [{b2}, {k2}].",
-    )
+    if not (b == b2 and k == k2):
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{b}, {k}] but got: [{b2}, {k2}]."
+        )
     same_dtype("bmm", input, mat2)
     return (b, n, m), input.dtype
 
@@ -179,11 +180,13 @@ def bmm_grad_mat2(g, input):
 
 @structured(tensors="input vec", on="torch Tensor")
 def mv(input, vec):
-    check(input.ndim == 2 and vec.ndim == 1, f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
-    check(
-        input.shape[1] == vec.shape[0],
-        f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})",
-    )
+    if not (input.ndim == 2 and vec.ndim == 1):
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
+    if input.shape[1] != vec.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), vec "
+            f"({vec.shape[0]})"
+        )
     same_dtype("mv", input, vec)
     return (input.shape[0],), input.dtype
 
@@ -206,19 +209,17 @@ def mv_grad_vec(g, input):
 
 @structured(name="dot", title="Dot", tensors="input tensor", on="torch Tensor")
 def dot_product(input, tensor):
-    check(
-        input.ndim == 1 and tensor.ndim == 1,
-        f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors",
-    )
-    check(
-        input.dtype == tensor.dtype,
-        f"dot : expected both vectors to have same dtype, but found {c_name(input)} and {c_name(tensor)}",
-    )
-    check(
-        input.shape == tensor.shape,
-        f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
-        f"same number of elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively",
-    )
+    if not (input.ndim == 1 and tensor.ndim == 1):
+        raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
+    if input.dtype != tensor.dtype:
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {c_name(input)} and {c_name(tensor)}"
+        )
+    if input.shape != tensor.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
+            f"same number of elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively"
+        )
     return (), input.dtype
 
 
@@ -263,10 +264,8 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     a, b = x.array, y.array
     if a.ndim == 2 and b.ndim == 2:
         return op("mm")(x, y)
-    check(
-        a.ndim and b.ndim,
-        f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D",
-    )
+    if not (a.ndim and b.ndim):
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     if a.ndim == 1 and b.ndim == 1:
         return op("dot")(x, y)
     if a.ndim == 2 and b.ndim == 1:
@@ -284,12 +283,12 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
         from .check import broadcast_error
 
         raise broadcast_error([a.shape[:-2], b.shape[:-2]]) from None
-    check(
-        a.shape[-1] == b.shape[-2],
-        f"Expected size for first two dimensions of batch2 tensor to be: [{prod(lead)}, {a.shape[-1]}] "
-        "but got: "
-        f"[{prod(lead)}, {b.shape[-2]}].",
-    )
+    if a.shape[-1] != b.shape[-2]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{prod(lead)}, {a.shape[-1]}] "
+            "but got: "
+            f"[{prod(lead)}, {b.shape[-2]}]."
+        )
     count = prod(lead)
     left = op("expand_to")(x, (*lead, *a.shape[-2:])).reshape(count, *a.shape[-2:])
     right = op("expand_to")(y, (*lead, *b.shape[-2:])).reshape(count, *b.shape[-2:])
@@ -311,18 +310,17 @@ def __rmatmul__(self: Tensor, other: Any) -> Any:
 @structured(name="linear_2d", title="Addmm", tensors="input weight bias")
 def linear_2d(input, weight, bias):
     (n, k), (m, k2) = input.shape, weight.shape
-    check(k == k2, f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    if k != k2:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
     same_dtype("mm", input, weight)
-    check(
-        bias.shape in ((m,), (1,), ()),
-        f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton "
-        "dimension 1.  "
-        f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}",
-    )
-    check(
-        bias.dtype == input.dtype,
-        f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}",
-    )
+    if bias.shape not in ((m,), (1,), ()):
+        raise RuntimeError(
+            f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton "
+            "dimension 1.  "
+            f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}"
+        )
+    if bias.dtype != input.dtype:
+        raise RuntimeError(f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}")
     return (n, m), input.dtype
 
 
@@ -368,11 +366,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ) from None
     if a.ndim == 2 and w.ndim == 2 and bias is not None:
         return FUNCTIONS["linear_2d"](input, weight, bias)
-    check(a.ndim, f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
+    if not a.ndim:
+        raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
     if w.ndim == 1:
         out = matmul(input, weight)
         return out if bias is None else out + bias
-    check(w.ndim == 2, f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
+    if w.ndim != 2:
+        raise RuntimeError(f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
     flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(input, (prod(a.shape[:-1]), a.shape[-1]))
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))

@@ -339,10 +339,8 @@ def binary_cross_entropy(
         input.is_meta or not anywhere((input < 0) | (input > 1)),
         "all elements of input should be between 0 and 1",
     )
-    check(
-        target.array.dtype == input.array.dtype,
-        f"Found dtype {c_name(target.array)} but expected {c_name(input.array)}",
-    )
+    if target.array.dtype != input.array.dtype:
+        raise RuntimeError(f"Found dtype {c_name(target.array)} but expected {c_name(input.array)}")
     losses = op("binary_cross_entropy_each")(input, target)
     return reduced(losses if weight is None else losses * weight, reduction)
 

@@ -40,11 +40,11 @@ def margin_ranking_loss(
     """max(0, margin - target (input1 - input2))."""
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
-    check(
-        input1.ndim == input2.ndim == target.ndim,
-        "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
-        f"{input1.shape}, input2: {input2.shape}, target: {target.shape} ",
-    )
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
+        )
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
@@ -61,11 +61,11 @@ def cosine_embedding_loss(
         "0D or 1D target tensor expected, multi-target not supported",
     )
     wanted = 1 + target.ndim
-    check(
-        input1.ndim == wanted and input2.ndim == wanted,
-        f"{target.ndim}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
-        f"{list(input1.shape)} and {list(input2.shape)}.",
-    )
+    if not (input1.ndim == wanted and input2.ndim == wanted):
+        raise RuntimeError(
+            f"{target.ndim}D target tensor expects {wanted}D input tensors, but found inputs with sizes "
+            f"{list(input1.shape)} and {list(input2.shape)}."
+        )
     squares = (op("pow_2")(x).sum(-1) + 1e-12 for x in (input1, input2))
     first, second = squares
     cosine = (input1 * input2).sum(-1) / (first * second).sqrt()
@@ -89,10 +89,10 @@ def multilabel_soft_margin_loss(
 
 
 def _rows_of_classes(name: str, input: Tensor) -> None:
-    check(
-        (input.ndim == 2 and input.shape[1]) or (input.ndim == 1 and input.shape[0]) or not input.ndim,
-        f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}",
-    )
+    if not ((input.ndim == 2 and input.shape[1]) or (input.ndim == 1 and input.shape[0]) or not input.ndim):
+        raise RuntimeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
+        )
     float_required(name, input.array)
 
 
@@ -111,16 +111,18 @@ def multi_margin_loss(
     _rows_of_classes("multi_margin_loss", input)
     rows = input if input.ndim == 2 else input.reshape(1, -1)
     n, classes = rows.shape
-    check(
-        target.ndim <= 1 and target.array.size == n,
-        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
-        f"Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}.",
-    )
-    check(
-        weight is None or weight.array.size == classes,
-        f"inconsistent weight size, expected {classes} but got {[] if weight is None else list(weight.shape)}",
-    )
-    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
+    if not (target.ndim <= 1 and target.array.size == n):
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            "size). "
+            f"Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
+        )
+    if not (weight is None or weight.array.size == classes):
+        raise RuntimeError(
+            f"inconsistent weight size, expected {classes} but got {[] if weight is None else list(weight.shape)}"
+        )
+    if target.dtype is not dtypes.int64:
+        raise RuntimeError(f"expected scalar type Long but found {c_name(target.array)}")
     index = target.reshape(n, 1)
     check(not anywhere((index < 0) | (index >= classes)), "target out of range")
     losses = (margin - rows.gather(1, index) + rows).relu()
@@ -157,11 +159,10 @@ def multilabel_margin_loss(
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
     _rows_of_classes("multilabel_margin_loss", input)
-    check(
-        target.shape == input.shape or (not input.ndim and target.array.size == 1),
-        f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}",
-    )
-    check(target.dtype is dtypes.int64, f"expected scalar type Long but found {c_name(target.array)}")
+    if not (target.shape == input.shape or (not input.ndim and target.array.size == 1)):
+        raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    if target.dtype is not dtypes.int64:
+        raise RuntimeError(f"expected scalar type Long but found {c_name(target.array)}")
     rows = input if input.ndim == 2 else input.reshape(1, -1)
     classes = rows.shape[1]
     check(not anywhere((target < -1) | (target >= classes)), "argument #3 is out of range")
@@ -176,11 +177,11 @@ def multilabel_margin_loss(
 def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> None:
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    check(
-        anchor.ndim == positive.ndim == negative.ndim,
-        "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-        f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs",
-    )
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs"
+        )
 
 
 @public("nn.functional")

@@ -15,7 +15,7 @@ from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.engine import without_recording
 
-from .check import c_name, check, no_kernel
+from .check import c_name, no_kernel
 from .inplace import into as write_into
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, Op, structured
 
@@ -32,7 +32,8 @@ LinAlgError.__module__ = "minitorch.linalg"
 # ---------------------------------------------------------------------- checks
 def at_least_2d(name: str, a: Any, argument: str = "A") -> None:
     """Refuse vectors and numbers."""
-    check(a.ndim >= 2, f"{name}: The input tensor {argument} must have at least 2 dimensions.")
+    if a.ndim < 2:
+        raise RuntimeError(f"{name}: The input tensor {argument} must have at least 2 dimensions.")
 
 
 def square(name: str, a: Any) -> None:
@@ -40,13 +41,16 @@ def square(name: str, a: Any) -> None:
     at_least_2d(name, a)
     n, m = a.shape[-2:]
     lead = f"{name}: " if name else ""
-    check(n == m, f"{lead}A must be batches of square matrices, but they are {n} by {m} matrices")
+    if n != m:
+        raise RuntimeError(f"{lead}A must be batches of square matrices, but they are {n} by {m} matrices")
 
 
 def floating(name: str, a: Any, low: bool = True) -> None:
     """Refuse integers, and with low=False also the 16-bit floats."""
-    check(a.dtype in FLOATS, f"{name}: Expected a floating point or complex tensor as input. Got {c_name(a)}")
-    check(low or a.dtype.itemsize > 2, f"{name}: Low precision dtypes not supported. Got {c_name(a)}")
+    if a.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {c_name(a)}")
+    if not (low or a.dtype.itemsize > 2):
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {c_name(a)}")
 
 
 def kernel_for(kernel: str, a: Any) -> None:

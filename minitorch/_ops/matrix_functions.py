@@ -215,11 +215,12 @@ def _norm_dtype(name: str, A: Tensor, dtype: Any) -> Tensor:
     """A in the dtype that was asked for, which must not be narrower."""
     if dtype is None:
         return A
-    check(
-        dtypes.promote_types(A.dtype, dtype) is dtype,
-        f"{name}: the dtype of the input ({c_name(A.array)}) should be convertible without narrowing to the specified "
-        f"dtype ({c_name(np.empty(0, dtype.numpy))})",
-    )
+    if dtypes.promote_types(A.dtype, dtype) is not dtype:
+        raise RuntimeError(
+            f"{name}: the dtype of the input ({c_name(A.array)}) should be convertible without narrowing to the "
+            "specified "
+            f"dtype ({c_name(np.empty(0, dtype.numpy))})"
+        )
     return A.to(dtype)
 
 
@@ -232,11 +233,14 @@ def matrix_norm(
     at_least_2d(name, A)
     floating(name, A.array)
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
-    check(len(dims) == 2, f"{name}: dim must be a 2-tuple. Got {', '.join(map(str, dims))}")
+    if len(dims) != 2:
+        raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {', '.join(map(str, dims))}")
     row, column = wrap_dim(dims[0], A.ndim), wrap_dim(dims[1], A.ndim)
-    check(row != column, f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")
+    if row == column:
+        raise RuntimeError(f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")
     known = ord in ("fro", "nuc") if isinstance(ord, str) else abs(ord) in (1, 2, inf)
-    check(known, f"{name}: Order {ord if isinstance(ord, str) else f'{ord:g}'} not supported.")
+    if not known:
+        raise RuntimeError(f"{name}: Order {ord if isinstance(ord, str) else f'{ord:g}'} not supported.")
     if ord in (2, -2, "nuc"):
         floating(name, A.array, low=False)
     A = _norm_dtype(name, A, dtype)
@@ -270,15 +274,13 @@ def norm(
     """A vector's norm, or that of matrices: which of both `dim`, or else the dimensions of A, say."""
     if dim is not None:
         dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
-        check(
-            len(dims) in (1, 2),
-            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}",
-        )
+        if len(dims) not in (1, 2):
+            raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
     elif ord is not None:
-        check(
-            A.ndim in (1, 2),
-            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D.",
-        )
+        if A.ndim not in (1, 2):
+            raise RuntimeError(
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+            )
     matrices = isinstance(ord, str) or (ord is not None and (A.ndim == 2 if dim is None else len(dims) == 2))
     if matrices:
         result = matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
@@ -292,7 +294,8 @@ def cond(A: Tensor, p: Any = None, *, out: Any = None) -> Tensor:
     """The condition number: norm(A) * norm(inv(A)), by default the largest singular value over the smallest."""
     check(A.ndim >= 2, "linalg.cond: The input tensor must have at least 2 dimensions.")
     known = p in ("fro", "nuc") if isinstance(p, str) else p is None or abs(p) in (1, 2, inf)
-    check(known, f"linalg.cond got an invalid norm type: {p}")
+    if not known:
+        raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     if not A.numel():
         return into(out, A.new_zeros(tuple(A.shape[:-2])), "linalg_cond")
     if p in (None, 2, -2):

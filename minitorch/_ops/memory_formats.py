@@ -7,7 +7,6 @@ import numpy as np
 from minitorch._kernels.strided import contiguous_strides, restrided
 from minitorch._tensor import channels_last, channels_last_3d, contiguous_format
 
-from .check import check
 from .op import structured
 
 RANK = {channels_last: 4, channels_last_3d: 5}
@@ -21,7 +20,8 @@ def channels_last_strides(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
 
 def check_rank(shape: tuple[int, ...], memory_format: Any) -> None:
     rank = RANK[memory_format]
-    check(len(shape) == rank, f"required rank {rank} tensor to use {memory_format.name} format")
+    if len(shape) != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
 
 
 def in_format(a: Any, memory_format: Any) -> Any:

@@ -141,17 +141,17 @@ def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters
         "normalized_shape = []",
     )
     for name, p in parameters.items():
-        check(
-            p is None or tuple(p.shape) == shape,
-            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-            f"{list(p.shape) if p is not None else ''} and normalized_shape = {list(shape)}",
-        )
+        if not (p is None or tuple(p.shape) == shape):
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(p.shape) if p is not None else ''} and normalized_shape = {list(shape)}"
+            )
     have = tuple(input.shape)
-    check(
-        have[len(have) - len(shape) :] == shape and len(have) >= len(shape),
-        f"Given normalized_shape={list(shape)}, expected input with shape "
-        f"[{star}{', '.join(map(str, shape))}], but got input of size{list(have)}",
-    )
+    if not (have[len(have) - len(shape) :] == shape and len(have) >= len(shape)):
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape "
+            f"[{star}{', '.join(map(str, shape))}], but got input of size{list(have)}"
+        )
     return shape
 
 
@@ -205,7 +205,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 0.0001, beta: f
         raise ValueError(f"Expected 3D or higher dimensionality {' ' * 24}input (got {input.ndim} dimensions)")
     if not input.array.size:
         return input
-    check(size > 0, f"kernel size should be greater than zero, but got kH: {size} kW: 1")
+    if not size > 0:
+        raise RuntimeError(f"kernel size should be greater than zero, but got kH: {size} kW: 1")
     squares, channels = input * input, input.shape[1]
     edges = [input.new_zeros((input.shape[0], n, *input.shape[2:])) for n in (size // 2, (size - 1) // 2)]
     padded = FUNCTIONS["cat"]([edges[0], squares, edges[1]], 1)

@@ -32,13 +32,14 @@ def norm_of_vectors(input, ord, dim, keepdim):
     dims, shape, _ = reduction_of(input.shape, dim, keepdim)
     if not input.size and (ord < 0 or ord == inf):
         why = "operation does not have an identity"
-        check(dim not in (None, ()), f"{name} cannot compute the {ord:g} norm on an empty tensor because the {why}")
+        if dim in (None, ()):
+            raise RuntimeError(f"{name} cannot compute the {ord:g} norm on an empty tensor because the {why}")
         for i in dims:
-            check(
-                input.shape[i],
-                f"{name} cannot compute the {ord:g} norm on the dimension {i}because this dimension is empty and the "
-                + why,
-            )
+            if not input.shape[i]:
+                raise RuntimeError(
+                    f"{name} cannot compute the {ord:g} norm on the dimension {i}because this dimension is empty and "
+                    "the " + why
+                )
     return shape, input.dtype
 
 
@@ -81,14 +82,13 @@ def _in_dtype(x: Tensor, dtype: Any) -> Tensor:
     if dtype is None or not x.is_floating_point():
         return x
     name = "linalg.vector_norm"
-    check(
-        dtype.is_floating_point, f"{name}: dtype should be floating point or complex, but got {C_NAMES[_short(dtype)]}"
-    )
-    check(
-        dtypes.promote_types(x.dtype, dtype) is dtype,
-        f"{name}: the dtype of the input ({c_name(x.array)}) should be convertible without narrowing to the "
-        f"specified dtype ({C_NAMES[_short(dtype)]})",
-    )
+    if not dtype.is_floating_point:
+        raise RuntimeError(f"{name}: dtype should be floating point or complex, but got {C_NAMES[_short(dtype)]}")
+    if dtypes.promote_types(x.dtype, dtype) is not dtype:
+        raise RuntimeError(
+            f"{name}: the dtype of the input ({c_name(x.array)}) should be convertible without narrowing to the "
+            f"specified dtype ({C_NAMES[_short(dtype)]})"
+        )
     return x.to(dtype)
 
 
@@ -148,8 +148,10 @@ PUBLIC["Tensor.norm"] = _method_norm, ["Tensor"]
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any, *, out: Any = None) -> Tensor:
     """The slices along dim, those with a larger p-norm scaled down to maxnorm."""
     check(p > 0, "renorm: non-positive-norm not supported")
-    check(maxnorm >= 0, f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
-    check(input.ndim > 1, f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
+    if not maxnorm >= 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
+    if input.ndim <= 1:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
     dim = wrap_dim(dim, input.ndim)
     others = tuple([i for i in range(input.ndim) if i != dim])
     size = vector_norm(input, p, others, True)

@@ -377,7 +377,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     k, dim = integer(k, "k", "kthvalue"), wrap_dim(integer(dim, "dim", "kthvalue"), input.ndim)
     n = input.shape[dim] if input.ndim else 1
     if n:
-        check(1 <= k <= n, f"kthvalue(): selected number k out of range for dimension {dim}")
+        if not 1 <= k <= n:
+            raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
     return into(out, "kthvalue_dim", op("kthvalue_dim")(input, dim, keepdim, (k - 1,)), input)
 
 

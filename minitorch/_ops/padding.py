@@ -19,12 +19,13 @@ def constant_pad(input, pads, value):
 
 def padded_shape(shape: tuple[int, ...], pads: Any) -> tuple[int, ...]:
     """The shape with `pads` more elements (before, after) per dimension, counted from the last dimension."""
-    check(len(pads) % 2 == 0, f"Length of pad must be even but instead it equals {len(pads)}")
-    check(
-        len(pads) // 2 <= len(shape),
-        "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
-        f"{len(pads)}while the input has {len(shape)}dimensions.",
-    )
+    if len(pads) % 2 != 0:
+        raise RuntimeError(f"Length of pad must be even but instead it equals {len(pads)}")
+    if not len(pads) // 2 <= len(shape):
+        raise RuntimeError(
+            "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+            f"{len(pads)}while the input has {len(shape)}dimensions."
+        )
     made = list(shape)
     for i in range(len(pads) // 2):
         d = len(shape) - 1 - i
@@ -158,14 +159,15 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         raise TypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
     pads = tuple([int(p) for p in pad])
     check(len(pads) % 2 == 0, "Padding length must be divisible by 2")
-    check(
-        len(pads) <= 2 * input.ndim,
-        "Padding length should be less than or equal to two times the input dimension but got padding length "
-        f"{len(pads)} and input of dimension {input.ndim}",
-    )
+    if not len(pads) <= 2 * input.ndim:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(pads)} and input of dimension {input.ndim}"
+        )
     if mode == "constant":
         return constant_pad_nd(input, pads, 0 if value is None else value)
-    check(value is None or value == 0, f'Padding mode "{mode}" doesn\'t take in value argument')
+    if not (value is None or value == 0):
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     spatial = len(pads) // 2
     if spatial not in (1, 2, 3) or input.ndim not in (spatial + 1, spatial + 2):
         raise NotImplementedError(f"Padding size {len(pads)} is not supported for {input.ndim}D input tensor.")
@@ -190,11 +192,12 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
 
 def _check_filled(input: Tensor, spatial: int) -> None:
     counted = input.shape[1:] if input.ndim == spatial + 2 else input.shape
-    check(
-        0 not in counted,
-        f"Expected {spatial + 1}D or {spatial + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
-        f"dimensions for input, but got: {list(input.shape)}",
-    )
+    if 0 in counted:
+        raise RuntimeError(
+            f"Expected {spatial + 1}D or {spatial + 2}D (batch mode) tensor with possibly 0 batch size and other "
+            "non-zero "
+            f"dimensions for input, but got: {list(input.shape)}"
+        )
 
 
 def _check_pads(mode: str, input: Tensor, pads: tuple[int, ...]) -> None:
@@ -205,11 +208,13 @@ def _check_pads(mode: str, input: Tensor, pads: tuple[int, ...]) -> None:
             check(before <= n and after <= n, "Padding value causes wrapping around more than once.")
             check(n + before + after >= 0, "Negative padding value is resulting in an empty dimension")
         elif mode == "reflect":
-            check(
-                before < n and after < n,
-                f"Argument #{2 * i + 4}: Padding size should be less than the corresponding input dimension, but got: "
-                f"padding ({before}, {after}) at dimension {dim} of input {list(input.shape)}",
-            )
+            if not (before < n and after < n):
+                raise RuntimeError(
+                    f"Argument #{2 * i + 4}: Padding size should be less than the corresponding input dimension, but "
+                    "got: "
+                    f"padding ({before}, {after}) at dimension {dim} of input {list(input.shape)}"
+                )
         if mode != "circular":
             made = n + before + after
-            check(made >= 1, f"input ({'WHD'[i]}: {n}) is too small. Calculated output {'WHD'[i]}: {made}")
+            if not made >= 1:
+                raise RuntimeError(f"input ({'WHD'[i]}: {n}) is too small. Calculated output {'WHD'[i]}: {made}")

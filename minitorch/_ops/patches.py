@@ -8,7 +8,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor
 
-from .check import check, integer, no_kernel
+from .check import integer, no_kernel
 from .op import structured
 from .public import op, public
 from .shapes import reshape
@@ -90,7 +90,8 @@ def col2im_grad(g, size, sizes):
 
 def _two(value: Any, name: str) -> tuple[int, int]:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    check(len(values) == 2, f"It is expected {name} equals to 2, but got size {len(values)}")
+    if len(values) != 2:
+        raise RuntimeError(f"It is expected {name} equals to 2, but got size {len(values)}")
     return integer(values[0], name, "unfold"), integer(values[1], name, "unfold")
 
 
@@ -98,18 +99,17 @@ def _window_sizes(kernel_size: Any, dilation: Any, padding: Any, stride: Any) ->
     kernel, dilation = _two(kernel_size, "kernel_size"), _two(dilation, "dilation")
     padding, stride = _two(padding, "padding"), _two(stride, "stride")
     for name, label, pair in (("kernel size", "kernel", kernel), ("stride", "stride", stride)):
-        check(
-            min(pair) > 0,
-            f"{name} should be greater than zero, but got {label}_height: {pair[0]} {label}_width: {pair[1]}",
+        if min(pair) <= 0:
+            raise RuntimeError(
+                f"{name} should be greater than zero, but got {label}_height: {pair[0]} {label}_width: {pair[1]}"
+            )
+    if min(dilation) <= 0:
+        raise RuntimeError(
+            f"dilation should be greater than zero, but got dilation_height: {dilation[0]} dilation_width: "
+            f"{dilation[1]}"
         )
-    check(
-        min(dilation) > 0,
-        f"dilation should be greater than zero, but got dilation_height: {dilation[0]} dilation_width: {dilation[1]}",
-    )
-    check(
-        min(padding) >= 0,
-        f"padding should be non-negative, but got pad_height: {padding[0]} pad_width: {padding[1]}",
-    )
+    if min(padding) < 0:
+        raise RuntimeError(f"padding should be non-negative, but got pad_height: {padding[0]} pad_width: {padding[1]}")
     return kernel, dilation, padding, stride
 
 
@@ -132,19 +132,20 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got 2)"
         )
-    check(
-        input.ndim in (3, 4) and 0 not in input.shape[-3:],
-        "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
-        f"but got: {list(input.shape)}",
-    )
+    if not (input.ndim in (3, 4) and 0 not in input.shape[-3:]):
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
+            f"but got: {list(input.shape)}"
+        )
     size = tuple(input.shape[-2:])
     blocks = _Windows(size, sizes).blocks
-    check(
-        min(blocks) > 0,
-        f"Given input with spatial size ({size[0]}, {size[1]}), kernel_size=({kernel[0]}, {kernel[1]}), "
-        f"dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, {padding[1]}), calculated shape of the array "
-        f"of sliding blocks as ({blocks[0]}, {blocks[1]}), but its components must be at least one.",
-    )
+    if min(blocks) <= 0:
+        raise RuntimeError(
+            f"Given input with spatial size ({size[0]}, {size[1]}), kernel_size=({kernel[0]}, {kernel[1]}), "
+            f"dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, {padding[1]}), calculated shape of the "
+            "array "
+            f"of sliding blocks as ({blocks[0]}, {blocks[1]}), but its components must be at least one."
+        )
     _refuse_dtype("im2col_out_cpu", input)
     return op("im2col")(input, size, sizes)
 
@@ -157,17 +158,18 @@ def fold(
     size = _two(output_size, "output_size")
     sizes = _window_sizes(kernel_size, dilation, padding, stride)
     kernel, dilation, padding, stride = sizes
-    check(
-        input.ndim in (2, 3) and 0 not in input.shape[-2:],
-        "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, "
-        f"but got: {list(input.shape)}",
-    )
+    if not (input.ndim in (2, 3) and 0 not in input.shape[-2:]):
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
+            "input, "
+            f"but got: {list(input.shape)}"
+        )
     channels, columns = input.shape[-2:]
-    check(
-        channels % (kernel[0] * kernel[1]) == 0,
-        "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
-        f"input.size(1)={channels} and kernel_size=({kernel[0]}, {kernel[1]}).",
-    )
+    if channels % (kernel[0] * kernel[1]) != 0:
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            f"input.size(1)={channels} and kernel_size=({kernel[0]}, {kernel[1]})."
+        )
     blocks = _Windows(size, sizes).blocks
     count = blocks[0] * blocks[1]
     text = ", ".join(
@@ -178,22 +180,23 @@ def fold(
             strict=True,
         )
     )
-    check(
-        count == columns and min(blocks) > 0,
-        f"Given {text}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
-        f"{blocks[0]} * {blocks[1]} = {count}, but got input.size(2)={columns}.",
-    )
+    if not (count == columns and min(blocks) > 0):
+        raise RuntimeError(
+            f"Given {text}, expected size of input's dimension 2 to match the calculated number of sliding blocks "
+            f"{blocks[0]} * {blocks[1]} = {count}, but got input.size(2)={columns}."
+        )
     _refuse_dtype("col2im_out_cpu", input)
     return op("col2im")(input, size, sizes)
 
 
 # ---------------------------------------------------------------------- shuffles
 def _check_shuffle(name: str, factor: str, input: Tensor, n: int) -> None:
-    check(
-        input.ndim >= 3,
-        f"{name} expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)",
-    )
-    check(n > 0, f"{name} expects a positive {factor}, but got {n}")
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"{name} expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
+    if not n > 0:
+        raise RuntimeError(f"{name} expects a positive {factor}, but got {n}")
 
 
 @public("torch nn.functional")
@@ -202,11 +205,12 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     r = upscale_factor
     _check_shuffle("pixel_shuffle", "upscale_factor", input, r)
     *lead, c, h, w = input.shape
-    check(
-        c % (r * r) == 0,
-        "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
-        f"input.size(-3)={c} is not divisible by {r * r}",
-    )
+    if c % (r * r) != 0:
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            "but "
+            f"input.size(-3)={c} is not divisible by {r * r}"
+        )
     k = len(lead)
     parts = reshape(input, *lead, c // (r * r), r, r, h, w)
     order = (*range(k + 1), k + 3, k + 1, k + 4, k + 2)
@@ -220,11 +224,11 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     _check_shuffle("pixel_unshuffle", "downscale_factor", input, r)
     *lead, c, h, w = input.shape
     for n, name, dim in ((h, "height", -2), (w, "width", -1)):
-        check(
-            n % r == 0,
-            f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({dim})={n} is not "
-            f"divisible by {r}",
-        )
+        if n % r != 0:
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size({dim})={n} is not "
+                f"divisible by {r}"
+            )
     k = len(lead)
     parts = reshape(input, *lead, c, h // r, r, w // r, r)
     order = (*range(k + 1), k + 2, k + 4, k + 1, k + 3)
@@ -235,11 +239,13 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels (dimension 1) of `groups` groups taken in turn."""
     shape = tuple(input.shape)
-    check(len(shape) > 2, f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
-    check(groups > 0, f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
-    check(
-        shape[1] % groups == 0,
-        f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups.",
-    )
+    if len(shape) <= 2:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+    if not groups > 0:
+        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    if shape[1] % groups != 0:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
+        )
     parts = reshape(input, shape[0], groups, shape[1] // groups, *shape[2:])
     return reshape(op("dense")(op("transpose")(parts, 1, 2)), *shape)

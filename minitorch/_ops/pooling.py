@@ -38,12 +38,13 @@ def _named(letter: str, values: Any) -> str:
 
 def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode: bool) -> int:
     check(stride != 0, "stride should not be zero")
-    check(pad >= 0, f"pad must be non-negative, but got pad: {pad}")
-    check(
-        pad <= int(((k - 1) * dilation + 1) / 2),
-        f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={k} and "
-        f"dilation={dilation}",
-    )
+    if not pad >= 0:
+        raise RuntimeError(f"pad must be non-negative, but got pad: {pad}")
+    if not pad <= int(((k - 1) * dilation + 1) / 2):
+        raise RuntimeError(
+            f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={k} and "
+            f"dilation={dilation}"
+        )
     span = n + 2 * pad - dilation * (k - 1) - 1 + (stride - 1 if ceil_mode else 0)
     size = span // stride + 1
     if ceil_mode and (size - 1) * stride >= n + pad:
@@ -63,20 +64,23 @@ def _pooled_shape(
     size = [_output_size(*axis, ceil_mode) for axis in axes]
     if len(spatial) == 3:
         where = "avg_pool3d()" if kind == "avg" else "max_pool3d_with_indices_out_cpu_template()"
-        check(
-            0 not in shape[1:],
-            f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
-            f"{list(given)} and non-batch dimension 0 has length zero!",
-        )
-    check(min(kernel) > 0, f"kernel size should be greater than zero, but got {_named('k', kernel)}")
-    check(min(stride) > 0, f"stride should be greater than zero, but got {_named('d', stride)}")
-    check(min(dilation) > 0, f"dilation should be greater than zero, but got {_named('dilation', dilation)}")
+        if 0 in shape[1:]:
+            raise RuntimeError(
+                f"{where}: Expected input's non-batch dimensions to have positive length, but input has a shape of "
+                f"{list(given)} and non-batch dimension 0 has length zero!"
+            )
+    if min(kernel) <= 0:
+        raise RuntimeError(f"kernel size should be greater than zero, but got {_named('k', kernel)}")
+    if min(stride) <= 0:
+        raise RuntimeError(f"stride should be greater than zero, but got {_named('d', stride)}")
+    if min(dilation) <= 0:
+        raise RuntimeError(f"dilation should be greater than zero, but got {_named('dilation', dilation)}")
     if len(spatial) == 2:
-        check(
-            0 not in shape[1:],
-            "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
-            f"{[*given[: len(given) - len(shape[2:])], *spatial]}",
-        )
+        if 0 in shape[1:]:
+            raise RuntimeError(
+                "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
+                f"{[*given[: len(given) - len(shape[2:])], *spatial]}"
+            )
     if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
         names = [f"pad{a} = {v}" for a, v in zip("WHT", reversed(padding), strict=False)]
         names += [f"k{a} = {v}" for a, v in zip("WHT", reversed(kernel), strict=False)]
@@ -87,11 +91,11 @@ def _pooled_shape(
         and any(k > n + 2 * p for k, n, p in zip(kernel, spatial, padding, strict=True))
     ):
         raise RuntimeError(f"input image ({_named('', spatial)}) smaller than kernel size ({_named('k', kernel)})")
-    check(
-        min(size) >= 1,
-        f"Given input size: ({shape[1]}x{_by(spatial)}). Calculated output size: ({shape[1]}x{_by(size)}). "
-        "Output size is too small",
-    )
+    if min(size) < 1:
+        raise RuntimeError(
+            f"Given input size: ({shape[1]}x{_by(spatial)}). Calculated output size: ({shape[1]}x{_by(size)}). "
+            "Output size is too small"
+        )
     return (*shape[:2], *size[-(len(shape) - 2) :])
 
 
@@ -191,11 +195,8 @@ def per_axis(value: Any, n: int, error: str, name: str, function: str) -> tuple[
     """An int, or n ints, or a list of one."""
     if not isinstance(value, (tuple, list)):
         place = " (position 2)" * (name in ("kernel_size", "output_size") and not function.startswith("avg"))
-        check(
-            hasattr(value, "__index__") and not isinstance(value, bool),
-            f"{function}(): argument '{name}'{place} must be tuple of ints, not {type(value).__name__}",
-            TypeError,
-        )
+        if not (hasattr(value, "__index__") and not isinstance(value, bool)):
+            raise TypeError(f"{function}(): argument '{name}'{place} must be tuple of ints, not {type(value).__name__}")
         return (value.__index__(),) * n
     check(len(value) in (1, n), error)
     return tuple([integer(v, name, function) for v in value]) * (n if len(value) == 1 else 1)
@@ -268,23 +269,29 @@ def _max_pool(
 
 def _check_lines(input: Tensor) -> None:
     shape = list(input.shape)
-    check(
-        len(shape) in (2, 3) and 0 not in shape[-2:],
-        f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{shape}",
-    )
+    if not (len(shape) in (2, 3) and 0 not in shape[-2:]):
+        raise RuntimeError(
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got:{shape}"
+        )
 
 
 def _check_line_arguments(input: Tensor, k: int, stride: int, pad: int, dilation: int, ceil_mode: Any) -> None:
-    check(k > 0, f"max_pool1d() kernel_size must be greater than zero, but got {k}")
-    check(stride > 0, f"max_pool1d() stride must be greater than zero, but got {stride}")
-    check(pad >= 0, f"max_pool1d() padding must be non-negative, but got {pad}")
-    check(
-        pad <= k // 2,
-        f"max_pool1d() padding should be at most half of kernel size, but got padding={pad} and kernel_size={k}",
-    )
-    check(dilation > 0, f"max_pool1d() dilation must be greater than zero, but got {dilation}")
+    if not k > 0:
+        raise RuntimeError(f"max_pool1d() kernel_size must be greater than zero, but got {k}")
+    if not stride > 0:
+        raise RuntimeError(f"max_pool1d() stride must be greater than zero, but got {stride}")
+    if not pad >= 0:
+        raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {pad}")
+    if not pad <= k // 2:
+        raise RuntimeError(
+            f"max_pool1d() padding should be at most half of kernel size, but got padding={pad} and kernel_size={k}"
+        )
+    if not dilation > 0:
+        raise RuntimeError(f"max_pool1d() dilation must be greater than zero, but got {dilation}")
     size = _output_size(input.shape[-1], k, stride, pad, dilation, ceil_mode)
-    check(size > 0, f"max_pool1d() Invalid computed output size: {size}")
+    if not size > 0:
+        raise RuntimeError(f"max_pool1d() Invalid computed output size: {size}")
     if not input.is_floating_point():
         no_kernel("max_pool1d_impl", input.array)
 
@@ -375,11 +382,10 @@ def _avg_pool(
         check_argument_dims(function, input)
     kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
     if n == 2:
-        check(
-            input.ndim > 2,
-            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)",
-            IndexError,
-        )
+        if input.ndim <= 2:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)"
+            )
     given = tuple(input.shape)
     input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
     shape = _pooled_shape("avg", tuple(input.shape), given, kernel, stride, padding, (1,) * n, ceil_mode)
@@ -407,11 +413,12 @@ def _avg_map(n: int, outputs: int, kernel: int, stride: int, pad: int, include_p
 
 
 def check_argument_dims(function: str, input: Tensor) -> None:
-    check(
-        input.ndim in (2, 3),
-        f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
-        f"arguments for {function})",
-    )
+    if input.ndim not in (2, 3):
+        raise RuntimeError(
+            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while "
+            "checking "
+            f"arguments for {function})"
+        )
 
 
 @public("torch nn.functional")
@@ -475,7 +482,8 @@ def lp_pool3d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = Non
 
 def _lp_pool(n: int, input: Tensor, p: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * n
-    check(len(sizes) == n or n == 1, f"not enough values to unpack (expected {n}, got {len(sizes)})", ValueError)
+    if not (len(sizes) == n or n == 1):
+        raise ValueError(f"not enough values to unpack (expected {n}, got {len(sizes)})")
     mean = _avg_pool(n, FUNCTIONS["pow"](input, p), kernel_size, stride, 0, ceil_mode, True)
     positive = op("sign")(mean) * op("relu")(op("abs")(mean))
     return FUNCTIONS["pow"](positive * prod(sizes), 1.0 / p)

@@ -129,11 +129,11 @@ def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
 @public("Tensor")
 def float_power_(self: Tensor, exponent: Any) -> Tensor:
     """float_power, in place: of float64 tensors only."""
-    check(
-        self.dtype is dtypes.float64,
-        f"the base given to float_power_ has dtype {C_NAMES[self.dtype.name]} but the operation's result requires "
-        "dtype Double",
-    )
+    if self.dtype is not dtypes.float64:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {C_NAMES[self.dtype.name]} but the operation's result requires "
+            "dtype Double"
+        )
     return pow_(self, exponent)
 
 

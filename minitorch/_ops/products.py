@@ -28,11 +28,11 @@ def vdot(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
     """The dot products of the vectors along a dimension."""
     float_needed("linalg.vecdot", x)
-    check(
-        x.dtype == y.dtype,
-        "linalg.vecdot: Expected x and y to have the same dtype, but found x of type "
-        f"{c_name(x.array)} and y of type {c_name(y.array)} instead",
-    )
+    if x.dtype != y.dtype:
+        raise RuntimeError(
+            "linalg.vecdot: Expected x and y to have the same dtype, but found x of type "
+            f"{c_name(x.array)} and y of type {c_name(y.array)} instead"
+        )
     if x.ndim == y.ndim == 1:
         return into(out, op("dot")(x, y), "linalg_vecdot")
     return into(out, op("sum")(x * y, dim), "linalg_vecdot")
@@ -40,10 +40,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
 
 def float_needed(name: str, x: Tensor) -> None:
     """torch.linalg's error for integers."""
-    check(
-        x.array.dtype in FLOATS,
-        f"{name}: Expected a floating point or complex tensor as input. Got {c_name(x.array)}",
-    )
+    if x.array.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {c_name(x.array)}")
 
 
 @public("torch Tensor")
@@ -51,11 +49,11 @@ def inner(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The dot products over the last dimension of both."""
     if not input.ndim or not other.ndim:
         return into(out, op("mul")(input, other), "inner")
-    check(
-        input.shape[-1] == other.shape[-1],
-        "inner() the last dimension must match on both input tensors but got shapes "
-        f"{list(input.shape)} and {list(other.shape)}",
-    )
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
     return tensordot(input, other, ([-1], [-1]), out=out)
 
 
@@ -65,10 +63,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Te
     check(input.ndim == other.ndim, "linalg.cross: inputs must have the same number of dimensions.")
     at = wrap_dim(dim, input.ndim)
     have = (input.shape[at], other.shape[at]) if input.ndim else (1, 1)
-    check(
-        have == (3, 3),
-        f"linalg.cross: inputs dimension {dim} must have length 3. Got {have[0]} and {have[1]}",
-    )
+    if have != (3, 3):
+        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {have[0]} and {have[1]}")
     if input.dtype != other.dtype:
         raise RuntimeError(f"expected scalar type {c_name(input.array)} but found {c_name(other.array)}")
     if input.array.dtype == np.bool_:
@@ -109,7 +105,8 @@ def _last_two_as_one(t: Tensor, m: int, n: int) -> Tensor:
 @public("torch Tensor")
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
-    check(input.ndim == 2, f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    if input.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     if input.array.dtype == np.bool_:
         no_kernel("trace", input.array)
     return op("sum")(op("diagonal")(input))
@@ -131,10 +128,10 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 def linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of every element, in a new last dimension."""
     low = x.array.dtype == np.bool_ or (x.array.dtype in FLOATS and x.array.dtype.itemsize == 2)
-    check(
-        not low,
-        f"linalg.vander supports floating point, complex, and integer tensors, but got {c_name(x.array)}",
-    )
+    if low:
+        raise RuntimeError(
+            f"linalg.vander supports floating point, complex, and integer tensors, but got {c_name(x.array)}"
+        )
     x = x if x.ndim else op("unsqueeze")(x, 0)
     n = x.shape[-1] if N is None else integer(N, "N", "linalg_vander")
     check(n > 1, "N must be greater than 1.")
@@ -183,11 +180,12 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
             a = op("sum")(a, i, True, dtype=a.dtype) if m == 1 else a
             b = b if m == 1 else op("sum")(b, j, True, dtype=b.dtype)
             continue
-        check(
-            n == m,
-            f"contracted dimensions need to match, but first has size {n} in dim {i} and second has size {m} in dim "
-            f"{j}",
-        )
+        if n != m:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {n} in dim {i} and second has size {m} in "
+                "dim "
+                f"{j}"
+            )
     left, right = wrap_dims(left, a.ndim), wrap_dims(right, b.ndim)
     free_a = [i for i in range(a.ndim) if i not in left]
     free_b = [i for i in range(b.ndim) if i not in right]
@@ -209,8 +207,10 @@ def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:
             "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
             f"but got dims={dims}"
         )
-    check(dims >= 0, f"tensordot expects dims >= 0, but got dims={dims}")
-    check(dims <= min(a.ndim, b.ndim), f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+    if not dims >= 0:
+        raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+    if not dims <= min(a.ndim, b.ndim):
+        raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
     return tuple(range(-dims, 0)), tuple(range(dims))
 
 
@@ -220,7 +220,8 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     """The product of several matrices, in the cheapest order."""
     check(matrices, "chain_matmul(): Expected one or more matrices")
     for m in matrices:
-        check(m.ndim == 2, f"Tensor dimension is {m.ndim}, expected 2 instead.")
+        if m.ndim != 2:
+            raise RuntimeError(f"Tensor dimension is {m.ndim}, expected 2 instead.")
     return into(out, matrices[0] if len(matrices) == 1 else multi_dot(matrices), "chain_matmul")
 
 
@@ -228,26 +229,31 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
 def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
     """The product of two or more matrices, in the cheapest order; the first and the last may be vectors."""
     ts = list(tensors)
-    check(len(ts) >= 2, f"multi_dot(): expected at least 2 tensors but got {len(ts)}")
+    if len(ts) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(ts)}")
     first, last = ts[0].ndim, ts[-1].ndim
-    check(first in (1, 2), f"multi_dot(): the first tensor must be 1D or 2D but got {first}D")
-    check(last in (1, 2), f"multi_dot(): the last tensor must be 1D or 2D but got {last}D")
+    if first not in (1, 2):
+        raise RuntimeError(f"multi_dot(): the first tensor must be 1D or 2D but got {first}D")
+    if last not in (1, 2):
+        raise RuntimeError(f"multi_dot(): the last tensor must be 1D or 2D but got {last}D")
     if first == 1:
         ts[0] = op("unsqueeze")(ts[0], 0)
     if last == 1:
         ts[-1] = op("unsqueeze")(ts[-1], -1)
     for i, (t, given) in enumerate(zip(ts, tensors, strict=True)):
-        check(t.ndim == 2, f"multi_dot(): tensor {i} must be 2D but got {t.ndim}D")
-        check(
-            t.dtype == ts[0].dtype,
-            f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {cpp_name(ts[0].array)} and "
-            f"tensor {i} {cpp_name(t.array)}",
-        )
-        check(
-            i == 0 or ts[i - 1].shape[1] == t.shape[0],
-            f"multi_dot(): tensors {i - 1} and {i} with shapes {list(tensors[i - 1].shape)} and {list(given.shape)} "
-            "cannot be multiplied",
-        )
+        if t.ndim != 2:
+            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {t.ndim}D")
+        if t.dtype != ts[0].dtype:
+            raise RuntimeError(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {cpp_name(ts[0].array)} and "
+                f"tensor {i} {cpp_name(t.array)}"
+            )
+        if not (i == 0 or ts[i - 1].shape[1] == t.shape[0]):
+            raise RuntimeError(
+                f"multi_dot(): tensors {i - 1} and {i} with shapes {list(tensors[i - 1].shape)} and "
+                f"{list(given.shape)} "
+                "cannot be multiplied"
+            )
     product = _in_order(ts, _cheapest_splits([t.shape[0] for t in ts] + [ts[-1].shape[1]]), 0, len(ts) - 1)
     ends = (0,) * (first == 1) + (-1,) * (last == 1)
     return into(out, op("squeeze_dims")(product, ends) if ends else product, "linalg_multi_dot")
@@ -289,12 +295,16 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def _check_bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    check(a.ndim == b.ndim, f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}")
+    if a.ndim != b.ndim:
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}")
     for i, (n, m) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
-        check(n == m, f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")
+        if n != m:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")
     for name, t, at in (("input1", a, 1), ("input2", b, 2)):
         have, wanted = t.shape[-1], weight.shape[wrap_dim(at, weight.ndim)]
-        check(have == wanted, f"bilinear(): {name} size does not match weight size: got {have} but expected {wanted}")
+        if have != wanted:
+            raise RuntimeError(f"bilinear(): {name} size does not match weight size: got {have} but expected {wanted}")
     if bias is not None:
         have, wanted = bias.shape[0], weight.shape[0]
-        check(have == wanted, f"bilinear(): bias size does not match weight size: got {have} but expected {wanted}")
+        if have != wanted:
+            raise RuntimeError(f"bilinear(): bias size does not match weight size: got {have} but expected {wanted}")

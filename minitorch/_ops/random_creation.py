@@ -62,12 +62,12 @@ def filled(
 
 def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
     have = out.array.dtype
-    check(
-        dtype is None or dtype.numpy == have,
-        f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out "
-        "parameter "
-        f"({C_NAMES[have.name]})",
-    )
+    if not (dtype is None or dtype.numpy == have):
+        raise RuntimeError(
+            f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out "
+            "parameter "
+            f"({C_NAMES[have.name]})"
+        )
     return have
 
 
@@ -288,15 +288,11 @@ def _check_countable(n: int, dtype: np.dtype) -> None:
         raise NotImplementedError("\"randperm\" not implemented for 'Bool'")
     if dtype in FLOATS:
         digits = half.FLOAT_INFO[dtype].digits
-        check(
-            n <= (1 << digits) + 1,
-            f"n cannot be greater than 2^{digits}+1 for {C_NAMES[dtype.name]} type.",
-        )
+        if not n <= (1 << digits) + 1:
+            raise RuntimeError(f"n cannot be greater than 2^{digits}+1 for {C_NAMES[dtype.name]} type.")
         return
-    check(
-        n <= np.iinfo(dtype).max,
-        f"value cannot be converted to type {dtype.name}_t without overflow",
-    )
+    if not n <= np.iinfo(dtype).max:
+        raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
 
 
 @public("torch")
@@ -357,10 +353,8 @@ def multinomial(
     num_samples = integer("multinomial", "num_samples", 2, num_samples)
     a = input.array
     check(a.ndim in (1, 2), "prob_dist must be 1 or 2 dim")
-    check(
-        a.dtype in FLOATS,
-        f"multinomial only supports floating-point dtypes for input, got: {c_name(a)}",
-    )
+    if a.dtype not in FLOATS:
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {c_name(a)}")
     check(num_samples > 0, "cannot sample n_sample <= 0 samples")
     check(
         replacement or num_samples <= a.shape[-1],
@@ -368,10 +362,8 @@ def multinomial(
     )
     check(a.shape[-1] <= 2**24, "number of categories cannot exceed 2^24")
     if out is not None:
-        check(
-            out.array.dtype == np.int64,
-            f"multinomial expects Long tensor out, got: {c_name(out.array)}",
-        )
+        if out.array.dtype != np.int64:
+            raise RuntimeError(f"multinomial expects Long tensor out, got: {c_name(out.array)}")
     shape = (*a.shape[:-1], num_samples)
     if input.is_cuda:
         return _drawn_by_races(input, num_samples, replacement, generator, out)
@@ -411,17 +403,17 @@ def _check_weights(a: np.ndarray, cumulative: bool) -> None:
     """torch has two ways to draw, and words of their own for each."""
     invalid_weights = "invalid multinomial distribution"
     if cumulative:
-        check(bool((a >= 0).all()), f"{invalid_weights} (encountering probability entry < 0)")
-        check(
-            bool(np.isfinite(a).all()),
-            f"{invalid_weights} (encountering probability entry = infinity or NaN)",
-        )
+        if not bool((a >= 0).all()):
+            raise RuntimeError(f"{invalid_weights} (encountering probability entry < 0)")
+        if not bool(np.isfinite(a).all()):
+            raise RuntimeError(f"{invalid_weights} (encountering probability entry = infinity or NaN)")
     else:
         check(
             bool(((a >= 0) & (a < np.inf)).all()),
             "probability tensor contains either `inf`, `nan` or element < 0",
         )
-    check(bool((a.sum(-1) > 0).all()), f"{invalid_weights} (sum of probabilities <= 0)")
+    if not bool((a.sum(-1) > 0).all()):
+        raise RuntimeError(f"{invalid_weights} (sum of probabilities <= 0)")
 
 
 FACTORIES = {f.__name__: f for f in (rand, rand_like, randint, randint_like, randn, randn_like, randperm)}

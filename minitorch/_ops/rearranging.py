@@ -41,10 +41,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """The elements shifted in a circle along dims; without dims the flat tensor."""
     shifts, dims = sizes((shifts,), "roll"), sizes((() if dims is None else dims,), "roll")
     check(shifts, "`shifts` required")
-    check(
-        len(shifts) == len(dims) or (len(shifts) == 1 and not dims),
-        f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}",
-    )
+    if not (len(shifts) == len(dims) or (len(shifts) == 1 and not dims)):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     dims = tuple([wrap_dim(d, input.ndim, scalar=False) for d in dims])
     return OPS["roll_dims"].function(input, shifts, dims)
 
@@ -124,12 +122,12 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         wide = OPS["expand_to"].function(wide, (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         return FUNCTIONS["reshape"](OPS["dense"].function(wide), *shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
     counts, n = _repeats(repeats), input.shape[dim]
-    check(
-        counts.size in (1, n),
-        "repeats must have the same size as input along dim, but got repeats.size(0) = "
-        f"{counts.size} and input.size({dim}) "
-        f"= {n}",
-    )
+    if counts.size not in (1, n):
+        raise RuntimeError(
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{counts.size} and input.size({dim}) "
+            f"= {n}"
+        )
     rows = np.repeat(np.arange(n), counts if counts.size == n else int(counts[0]))
     return OPS["index_select"].function(input, dim, wrap(rows))
 

@@ -42,10 +42,10 @@ def recurrent_layer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
     """
     steps, rows, width = gates.shape
     size = hx.shape[1]
-    check(
-        width == GATES[kind] * size and hx.shape[0] == rows and w_hh.shape == (width, size),
-        f"{kind}: gates of {gates.shape} do not fit a state of {hx.shape} and weights of {w_hh.shape}",
-    )
+    if not (width == GATES[kind] * size and hx.shape[0] == rows and w_hh.shape == (width, size)):
+        raise RuntimeError(
+            f"{kind}: gates of {gates.shape} do not fit a state of {hx.shape} and weights of {w_hh.shape}"
+        )
     each = steps if keep_all else 1
     cell = (each, rows, size if kind in ("lstm", "gru") else 0)
     return [

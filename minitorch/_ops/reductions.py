@@ -12,7 +12,7 @@ from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, c_name, check, float_required, integer, wrap_dim, wrap_dims
+from .check import C_NAMES, c_name, float_required, integer, wrap_dim, wrap_dims
 from .generate import SMALL
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
@@ -211,11 +211,12 @@ def sum_of_valid_grad(g, input, dim, keepdim):
 def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
     to = input.dtype if dtype is None else dtypes.numpy_dtype(dtype)
     which = "Input" if dtype is None else "Optional"
-    check(
-        to in dtypes.FLOATS,
-        f"{name}(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. Got: "
-        f"{C_NAMES[to.name]}",
-    )
+    if to not in dtypes.FLOATS:
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. "
+            "Got: "
+            f"{C_NAMES[to.name]}"
+        )
     return to
 
 
@@ -443,10 +444,10 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
 @public("torch Tensor")
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The mean of what is not nan."""
-    check(
-        input.is_floating_point(),
-        f"nanmean(): expected input to have floating point or complex dtype but got {c_name(input.array)}",
-    )
+    if not input.is_floating_point():
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {c_name(input.array)}"
+        )
     count = op("sum")(input == input, dim, keepdim)
     result = nansum(input, dim, keepdim, dtype=dtype) / count
     return into(out, "nanmean", result)

@@ -9,7 +9,7 @@ from typing import Any
 from minitorch._creation import eye
 from minitorch._tensor import Tensor
 
-from .check import c_name, check
+from .check import c_name
 from .matrices import by_columns, into, kernel_for
 from .public import op, public
 
@@ -27,33 +27,31 @@ def _wy(input: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check(name: str, input: Tensor, tau: Tensor) -> None:
-    check(
-        tau.ndim == input.ndim - 1,
-        f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and "
-        f"input.ndim is equal to {input.ndim}",
-    )
-    check(
-        tau.shape[:-1] == input.shape[:-2],
-        f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}",
-    )
+    if tau.ndim != input.ndim - 1:
+        raise RuntimeError(
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and "
+            f"input.ndim is equal to {input.ndim}"
+        )
+    if tau.shape[:-1] != input.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau.shape[:-1])}"
+        )
 
 
 @public("linalg")
 def householder_product(input: Tensor, tau: Tensor, *, out: Any = None) -> Tensor:
     """The first columns of the product of the reflectors below the diagonal of `input`, with their factors tau."""
     name = "torch.linalg.householder_product"
-    check(input.ndim >= 2, f"{name}: input must have at least 2 dimensions.")
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     m, n = input.shape[-2:]
-    check(m >= n, f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]")
-    check(
-        n >= tau.shape[-1] if tau.ndim else True,
-        f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]",
-    )
+    if not m >= n:
+        raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]")
+    if not (n >= tau.shape[-1] if tau.ndim else True):
+        raise RuntimeError(f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     _check(name, input, tau)
-    check(
-        tau.dtype == input.dtype,
-        f"{name}: tau dtype {c_name(tau.array)} does not match input dtype {c_name(input.array)}",
-    )
+    if tau.dtype != input.dtype:
+        raise RuntimeError(f"{name}: tau dtype {c_name(tau.array)} does not match input dtype {c_name(input.array)}")
     kernel_for("orgqr_cpu", input.array)
     V, T = _wy(input, tau)
     identity = eye(m, n, dtype=input.dtype, device=input.device)
@@ -73,35 +71,36 @@ def ormqr(
 ) -> Tensor:
     """Q @ input3 (or input3 @ Q; with Q.mT if `transpose`), Q the product of the reflectors of `input` and `input2`."""
     name, tau, other = "torch.ormqr", input2, input3
-    check(input.ndim >= 2, f"{name}: input must have at least 2 dimensions.")
-    check(other.ndim >= 2, f"{name}: other must have at least 2 dimensions.")
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    if other.ndim < 2:
+        raise RuntimeError(f"{name}: other must have at least 2 dimensions.")
     side = -2 if left else -1
     # torch's own order of checks, with its names of the dimensions
-    check(
-        other.shape[side] >= tau.shape[-1],
-        f"{name}: other.shape[{side}] must be greater than or equal to tau.shape[-1]",
-    )
-    check(
-        tau.shape[-1] == min(other.shape[side], input.shape[-1]),
-        f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])",
-    )
-    check(other.shape[side] == input.shape[-2], f"{name}: other.shape[{side}] must be equal to input.shape[-2]")
+    if not other.shape[side] >= tau.shape[-1]:
+        raise RuntimeError(f"{name}: other.shape[{side}] must be greater than or equal to tau.shape[-1]")
+    if tau.shape[-1] != min(other.shape[side], input.shape[-1]):
+        raise RuntimeError(f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])")
+    if other.shape[side] != input.shape[-2]:
+        raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2]")
     _check(name, input, tau)
-    check(
-        other.ndim == input.ndim,
-        f"{name}: Expected other to have the same number of dimensions as input, but got other.ndim equal to "
-        f"{other.ndim} and input.ndim is equal to {input.ndim}",
-    )
-    check(
-        other.shape[:-2] == input.shape[:-2],
-        f"{name}: Expected batch dimensions of other to be equal to input.shape[:-2], but got {list(other.shape[:-2])}",
-    )
-    for t, what in ((tau, "tau"), (other, "other")):
-        check(
-            t.dtype == input.dtype,
-            f"{name}: Expected input and {what} to have the same dtype, but input has dtype{c_name(input.array)} and "
-            f"{what} has dtype {c_name(t.array)}",
+    if other.ndim != input.ndim:
+        raise RuntimeError(
+            f"{name}: Expected other to have the same number of dimensions as input, but got other.ndim equal to "
+            f"{other.ndim} and input.ndim is equal to {input.ndim}"
         )
+    if other.shape[:-2] != input.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of other to be equal to input.shape[:-2], but got "
+            f"{list(other.shape[:-2])}"
+        )
+    for t, what in ((tau, "tau"), (other, "other")):
+        if t.dtype != input.dtype:
+            raise RuntimeError(
+                f"{name}: Expected input and {what} to have the same dtype, but input has dtype{c_name(input.array)} "
+                "and "
+                f"{what} has dtype {c_name(t.array)}"
+            )
     kernel_for("ormqr_cpu", input.array)
     V, T = _wy(input, tau)
     T = T.mT if transpose else T

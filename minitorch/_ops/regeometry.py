@@ -132,10 +132,8 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     if source is None:
         self.array = tagged(np.empty(0, self.array.dtype))
     elif isinstance(source, Tensor):
-        check(
-            source.dtype == self.dtype,
-            f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}",
-        )
+        if source.dtype != self.dtype:
+            raise RuntimeError(f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
         self.array = source.array if size is None else _window(source.array, storage_offset, size, stride)
     elif isinstance(source, _storage.UntypedStorage):
         item = self.array.dtype.itemsize
@@ -155,10 +153,11 @@ def _window(a: Any, storage_offset: int, size: Any, stride: Any) -> Any:
     check(len(shape) == len(steps), "mismatch in length of strides and shape")
     have = _storage.UntypedStorage._of(a).nbytes()
     need = (storage_offset + 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))) * item
-    check(
-        0 in shape or (storage_offset >= 0 and min(steps, default=0) >= 0 and need <= have),
-        f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {storage_offset}, and itemsize {item} "
-        f"requiring a storage size of {need} are out of bounds for storage of size {have}",
-    )
+    if not (0 in shape or (storage_offset >= 0 and min(steps, default=0) >= 0 and need <= have)):
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {storage_offset}, and itemsize "
+            f"{item} "
+            f"requiring a storage size of {need} are out of bounds for storage of size {have}"
+        )
     start = storage_offset * item - _storage.offset(a) * item
     return restrided(a, shape, tuple([s * item for s in steps]), start)

@@ -131,13 +131,14 @@ def _per_axis(value: Any, input: Tensor, what: str, of: str, form: str) -> list[
     n = input.ndim - 2
     if not isinstance(value, (tuple, list)):
         return [value] * n
-    check(
-        len(value) == n,
-        f"Input and {what} must have the same number of spatial dimensions, but got input with spatial dimensions of "
-        f"{list(input.shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
-        f"{form} format.",
-        ValueError,
-    )
+    if len(value) != n:
+        raise ValueError(
+            f"Input and {what} must have the same number of spatial dimensions, but got input with spatial dimensions "
+            "of "
+            f"{list(input.shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format "
+            "and "
+            f"{form} format."
+        )
     return list(value)
 
 
@@ -150,17 +151,17 @@ def _sizes_and_factors(input: Tensor, size: Any, scale_factor: Any, recompute: b
         form = "output size in (o1, o2, ...,oK)"
         sizes = _per_axis(size, input, "output", "output size of", form)
         for s in sizes:
-            check(
-                hasattr(s, "__index__") and not isinstance(s, bool),
-                f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
-                f"size with types {[type(s) for s in sizes]}",
-                TypeError,
-            )
+            if not (hasattr(s, "__index__") and not isinstance(s, bool)):
+                raise TypeError(
+                    f"expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
+                    f"size with types {[type(s) for s in sizes]}"
+                )
         check(not recompute, "recompute_scale_factor is not meaningful with an explicit size.", ValueError)
         return [s.__index__() for s in sizes], [None] * len(sizes)
     factors = _per_axis(scale_factor, input, "scale_factor", "scale_factor of shape", form)
     for f in factors:
-        check(isinstance(f, (int, float)), f"scale_factor must be numbers, not {type(f).__name__}", TypeError)
+        if not isinstance(f, (int, float)):
+            raise TypeError(f"scale_factor must be numbers, not {type(f).__name__}")
     sizes = [int(n * f) for n, f in zip(input.shape[2:], factors, strict=True)]
     return sizes, [None] * len(sizes) if recompute else [float(f) for f in factors]
 
@@ -195,12 +196,13 @@ def _check_sizes(input: Tensor, sizes: Any) -> None:
     def listed(values: Any) -> str:
         return ", ".join(f"{axis}: {v}" for axis, v in zip("DHW"[-n:], values, strict=True))
 
-    check(
-        min(*shape[2:], *sizes) > 0,
-        f"Input and output sizes should be greater than 0, but got input ({listed(shape[2:])}) output "
-        f"({listed(sizes)})",
-    )
-    check(shape[1] > 0, f"Non-empty {input.ndim}D data tensor expected but got a tensor with sizes {shape}")
+    if min(*shape[2:], *sizes) <= 0:
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input ({listed(shape[2:])}) output "
+            f"({listed(sizes)})"
+        )
+    if shape[1] <= 0:
+        raise RuntimeError(f"Non-empty {input.ndim}D data tensor expected but got a tensor with sizes {shape}")
 
 
 def _refuse_integers(input: Tensor, mode: str) -> None:

@@ -29,10 +29,8 @@ def index_select(input, dim, index):
     if index.dtype not in INDEX_DTYPES:
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if not input.shape:
-        check(
-            index.size == 1,
-            f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)",
-        )
+        if index.size != 1:
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return (), input.dtype
     return (*input.shape[:dim], index.size, *input.shape[dim + 1 :]), input.dtype
 
@@ -259,28 +257,27 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bool) -> Tensor:
     dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
-    check(
-        s.dtype == self.array.dtype,
-        "index_copy_(): self and source expected to have the same dtype, but got (self) "
-        f"{c_name(self.array)} and (source) "
-        f"{c_name(s)}",
-    )
-    check(i.dtype == np.int64, f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}")
-    check(i.ndim < 2, f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})", IndexError)
+    if s.dtype != self.array.dtype:
+        raise RuntimeError(
+            "index_copy_(): self and source expected to have the same dtype, but got (self) "
+            f"{c_name(self.array)} and (source) "
+            f"{c_name(s)}"
+        )
+    if i.dtype != np.int64:
+        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {c_name(i)}")
+    if i.ndim >= 2:
+        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {i.ndim})")
     mine, theirs = ([n for k, n in enumerate(t.shape) if k != dim] for t in (self, source))
-    check(
-        mine == theirs or not s.shape,
-        "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice "
-        "shape: "
-        f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: "
-        f"{' '.join(map(str, theirs))} at dimension 0.",
-    )
+    if not (mine == theirs or not s.shape):
+        raise RuntimeError(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice "
+            "shape: "
+            f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: "
+            f"{' '.join(map(str, theirs))} at dimension 0."
+        )
     count = s.shape[dim] if s.shape else 1
-    check(
-        i.size == count,
-        f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) ({count})",
-        IndexError,
-    )
+    if i.size != count:
+        raise IndexError(f"index_copy_(): Number of indices ({i.size}) should be equal to source.size(dim) ({count})")
     _check_rows("index_copy_", self, dim, index, IndexError, "index_copy_(): ")
     check_overlap(self, index, source, apart=True)
     return writer("index_copy_into", fresh)(self, source, index, dim)
@@ -301,10 +298,11 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def _index_fill(self: Tensor, dim: int, index: Tensor, value: Any, fresh: bool) -> Tensor:
     dim, i = wrap_dim(dim, self.ndim), index.array
     if isinstance(value, Tensor):
-        check(
-            value.ndim == 0,
-            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).",
-        )
+        if value.ndim != 0:
+            raise RuntimeError(
+                f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                "dimension(s)."
+            )
     check(i.dtype == np.int64, "index_fill_(): Expected dtype int64 for index.", IndexError)
     check(i.ndim < 2, "Index has to be a vector/scalar")
     _check_rows("index_fill_", self, dim, index, IndexError, "", -1)

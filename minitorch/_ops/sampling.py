@@ -272,19 +272,15 @@ def uniform_bounds(array: Any, low: float, high: float) -> None:
     float_required("check_uniform_bounds", array)
     largest = FLOAT_INFO[array.dtype].max
     for argument, value in (("from", low), ("to", high)):
-        check(
-            -largest <= value <= largest,
-            f"{argument} is out of bounds for {CPP_NAMES[array.dtype.name]}",
+        if not -largest <= value <= largest:
+            raise RuntimeError(f"{argument} is out of bounds for {CPP_NAMES[array.dtype.name]}")
+    if not low <= high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
+    if not high - low <= largest:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= std::numeric_limits<{c_name(array)}>::max(), but found "
+            f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
         )
-    check(
-        low <= high,
-        f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}",
-    )
-    check(
-        high - low <= largest,
-        f"uniform_ expects to-from <= std::numeric_limits<{c_name(array)}>::max(), but found "
-        f"to={high:g} and from={low:g} which result in to-from to exceed the limit",
-    )
 
 
 @public("Tensor")
@@ -323,31 +319,34 @@ def normal_(self: Tensor, mean: Any = 0, std: Any = 1, *, generator: Any = None)
 
 
 def check_std(std: float) -> None:
-    check(std >= 0, f"normal expects std >= 0.0, but found std {std:g}")
+    if not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
 
 
 @public("Tensor")
 def log_normal_(self: Tensor, mean: Any = 1, std: Any = 2, *, generator: Any = None) -> Tensor:
     """Fill with exponentials of normal values."""
     mean, std = number("log_normal_", "mean", 1, mean), number("log_normal_", "std", 2, std)
-    check(std > 0, f"log_normal_ expects std > 0.0, but found std={std:g}")
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     float_required("log_normal_cpu", self.array)
     return _fill("log_normal_", self, "log_normal", generator, mean, std)
 
 
 def _continuous(distribution: str, array: Any, type_name: str) -> None:
-    check(
-        array.dtype in FLOATS,
-        f"{distribution} distribution is a continuous probability distribution. "
-        f"dtype must be a floating point but you specified {type_name}",
-    )
+    if array.dtype not in FLOATS:
+        raise RuntimeError(
+            f"{distribution} distribution is a continuous probability distribution. "
+            f"dtype must be a floating point but you specified {type_name}"
+        )
 
 
 @public("Tensor")
 def exponential_(self: Tensor, lambd: Any = 1, *, generator: Any = None) -> Tensor:
     """Fill with values of the exponential distribution of rate lambd."""
     lambd = number("exponential_", "lambd", 1, lambd)
-    check(lambd > 0, f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     _continuous("Exponential", self.array, c_name(self.array))
     return _fill("exponential_", self, "exponential", generator, lambd)
 
@@ -356,7 +355,8 @@ def exponential_(self: Tensor, lambd: Any = 1, *, generator: Any = None) -> Tens
 def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = None) -> Tensor:
     """Fill with values of the Cauchy distribution."""
     median, sigma = number("cauchy_", "median", 1, median), number("cauchy_", "sigma", 2, sigma)
-    check(sigma > 0, f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
     _continuous("Cauchy", self.array, CPP_NAMES[self.array.dtype.name])
     return _fill("cauchy_", self, "cauchy", generator, median, sigma)
 
@@ -365,7 +365,8 @@ def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = N
 def geometric_(self: Tensor, p: Any, *, generator: Any = None) -> Tensor:
     """Fill with the number of trials to the first success of probability p."""
     p = number("geometric_", "p", 1, p)
-    check(0 < p < 1, f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if self.array.dtype == np.bool_:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
     return _fill("geometric_", self, "geometric", generator, p)
@@ -381,7 +382,8 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         return FUNCTIONS["fill_bernoulli_p_"](self, p, generator)
     if not isinstance(p, (int, float, np.number)):
         invalid("bernoulli_", (p,), {})
-    check(0 <= p <= 1, f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     return _fill("bernoulli_", self, "bernoulli", generator, float(p))
 
 
@@ -447,20 +449,18 @@ def _random_from(self: Tensor, low: int, generator: Any) -> Tensor:
     last = 1 << FLOAT_INFO[dtype].digits if dtype in FLOATS else _ends(dtype)[1]
     if low != -(1 << 63):
         _in_range(dtype, ("from", low))
-        check(
-            low <= last,
-            "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
-            f"dtype, but got from={low} > to_inc={last}",
-        )
+        if not low <= last:
+            raise RuntimeError(
+                "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
+                f"dtype, but got from={low} > to_inc={last}"
+            )
     return _fill("random_", self, "random_from", generator, low)
 
 
 def integer_bounds(array: Any, low: int, high: int) -> None:
     """torch's checks of a range of integers for a dtype."""
-    check(
-        low < high,
-        f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
-    )
+    if not low < high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     _in_range(array.dtype, ("from", low), ("to - 1", high - 1))
 
 
@@ -479,7 +479,8 @@ def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
                 _warn_of_precision(argument, digits, CPP_NAMES[dtype.name])
             continue
         first, last = _ends(dtype)
-        check(first <= value <= last, f"{argument} is out of bounds for {CPP_NAMES[dtype.name]}")
+        if not first <= value <= last:
+            raise RuntimeError(f"{argument} is out of bounds for {CPP_NAMES[dtype.name]}")
 
 
 def _warn_of_precision(argument: str, digits: int, type_name: str) -> None:

@@ -164,11 +164,11 @@ def shifted_grad(g, dim, by):
 def _in_place(name: str) -> None:
     def twin(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
         dtype = self.dtype if dtype is None else dtype
-        check(
-            dtype is self.dtype,
-            f"Bad in-place call: input tensor dtype {c_word(self.dtype)} and output tensor dtype {c_word(dtype)} "
-            "should match",
-        )
+        if dtype is not self.dtype:
+            raise RuntimeError(
+                f"Bad in-place call: input tensor dtype {c_word(self.dtype)} and output tensor dtype {c_word(dtype)} "
+                "should match"
+            )
         if dtype is dtypes.bool and (not self.ndim or not self.numel()):  # torch's bools fail in the loop only
             along(name, dim, self.ndim)
             return FUNCTIONS["copy_"](self, op("clone")(self))
@@ -253,16 +253,18 @@ def diff(
     """
     check(input.ndim, "diff expects input to be at least one-dimensional")
     dim = wrap_dim(dim, input.ndim)
-    check(n >= 0, f"order must be non-negative but got {n}")
+    if not n >= 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
     ends = [t for t in (prepend, append) if t is not None]
     for t in ends:
         check(t.ndim == input.ndim, "diff expects prepend or append to be the same dimension as input")
         for i in range(input.ndim):
-            check(
-                i == dim or t.shape[i] == input.shape[i],
-                "diff expects the shape of tensor to prepend or append to match that of input except along the "
-                f"differencing dimension; input.size({i}) = {input.shape[i]}, but got tensor.size({i}) = {t.shape[i]}",
-            )
+            if not (i == dim or t.shape[i] == input.shape[i]):
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    f"differencing dimension; input.size({i}) = {input.shape[i]}, but got tensor.size({i}) = "
+                    f"{t.shape[i]}"
+                )
     if not n:
         return into(out, "diff", op("clone")(input))
     if ends:
@@ -284,19 +286,16 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
     """The trapezoids' areas under y, each between two samples."""
     dim = wrap_dim(dim, y.ndim, scalar=False)
     for letter, t in (("y", y), ("x", x)):
-        check(
-            t is None or t.dtype is not dtypes.bool,
-            f"{name}: received a bool input for `{letter}`, but bool is not supported",
-        )
+        if not (t is None or t.dtype is not dtypes.bool):
+            raise RuntimeError(f"{name}: received a bool input for `{letter}`, but bool is not supported")
     if x is None:
-        check(
-            isinstance(dx, (int, float)) and not isinstance(dx, bool),
-            f"{name}: Currently, we only support dx as a real number.",
-        )
+        if not (isinstance(dx, (int, float)) and not isinstance(dx, bool)):
+            raise RuntimeError(f"{name}: Currently, we only support dx as a real number.")
         left, right = _neighbours(y, dim)
         return (left + right) * (dx / 2.0)
     if x.ndim == 1:
-        check(x.shape[0] == y.shape[dim], f"{name}: There must be one `x` value for each sample point")
+        if x.shape[0] != y.shape[dim]:
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
         x = FUNCTIONS["reshape"](x, *[-1 if i == dim else 1 for i in range(y.ndim)])
     elif x.ndim < y.ndim:
         x = FUNCTIONS["reshape"](x, *(1,) * (y.ndim - x.ndim), *x.shape)

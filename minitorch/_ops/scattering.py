@@ -111,10 +111,8 @@ def scatter_reduce(
     >>> torch.zeros(3).scatter_reduce(0, torch.tensor([0, 0, 2]), torch.tensor([1.0, 2.0, 3.0]), "amax")
     tensor([2., 0., 3.])
     """
-    check(
-        reduce in _SCATTER_REDUCTIONS,
-        f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}",
-    )
+    if reduce not in _SCATTER_REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     dim = wrap_dim(dim, input.ndim)
     src = check_scatter(input, dim, index, src)
     if reduce == "mean" and input.array.dtype == np.bool_ and index.numel():
@@ -184,10 +182,8 @@ def index_reduce(
 
 
 def _check_index_reduce(x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str) -> None:
-    check(
-        reduce in _SCATTER_REDUCTIONS[1:],
-        f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.",
-    )
+    if reduce not in _SCATTER_REDUCTIONS[1:]:
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     check_indexed("index_reduce_", x.array, dim, index.array, source.array)
     if x.array.dtype == np.bool_:
         no_kernel("index_func_", x.array)
@@ -215,18 +211,18 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             [0., 1.]])
     """
     i, n = index.array, input.numel()
-    check(i.dtype == np.int64, f"put_(): Expected a long tensor for index, but got {c_name(i)}")
-    check(
-        source.dtype == input.dtype,
-        "put_(): self and source expected to have the same dtype, but got self.dtype = "
-        f"{c_name(input.array)} and source.dtype = {c_name(source.array)}",
-    )
-    check(
-        source.numel() == i.size,
-        "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
-        f"{source.numel()}, index.numel() = {i.size}",
-        IndexError,
-    )
+    if i.dtype != np.int64:
+        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {c_name(i)}")
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{c_name(input.array)} and source.dtype = {c_name(source.array)}"
+        )
+    if source.numel() != i.size:
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            f"{source.numel()}, index.numel() = {i.size}"
+        )
     check(n or not i.size, "put_(): Tried to put elements into an empty tensor", IndexError)
     bad = first_outside(i, -n, n) if index.is_cpu and i.size else None
     if bad is not None:
@@ -304,16 +300,14 @@ def masked_scatter_(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 def _masked_scatter(self: Tensor, mask: Tensor, source: Tensor, fresh: bool) -> Tensor:
     kind = mask.array.dtype
-    check(
-        self.dtype == source.dtype,
-        "masked_scatter: expected self and source to have same dtypes but got"
-        f"{c_name(self.array)} and {c_name(source.array)}",
-    )
+    if self.dtype != source.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got"
+            f"{c_name(self.array)} and {c_name(source.array)}"
+        )
     if mask.array.shape != self.array.shape:
         mask = op("expand_to")(mask, self.array.shape)
-    check(
-        kind == np.bool_,
-        f"masked_scatter_ only supports boolean masks, but got mask with dtype {C_NAMES[kind.name]}",
-    )
+    if kind != np.bool_:
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {C_NAMES[kind.name]}")
     check_overlap(self, mask, source)
     return writer("masked_scatter_into", fresh)(self, source, mask)

@@ -65,11 +65,10 @@ def searchsorted(
     """
     name = "torch.searchsorted()"
     values = _as_values(input, sorted_sequence)
-    check(side in (None, "left", "right"), f"{name}: side can only be 'left' or 'right' but got {side}")
-    check(
-        side != "left" or not right,
-        f"{name}: side and right can't be set to opposites, got side of left while right was True",
-    )
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"{name}: side can only be 'left' or 'right' but got {side}")
+    if not (side != "left" or not right):
+        raise RuntimeError(f"{name}: side and right can't be set to opposites, got side of left while right was True")
     _check_search(name, sorted_sequence, values, sorter)
     result = op("search_sorted")(sorted_sequence, values, sorter, bool(right) or side == "right", bool(out_int32))
     return _with_index_dtype(name, out, out_int32, result)
@@ -85,19 +84,21 @@ def bucketize(
     >>> torch.bucketize(torch.tensor([3, 6]), torch.tensor([1, 3, 5]), right=True)
     tensor([2, 3])
     """
-    check(boundaries.ndim == 1, f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     result = op("search_sorted")(boundaries, _as_values(input, boundaries), None, bool(right), bool(out_int32))
     return _with_index_dtype("torch.searchsorted()", out, out_int32, result)
 
 
 def _with_index_dtype(name: str, out: Any, out_int32: bool, result: Tensor) -> Tensor:
     if out is not None:
-        check(
-            out.dtype is result.dtype,
-            f"{name}: output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether "
-            f"out_int32 flag is True, but we got output tensor's dtype {c_name(out.array)} and out_int32 flag is "
-            f"{out_int32}",
-        )
+        if out.dtype is not result.dtype:
+            raise RuntimeError(
+                f"{name}: output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+                "whether "
+                f"out_int32 flag is True, but we got output tensor's dtype {c_name(out.array)} and out_int32 flag is "
+                f"{out_int32}"
+            )
     return into(out, "searchsorted", result)
 
 
@@ -110,27 +111,27 @@ def _as_values(value: Any, beside: Tensor) -> Tensor:
 
 def _check_search(name: str, sequence: Tensor, values: Tensor, sorter: Any) -> None:
     if sorter is not None:
-        check(
-            sorter.shape == sequence.shape,
-            f"{name}: boundary and sorter must have the same size, but got boundary tensor {list(sequence.shape)}"
-            f"and got sorter tensor {list(sorter.shape)}",
+        if sorter.shape != sequence.shape:
+            raise RuntimeError(
+                f"{name}: boundary and sorter must have the same size, but got boundary tensor {list(sequence.shape)}"
+                f"and got sorter tensor {list(sorter.shape)}"
+            )
+        if sorter.dtype is not dtypes.int64:
+            raise RuntimeError(f"{name}: sorter must be a tensor of long dtype but got dtype {c_name(sorter.array)}")
+    if not sequence.ndim:
+        raise RuntimeError(f"{name}: boundaries tensor should have positive dimension, but got 0 dimension")
+    if not (values.ndim or sequence.ndim == 1):
+        raise RuntimeError(
+            f"{name}: input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
+            f"tensor dim({sequence.ndim}) and input value's dim({values.ndim}) numel({values.array.size})"
         )
-        check(
-            sorter.dtype is dtypes.int64,
-            f"{name}: sorter must be a tensor of long dtype but got dtype {c_name(sorter.array)}",
+    if not (sequence.ndim == 1 or (values.ndim == sequence.ndim and values.shape[:-1] == sequence.shape[:-1])):
+        raise RuntimeError(
+            f"{name}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+            "input "
+            f"value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor "
+            f"{list(values.shape)}"
         )
-    check(sequence.ndim, f"{name}: boundaries tensor should have positive dimension, but got 0 dimension")
-    check(
-        values.ndim or sequence.ndim == 1,
-        f"{name}: input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
-        f"tensor dim({sequence.ndim}) and input value's dim({values.ndim}) numel({values.array.size})",
-    )
-    check(
-        sequence.ndim == 1 or (values.ndim == sequence.ndim and values.shape[:-1] == sequence.shape[:-1]),
-        f"{name}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input "
-        f"value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor "
-        f"{list(values.shape)}",
-    )
 
 
 # ---------------------------------------------------------------------- unique
@@ -256,10 +257,12 @@ def _finite_range(name: str, x: np.ndarray, low: float, high: float) -> tuple[fl
     """The range of the bins: that of the elements where none is given, widened if empty."""
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
-    check(np.isfinite(low) and np.isfinite(high), f"{name}: range of [{low:g}, {high:g}] is not finite")
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"{name}: range of [{low:g}, {high:g}] is not finite")
     if low == high:
         low, high = (low - 1, high + 1) if name == "torch.histc" else (low - 0.5, high + 0.5)
-    check(low < high, f"{name}: max must be larger than min")
+    if not low < high:
+        raise RuntimeError(f"{name}: max must be larger than min")
     return low, high
 
 
@@ -267,7 +270,8 @@ def _finite_range(name: str, x: np.ndarray, low: float, high: float) -> tuple[fl
 def histc_bins(input, bins, min, max):
     if input.dtype not in FLOATS:
         no_kernel("histogram_cpu", input)
-    check(bins > 0, f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    if not bins > 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     return (bins,), input.dtype
 
 
@@ -353,28 +357,29 @@ def histogram(
     if not input.is_floating_point():
         no_kernel("histogramdd", input.array)
     if weight is not None:
-        check(
-            weight.shape == input.shape,
-            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
-            f"excluding its innermost dimension, but got input with shape [{input.array.size}, 1] and weight with "
-            f"shape {list(weight.shape)}",
-        )
-        check(
-            weight.dtype is input.dtype,
-            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
-            f"dtype, but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})",
-        )
+        if weight.shape != input.shape:
+            raise RuntimeError(
+                "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
+                f"excluding its innermost dimension, but got input with shape [{input.array.size}, 1] and weight with "
+                f"shape {list(weight.shape)}"
+            )
+        if weight.dtype is not input.dtype:
+            raise RuntimeError(
+                "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
+                f"dtype, but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})"
+            )
     if isinstance(bins, Tensor):
         check(range is None, "histogram() does not take a range beside a tensor of bins", TypeError)
-        check(
-            bins.dtype is input.dtype,
-            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
-            f"{c_word(input.dtype)} and bins for dimension 0 with dtype {c_word(bins.dtype)}",
-        )
+        if bins.dtype is not input.dtype:
+            raise RuntimeError(
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{c_word(input.dtype)} and bins for dimension 0 with dtype {c_word(bins.dtype)}"
+            )
         edges = FUNCTIONS["clone"](bins)
     else:
         low, high = _given_range(range)
-        check(bins > 0, f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+        if not bins > 0:
+            raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
         edges = op("histogram_edges")(input, bins, low, high)
     hist = op("histogram_counts")(input, edges, weight, bool(density))
     return into(out, "histogram", histogram_result(hist, edges))
@@ -386,13 +391,13 @@ histogram_result = return_type("histogram", "hist bin_edges")
 def _given_range(given: Any) -> tuple[Any, Any]:
     if given is None:
         return None, None
-    check(
-        len(given) == 2,
-        f"torch.histogramdd: for a 1-dimensional histogram range should have 2 elements, but got {len(given)}",
-    )
+    if len(given) != 2:
+        raise RuntimeError(
+            f"torch.histogramdd: for a 1-dimensional histogram range should have 2 elements, but got {len(given)}"
+        )
     low, high = given
-    check(
-        low <= high,
-        f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0",
-    )
+    if not low <= high:
+        raise RuntimeError(
+            f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0"
+        )
     return low, high

@@ -44,11 +44,14 @@ def _bits(x: Tensor, dtype: dtypes.dtype) -> Tensor:
         return view(x, *x.shape)
     if a.dtype.itemsize != to.itemsize:
         names = f"to view {C_NAMES[x.dtype.name]} as {C_NAMES[dtype.name]} (different element sizes)"
-        check(a.ndim, f"self.dim() cannot be 0 {names}")
+        if not a.ndim:
+            raise RuntimeError(f"self.dim() cannot be 0 {names}")
         ratio = to.itemsize // a.dtype.itemsize
         n, step = a.shape[-1], x.stride(-1)
-        check(ratio < 2 or n % ratio == 0, f"self.size(-1) must be divisible by {ratio} {names}, but got {n}")
-        check(step == 1, f"self.stride(-1) must be 1 {names}, but got {step}")
+        if not (ratio < 2 or n % ratio == 0):
+            raise RuntimeError(f"self.size(-1) must be divisible by {ratio} {names}, but got {n}")
+        if step != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 {names}, but got {step}")
     return wrap(dtypes.typed(a.view(to), dtype), x.version)
 
 
@@ -127,15 +130,18 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
     check(sizes, "unflatten: sizes must be non-empty")
     unexpected = "unflatten got an unexpected error:\n"
-    check(input.ndim, f"{unexpected}Dimension specified as {dim} but tensor has no dimensions")
+    if not input.ndim:
+        raise RuntimeError(f"{unexpected}Dimension specified as {dim} but tensor has no dimensions")
     dim = wrap_dim(dim, input.ndim)
-    check(sizes.count(-1) < 2, f"{unexpected}only one dimension can be inferred")
+    if not sizes.count(-1) < 2:
+        raise RuntimeError(f"{unexpected}only one dimension can be inferred")
     known = math.prod([n for n in sizes if n != -1])
     n = input.shape[dim]
-    check(
-        known == n or (-1 in sizes and known and n % known == 0),
-        f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({n}) in the input tensor",
-    )
+    if not (known == n or (-1 in sizes and known and n % known == 0)):
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({n}) in the input "
+            "tensor"
+        )
     sizes = tuple([n // known if s == -1 else s for s in sizes])
     return view(input, *input.shape[:dim], *sizes, *input.shape[dim + 1 :])
 
@@ -167,15 +173,16 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
             " * (int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
         )
     source, destination = [tuple(d) if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
-    check(
-        len(source) == len(destination),
-        "movedim: Invalid source or destination dims: source "
-        f"({list(source)} dims) should contain the same number of dims as destination ({list(destination)} dims)",
-    )
+    if len(source) != len(destination):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(source)} dims) should contain the same number of dims as destination ({list(destination)} dims)"
+        )
     n = input.ndim
     wrapped = [tuple([wrap_dim(d, n) for d in dims]) for dims in (source, destination)]
     for name, given, dims in zip(("source", "destination"), (source, destination), wrapped, strict=True):
-        check(len(set(dims)) == len(dims), f"movedim: repeated dim in `{name}` ({list(given)})")
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(given)})")
     if not n:
         return op("permute_dims")(input, ())
     order = [i for i in range(n) if i not in wrapped[0]]
@@ -208,7 +215,8 @@ def _hermitian(self: Tensor) -> Tensor:
         _warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
         return op("basic_alias")(self, (Ellipsis,))
     more = " For batches of matrices, consider using tensor.mH" if n > 2 else ""
-    check(n == 2, f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.{more}")
+    if n != 2:
+        raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor.{more}")
     return op("transpose")(self, 0, 1)
 
 
@@ -217,7 +225,8 @@ def _matrices(self: Tensor, name: str, warning: str) -> Tensor:
         _warn(warning)
         return op("basic_alias")(self, (Ellipsis,))
     n = self.ndim
-    check(n > 1, f"{name} is only supported on matrices or batches of matrices. Got {n}-D tensor.")
+    if not n > 1:
+        raise RuntimeError(f"{name} is only supported on matrices or batches of matrices. Got {n}-D tensor.")
     return op("transpose")(self, -2, -1)
 
 
@@ -295,11 +304,12 @@ def broadcast_shapes(*shapes: Any) -> Any:
         made[:0] = [1] * (len(full) - len(made))
         for i in range(-1, -1 - len(full), -1):
             n = full[i]
-            check(
-                n >= 0 and (n in (1, made[i]) or made[i] == 1),
-                f"Attempting to broadcast a dimension of length {n} at {i}! Mismatching argument at index {position} "
-                f"had {shape}; but expected shape should be broadcastable to {made}",
-            )
+            if not (n >= 0 and (n in (1, made[i]) or made[i] == 1)):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {n} at {i}! Mismatching argument at index "
+                    f"{position} "
+                    f"had {shape}; but expected shape should be broadcastable to {made}"
+                )
             made[i] = made[i] if n == 1 else n
     return Size(made)
 
@@ -309,10 +319,8 @@ def sum_to_size(self: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """The sum over the dimensions that broadcasting would stretch."""
     wanted, have = sizes(sizes_ if size is None else (size,)), tuple(self.shape)
     lead = len(have) - len(wanted)
-    check(
-        lead >= 0 and all(n in (1, m) for n, m in zip(wanted, have[lead:], strict=True)),
-        f"size {{{list(wanted)}}} is not expandable to size {{{list(have)}}}.",
-    )
+    if not (lead >= 0 and all(n in (1, m) for n, m in zip(wanted, have[lead:], strict=True))):
+        raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(have)}}}.")
     if not wanted:
         return op("sum")(self)
     if wanted != have and not self.is_floating_point():
@@ -373,7 +381,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if not -n <= start <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start = start + n if start < 0 else start
-    check(start + length <= n, f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    if not start + length <= n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return op("slice_dim")(input, dim, start, start + length, 1)
 
 
@@ -431,13 +440,13 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1), *, out: Any = None) -> 
     tensor([[2, 4],
             [1, 3]])
     """
-    check(len(dims) == 2, f"expected total rotation dims == 2, but got dims = {len(dims)}")
-    check(input.ndim >= 2, f"expected total dims >= 2, but got total dims = {input.ndim}")
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
     first, second = dims
-    check(
-        first != second and abs(first - second) != input.ndim,
-        f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}",
-    )
+    if not (first != second and abs(first - second) != input.ndim):
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}")
     first, second = wrap_dim(first, input.ndim), wrap_dim(second, input.ndim)
     turns = k % 4
     if turns == 0:

@@ -127,10 +127,10 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out
 @public("torch Tensor", name="svd")
 def torch_svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
     """(U, S, V): linalg.svd with V instead of its transpose; with compute_uv=False U and V are zero."""
-    check(
-        input.ndim >= 2,
-        f"linalg.svd: input should have at least 2 dimensions, but has {input.ndim} dimensions instead",
-    )
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"linalg.svd: input should have at least 2 dimensions, but has {input.ndim} dimensions instead"
+        )
     if compute_uv:
         U, S, Vh = svd(input, not some)
         return into(out, Svd(U, S, Vh.mT), "svd")
@@ -189,11 +189,12 @@ def _threshold(largest: Any, shape: tuple[int, ...], dtype: np.dtype, atol: Any,
 
 # ---------------------------------------------------------------------- pseudo-inverse
 def _real_matrices(A: Any) -> None:
-    check(
-        A.ndim >= 2 and A.dtype in dtypes.FLOATS and A.dtype.itemsize > 2,
-        f"linalg.pinv({c_name(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
-        "cfloat or cdouble types",
-    )
+    if not (A.ndim >= 2 and A.dtype in dtypes.FLOATS and A.dtype.itemsize > 2):
+        raise RuntimeError(
+            f"linalg.pinv({c_name(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, "
+            "double, "
+            "cfloat or cdouble types"
+        )
 
 
 @structured(name="pseudo_inverse", title="LinalgPinv", tensors="A atol? rtol?", outputs=("rank", "values"),
@@ -304,23 +305,28 @@ DRIVERS = "gels", "gelsy", "gelsd", "gelss"
 def _check_lstsq(A: Tensor, B: Tensor, driver: str) -> bool:
     """torch's checks; whether B is a batch of vectors."""
     name = "torch.linalg.lstsq"
-    check(A.ndim >= 2, f"{name}: input must have at least 2 dimensions.")
-    check(B.ndim >= 1, f"{name}: other must have at least 1 dimension.")
-    check(
-        A.dtype == B.dtype,
-        f"{name}: Expected input and other to have the same dtype, but got input's dtype {c_name(A.array)} and "
-        f"other's dtype {c_name(B.array)}",
-    )
+    if A.ndim < 2:
+        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    if B.ndim < 1:
+        raise RuntimeError(f"{name}: other must have at least 1 dimension.")
+    if A.dtype != B.dtype:
+        raise RuntimeError(
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype {c_name(A.array)} and "
+            f"other's dtype {c_name(B.array)}"
+        )
     difference = A.ndim - B.ndim
-    check(
-        0 <= difference <= 1,
-        f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1",
-    )
+    if not 0 <= difference <= 1:
+        raise RuntimeError(
+            f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
+        )
     if difference:
-        check(A.shape[-2] == B.shape[-1], f"{name}: input.size(-2) should match other.size(-1)")
+        if A.shape[-2] != B.shape[-1]:
+            raise RuntimeError(f"{name}: input.size(-2) should match other.size(-1)")
     else:
-        check(A.shape[-2] == B.shape[-2], f"{name}: input.size(-2) should match other.size(-2)")
-    check(driver in DRIVERS, f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
+        if A.shape[-2] != B.shape[-2]:
+            raise RuntimeError(f"{name}: input.size(-2) should match other.size(-2)")
+    if driver not in DRIVERS:
+        raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     low = A.array.dtype not in dtypes.FLOATS or A.array.dtype.itemsize == 2
     check(not low, "This function doesn't handle types other than float and double")
     return bool(difference)
@@ -435,10 +441,8 @@ def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int
     """(U, S, V): svd_lowrank of the matrix less the means of its columns."""
     m, n = A.shape[-2:]
     q = min(6, m, n) if q is None else q
-    check(
-        0 <= q <= min(m, n),
-        f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}",
-        ValueError,
-    )
-    check(niter >= 0, f"niter(={niter}) must be non-negative integer", ValueError)
+    if not 0 <= q <= min(m, n):
+        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
+    if not niter >= 0:
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
     return svd_lowrank(A - op("mean")(A, -2, True) if center else A, q, niter)

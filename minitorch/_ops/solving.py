@@ -49,11 +49,12 @@ def broadcast_batches(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 
 def _fits(name: str, A: Any, B: Any, left: bool) -> None:
     n, (p, q) = A.shape[-2], B.shape[-2:]
-    check(
-        n == (p if left else q),
-        f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({n}x{A.shape[-1]} and "
-        f"{p}x{q})",
-    )
+    if n != p if left else q:
+        raise RuntimeError(
+            f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({n}x{A.shape[-1]} "
+            "and "
+            f"{p}x{q})"
+        )
 
 
 # ---------------------------------------------------------------------- inverse
@@ -169,11 +170,11 @@ def _solve(A: Tensor, B: Tensor, left: bool, checked: str) -> tuple[Tensor, Tens
     B = op("unsqueeze")(B, -1) if vectors else B
     at_least_2d(name, B, "B")
     floating(name, A.array)
-    check(
-        A.dtype == B.dtype,
-        f"{name}: Expected A and B to have the same dtype, but found A of type {c_name(A.array)} and B of type "
-        f"{c_name(B.array)} instead",
-    )
+    if A.dtype != B.dtype:
+        raise RuntimeError(
+            f"{name}: Expected A and B to have the same dtype, but found A of type {c_name(A.array)} and B of type "
+            f"{c_name(B.array)} instead"
+        )
     _fits(name, A, B, left)
     kernel_for("lu_cpu", A.array)
     A, B = broadcast_batches(A, B)
@@ -269,20 +270,21 @@ TriangularSolve = return_type("triangular_solve", "solution cloned_coefficient")
 
 def _old_checks(name: str, b: Tensor, A: Tensor) -> None:
     """What the older functions check, in their words."""
-    check(
-        A.shape[-2] == A.shape[-1],
-        f"A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices",
-    )
-    check(
-        A.shape[-1] == b.shape[-2],
-        f"Incompatible matrix sizes for {name}: each A matrix is {A.shape[-1]} by {A.shape[-1]} but each b matrix is "
-        f"{b.shape[-2]} by {b.shape[-1]}",
-    )
-    check(
-        A.dtype == b.dtype,
-        f"Expected b and A to have the same dtype, but found b of type {c_name(b.array)} and A of type "
-        f"{c_name(A.array)} instead.",
-    )
+    if A.shape[-2] != A.shape[-1]:
+        raise RuntimeError(
+            f"A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices"
+        )
+    if A.shape[-1] != b.shape[-2]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for {name}: each A matrix is {A.shape[-1]} by {A.shape[-1]} but each b matrix "
+            "is "
+            f"{b.shape[-2]} by {b.shape[-1]}"
+        )
+    if A.dtype != b.dtype:
+        raise RuntimeError(
+            f"Expected b and A to have the same dtype, but found b of type {c_name(b.array)} and A of type "
+            f"{c_name(A.array)} instead."
+        )
     kernel_for(f"{name}_cpu", A.array)
 
 
@@ -298,11 +300,12 @@ def triangular_solve(
 ) -> Any:
     """(solution, A's copy): see linalg.solve_triangular."""
     for t, letter in ((input, "b"), (A, "A")):
-        check(
-            t.ndim >= 2,
-            f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has {t.ndim} dimensions "
-            "instead",
-        )
+        if t.ndim < 2:
+            raise RuntimeError(
+                f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has {t.ndim} "
+                "dimensions "
+                "instead"
+            )
     _old_checks("triangular_solve", input, A)
     wide, B = broadcast_batches(A, input)
     coefficient = wide.mT if transpose else wide
@@ -319,23 +322,22 @@ def lu_solve(
     name = "linalg.lu_solve"
     square("torch." + name, LU)
     at_least_2d(name, B, "B")
-    check(
-        LU.dtype == B.dtype,
-        f"{name}: Expected LU and B to have the same dtype, but found LU of type {c_name(LU.array)} and B of type "
-        f"{c_name(B.array)} instead",
-    )
+    if LU.dtype != B.dtype:
+        raise RuntimeError(
+            f"{name}: Expected LU and B to have the same dtype, but found LU of type {c_name(LU.array)} and B of type "
+            f"{c_name(B.array)} instead"
+        )
     kernel_for("lu_solve_cpu", LU.array)
-    check(pivots.array.dtype == np.int32, f"{name}: pivots should be a Tensor of scalar type torch.int32")
+    if pivots.array.dtype != np.int32:
+        raise RuntimeError(f"{name}: pivots should be a Tensor of scalar type torch.int32")
     _fits(name, LU, B, left)
-    check(
-        tuple(pivots.shape[-1:]) == (LU.shape[-1],),
-        f"{name}: Number of pivots per batch should be same as the dimension of the matrix",
-    )
-    check(
-        pivots.shape[:-1] == LU.shape[:-2],
-        f"{name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
-        f"{list(pivots.shape)} instead",
-    )
+    if tuple(pivots.shape[-1:]) != (LU.shape[-1],):
+        raise RuntimeError(f"{name}: Number of pivots per batch should be same as the dimension of the matrix")
+    if pivots.shape[:-1] != LU.shape[:-2]:
+        raise RuntimeError(
+            f"{name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+            f"{list(pivots.shape)} instead"
+        )
     check(
         not pivots.numel() or pivots.array.min() >= 1,
         "Pivots given to lu_solve must all be greater or equal to 1. Did you properly pass the result of lu_factor?",
@@ -394,7 +396,8 @@ def cholesky_solve_backward_L(g: Tensor, L: Tensor, X: Tensor, upper: bool) -> T
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """The X with (L @ L.mT) @ X = input, or with upper=True (L.mT @ L) @ X = input."""
     for t, letter in ((input, "b"), (L, "u")):
-        check(t.ndim >= 2, f"{letter} should have at least 2 dimensions, but has {t.ndim} dimensions instead")
+        if t.ndim < 2:
+            raise RuntimeError(f"{letter} should have at least 2 dimensions, but has {t.ndim} dimensions instead")
     _old_checks("cholesky_solve", input, L)
     L, input = broadcast_batches(L, input)
     return into(out, op("cholesky_solve_matrices")(input, L, bool(upper)), "cholesky_solve")
@@ -437,14 +440,15 @@ def cholesky_inverse(input: Tensor, upper: bool = False, *, out: Any = None) -> 
 @public("linalg")
 def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
     """The inverse of A as a map from its last dimensions to its first `ind`."""
-    check(integer(ind, "ind", "tensorinv") > 0, f"Expected a strictly positive integer for 'ind', but got {ind}")
+    if not integer(ind, "ind", "tensorinv") > 0:
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     first, last = tuple(A.shape[:ind]), tuple(A.shape[ind:])
     n, m = prod(first), prod(last)
-    check(
-        n == m,
-        "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
-        f"{m} != {n}",
-    )
+    if n != m:
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+            f"{m} != {n}"
+        )
     return into(out, reshape(inv(reshape(A, n, m)), *last, *first), "linalg_tensorinv")
 
 
@@ -454,10 +458,11 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Any = None) -> T
     if dims is not None:
         A = FUNCTIONS["movedim"](A, tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     first, last = tuple(A.shape[: B.ndim]), tuple(A.shape[B.ndim :])
-    check(
-        prod(last) == prod(first),
-        "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but "
-        f"got {prod(last)} != {prod(first)}",
-    )
+    if prod(last) != prod(first):
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
+            "but "
+            f"got {prod(last)} != {prod(first)}"
+        )
     X = solve(reshape(A, B.numel(), prod(last)), reshape(B, B.numel()))
     return into(out, reshape(X, *last), "linalg_tensorsolve")

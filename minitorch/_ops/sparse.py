@@ -228,33 +228,37 @@ def sparse_coo_tensor(
 
 
 def _checked_size(indices: Tensor, values: Tensor, size: Any) -> tuple[int, ...]:
-    check(indices.ndim == 2, f"indices must be sparse_dim x nnz, but got: {list(indices.shape)}")
+    if indices.ndim != 2:
+        raise RuntimeError(f"indices must be sparse_dim x nnz, but got: {list(indices.shape)}")
     k, nnz = indices.shape
     n = values.shape[0] if values.ndim else 1
     known = None if size is None else non_negative(tuple(size))
     dense = values.ndim - 1
-    check(
-        known is None or len(known) == k + dense,
-        f"'len(size) == sparse_dim + dense_dim' is not satisfied: len(size) = {len(known or ())}, sparse_dim = {k}, "
-        f"dense_dim = {dense}",
-    )
-    check(
-        n == nnz,
-        f"indices and values must have same nnz, but got nnz from indices: {nnz}, nnz from values: {n}",
-    )
+    if not (known is None or len(known) == k + dense):
+        raise RuntimeError(
+            f"'len(size) == sparse_dim + dense_dim' is not satisfied: len(size) = {len(known or ())}, sparse_dim = "
+            f"{k}, "
+            f"dense_dim = {dense}"
+        )
+    if n != nnz:
+        raise RuntimeError(
+            f"indices and values must have same nnz, but got nnz from indices: {nnz}, nnz from values: {n}"
+        )
     array = indices.array
     low, high = (array.min(1), array.max(1)) if nnz else (np.zeros(k, int), np.full(k, -1))
     for i, n in enumerate(low):
-        check(n >= 0, f"found negative index {n} for dim {i}")
+        if not n >= 0:
+            raise RuntimeError(f"found negative index {n} for dim {i}")
     if known is None:
         return (*(high + 1).tolist(), *values.shape[1:])
     for i, n in enumerate(high):
-        check(n < known[i], f"size is inconsistent with indices: for dim {i}, size is {known[i]} but found index {n}")
+        if not n < known[i]:
+            raise RuntimeError(
+                f"size is inconsistent with indices: for dim {i}, size is {known[i]} but found index {n}"
+            )
     block = (nnz, *known[k:])
-    check(
-        tuple(values.shape) == block,
-        f"values has incorrect size, expected {list(block)}, got {list(values.shape)}",
-    )
+    if tuple(values.shape) != block:
+        raise RuntimeError(f"values has incorrect size, expected {list(block)}, got {list(values.shape)}")
     return known
 
 
@@ -288,10 +292,8 @@ def to_sparse(
     check(blocksize is None, "to_sparse: blocksize is for block layouts, which minitorch lacks", NotImplementedError)
     k = self.ndim if sparse_dim is None else integer(sparse_dim, "sparse_dim", "to_sparse")
     k = self.ndim - dense_dim if sparse_dim is None and dense_dim else k
-    check(
-        0 <= k <= self.ndim,
-        f"dense_to_sparse: sparse_dim argument must be in [0,{self.ndim}] range, but {k} is given",
-    )
+    if not 0 <= k <= self.ndim:
+        raise RuntimeError(f"dense_to_sparse: sparse_dim argument must be in [0,{self.ndim}] range, but {k} is given")
     check(k or not self.ndim, "dense_to_sparse: sparse_dim argument must be in >0 when self.dim()>0")
     shape = tuple(self.shape)
     array = self.detach().to_dense().array
@@ -305,11 +307,11 @@ def to_sparse(
 @public("Tensor")
 def sparse_mask(self: Tensor, mask: SparseTensor) -> SparseTensor:
     """The elements of a dense tensor at the indices of a sparse one."""
-    check(
-        self.shape == mask.shape,
-        f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has size "
-        f"{list(mask.shape)}",
-    )
+    if self.shape != mask.shape:
+        raise RuntimeError(
+            f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has size "
+            f"{list(mask.shape)}"
+        )
     return mask.with_values(gathered(self, mask))
 
 

@@ -54,10 +54,10 @@ def _add(x: Tensor, y: Tensor) -> Tensor:
     if not isinstance(x, SparseTensor):
         return x + y.to_dense()
     assert isinstance(y, SparseTensor)
-    check(
-        x.shape == y.shape,
-        f"add: expected sizes of 'self' and 'other' to match, but {list(x.shape)} != {list(y.shape)}",
-    )
+    if x.shape != y.shape:
+        raise RuntimeError(
+            f"add: expected sizes of 'self' and 'other' to match, but {list(x.shape)} != {list(y.shape)}"
+        )
     cat, dtype = FUNCTIONS["cat"], FUNCTIONS["result_type"](x.sparse_values, y.sparse_values)
     values = cat([x.sparse_values.to(dtype), y.sparse_values.to(dtype)])
     both = made(cat([x.sparse_indices, y.sparse_indices], 1), values, x.array.shape, False)
@@ -78,7 +78,8 @@ def _mul(x: Tensor, y: Tensor) -> Tensor:
     if not isinstance(y, SparseTensor):
         return x.with_values(x.sparse_values * gathered(op("expand_to")(y, x.array.shape), x))
     x, y = x.coalesce(), y.coalesce()
-    check(x.shape == y.shape, f"mul operands have incompatible sizes: {list(x.shape)} != {list(y.shape)}")
+    if x.shape != y.shape:
+        raise RuntimeError(f"mul operands have incompatible sizes: {list(x.shape)} != {list(y.shape)}")
     _, i, j = np.intersect1d(flat_indices(x), flat_indices(y), assume_unique=True, return_indices=True)
     take, first, second = FUNCTIONS["index_select"], wrap(i.astype(np.int64)), wrap(j.astype(np.int64))
     values = take(x.sparse_values, 0, first) * take(y.sparse_values, 0, second)
@@ -107,7 +108,8 @@ def _transpose(s: SparseTensor, dim0: int, dim1: int) -> SparseTensor:
 
 @_handles("t")
 def _t(s: SparseTensor) -> SparseTensor:
-    check(s.ndim <= 2, f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but self is {s.ndim}D")
+    if s.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but self is {s.ndim}D")
     return _permute(s, list(reversed(range(s.ndim))))
 
 
@@ -124,11 +126,8 @@ def _permute(s: SparseTensor, dims: Any) -> SparseTensor:
 @_handles("select")
 def _select(s: SparseTensor, dim: int, index: int) -> SparseTensor:
     dim, n = wrap_dims((dim,), s.ndim)[0], s.shape[dim]
-    check(
-        -n <= index < n,
-        f"select(): index {index} out of range for tensor of size {list(s.shape)} at dimension {dim}",
-        IndexError,
-    )
+    if not -n <= index < n:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(s.shape)} at dimension {dim}")
     k, shape = s.sparse_dim(), (*s.array.shape[:dim], *s.array.shape[dim + 1 :])
     if dim >= k:
         return made(s.sparse_indices, op("select")(s.sparse_values, dim - k + 1, index), shape, s.coalesced)
@@ -187,14 +186,16 @@ def sparse_sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
 def _mm(x: Tensor, y: Tensor) -> Tensor:
     if not isinstance(x, SparseTensor):
         return _mm(y.t(), x.t()).t()
-    check(x.ndim == 2 and x.sparse_dim() == 2, f"addmm: matrices expected, got {x.ndim}D tensor")
-    check(y.ndim == 2, f"Dimension out of range (expected to be in range of [{-y.ndim}, {y.ndim - 1}], but got 1)",
-          IndexError)  # fmt: skip
-    check(
-        x.shape[1] == y.shape[0],
-        f"addmm: Argument #3 (dense): Expected dim 0 size {x.shape[1]}, got {y.shape[0]}",
-    )
-    check(x.dtype == y.dtype, f"expected scalar type {c_name(x.array)} but found {c_name(y.array)}")
+    if not (x.ndim == 2 and x.sparse_dim() == 2):
+        raise RuntimeError(f"addmm: matrices expected, got {x.ndim}D tensor")
+    if y.ndim != 2:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-y.ndim}, {y.ndim - 1}], but got 1)"
+        )  # fmt: skip
+    if x.shape[1] != y.shape[0]:
+        raise RuntimeError(f"addmm: Argument #3 (dense): Expected dim 0 size {x.shape[1]}, got {y.shape[0]}")
+    if x.dtype != y.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(x.array)} but found {c_name(y.array)}")
     if isinstance(y, SparseTensor):
         return _sparse_product(x, y)
     row, column = x.sparse_indices

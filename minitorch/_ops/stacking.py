@@ -19,7 +19,8 @@ from .shapes import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, resha
 
 def _listed(name: str, tensors: Any) -> list[Tensor]:
     tensors = tensor_list(name, tensors)
-    check(tensors, f"{name} expects a non-empty TensorList")
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
     return tensors
 
 
@@ -88,10 +89,10 @@ def block_diag(*tensors: Any) -> Tensor:
     """
     blocks = tensor_list("block_diag", tensors)
     for i, t in enumerate(blocks):
-        check(
-            t.ndim <= 2,
-            f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions",
-        )
+        if t.ndim > 2:
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {t.ndim} dimensions"
+            )
     if not blocks:
         return wrap(np.empty((1, 0), np.float32))
     dtype = common_dtype([t.array for t in blocks])
@@ -113,7 +114,8 @@ def meshgrid(*tensors: Any, indexing: Any = None) -> tuple[Tensor, ...]:
     lines = tensor_list("meshgrid", tensors)
     for t in lines:
         shape = "".join(f"{n:3d}" for n in t.shape)
-        check(t.ndim < 2, f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got:{shape}")
+        if t.ndim >= 2:
+            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got:{shape}")
         check(t.dtype == lines[0].dtype, "meshgrid expects all tensors to have the same dtype")
     if indexing is None:
         warnings.warn(
@@ -122,10 +124,8 @@ def meshgrid(*tensors: Any, indexing: Any = None) -> tuple[Tensor, ...]:
             stacklevel=2,
         )
         indexing = "ij"
-    check(
-        indexing in ("ij", "xy"),
-        f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}',
-    )
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swapped = indexing == "xy" and len(lines) > 1
     if swapped:
         lines[:2] = lines[1], lines[0]
@@ -137,7 +137,8 @@ def meshgrid(*tensors: Any, indexing: Any = None) -> tuple[Tensor, ...]:
 
 
 def _check_vector(t: Tensor) -> None:
-    check(t.ndim == 1, f"Expect a 1D vector, but got shape {list(t.shape)}")
+    if t.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {list(t.shape)}")
 
 
 @public("torch")
@@ -165,7 +166,8 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     from itertools import combinations_with_replacement
 
     _check_vector(input)
-    check(r >= 0, f"Expect a non-negative number, but got {r}")
+    if not r >= 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return input.new_empty(0)
     n = input.shape[0]

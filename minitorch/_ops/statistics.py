@@ -173,12 +173,14 @@ def _quantile(name: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpo
 def _checked_q(input: Tensor, q: Any, interpolation: str) -> Tensor:
     check(input.array.size, "quantile() input tensor must be non-empty")
     check(input.array.dtype in (np.float32, np.float64), "quantile() input tensor must be either float or double dtype")
-    check(
-        interpolation in INTERPOLATIONS,
-        f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}",
-    )
+    if interpolation not in INTERPOLATIONS:
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"{interpolation}"
+        )
     if not isinstance(q, Tensor):
-        check(0 <= q <= 1, f"quantile() q must be in the range [0, 1] but got {q:g}")
+        if not 0 <= q <= 1:
+            raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
         q = wrap(np.array(q, input.array.dtype))
     check(q.ndim <= 1, "quantile() q must be a scalar or 1D tensor")
     check(q.dtype is input.dtype, "quantile() q tensor must be same dtype as the input tensor")
@@ -223,10 +225,10 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
-    check(
-        input.ndim <= 2,
-        f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions",
-    )
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     check(input.array.dtype != np.bool_, "cov(): bool dtype is not supported for input")
     x = input if input.ndim == 2 else FUNCTIONS["reshape"](input, 1, -1)
     n = x.shape[1]
@@ -259,21 +261,22 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
     for name, w in (("fweights", fweights), ("aweights", aweights)):
         if w is None:
             continue
-        check(
-            w.ndim <= 1,
-            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} dimensions",
-        )
+        if w.ndim > 1:
+            raise RuntimeError(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} dimensions"
+            )
         kind, floats = ("integral", False) if name == "fweights" else ("floating point", True)
-        check(
-            w.is_floating_point() is floats and w.array.dtype != np.bool_,
-            f"cov(): expected {name} to have {kind} dtype but got {name} with {C_NAMES[w.array.dtype.name]} dtype",
-        )
-        check(
-            w.array.size == n,
-            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
-            f"{w.array.size} != {n}",
-        )
-        check(w.is_meta or not n or not anywhere(w < 0), f"cov(): {name} cannot be negative")
+        if not (w.is_floating_point() is floats and w.array.dtype != np.bool_):
+            raise RuntimeError(
+                f"cov(): expected {name} to have {kind} dtype but got {name} with {C_NAMES[w.array.dtype.name]} dtype"
+            )
+        if w.array.size != n:
+            raise RuntimeError(
+                f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+                f"{w.array.size} != {n}"
+            )
+        if not (w.is_meta or not n or not anywhere(w < 0)):
+            raise RuntimeError(f"cov(): {name} cannot be negative")
     if fweights is None:
         return aweights
     return fweights if aweights is None else fweights * aweights
@@ -282,10 +285,10 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
 @public("torch Tensor")
 def corrcoef(input: Tensor) -> Tensor:
     """The correlations of the rows: cov divided by the standard deviations, within -1 and 1."""
-    check(
-        input.ndim <= 2,
-        f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions",
-    )
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     c = cov(input)
     if not c.ndim:
         return c / c

@@ -44,13 +44,16 @@ ARRAY_NAMES["scaled"] = TENSOR_NAMES["scaled"] = _scaled
 
 def _addmm_dtypes(input: Any, mat1: Any, mat2: Any) -> None:
     for a, b, names in ((mat1, mat2, "mat1 and mat2"), (input, mat2, "self and mat2")):
-        check(a.dtype == b.dtype, f"{names} must have the same dtype, but got {c_name(a)} and {c_name(b)}")
+        if a.dtype != b.dtype:
+            raise RuntimeError(f"{names} must have the same dtype, but got {c_name(a)} and {c_name(b)}")
 
 
 @structured(tensors="input mat1 mat2", on="torch Tensor")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    check(mat1.ndim == 2, f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
-    check(mat2.ndim == 2, f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
+    if mat1.ndim != 2:
+        raise RuntimeError(f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
+    if mat2.ndim != 2:
+        raise RuntimeError(f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
     if mat1.shape[1] == mat2.shape[0]:
         _addmm_dtypes(input, mat1, mat2)
     shape, dtype = mm.infer(mat1, mat2)
@@ -65,19 +68,15 @@ def addmm_cpu(input, mat1, mat2, beta=1, alpha=1):
 
 @structured(tensors="input mat vec", on="torch Tensor")
 def addmv(input, mat, vec, *, beta=1, alpha=1):
-    check(
-        mat.ndim == 2 and vec.ndim == 1 and input.ndim <= 1,
-        f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}",
-    )
+    if not (mat.ndim == 2 and vec.ndim == 1 and input.ndim <= 1):
+        raise RuntimeError(f"vector + matrix @ vector expected, got {input.ndim}, {mat.ndim}, {vec.ndim}")
     n, k = mat.shape
-    check(
-        k == vec.size and input.size in (1, n),
-        f"size mismatch, got input ({input.size}), mat ({n}x{k}), vec ({vec.size})",
-    )
-    check(
-        input.dtype == mat.dtype == vec.dtype,
-        f"addmv input tensors must have the same dtype, but got {c_name(input)}, {c_name(mat)}, and {c_name(vec)}",
-    )
+    if not (k == vec.size and input.size in (1, n)):
+        raise RuntimeError(f"size mismatch, got input ({input.size}), mat ({n}x{k}), vec ({vec.size})")
+    if not input.dtype == mat.dtype == vec.dtype:
+        raise RuntimeError(
+            f"addmv input tensors must have the same dtype, but got {c_name(input)}, {c_name(mat)}, and {c_name(vec)}"
+        )
     return mv.infer(mat, vec)
 
 
@@ -112,8 +111,10 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     wrap_dim(2, batch2.ndim)
     check(batch2.ndim == 3, "batch2 must be a 3D tensor")
     (b, n, k), (b2, k2, m) = batch1.shape, batch2.shape
-    check(b == b2, f"batch1 and batch2 must have same number of batches, got {b} and {b2}")
-    check(k == k2, f"Incompatible matrix sizes for bmm ({n}x{k} and {k2}x{m})")
+    if b != b2:
+        raise RuntimeError(f"batch1 and batch2 must have same number of batches, got {b} and {b2}")
+    if k != k2:
+        raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {k2}x{m})")
     _expanded_shape(input, (n, m))
     _addmm_dtypes(input, batch1, batch2)
     if input.dtype == np.bool_:
@@ -180,8 +181,10 @@ def addbmm_grad_batch2(g, batch1, batch2_shape, alpha):
 @public("torch Tensor", "ger")
 def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
     """The product of every element of one vector with every element of the other."""
-    check(input.ndim == 1, f"outer: Expected 1-D argument self, but got {input.ndim}-D")
-    check(vec2.ndim == 1, f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    if input.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D argument self, but got {input.ndim}-D")
+    if vec2.ndim != 1:
+        raise RuntimeError(f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
     return into(out, op("mul")(op("unsqueeze")(input, 1), vec2), "outer")
 
 
@@ -191,17 +194,18 @@ ARRAY_NAMES["outer"] = np.outer
 @public("torch Tensor")
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2), in the dtype that the three have in common."""
-    check(vec1.ndim == 1, f"addr: Expected 1-D argument vec1, but got {vec1.ndim}-D")
-    check(vec2.ndim == 1, f"addr: Expected 1-D argument vec2, but got {vec2.ndim}-D")
+    if vec1.ndim != 1:
+        raise RuntimeError(f"addr: Expected 1-D argument vec1, but got {vec1.ndim}-D")
+    if vec2.ndim != 1:
+        raise RuntimeError(f"addr: Expected 1-D argument vec2, but got {vec2.ndim}-D")
     dtype = common_dtype([input.array, vec1.array, vec2.array])
     for name, number in (("beta", beta), ("alpha", alpha)):
         if dtype not in FLOATS:
-            check(
-                not isinstance(number, float),
-                f"For integral input tensors, argument {name} must not be a floating point number.",
-            )
+            if isinstance(number, float):
+                raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
         if dtype != np.bool_:
-            check(not isinstance(number, bool), f"Boolean {name} only supported for Boolean results.")
+            if isinstance(number, bool):
+                raise RuntimeError(f"Boolean {name} only supported for Boolean results.")
     input = op("expand_to")(input, (*vec1.shape, *vec2.shape))
     product = FUNCTIONS["outer"](vec1, vec2)
     if dtype == np.bool_:
@@ -214,8 +218,10 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 
 def _bad_inplace(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
     have, made = list(x.shape), list(shape)
-    check(name != "addr" or x.ndim == 2, f"2D tensor expected, got {x.ndim}D tensor for input")
-    check(have == made, f"Bad in-place call: input tensor size {have} and output tensor size {made} should match")
+    if not (name != "addr" or x.ndim == 2):
+        raise RuntimeError(f"2D tensor expected, got {x.ndim}D tensor for input")
+    if have != made:
+        raise RuntimeError(f"Bad in-place call: input tensor size {have} and output tensor size {made} should match")
 
 
 def _make_inplace(name: str, first: str, second: str) -> None:

@@ -22,28 +22,27 @@ empty = np.empty
 # ---------------------------------------------------------------------- unpooling
 def _unpool_infer(input, indices, size):
     n = len(size)
-    check(
-        indices.dtype == np.int64,
-        "elements in indices should be type int64" + f" but got: {c_name(indices)}" * (n == 2),
-    )
+    if indices.dtype != np.int64:
+        raise RuntimeError("elements in indices should be type int64" + f" but got: {c_name(indices)}" * (n == 2))
     _same_shape(input, indices)
     for d in range(1, input.ndim):
-        check(
-            input.shape[d] > 0,
-            f"max_unpooling{n}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, but "
-            f"got {list(input.shape)} with dimension {d} being empty.",
-        )
+        if input.shape[d] <= 0:
+            raise RuntimeError(
+                f"max_unpooling{n}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, "
+                "but "
+                f"got {list(input.shape)} with dimension {d} being empty."
+            )
     if input.dtype not in dtypes.FLOATS:
         no_kernel(f"max_unpool{n}d", input)
     return (*input.shape[:2], *size), input.dtype
 
 
 def _same_shape(input: Any, indices: Any) -> None:
-    check(
-        input.shape == indices.shape,
-        f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
-        f"tensor with shape: {list(indices.shape)}",
-    )
+    if input.shape != indices.shape:
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
+            f"tensor with shape: {list(indices.shape)}"
+        )
 
 
 def _unpool_cpu(input, indices, size):
@@ -88,19 +87,15 @@ def _output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, output_s
         return default
     if len(output_size) == n + 2:
         output_size = output_size[2:]
-    check(
-        len(output_size) == n,
-        f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
-        f"'{len(output_size)}'",
-        ValueError,
-    )
+    if len(output_size) != n:
+        raise ValueError(
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of "
+            f"'{len(output_size)}'"
+        )
     for d in range(n):
         low, high = default[d] - stride[d], default[d] + stride[d]
-        check(
-            low < output_size[d] < high,
-            f'invalid output_size "{output_size}" (dim {d} must be between {low} and {high})',
-            ValueError,
-        )
+        if not low < output_size[d] < high:
+            raise ValueError(f'invalid output_size "{output_size}" (dim {d} must be between {low} and {high})')
     return list(output_size)
 
 
@@ -109,12 +104,14 @@ def _unpool(n: int, input: Tensor, indices: Tensor, kernel: Any, stride: Any, pa
     stride, padding = kernel if stride is None else _per_axis(stride, n), _per_axis(padding, n)
     check(len(kernel) <= n, "tuple index out of range", IndexError)
     elements = "two elements (height, width)" if n == 2 else "three elements (depth, height, width)"
-    check(len(kernel) == n, f"There should be exactly {elements} in output_size, but got {len(kernel)} elements.")
+    if len(kernel) != n:
+        raise RuntimeError(f"There should be exactly {elements} in output_size, but got {len(kernel)} elements.")
     size = _output_size(input, kernel, stride, padding, output_size)
     if n == 1:  # as torch does: a plane of width 1
         input, indices, size = op("unsqueeze")(input, -1), op("unsqueeze")(indices, -1), [*size, 1]
     space = len(size)
-    check(n < 3 or min(stride) > 0, f"strides should be greater than zero, but got stride: {list(stride)}")
+    if not (n < 3 or min(stride) > 0):
+        raise RuntimeError(f"strides should be greater than zero, but got stride: {list(stride)}")
     either = "3d or 4d" if n < 3 else "4d or 5d"
     error = (
         f"Input to max_unpooling{space}d should be a {either} Tensor, but got a tensor with {input.ndim} dimensions."
@@ -155,13 +152,16 @@ def max_unpool3d(
 def _fractional_infer(input, samples, kernel, size):
     n = len(kernel)
     where = "fractional_max_pool2d()" if n == 2 else "fractional_max_pool3d_out()"
-    check(samples.ndim == 3, f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
+    if samples.ndim != 3:
+        raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
     check(samples.dtype == input.dtype, "Expect _random_samples to have the same dtype as input")
     check(samples.shape[0] >= input.shape[0], "Expect _random_samples.size(0) no less then input batch size.")
     check(samples.shape[1] == input.shape[1], "Expect _random_samples.size(1) equals to input channel size.")
-    check(samples.shape[2] == n, f"Expect _random_samples.size(2) equals to {n}; got {samples.shape[2]}.")
+    if samples.shape[2] != n:
+        raise RuntimeError(f"Expect _random_samples.size(2) equals to {n}; got {samples.shape[2]}.")
     for name, m, k, s in zip(("time", "height", "width")[-n:], input.shape[2:], kernel, size, strict=True):
-        check(s + k - 1 <= m, f"{where}: pool {name} {k} too large relative to input {name} {m}")
+        if not s + k - 1 <= m:
+            raise RuntimeError(f"{where}: pool {name} {k} too large relative to input {name} {m}")
     shape = (*input.shape[:2], *size)
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
 
@@ -200,15 +200,13 @@ fractional_max_volumes = max_op(
 def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_indices: bool, samples: Any) -> Any:
     function = f"fractional_max_pool{n}d"
     if size is None:
-        check(ratio is not None, f"{function} requires specifying either an output_size or an output_ratio", ValueError)
+        if ratio is None:
+            raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
         if n == 2 and not isinstance(ratio, (tuple, list)):
             raise TypeError(f"object of type '{type(ratio).__name__}' has no len()")
         ratios = ratio if isinstance(ratio, (tuple, list)) else (ratio,) * n
-        check(
-            len(ratios) == n,
-            f"{function} requires output_ratio to either be a single Int or tuple of Ints.",
-            ValueError,
-        )
+        if len(ratios) != n:
+            raise ValueError(f"{function} requires output_ratio to either be a single Int or tuple of Ints.")
         size = [int(m * r) for m, r in zip(input.shape[-n:], ratios, strict=True)]
     if input.ndim <= n:
         raise IndexError(

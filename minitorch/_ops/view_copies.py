@@ -21,10 +21,8 @@ def _all_copied(name: str, views: Any, out: Any) -> Any:
     copies = tuple([op("dense")(v) for v in views])
     if out is None:
         return copies
-    check(
-        len(out) == len(copies),
-        f"{name}_out() expected an out= argument of size {len(copies)}, got size {len(out)}",
-    )
+    if len(out) != len(copies):
+        raise RuntimeError(f"{name}_out() expected an out= argument of size {len(copies)}, got size {len(out)}")
     for o, copy in zip(out, copies, strict=True):
         into(o, name, copy)
     return None
@@ -70,10 +68,8 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Any = 
         "be improved?  If so, please report an enhancement request to PyTorch.)",
     )
     wrapped, first = wrap_dim(dim, input.ndim), start + input.shape[dim] if start < 0 else start
-    check(
-        length >= 0 or not 0 <= first <= input.shape[wrapped],
-        f"start ({first}) + length ({length}) exceeds dimension size ({input.shape[wrapped]}).",
-    )
+    if not (length >= 0 or not 0 <= first <= input.shape[wrapped]):
+        raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({input.shape[wrapped]}).")
     return _copied("narrow_copy", FUNCTIONS["narrow"](input, dim, start, length), out)
 
 
@@ -208,11 +204,11 @@ def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, 
     assert OPS[view].forward is not None
     dense = input.contiguous() if view == "as_strided" else input
     part = OPS[view].forward(dense.array, *args)  # type: ignore[misc]  # its shape, and the checks of the arguments
-    check(
-        part.shape == src.array.shape,
-        "expected src to have a size equal to the slice of self. "
-        f"src size = {list(src.shape)}, slice size = {list(part.shape)}",
-    )
+    if part.shape != src.array.shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src.shape)}, slice size = {list(part.shape)}"
+        )
     if src.array.dtype is not dense.array.dtype:
         src = cast(src, dense.array.dtype)
     return into(out, name, op("part_written")(dense, src, OPS[view], args))

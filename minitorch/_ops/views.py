@@ -182,7 +182,8 @@ def expand_to(input, size):
             strides[i] = 0
         else:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton "
+                "dimension "
                 f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
     return restrided(input, tuple(shape), tuple(strides))
@@ -231,7 +232,8 @@ def slice_grad(g, input_shape, dim, start, stop, step):
 def diagonal(input, offset=0, dim1=0, dim2=1):
     given = dim1, dim2
     dim1, dim2 = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
-    check(dim1 != dim2, f"diagonal dimensions cannot be identical {given[0]}, {given[1]}")
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {given[0]}, {given[1]}")
     rows, columns = input.shape[dim1], input.shape[dim2]
     length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     start = (offset * input.strides[dim2] if offset >= 0 else -offset * input.strides[dim1]) if length else 0
@@ -251,9 +253,12 @@ def unfold_view(input, dimension, size, step):
     dim = wrap_dim(dimension, input.ndim)
     shape, strides = (input.shape, input.strides) if input.ndim else ((1,), (input.dtype.itemsize,))
     n = shape[dim]
-    check(size >= 0, f"size is {size} but must be >= 0")
-    check(size <= n, f"maximum size for tensor at dimension {dim} is {n} but size is {size}")
-    check(step > 0, f"step is {step} but must be > 0")
+    if not size >= 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if not size <= n:
+        raise RuntimeError(f"maximum size for tensor at dimension {dim} is {n} but size is {size}")
+    if not step > 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
     if not input.ndim:
         return restrided(input, (size,), strides)
     count = (n - size) // step + 1
@@ -369,11 +374,11 @@ def as_strided(input, size, stride, storage_offset=None):
 
         have = UntypedStorage._of(input).nbytes()
         need = (offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) * item
-        check(
-            offset >= 0 and need <= have,
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} "
-            f"requiring a storage size of {need} are out of bounds for storage of size {have}",
-        )
+        if not (offset >= 0 and need <= have):
+            raise RuntimeError(
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} "
+                f"requiring a storage size of {need} are out of bounds for storage of size {have}"
+            )
     return restrided(input, size, tuple([s * item for s in stride]), offset * item - start)
 
 
