@@ -183,8 +183,7 @@ def expand_to(input, size):
         else:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({old}) at non-singleton "
-                "dimension "
-                f"{i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+                f"dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
             )
     return restrided(input, tuple(shape), tuple(strides))
 
@@ -248,32 +247,6 @@ def diagonal_grad(g, input_shape, offset, dim1, dim2):
     return diagonal_backward(g, input_shape, offset, dim1, dim2)
 
 
-@view(tensors="input", name="unfold_view", title="Unfold")
-def unfold_view(input, dimension, size, step):
-    dim = wrap_dim(dimension, input.ndim)
-    shape, strides = (input.shape, input.strides) if input.ndim else ((1,), (input.dtype.itemsize,))
-    n = shape[dim]
-    if not size >= 0:
-        raise RuntimeError(f"size is {size} but must be >= 0")
-    if not size <= n:
-        raise RuntimeError(f"maximum size for tensor at dimension {dim} is {n} but size is {size}")
-    if not step > 0:
-        raise RuntimeError(f"step is {step} but must be > 0")
-    if not input.ndim:
-        return restrided(input, (size,), strides)
-    count = (n - size) // step + 1
-    return restrided(
-        input,
-        (*shape[:dim], count, *shape[dim + 1 :], size),
-        (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim]),
-    )
-
-
-@unfold_view.grad("input")
-def unfold_grad(g, input_shape, dimension, size, step):
-    return unfold_backward(g, input_shape, dimension, size, step)
-
-
 # what flows back through a part: zeros with the gradient in its place
 @structured(tensors="g")
 def select_backward(g, input_shape, dim, index):
@@ -324,29 +297,6 @@ def diagonal_backward_cpu(g, input_shape, offset, dim1, dim2):
 @diagonal_backward.grad("g")
 def diagonal_backward_grad(g, offset, dim1, dim2):
     return diagonal(g, offset, dim1, dim2)
-
-
-@structured(tensors="g")
-def unfold_backward(g, input_shape, dimension, size, step):
-    return input_shape, g.dtype
-
-
-@unfold_backward.cpu
-def unfold_backward_cpu(g, input_shape, dimension, size, step):
-    d = np.zeros(input_shape, g.dtype)
-    if not d.ndim:
-        return np.asarray(g.sum(dtype=g.dtype))
-    dim = wrap_dim(dimension, d.ndim)
-    along, count = np.moveaxis(d, dim, -1), g.shape[dim]
-    parts = np.moveaxis(g, dim, -2)
-    for k in range(size):  # windows that overlap meet here
-        along[..., k : k + step * (count - 1) + 1 : step] += parts[..., k]
-    return d
-
-
-@unfold_backward.grad("g")
-def unfold_backward_grad(g, dimension, size, step):
-    return unfold_view(g, dimension, size, step)
 
 
 # ---------------------------------------------------------------------- any geometry
