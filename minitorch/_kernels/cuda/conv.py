@@ -8,6 +8,7 @@ each such phase is a correlation of its own, without stride (as in `_kernels/cpu
 """
 
 import itertools
+import sys
 from math import prod
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -125,9 +126,8 @@ def _kind(x: CudaArray, name: str) -> str:
             f"{name} of {x.ndim - 2} dimensions of space and dtype {x.dtype} is not implemented for device 'cuda' by "
             "minitorch: compute it on the CPU, x.cpu(), and move the result back"
         )
-    from minitorch.backends import cudnn
-
-    return "tf32" if cudnn.allow_tf32 else "tf32x3"
+    settings = sys.modules.get("minitorch.backends.cudnn")  # above kernels; nobody has changed what is not imported
+    return "tf32" if settings is None or settings.allow_tf32 else "tf32x3"
 
 
 def _planes(x: CudaArray, w: CudaArray, out: CudaArray, *places: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ Tiles are 128x128 where that makes a block for each multiprocessor, else 64x64. 
 long, K is cut into parts, which are added in order: results never depend on timing.
 """
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,9 +89,8 @@ def kind_of(dtype: np.dtype, m: int, n: int) -> str:
         return "f8"
     if dtype != np.float32:
         raise NotImplementedError(f"\"addmm_cuda\" not implemented for '{_C_NAMES.get(dtype.name, dtype.name)}'")
-    from minitorch.backends.cuda import matmul
-
-    if matmul.allow_tf32:
+    settings = sys.modules.get("minitorch.backends.cuda")  # above kernels; nobody has changed what is not imported
+    if settings is not None and settings.matmul.allow_tf32:
         return "tf32"
     return "tf32x3" if min(m, n) >= LARGE else "f4"
 
