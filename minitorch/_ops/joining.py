@@ -10,7 +10,7 @@ from minitorch._device import backend
 from minitorch._dtype import CATEGORY
 from minitorch._kernels.half import empty, tagged
 from minitorch._kernels.strided import restrided
-from minitorch._tensor import Tensor, current_edge, new, wrap
+from minitorch._tensor import Tensor, contiguous_format, current_edge, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
@@ -18,6 +18,7 @@ from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_k
 from .check import c_name, check, integer, wrap_dim
 from .copies import cat_shape
 from .inplace import MULTI
+from .memory_formats import suggested
 from .op import OPS
 from .operands import cast, common_dtype
 from .public import public
@@ -129,7 +130,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         return mode.call(_Cat, (tensors, dim))
     arrays = [t.array for t in tensors]
     try:
-        joined = np.concatenate(arrays, dim) if dim.__class__ is int and alike(arrays) else None
+        joined = concatenated(arrays, dim) if dim.__class__ is int and alike(arrays) else None
     except ValueError:  # shapes that differ: an error, or empty tensors that are left out
         joined = None
     if joined is None:
@@ -140,7 +141,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         dim = wrap_dim(dim, len(shape))
         parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
         if all(isinstance(a, ndarray) for a in arrays):
-            joined = tagged(np.concatenate(parts, dim))
+            joined = tagged(concatenated(parts, dim))
         else:
             joined = backend(tensors[0].device).run(_Cat, (shape, dtype), parts, (dim,))
     elif dim < 0:
@@ -156,6 +157,14 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         _check_out(out, tensors)
         return into(out, _Cat, result)
     return result
+
+
+def concatenated(arrays: list[ndarray], dim: int) -> ndarray:
+    """The arrays one after another; NumPy keeps the order that all have in memory, torch channels_last alone."""
+    joined = np.concatenate(arrays, dim)
+    if joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
+        return joined
+    return np.ascontiguousarray(joined)
 
 
 def _check_out(out: Any, tensors: list[Tensor]) -> None:
