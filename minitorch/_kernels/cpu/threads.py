@@ -1,10 +1,10 @@
 """When an operation is shared among threads, and among how many: decided here and nowhere else.
 
 A kernel that can be split asks `share(work, items)` for a crew and a number of parts, and hands both to
-`parallel.split`. A crew is the threads that wait for parts, in compiled code and without the interpreter's lock: a part
-reaches one that is awake in about a microsecond, where Python's own locks take 10 to 50. After some 300 us without
-work they go to sleep; the next launch wakes them and begins without them. Numba's `parallel=True` is not used: its
-OpenMP layer ends a forked process, and its other layer ends a process in which two Python threads compute at once.
+`parallel.split`. A crew is the threads that wait for parts, in compiled code and without the interpreter's lock, so
+that no part waits for Python. After some 300 us without work they go to sleep; the next launch wakes them and begins
+without them. Numba's `parallel=True` is not used: its OpenMP layer ends a forked process, and its other layer ends a
+process in which two Python threads compute at once.
 
 - Who computes a part does not change its result, and the parts of a sum are the same at any number of threads.
 - One launch at a time has the crew. What other Python threads launch meanwhile, they compute alone: never more threads
@@ -12,7 +12,7 @@ OpenMP layer ends a forked process, and its other layer ends a process in which 
 - A fork stops the crew first (a process of one thread can be forked safely), and both processes start another when they
   need one.
 - From the first shared launch on, NumPy's OpenBLAS computes on the calling thread: its own threads keep a processor
-  busy for some 27 ms after every product, in the crew's way. Large products are split over the crew (`products.py`);
+  busy for a while after every product, in the crew's way. Large products are split over the crew (`products.py`);
   decompositions are not.
 """
 
