@@ -184,8 +184,10 @@ def _values_text(t: Tensor, indent: int) -> str:
     cut = [summarise and size > 2 * edge for size in t.shape]
     if edge == 0 and any(cut):
         return "[...]"
-    array = _corners(t.array, cut) if hasattr(t.array, "to_host") else t.array
-    if any(cut) and array is t.array:
+    array = t.array
+    if hasattr(array, "to_host"):
+        array = _corners(array, cut)
+    elif any(cut):
         array = array[np.ix_(*map(_kept_indices, t.shape, cut))]
     numbers = _python_numbers(array)
     texts, width = _float_texts(numbers) if t.dtype.is_floating_point else _plain_texts(numbers)
