@@ -47,8 +47,8 @@ FRAMES = {
     "a.sum()": 2,
     "a.mean()": 2,
     "a.t()": 2,
-    "torch.mm(a, b)": 3,
-    "a @ b": 8,
+    "torch.mm(a, b)": 4,  # one of them asks whether threads share the product
+    "a @ b": 9,
     "a[0]": 6,
     "a[1:]": 7,
     "a[index]": 12,

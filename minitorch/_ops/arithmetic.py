@@ -151,7 +151,7 @@ def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     if not isinstance(input, Tensor) or not (is_number or isinstance(other, Tensor)):
         refuse_complex("rsub", other)
         invalid_arguments("rsub", input, other)
-    if not (is_number and input.array.dtype in FLOATS):
+    if other.__class__ is bool or not (is_number and input.array.dtype in FLOATS):
         refuse_bool(OPS["sub"], *[o.array if isinstance(o, Tensor) else np.asarray(o) for o in (input, other)])
     made = op("sub")(as_tensor_like(input, other), input, alpha=alpha)
     return made if isinstance(other, Tensor) else titled(made, "RsubBackward1", ("other_edge",))

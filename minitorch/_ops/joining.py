@@ -187,6 +187,7 @@ class _Cat:
 
     name = public_name = "cat"
     kind = "structured"
+    inplace = False
 
     @staticmethod
     def function(tensors: Any, dim: int) -> Tensor:

@@ -220,15 +220,16 @@ def dot_product(input, tensor):
             f"inconsistent tensor size, expected tensor [{input.shape[0]}] and src [{tensor.shape[0]}] to have the "
             f"same number of elements, but got {input.shape[0]} and {tensor.shape[0]} elements respectively"
         )
+    if input.dtype == np.bool_:
+        no_kernel("dot", input)
     return (), input.dtype
 
 
 @dot_product.cpu
 def dot_cpu(input, tensor):
-    if not input.ndim == tensor.ndim == 1 or input.shape != tensor.shape or input.dtype is not tensor.dtype:
+    alike = input.ndim == tensor.ndim == 1 and input.shape == tensor.shape and input.dtype is tensor.dtype
+    if not alike or input.dtype == np.bool_:
         dot_product.infer(input, tensor)
-    if input.dtype == np.bool_:
-        no_kernel("dot", input)
     return np.asarray(dot(input, tensor))
 
 

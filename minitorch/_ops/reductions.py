@@ -392,10 +392,11 @@ def flip_dims(input, dims):
 
 @flip_dims.cpu
 def flip_cpu(input, dims):
+    dims = wrap_dims(dims, input.ndim)
     if not input.ndim:
         return input.copy()
     index = [slice(None)] * input.ndim
-    for d in wrap_dims(dims, input.ndim):
+    for d in dims:
         index[d] = slice(None, None, -1)
     return input[tuple(index)].copy()
 

@@ -97,6 +97,8 @@ def causal_softmax(input):
 @causal_softmax.cpu
 def causal_softmax_cpu(input):
     """Softmax of the rows of matrices, where row i has only its elements up to i, and zeros after them."""
+    if not input.size:
+        return np.zeros_like(input)
     return _by_rows(kernels().softmax, input, period=(input.shape[-2],))
 
 

@@ -49,7 +49,7 @@ def broadcast_batches(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 
 def _fits(name: str, A: Any, B: Any, left: bool) -> None:
     n, (p, q) = A.shape[-2], B.shape[-2:]
-    if n != p if left else q:
+    if n != (p if left else q):
         raise RuntimeError(
             f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({n}x{A.shape[-1]} "
             "and "
