@@ -11,7 +11,7 @@ import pytest
 import minitorch as torch
 import minitorch.nn.functional as F
 from minitorch._kernels import cache
-from minitorch._kernels.cpu import products, threads
+from minitorch._kernels.cpu import products, recurrent, threads
 from minitorch.utils.data import DataLoader, Dataset
 
 
@@ -78,8 +78,29 @@ def test_products_have_the_same_bits_at_any_number_of_threads(m, k, n, dtype):
         assert len({r.tobytes() for r in results}) == 1
 
 
+@pytest.mark.parametrize("by_blas", [True, False])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_recurrent_layers_have_the_same_bits_at_any_number_of_threads(kind, by_blas, monkeypatch):
+    if not by_blas:
+        monkeypatch.setattr(recurrent, "blas_function", lambda dtype, kind: 0)
+    torch.manual_seed(0)
+    layer, x = getattr(torch.nn, kind)(5, 12, bidirectional=True), torch.randn(4, 70, 5)
+    torch.use_deterministic_algorithms(True)
+    try:
+        found = []
+        for threads_ in (1, 2, 5):
+            torch.set_num_threads(threads_)
+            out, _ = layer(x)
+            gradients = torch.autograd.grad(out, [*layer.parameters()], torch.cos(out.detach()))
+            found.append([t.detach().numpy().tobytes() for t in (out, *gradients)])
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert found[0] == found[1] == found[2]
+    np.testing.assert_allclose(out.detach().numpy(), layer.double()(x.double())[0].detach().numpy(), 1e-5, 1e-6)
+
+
 def test_large_products_are_shared(monkeypatch):
-    if not products._function("f", "gemm"):
+    if not products.blas_function("f", "gemm"):
         pytest.skip("NumPy has no OpenBLAS with integers of 64 bits here")
     asked = []
     share = threads.share

@@ -6,14 +6,14 @@ gradient, under autocast, and for an LSTM with projections. Weights come as torc
 direction w_ih, w_hh, then b_ih, b_hh where there are biases, and w_hr for an LSTM with projections.
 """
 
-import functools
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from minitorch._kernels import cache
+from minitorch._kernels.cpu import recurrent as kernels
+from minitorch._kernels.cpu.products import dot
 from minitorch._tensor import Tensor
 from minitorch.autograd import grad
 from minitorch.autograd.grad_mode import enable_grad
@@ -29,11 +29,6 @@ GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
 # ---------------------------------------------------------------------- a layer, one op over all steps
-@functools.cache
-def _kernels() -> Any:
-    return cache.load_file("cpu.recurrent")
-
-
 @structured(tensors="gates hx cx? w_hh b_hh?", outputs=("kept", "cells"), returns=lambda *a: a)
 def recurrent_layer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
     """h after each step (T, N, H), and for an LSTM the last c behind them; gates (T, N, several H) are of the input.
@@ -60,9 +55,7 @@ def recurrent_layer_cpu(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all):
     out, kept, cells = [
         np.empty(*made) for made in recurrent_layer.infer(gates, hx, cx, w_hh, b_hh, kind, reverse, keep_all)
     ]
-    x, h, c = (None if a is None else np.ascontiguousarray(a) for a in (gates, hx, cx))
-    x = x.reshape(*x.shape[:2], GATES[kind], h.shape[1])
-    _kernels().layer(kind, x, h, h if c is None else c, w_hh, b_hh, reverse, out, kept, cells)
+    kernels.layer(kind, gates, hx, hx if cx is None else cx, w_hh, b_hh, reverse, out, kept, cells)
     return out, kept, cells
 
 
@@ -98,18 +91,17 @@ def recurrent_layer_grad_b_hh(found):
 
 def _gradients(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):
     """The gradients of gates, hx and cx; with those of the products with w_hh, and h before each step."""
-    kernels = _kernels()
     before = kernels.states_before(kind, hx, kept, cells, reverse)
-    d_gates = np.empty((*gates.shape[:2], GATES[kind], hx.shape[1]), gates.dtype)
+    d_gates = np.empty(gates.shape, gates.dtype)
     d_products = np.empty_like(d_gates) if kind == "gru" else d_gates  # whose r multiplies a product
-    c = hx if cx is None else np.ascontiguousarray(cx)
+    c = hx if cx is None else cx
     d_h, d_c = kernels.layer_gradient(kind, g, before, c, w_hh, reverse, kept, cells, d_gates, d_products)
-    return d_gates.reshape(gates.shape), d_h, d_c, d_products.reshape(gates.shape), before
+    return d_gates, d_h, d_c, d_products, before
 
 
 def _weight_gradient(found):
     _, _, _, d_products, before = found
-    return np.dot(d_products.reshape(-1, d_products.shape[2]).T, before.reshape(-1, before.shape[2]))
+    return dot(d_products.reshape(-1, d_products.shape[2]).T, before.reshape(-1, before.shape[2]))
 
 
 def _gradients_in_ops(g, gates, hx, cx, w_hh, b_hh, kept, cells, kind, reverse):

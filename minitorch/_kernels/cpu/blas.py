@@ -30,7 +30,7 @@ def _flag(builder, transposed):
 
 
 @intrinsic
-def _gemm(typingctx, function, a_t, b_t, m, n, k, a, a0, lda, b, b0, ldb, c, c0, ldc):
+def gemm(typingctx, function, a_t, b_t, m, n, k, a, a0, lda, b, b0, ldb, c, c0, ldc):
     """c[c0:] = op(a[a0:]) @ op(b[b0:]), of m rows, n columns, k products each."""
     kinds = (function, a_t, b_t, m, n, k, a, a0, lda, b, b0, ldb, c, c0, ldc)
 
@@ -77,11 +77,11 @@ def _matrices_part(part, parts, function, a, b, c, transposed, sizes, steps, blo
         if n >= m:
             first, last = share_of(n, block, blocks)
             b0 += first * ldb if b_t else first
-            _gemm(function, a_t, b_t, m, last - first, k, a, a0, lda, b, b0, ldb, c, c0 + first, n)
+            gemm(function, a_t, b_t, m, last - first, k, a, a0, lda, b, b0, ldb, c, c0 + first, n)
         else:
             first, last = share_of(m, block, blocks)
             a0 += first if a_t else first * lda
-            _gemm(function, a_t, b_t, last - first, n, k, a, a0, lda, b, b0, ldb, c, c0 + first * n, n)
+            gemm(function, a_t, b_t, last - first, n, k, a, a0, lda, b, b0, ldb, c, c0 + first * n, n)
 
 
 @njit(cache=True, nogil=True)

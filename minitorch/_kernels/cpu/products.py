@@ -44,7 +44,7 @@ def _shared(a: Any, b: Any, out: Any = None) -> Any:
     if a.dtype is not b.dtype or not fits or (threads.count() == 1 and not threads.deterministic):
         return None
     kind = "gemv" if batch == 1 and min(m, n) == 1 else "gemm"
-    function = _function(a.dtype.char, kind)
+    function = blas_function(a.dtype.char, kind)
     blocks = max(1, min(BLOCKS, max(m, n) // BLOCK))
     work = batch * m * n * k // (VECTOR if kind == "gemv" else MATRIX)
     crew, parts = threads.share(work, batch * blocks)
@@ -72,7 +72,7 @@ def _flat(a: Any) -> tuple[Any, bool]:
     return np.require(a, requirements="CAW").reshape(-1), False
 
 
-def _function(dtype: str, kind: str) -> int:
+def blas_function(dtype: str, kind: str) -> int:
     """The address of cblas_sgemm or its like, with integers of 64 bits; 0 if there is none."""
     found = threads.blas(f"cblas_{dict(f='s', d='d').get(dtype)}{kind}") if dtype in "fd" else None
     return ctypes.cast(found, ctypes.c_void_p).value or 0 if found and found.__name__.endswith("64_") else 0
