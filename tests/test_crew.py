@@ -99,6 +99,64 @@ def test_recurrent_layers_have_the_same_bits_at_any_number_of_threads(kind, by_b
     np.testing.assert_allclose(out.detach().numpy(), layer.double()(x.double())[0].detach().numpy(), 1e-5, 1e-6)
 
 
+def adam_steps():
+    parameter = torch.nn.Parameter(torch.linspace(-1, 1, 70_000))
+    optimizer = torch.optim.Adam([parameter], amsgrad=True)
+    for _ in range(3):
+        parameter.grad = torch.sin(parameter.detach() * 50)
+        optimizer.step()
+    return parameter.detach()
+
+
+def layer_norm_gradients():
+    x = (torch.arange(70_000.0) % 977).view(350, 200).requires_grad_()
+    weight, bias = (torch.linspace(1, 2, 200).requires_grad_() for _ in range(2))
+    out = F.layer_norm(x, (200,), weight, bias)
+    return torch.cat([g.reshape(-1) for g in torch.autograd.grad(out, [x, weight, bias], torch.cos(out.detach()))])
+
+
+VALUES = (np.arange(70_000) % 911 / 911).astype("f")
+LARGE_OPERATIONS = {
+    "softmax": lambda T, x: x.softmax(1),
+    "log_softmax": lambda T, x: x.log_softmax(1),
+    "sum of rows": lambda T, x: x.sum(1),
+    "sum": lambda T, x: x.sum(),
+    "mean": lambda T, x: x.mean(),
+    "prod": lambda T, x: (x * 1e-3 + 1).prod(),
+    "sum of integers": lambda T, x: (x * 1000).long().sum(),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_OPERATIONS)
+def test_large_operations_have_the_same_bits_at_any_number_of_threads(name):
+    import torch as real
+
+    x, operation = torch.from_numpy(VALUES.reshape(350, 200)), LARGE_OPERATIONS[name]
+    found = at_several_counts(lambda: operation(torch, x))
+    wanted = operation(real, real.from_numpy(VALUES.reshape(350, 200))).numpy()
+    np.testing.assert_allclose(found, wanted, 2e-6)
+
+
+@pytest.mark.parametrize("made", [adam_steps, layer_norm_gradients])
+def test_steps_and_gradients_have_the_same_bits_at_any_number_of_threads(made):
+    assert np.isfinite(at_several_counts(made)).all()
+
+
+def at_several_counts(operation):
+    """What the operation gives, the same at 1, 2 and 5 threads."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        found = []
+        for n in (1, 2, 5):
+            torch.set_num_threads(n)
+            found.append(operation().numpy())
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert len(members()) == 4
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    return found[0]
+
+
 def test_large_products_are_shared(monkeypatch):
     if not products.blas_function("f", "gemm"):
         pytest.skip("NumPy has no OpenBLAS with integers of 64 bits here")

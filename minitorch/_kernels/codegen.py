@@ -378,22 +378,27 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
 REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
 
 
-def reduction(
-    name: str, init: str, step: str, finish: str, *, accumulator: str | None, part: str
-) -> Callable[..., None]:
+def reduction(name: str, part: str, **formulas: Any) -> Callable[..., None]:
     """The loop of a reduction: kernel(x, dest) of the whole or of rows, kernel(x, dest, scratch) of columns.
+
+    Rows and columns are kernels of their own because together they compile for twice as long.
+    """
+    return cache.load(f"{name}_{part}", reduction_text(part, **formulas)).kernel
+
+
+def reduction_text(part: str, *, init: str, step: str, finish: str, accumulator: str | None) -> str:
+    """The generated file of `reduction`.
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
     `init` of "first" is the first element of the whole. `accumulator` is the type that `a` has, by default the
     result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may reorder them,
-    at the speed of memory. Rows and columns are kernels of their own because together they compile for twice as long.
+    at the speed of memory.
     """
-    text = PRELUDE + REDUCTIONS[part].format(
+    return PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
         accumulator=accumulator or "T", init="A(flat_x[0])" if init == "first" else f"A({init})", step=step,
         finish=finish,
     )  # fmt: skip
-    return cache.load(f"{name}_{part}", text).kernel
 
 
 def scan(name: str, params: str, init: str, step: str) -> Callable[..., None]:

@@ -14,6 +14,8 @@ import numpy as np
 
 from . import cache
 from .codegen import PRELUDE, Formula, _TypeLiterals
+from .cpu import shared, threads
+from .cpu.loops import CHUNK
 
 LOOP = """from minitorch._kernels.cpu.optim import add, addcdiv, addcmul, lerp, sign
 @njit({options})
@@ -47,6 +49,30 @@ class Update(Formula):
             dispatcher = cache.load(f"{self.name}_update", text).kernel
             found = self._kernels[absent] = _any_layout(dispatcher), numbers  # type: ignore[assignment]
         return found  # type: ignore[return-value]
+
+    def large(self, absent: frozenset[str] = frozenset()) -> Callable[..., bool]:
+        """`kernel` for a parameter of many elements: shared among threads where that pays."""
+        kernel, numbers = self.kernel(absent)
+        arrays = [a for a in self.arrays if a not in absent]
+        in_parts: list[Any] = []
+
+        def update(*args: Any) -> bool:
+            of_parameter = args[: len(arrays)]
+            p, crew = of_parameter[0], 0
+            if all(a.shape == p.shape and a.flags.carray for a in of_parameter):
+                work = sum([a.nbytes for a in of_parameter]) // shared.BYTES
+                crew, parts = threads.share(work, p.size // CHUNK)
+            if not crew:
+                return kernel(*args)
+            if not in_parts:
+                source = self.text(absent)[0].replace("def kernel(", "def serial(").replace("cache=True, ", "")
+                params = [f"{a}_" for a in (*arrays, *numbers)]
+                rows = params[: len(arrays)]
+                in_parts.append(shared.over_rows(f"{self.name}_update", source, " ".join(params), " ".join(rows)))
+            in_parts[0](crew, parts, *[a.reshape(-1) for a in of_parameter], *args[len(arrays) :])
+            return True
+
+        return update
 
     def parts(self, absent: frozenset[str] = frozenset()) -> tuple[list[ast.stmt], list[ast.expr], tuple[str, ...]]:
         """Without the states in `absent`: the statements, the new values of all arrays but `g`, the numbers' names."""

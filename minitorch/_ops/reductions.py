@@ -8,7 +8,9 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import codegen
-from minitorch._kernels.cpu.loops import for_contiguous
+from minitorch._kernels.cpu import shared, threads
+from minitorch._kernels.cpu.loops import LARGE, for_contiguous
+from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
@@ -85,24 +87,36 @@ class Reduction:
     """The loops of one reduction, from its formulas in `_kernels/folds.py`: see `codegen.reduction`.
 
     `numpy` is NumPy's own reduction where there is one that is as exact and vectorised. It serves all but the whole of
-    few elements, where a loop has begun sooner.
+    few elements, where a loop has begun sooner. `merge` is NumPy's function that makes of what blocks of as many
+    elements give what all give.
     """
 
-    def __init__(self, name: str, *, wide: bool = False, numpy: Any = None):
-        self.name, self.fold, self.wide, self.numpy = name, FOLDS[name], wide, numpy
+    def __init__(self, name: str, *, wide: bool = False, numpy: Any = None, merge: Any = None):
+        self.name, self.fold, self.wide, self.numpy, self.merge = name, FOLDS[name], wide, numpy, merge
         self._kernels: dict[Any, Any] = {}
         self.of_floats: Any = self._first_of_floats
+
+    def _formulas(self, dtype: np.dtype) -> dict[str, Any]:
+        accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
+        init, step, _, finish = self.fold
+        return dict(init=init, step=step, finish=finish, accumulator=accumulator)
 
     def _kernel(self, dtype: np.dtype, part: str) -> Any:
         kernel = self._kernels.get((dtype, part))
         if kernel is None:
-            accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
-            kernel = codegen.reduction(
-                self.name, self.fold.init, self.fold.step, self.fold.finish, accumulator=accumulator, part=part
-            )
+            kernel = codegen.reduction(self.name, part, **self._formulas(dtype))
             if part == "whole":
                 kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
             self._kernels[dtype, part] = kernel
+        return kernel
+
+    def _shared(self, dtype: np.dtype) -> Any:
+        """The kernel of rows that threads share."""
+        kernel = self._kernels.get((dtype, "shared"))
+        if kernel is None:
+            text = codegen.reduction_text("rows", **self._formulas(dtype))
+            text = text.replace("def kernel(", "def serial(").replace("cache=True, ", "")
+            kernel = self._kernels[dtype, "shared"] = shared.over_rows(f"{self.name}_rows", text, "x dest", "x dest")
         return kernel
 
     def _first_of_floats(self, a: np.ndarray, o: np.ndarray) -> None:
@@ -114,6 +128,26 @@ class Reduction:
         """Every element of a, into the 0-dim o."""
         self._kernel(o.dtype, "whole")(a, o)
 
+    def rows(self, a: np.ndarray, o: np.ndarray) -> None:
+        """Each row of the matrix a, into the vector o."""
+        crew = 0
+        if a.size >= LARGE:
+            crew, parts = threads.share(a.nbytes // shared.BYTES, len(a))
+        if crew:
+            self._shared(o.dtype)(crew, parts, a, o)
+        else:
+            self._kernel(o.dtype, "rows")(a, o)
+
+    def large(self, a: np.ndarray, o: np.ndarray) -> None:
+        """`whole` of many elements: blocks of them, which threads may share, and then of what the blocks give."""
+        even = a.size % BLOCKS == 0 and a.flags.c_contiguous
+        if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES):
+            self.whole(a, o)
+            return
+        blocks = empty(BLOCKS, np.float64 if o.dtype.kind == "f" else np.int64)
+        self.rows(a.reshape(BLOCKS, -1), blocks)
+        o[()] = self.merge(blocks)
+
     def parts(self, a: np.ndarray, dims: tuple[int, ...], split: Any, o: np.ndarray) -> None:
         """The elements along dims, into o of the shape without them; `split`: see `reduction_of`."""
         if split is None or not a.flags.c_contiguous:
@@ -121,8 +155,7 @@ class Reduction:
             split = a.shape
         outer, n, inner = split
         if inner == 1:
-            rows = a if a.shape == (outer, n) else a.reshape(outer, n)
-            self._kernel(o.dtype, "rows")(rows, o if o.ndim == 1 else o.reshape(outer))
+            self.rows(a if a.shape == (outer, n) else a.reshape(outer, n), o if o.ndim == 1 else o.reshape(outer))
         else:
             wide = (np.float64 if o.dtype.kind == "f" else np.int64) if self.wide else o.dtype
             self._kernel(o.dtype, "columns")(a.reshape(split), o.reshape(outer, inner), empty(inner, wide))
@@ -131,7 +164,7 @@ class Reduction:
         dtype = a.dtype if dtype is None else dtype
         if dim is None and not keepdim and (self.numpy is None or a.size <= SMALL):
             o = empty((), dtype)
-            self.whole(a, o)
+            (self.whole if a.size < LARGE else self.large)(a, o)
             return o
         dims, shape, split = reduction_of(a.shape, dim, keepdim)
         if self.numpy is not None and a.size:
@@ -142,10 +175,10 @@ class Reduction:
         return o
 
 
-SUM = Reduction("sum", wide=True)
-MEAN = Reduction("mean", wide=True)
+SUM = Reduction("sum", wide=True, merge=np.add.reduce)
+MEAN = Reduction("mean", wide=True, merge=np.mean)
 NANSUM = Reduction("nansum", wide=True)
-PROD = Reduction("prod", wide=True)
+PROD = Reduction("prod", wide=True, merge=np.multiply.reduce)
 AMAX = Reduction("amax", numpy=np.maximum.reduce)
 AMIN = Reduction("amin", numpy=np.minimum.reduce)
 
@@ -182,7 +215,7 @@ def sum_(input, dim=None, keepdim=False, *, dtype=None):
 def sum_cpu(input, dim=None, keepdim=False, dtype=None):
     if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
         o = empty((), input.dtype)
-        SUM.of_floats(input, o)
+        (SUM.of_floats if input.size < LARGE else SUM.large)(input, o)
         return o
     to = result_dtype(input, dtype)
     return SUM(_as(input, to), dim, keepdim, to)
@@ -230,7 +263,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 def mean_cpu(input, dim=None, keepdim=False, dtype=None):
     if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
         o = empty((), input.dtype)
-        MEAN.of_floats(input, o)
+        (MEAN.of_floats if input.size < LARGE else MEAN.large)(input, o)
         return o
     to = mean_dtype("mean", input, dtype)
     return MEAN(_as(input, to), dim, keepdim, to)

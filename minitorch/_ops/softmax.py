@@ -9,12 +9,22 @@ import numpy as np
 
 from minitorch._creation import FACTORIES, zeros_like
 from minitorch._kernels import cache
+from minitorch._kernels.cpu.loops import LARGE
+from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
 
 from .check import float_required, wrap_dim
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
+
+# over so many elements threads may share the rows
+SHARED = {
+    name: Rows("softmax", name, params, params)
+    for name, params in [
+        ("log_softmax", "x dest"), ("softmax_gradient", "g out dest"), ("log_softmax_gradient", "g out dest"),
+    ]
+} | {"softmax": Rows("softmax", "softmax", "x dest period", "x dest")}  # fmt: skip
 
 empty = np.empty
 empty_like = FACTORIES["empty_like"]
@@ -44,7 +54,8 @@ def _along(name: str, dim: int, *arrays: np.ndarray, period: tuple[int, ...] = (
     shape, loops = arrays[0].shape, kernels()
     dim = wrap_dim(dim, len(shape))
     if dim == len(shape) - 1:
-        return _by_rows(getattr(loops, name), *arrays, period=period)
+        loop = SHARED[name] if arrays[0].size >= LARGE else getattr(loops, name)
+        return _by_rows(loop, *arrays, period=period)
     dest = empty(shape, arrays[0].dtype)
     three = prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
     scratch = empty((2, loops.LANES), dest.dtype)

@@ -10,6 +10,7 @@ import minitorch
 from minitorch._creation import full_like
 from minitorch._data import tensor
 from minitorch._device import backend
+from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.update import Update
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import enable_grad, set_grad_enabled
@@ -120,7 +121,7 @@ class FormulaOptimizer(Optimizer):
             cls._step_on_device(entries, group, recorded)
             return
         wanted = tuple(cls._states(group))
-        names, letters, kernel, needed = cls._plan(wanted)
+        names, letters, (kernel, needed), large = cls._plan(wanted)
         together: dict[Any, list[Any]] = {}  # what a GPU updates in one launch
         compiled = not group.get("differentiable")
 
@@ -156,7 +157,8 @@ class FormulaOptimizer(Optimizer):
                 buffers = [state[name] for name in names]
                 arrays = [b.array for b in buffers]
             dtype = array.dtype
-            if fast and (dtype is FLOAT32 or dtype is FLOAT64) and kernel(array, slopes, *arrays, *values):
+            loop = kernel if array.size < LARGE else large
+            if fast and (dtype is FLOAT32 or dtype is FLOAT64) and loop(array, slopes, *arrays, *values):
                 param.version[0] += 1
                 for b in buffers:
                     b.version[0] += 1
@@ -182,12 +184,12 @@ class FormulaOptimizer(Optimizer):
 
     @classmethod
     @functools.cache
-    def _plan(cls, states: tuple[str, ...]) -> tuple[list[str], list[str], Callable[..., bool], tuple[str, ...]]:
-        """Which states are arrays, their letters in the formula, its loop and the numbers that the loop takes."""
+    def _plan(cls, states: tuple[str, ...]) -> tuple[list[str], list[str], Any, Callable[..., bool]]:
+        """Which states are arrays, their letters in the formula, its loop with the numbers it takes, one for many."""
         letters = dict(zip(cls._arrays, cls._formula.arrays[2:], strict=True))
         names = [name for name in cls._arrays if name in states]
         absent = frozenset(letters[name] for name in cls._arrays if name not in states)
-        return names, [letters[name] for name in names], *cls._formula.kernel(absent)
+        return names, [letters[name] for name in names], cls._formula.kernel(absent), cls._formula.large(absent)
 
     @classmethod
     def _by_ops(cls, param: Tensor, grad: Tensor, buffers: dict[str, Tensor], numbers: dict[str, Any]) -> None:

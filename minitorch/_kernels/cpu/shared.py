@@ -61,6 +61,18 @@ class Rows:
         else:
             getattr(cache.load_file(f"cpu.{self.file}"), self.function)(*args)
 
+    def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
+        """The kernel, and the two rows of so many sums over all rows that are its last parameters, of float64."""
+        blocks, work = min(BLOCKS, len(args[0])), self.work(*args)
+        crew, _ = threads.share(work, blocks)
+        if not threads.cuts(work):
+            total, product = np.zeros((2, width))
+            getattr(cache.load_file(f"cpu.{self.file}"), self.function)(*args, total, product)
+            return total, product
+        sums = np.zeros((2, blocks, width))
+        self.in_parts(crew, blocks, *args, *sums)
+        return tuple(sums.sum(1))
+
     def in_parts(self, crew: int, parts: int, *args: Any) -> None:
         """The kernel on so many parts."""
         if self._shared is None:
@@ -72,18 +84,18 @@ class Rows:
 
 channel_affine = Rows("normalization", "channel_affine", "x mean scale offset out", "x out")
 channel_gradient = Rows("normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx")
+layer_norm = Rows("normalization", "layer_norm", "x w b eps out mean rstd", "x out mean rstd")
 _channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "s q")
+_layer_norm_gradients = Rows(
+    "normalization", "layer_norm_gradients", "g x w mean rstd dx dw db", "g x mean rstd dx", "dw db"
+)
 
 
 def channel_sums(g: Any, x: Any, origin: Any) -> tuple[Any, Any]:
     """The sums over n and l of g[n, c, l] and of g[n, c, l] * (x[n, c, l] - origin[c]), of float64."""
-    blocks = min(BLOCKS, len(x))
-    work = _channel_sums.work(g, x)
-    crew, _ = threads.share(work, blocks)
-    if crew or (threads.deterministic and work >= threads.SERIAL):
-        sums = np.zeros((2, blocks, x.shape[1]))
-        _channel_sums.in_parts(crew, blocks, g, x, origin, *sums)
-        return tuple(sums.sum(1))
-    total, product = np.zeros((2, x.shape[1]))
-    cache.load_file("cpu.normalization").channel_sums(g, x, origin, total, product)
-    return total, product
+    return _channel_sums.with_sums(x.shape[1], g, x, origin)
+
+
+def layer_norm_gradients(g: Any, x: Any, w: Any, mean: Any, rstd: Any, dx: Any) -> tuple[Any, Any]:
+    """Fills dx; returns dw and db, of float64: see `normalization.layer_norm_gradients`."""
+    return _layer_norm_gradients.with_sums(x.shape[1], g, x, w, mean, rstd, dx)

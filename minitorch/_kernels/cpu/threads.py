@@ -79,6 +79,14 @@ def share(work: int, items: int) -> tuple[int, int]:
     return crew.address, min(items, crew.parts)
 
 
+def cuts(work: int) -> bool:
+    """Whether about `work` nanoseconds whose result depends on how they are cut into blocks are cut.
+
+    They are where threads may share the blocks, and in deterministic mode on one thread too.
+    """
+    return work >= SERIAL and (deterministic or count() > 1)
+
+
 class Crew:
     """Threads that do parts of kernels; the caller is one more."""
 
