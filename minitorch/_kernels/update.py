@@ -65,10 +65,11 @@ class Update(Formula):
             if not crew:
                 return kernel(*args)
             if not in_parts:
-                source = self.text(absent)[0].replace("def kernel(", "def serial(").replace("cache=True, ", "")
                 params = [f"{a}_" for a in (*arrays, *numbers)]
                 rows = params[: len(arrays)]
-                in_parts.append(shared.over_rows(f"{self.name}_update", source, " ".join(params), " ".join(rows)))
+                in_parts.append(
+                    shared.over_rows(f"{self.name}_update", self.text(absent)[0], " ".join(params), " ".join(rows))
+                )
             in_parts[0](crew, parts, *[a.reshape(-1) for a in of_parameter], *args[len(arrays) :])
             return True
 

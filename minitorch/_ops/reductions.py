@@ -115,7 +115,6 @@ class Reduction:
         kernel = self._kernels.get((dtype, "shared"))
         if kernel is None:
             text = codegen.reduction_text("rows", **self._formulas(dtype))
-            text = text.replace("def kernel(", "def serial(").replace("cache=True, ", "")
             kernel = self._kernels[dtype, "shared"] = shared.over_rows(f"{self.name}_rows", text, "x dest", "x dest")
         return kernel
 

@@ -8,6 +8,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .inner import inner
 from .parallel import share_of, split
 
 _ROW_MAJOR, _NO_TRANSPOSE, _TRANSPOSE = 101, 111, 112  # of CBLAS
@@ -65,7 +66,7 @@ def _gemv(typingctx, function, a_t, m, n, a, a0, lda, x, y, y0):
     return types.void(*kinds), codegen
 
 
-@njit
+@inner()
 def _matrices_part(part, parts, function, a, b, c, transposed, sizes, steps, blocks):
     a_t, b_t = transposed
     m, n, k, batch = sizes
@@ -93,7 +94,7 @@ def matrices(crew, parts, function, a, b, c, transposed, sizes, steps, blocks):
     split(crew, _matrices_part, parts, (parts, function, a, b, c, transposed, sizes, steps, blocks))
 
 
-@njit
+@inner()
 def _vector_part(part, parts, function, a, x, y, transposed, sizes, blocks):
     rows, columns = sizes
     begin, end = share_of(blocks, part, parts)

@@ -26,6 +26,7 @@ from numba import njit
 from . import products, threads
 from .conv_tiles import TILE, VECTOR_BYTES, VECTORS, transpose
 from .conv_tiles import tile as sum_tile
+from .inner import inner
 from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
 
@@ -44,7 +45,7 @@ def _lanes(dtype):
     return VECTORS * VECTOR_BYTES // dtype.itemsize
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _pad(x, n, padded, image, corner, c0, c1):
     """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
     for c in range(c0, c1):
@@ -54,7 +55,7 @@ def _pad(x, n, padded, image, corner, c0, c1):
                     padded[image, c, corner[0] + d, corner[1] + h, corner[2] + w] = x[n, c, d, h, w]
 
 
-@njit(error_model="numpy")
+@inner()
 def _pad_part(part, parts, x, n, images, padded, corner):
     """This part of the channels of images n to n + images."""
     channels = x.shape[1]
@@ -66,7 +67,7 @@ def _pad_part(part, parts, x, n, images, padded, corner):
         at += many
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0, lanes):
     """dest[d0 + (o, t), lane] = source[start + o * outer_step + lane * step + table[t]]."""
     count = t1 - t0
@@ -88,7 +89,7 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
                 dest[row + t * lanes + lane] = source[at] if lane < used else 0
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
     """dest[start + lane * step + table[t]] = source[s0 + (t, lane)]."""
     count = t1 - t0
@@ -106,7 +107,7 @@ def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
             dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
 
 
-@njit(error_model="numpy")
+@inner()
 def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
     """Blocks of lanes of the weights, one after the other as _correlate_part reads them."""
     group_step, lane_step, outer, outer_step = steps
@@ -122,7 +123,7 @@ def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
         )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@inner()
 def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes):
     """This part of the blocks of pixels, of all blocks of lanes, of all images."""
     bases, offsets, where, _ = plan
@@ -170,7 +171,7 @@ def _correlate(crew, parts, x, padded, room, corner, w, steps, bias, plan, weigh
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes))
 
 
-@njit(error_model="numpy")
+@inner()
 def _pack_gradient_part(part, parts, g, n, many, group_size, identity, packed, sizes):
     """The gradient's images n to n + many, in groups: packed[group, block, image of the group and pixel, lane]."""
     groups, channels, lanes, pixels = sizes[:4]
@@ -189,7 +190,7 @@ def _pack_gradient_part(part, parts, g, n, many, group_size, identity, packed, s
         )  # fmt: skip
 
 
-@njit(error_model="numpy")
+@inner()
 def _correlate_weights_part(part, parts, source, image, many, group_size, plan, packed, sums, sizes):
     """This part of the tiles of taps, of all blocks of lanes, over images `image` to `image` + many in `source`."""
     bases, offsets, _ = plan

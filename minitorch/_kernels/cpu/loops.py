@@ -52,7 +52,7 @@ class Loops:
             self.flat(*args)
             return
         if self._shared is None:
-            source = self.formula.source("flat").replace("def kernel(", "def serial(").replace("cache=True, ", "")
+            source = self.formula.source("flat")
             params, rows = ([f"{p}_" for p in names] + ["dest"] for names in (self.formula.params, self.formula.arrays))
             self._shared = shared.over_rows(self.formula.name, source, " ".join(params), " ".join(rows))
         flat = [a.reshape(-1) for a in arrays]

@@ -21,6 +21,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .inner import inner
+
 # Places in a crew, each in a cache line of its own unless written together.
 TICKET, PENDING, JOB, ARGUMENTS, BUSY, MEMBERS = 0, 8, 16, 17, 24, 32
 LEFT = 2**20 - 1  # the bits of a ticket that count parts
@@ -113,7 +115,7 @@ def _yield(typingctx):
     return types.void(), codegen
 
 
-@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _work(crew):
     """Do parts as long as there are any; says whether there was one."""
     worked = False
@@ -135,7 +137,7 @@ def share_of(items, part, parts):
     return items * part // parts, items * (part + 1) // parts
 
 
-@njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _launch(crew, job, arguments, parts):
     if parts == 1 or crew == 0 or not _swap(crew, BUSY, 0, 1):
         for part in range(parts):

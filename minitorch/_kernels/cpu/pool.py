@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from . import threads
+from .inner import inner
 from .parallel import share_of, split
 from .pool_planes import LARGEST, max_pool_planes
 from .tables import grid, in_volume, volumes, whole
@@ -16,7 +17,7 @@ from .tables import grid, in_volume, volumes, whole
 ROW = 64
 
 
-@njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner()
 def _compete(values, highest, tap, keys, taps):
     """Where values[p] beats keys[p] it takes its place, and tap becomes taps[p].
 
@@ -86,7 +87,7 @@ def _max_windows(x, starts, ends, lowest, out, indices):
                     indices[m, d, h, w] = place
 
 
-@njit(error_model="numpy")
+@inner()
 def _backward_part(part, parts, g, indices, dx):
     begin, end = share_of(g.shape[0], part, parts)
     for m in range(begin, end):

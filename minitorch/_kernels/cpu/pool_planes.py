@@ -12,13 +12,13 @@ from numba import njit
 
 from . import threads
 from .inlined import where
+from .inner import inner
 from .parallel import share_of, split
 
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
-OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-@njit(**OPTIONS)
+@inner()
 def _copy(x, padded, offsets, width):
     """Row h of x to padded[offsets[h] :], where an offset of -1 stands for rows in no window."""
     for h in range(x.shape[0]):
@@ -28,7 +28,7 @@ def _copy(x, padded, offsets, width):
                 line[w] = row[w]
 
 
-@njit(**OPTIONS)
+@inner()
 def _first(line, step, corners, values, places):
     """The first taps of all rows' windows."""
     for q in range(values.size):
@@ -36,7 +36,7 @@ def _first(line, step, corners, values, places):
         places[q] = corners[q]
 
 
-@njit(**OPTIONS)
+@inner()
 def _next(line, step, corners, tap, values, places):
     """Another tap of all rows' windows."""
     for q in range(values.size):
@@ -46,7 +46,7 @@ def _next(line, step, corners, tap, values, places):
         places[q] = where(wins, place, at)
 
 
-@njit(**OPTIONS)
+@inner()
 def _pairs(line, corners, values, places):
     """The first two taps of windows two apart: with the step known, LLVM loads whole vectors and sorts them."""
     for q in range(values.size):
@@ -56,7 +56,7 @@ def _pairs(line, corners, values, places):
         places[q] = corners[q] + np.int32(wins)
 
 
-@njit(**OPTIONS)
+@inner()
 def _next_of_pairs(line, corners, tap, values, places):
     for q in range(values.size):
         v, best, place, at = line[2 * q], values[q], corners[q] + tap, places[q]
@@ -65,7 +65,7 @@ def _next_of_pairs(line, corners, tap, values, places):
         places[q] = where(wins, place, at)
 
 
-@njit(**OPTIONS)
+@inner()
 def _across(values, places, best, best_places):
     """The rows of another tap."""
     for q in range(best.size):
@@ -75,7 +75,7 @@ def _across(values, places, best, best_places):
         best_places[q] = where(wins, place, at)
 
 
-@njit(**OPTIONS)
+@inner()
 def _write(best, places, first, lowest, out, indices):
     """Results; where nothing is above the lowest value, padding may have come before the first inside."""
     for p in range(out.size):
@@ -84,7 +84,7 @@ def _write(best, places, first, lowest, out, indices):
         indices[p] = where(v == lowest, inside, place)
 
 
-@njit(**OPTIONS)
+@inner()
 def _some_planes(x, kernel, step, tables, lowest, padded, values, places, best, best_places, out, indices):
     width, offsets, starts, corners, first = tables
     columns, pitch = out.shape[2], best.size // out.shape[1]
@@ -113,7 +113,7 @@ def _some_planes(x, kernel, step, tables, lowest, padded, values, places, best, 
             _write(best[line], best_places[line], first[h], lowest, out[m, h], indices[m, h])
 
 
-@njit(error_model="numpy")
+@inner()
 def _planes_part(part, parts, x, kernel, step, tables, lowest, work, out, indices):
     begin, end = share_of(x.shape[0], part, parts)
     padded, values, places, best, best_places = work

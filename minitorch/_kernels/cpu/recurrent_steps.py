@@ -5,19 +5,18 @@ steps of theirs. A row holds its gates one after the other, H numbers each. Each
 few: with more of them LLVM does not find that they are apart, and makes no vector code.
 """
 
-from numba import njit
-
 from .blas import gemm
+from .inner import inner
 from .parallel import share_of
 from .vector import exp
 
 
-@njit(error_model="numpy", _nrt=False)
+@inner(_nrt=False)
 def sigmoid(T, x):
     return T(1) / (T(1) + exp(-x))
 
 
-@njit(error_model="numpy", _nrt=False)
+@inner(_nrt=False)
 def tanh(T, x):
     """By exp, which LLVM can turn into vector instructions; by its series near 0, where the difference would cancel."""
     e = exp(T(-2) * abs(x))
@@ -28,7 +27,7 @@ def tanh(T, x):
 
 
 # ---------------------------------------------------------------------- one step: gates, recurrent part, state -> state
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def lstm_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates x + r are i, f, g, o, which with tanh(next c) are kept (N, 5 H); out, out_c (N, H) = next h, c."""
     T = out.dtype.type
@@ -48,7 +47,7 @@ def lstm_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = kept[n, 3 * H + j] * t
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x (N, 4 H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
     T = d_h.dtype.type
@@ -74,7 +73,7 @@ def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] = T(0)
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def gru_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4 H) with n's recurrent part; out = out_c = next h."""
     T = out.dtype.type
@@ -93,7 +92,7 @@ def gru_step(x, r, h, c, kept, out, out_c, begin, end):
             out_c[n, j] = out[n, j]
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x and d_r (N, 3 H) from d_h, the next h's gradient, which becomes that of h past the gates."""
     T = d_h.dtype.type
@@ -116,7 +115,7 @@ def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] *= kept[n, H + j]
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def rnn_tanh_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = tanh(x + r), which is kept."""
     T = out.dtype.type
@@ -127,7 +126,7 @@ def rnn_tanh_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = value
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     T = d_h.dtype.type
     for n in range(begin, end):
@@ -136,7 +135,7 @@ def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] = T(0)
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def rnn_relu_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = max(x + r, 0), nan if that is nan; it is kept."""
     T = out.dtype.type
@@ -148,7 +147,7 @@ def rnn_relu_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = value
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     T = d_h.dtype.type
     for n in range(begin, end):
@@ -158,7 +157,7 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
 
 
 # ---------------------------------------------------------------------- all steps
-@njit(error_model="numpy", _nrt=False, inline="always")
+@inner(_nrt=False, inline="always")
 def product(function, a, w, out, begin, end):
     """out = a @ w in these rows; by BLAS unless `function` is 0."""
     k, n = w.shape
@@ -176,7 +175,7 @@ def product(function, a, w, out, begin, end):
 def over_steps(step):
     """The loop over all steps of a layer, compiled with its `step`."""
 
-    @njit(error_model="numpy", _nrt=False, fastmath={"contract"})
+    @inner(_nrt=False, fastmath={"contract"})
     def part_of(part, parts, function, x, h, c, w_hh, b_hh, reverse, r, out, kept, cells):
         """out[t] = h after step t of x (T, N, gates H), in this part's rows; kept[t], cells[t] as the step leaves them.
 
@@ -201,7 +200,7 @@ def over_steps(step):
 def over_gradients(gradient):
     """The loop back over all steps of a layer, compiled with the `gradient` of one."""
 
-    @njit(error_model="numpy", _nrt=False, fastmath={"contract"})
+    @inner(_nrt=False, fastmath={"contract"})
     def part_of(part, parts, function, g, before, c, w_hh, reverse, kept, cells, d_h, d_c, through, d_x, d_r):
         """Fills this part's rows of d_x and d_r (T, N, gates H), but for a GRU one array.
 

@@ -9,9 +9,10 @@ from minitorch._kernels import cache
 
 from . import threads
 
-TEXT = """{source}
+TEXT = """from minitorch._kernels.cpu.inner import inner
 from minitorch._kernels.cpu.parallel import share_of, split
-@njit(error_model='numpy')
+{source}
+@inner()
 def part_(part, parts, {params}):
     begin, end = share_of({first}.shape[0], part, parts)
     serial({arguments})
@@ -20,18 +21,17 @@ def kernel(crew, parts, {params}):
     split(crew, part_, parts, (parts, {params}))
 """
 BYTES = 10  # that one thread moves in a nanosecond
-
-
 BLOCKS = 16  # of rows, at most, whose sums are kept apart
 
 
 def over_rows(name: str, source: str, params: str, rows: str, own: str = "") -> Callable[..., None]:
-    """kernel(crew, parts, *params): `serial`, which the text `source` defines with these parameters, on parts of rows.
+    """kernel(crew, parts, *params): what the text `source` defines with these parameters, on parts of rows.
 
-    Of the arrays named in `rows` each part gets some rows, of those in `own` the row with its number, and of all else
-    the whole.
+    It defines `serial`, or `kernel` as a generated file does. Of the arrays named in `rows` each part gets some rows,
+    of those in `own` the row with its number, and of all else the whole.
     """
     windows = {**dict.fromkeys(rows.split(), "[begin:end]"), **dict.fromkeys(own.split(), "[part]")}
+    source = source.replace("def kernel(", "def serial(").replace("@njit(cache=True, ", "@inner(")
     text = TEXT.format(
         source=source, params=", ".join(params.split()), first=rows.split()[0],
         arguments=", ".join(p + windows.get(p, "") for p in params.split()),
