@@ -123,7 +123,7 @@ class BatchedArray:
     nbytes = property(lambda self: self._geometry().nbytes)
     flags = property(lambda self: self._geometry().flags)
     size = property(lambda self: self._geometry().size)
-    offset = 0
+    offset, memory = 0, None
 
     # geometry without memory, where a check asks for the shape or the existence of a view
     def _geometry(self) -> StridedArray:
