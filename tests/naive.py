@@ -76,3 +76,19 @@ def map_axis(x, starts, index, weights, out):
     for i in range(out.shape[1]):
         for q in range(starts[i], starts[i + 1]):
             out[:, i] += weights[q] * x[:, index[q]]
+
+
+def attention(q, k, v, g, attn_mask=None, is_causal=False, scale=None):
+    """Attention and the gradients of q, k and v for the gradient g, over all scores at once."""
+    scores = q @ k.swapaxes(-1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
+    if attn_mask is not None:
+        scores = np.where(attn_mask, scores, -np.inf) if attn_mask.dtype == bool else scores + attn_mask
+    top = scores.max(-1, keepdims=True)
+    weights = np.exp(scores - np.where(np.isinf(top), 0, top))
+    weights /= np.maximum(weights.sum(-1, keepdims=True), 1e-300)
+    slopes = g @ v.swapaxes(-1, -2)
+    slopes = weights * (slopes - (slopes * weights).sum(-1, keepdims=True))
+    slopes *= q.shape[-1] ** -0.5 if scale is None else scale
+    return weights @ v, slopes @ k, slopes.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ g

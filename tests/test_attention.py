@@ -1,11 +1,15 @@
 """Attention against torch's: masks, scales, shared heads, dropout, errors; multi_head_attention_forward."""
 
+import tracemalloc
+
+import naive
 import numpy as np
 import pytest
 import torch
 from compare import assert_same, both, first_line
 
 import minitorch
+from minitorch._kernels.cpu import attention as cpu_attention
 
 
 def random(*shape, seed=0):
@@ -98,6 +102,88 @@ def test_errors_are_torchs(name):
     assert theirs.error is not None
     assert type(ours.error) is type(theirs.error)
     assert first_line(ours.error) == first_line(theirs.error)
+
+
+# ---------------------------------------------------------------------- in blocks, the scores never stored
+def in_blocks(draw, dtype):
+    """Arguments for the kernel of any sizes and layout: the tensors, and what else the call is given."""
+    batch, heads, width, wide = (int(n) for n in draw.integers(1, (4, 4, 20, 20)))
+    length, keys = (int(n) for n in draw.choice([1, 3, 40, 128, 129, 300, 520], 2))
+    ends = []
+    for n, w in ((length, width), (keys, width), (keys, wide)):
+        packed = draw.standard_normal((batch, n, 2, heads, w)).astype(dtype)
+        view = packed[:, :, 1].swapaxes(1, 2)
+        ends.append((view, view.copy(), view.swapaxes(2, 3).copy().swapaxes(2, 3))[draw.integers(3)])
+    shape = ((batch, heads, length, keys), (length, keys), (batch, 1, 1, keys), (1, length, 1))[draw.integers(4)]
+    options = (
+        {},
+        {"is_causal": True},
+        {"attn_mask": draw.random(shape) < 0.7, "scale": 0.4},
+        {"attn_mask": draw.standard_normal(shape).astype(dtype), "scale": -0.4},
+    )
+    return ends, options[draw.integers(4)]
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("seed", range(12))
+def test_attention_of_any_shape_and_layout_is_that_of_loops(seed, dtype):
+    draw = np.random.default_rng(seed)
+    ends, options = in_blocks(draw, dtype)
+    tensors = [minitorch.from_numpy(e).requires_grad_() for e in ends]
+    given = {n: minitorch.from_numpy(v) if isinstance(v, np.ndarray) else v for n, v in options.items()}
+    out = minitorch.nn.functional.scaled_dot_product_attention(*tensors, **given)
+    assert out.grad_fn.name() == "ScaledDotProductFlashAttentionBackward0"
+    g = draw.standard_normal(out.shape).astype(dtype)
+    made = [out.detach(), *minitorch.autograd.grad(out, tensors, minitorch.from_numpy(g))]
+    expected = naive.attention(*(e.astype("d") for e in ends), g.astype("d"), **options)
+    for ours, theirs in zip(made, expected, strict=True):
+        limit = 20 * np.finfo(dtype).eps * max(1.0, np.abs(theirs).max())
+        np.testing.assert_allclose(ours.numpy(), theirs, rtol=0, atol=limit * 8)
+
+
+def test_attention_lies_in_memory_as_torchs_and_takes_layouts_as_they_are():
+    def strides(ns):
+        q, k, v = (ns.randn(2, 5, 3, 8).transpose(1, 2).requires_grad_() for _ in range(3))
+        out = ns.nn.functional.scaled_dot_product_attention(q, k, v)
+        return [t.stride() for t in (out, *ns.autograd.grad(out.sum(), (q, k, v)))]
+
+    assert strides(minitorch) == strides(torch)
+
+
+def test_attention_stores_no_scores():
+    q = minitorch.randn(1, 1, 3000, 8, requires_grad=True)
+    tracemalloc.start()
+    minitorch.nn.functional.scaled_dot_product_attention(q, q, q).sum().backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000 * 3000 * 4 / 8
+
+
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"attn_mask": SEEN & (np.arange(5) != 2)[:, None]}])
+def test_the_gradient_of_attentions_gradient_is_right(options):
+    given = {n: minitorch.from_numpy(v) if isinstance(v, np.ndarray) else v for n, v in options.items()}
+    ends = [minitorch.tensor(a[0, :2, :, :3], requires_grad=True) for a in (Q, K, V)]
+    assert minitorch.autograd.gradgradcheck(
+        lambda *e: minitorch.nn.functional.scaled_dot_product_attention(*e, **given), ends
+    )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_attention_with_nan_or_infinity_is_torchs(bad):
+    def call(ns):
+        q, k, v = (a.astype("f") for a in (Q, K, V))
+        k[0, 0, 1, 2] = v[1, 1, 3, 3] = bad
+        return attend(q, k, v)(ns)
+
+    assert_same(call(minitorch), call(torch), 1e-5)
+
+
+def test_without_blas_attention_is_made_of_other_ops(monkeypatch):
+    monkeypatch.setattr(cpu_attention, "blas_function", lambda dtype, kind: 0)
+    q, k, v = (minitorch.tensor(a, requires_grad=True) for a in (Q, K, V))
+    out = minitorch.nn.functional.scaled_dot_product_attention(q, k, v)
+    assert out.grad_fn.name() != "ScaledDotProductFlashAttentionBackward0"
+    assert_same(out.detach(), attend(Q, K, V)(torch), 1e-12)
 
 
 OPTIONS = {}, {"need_weights": False}, {"average_attn_weights": False}

@@ -157,6 +157,20 @@ def at_several_counts(operation):
     return found[0]
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1, 700, 16), (2, 3, 130, 8)])
+def test_attention_has_the_same_bits_at_any_number_of_threads(shape, causal):
+    torch.manual_seed(0)
+    ends = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+    found = []
+    for threads_ in (1, 2, 5):
+        torch.set_num_threads(threads_)
+        out = F.scaled_dot_product_attention(*ends, is_causal=causal)
+        gradients = torch.autograd.grad(out, ends, torch.cos(out.detach()))
+        found.append([t.detach().numpy().tobytes() for t in (out, *gradients)])
+    assert found[0] == found[1] == found[2]
+
+
 def test_large_products_are_shared(monkeypatch):
     if not products.blas_function("f", "gemm"):
         pytest.skip("NumPy has no OpenBLAS with integers of 64 bits here")

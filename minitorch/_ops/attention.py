@@ -1,4 +1,8 @@
-"""Scaled dot-product attention and multi-head attention, made of other ops."""
+"""Scaled dot-product attention and multi-head attention.
+
+Attention is one kernel where the device has it, `attention_in_blocks`, and otherwise made of other ops: with dropout,
+with a mask that wants a gradient, under function transforms, and for the gradient of a gradient.
+"""
 
 import warnings
 from math import inf, sqrt
@@ -8,13 +12,14 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._creation import zeros
+from minitorch._kernels.cpu import attention as kernels
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check
 from .gradient_kernels import by_kernel
 from .normalization import as_tuple
-from .op import TENSOR_NAMES, structured
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS, cast
 from .public import op, public
 
@@ -26,29 +31,22 @@ def _c_type(t: Tensor) -> str:
     return _C_TYPES.get(name, name.lower())
 
 
-# ---------------------------------------------------------------------- attention on a GPU, the scores never stored
-@structured(tensors="query key value", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention")
-def attention_in_blocks(query, key, value, is_causal, scale):
-    """The result, and of each row the logarithm of the sum that its softmax divides by."""
+# ---------------------------------------------------------------------- attention in blocks, the scores never stored
+@structured(
+    tensors="query key value mask?", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention"
+)
+def attention_in_blocks(query, key, value, mask, is_causal, scale):
+    """The result, and of each row the logarithm of the sum that its softmax divides by; no gradient for a mask."""
     wide = dtypes.float32.numpy if query.dtype.itemsize == 2 else query.dtype
-    return [(query.shape, query.dtype), (query.shape[:-1], wide)]
+    return [((*query.shape[:-1], value.shape[-1]), query.dtype), (query.shape[:-1], wide)]
 
 
-@attention_in_blocks.cpu
-def attention_cpu(query, key, value, is_causal, scale):
-    """What the kernels compute, for its meaning: on the CPU attention is made of other ops."""
-    scores = query @ key.swapaxes(-1, -2) * query.dtype.type(scale)
-    if is_causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -inf)
-    top = scores.max(-1, keepdims=True)
-    weights = np.exp(scores - top)
-    total = weights.sum(-1, keepdims=True)
-    return (weights / total @ value).astype(value.dtype), (top + np.log(total))[..., 0].astype(value.dtype)
+attention_in_blocks.cpu(kernels.attention)
 
 
 @attention_in_blocks.shared("found")
-def attention_found(g, query, key, value, out, sums, is_causal, scale):
-    return attention_gradients(g, query, key, value, out, sums, is_causal, scale)  # noqa: F821
+def attention_found(g, query, key, value, mask, out, sums, is_causal, scale):
+    return attention_gradients(g, query, key, value, mask, out, sums, is_causal, scale)  # noqa: F821
 
 
 @attention_in_blocks.grad("query")
@@ -66,25 +64,38 @@ def attention_grad_value(found):
     return found[2]
 
 
-def _attention_gradients_in_ops(g, query, key, value, out, sums, is_causal, scale):
+def _attention_gradients_in_ops(g, query, key, value, mask, out, sums, is_causal, scale):
     matmul, transpose = FUNCTIONS["matmul"], FUNCTIONS["transpose"]
-    scores = matmul(query * scale, transpose(key, -2, -1))
-    weights = op("causal_softmax")(scores) if is_causal else FUNCTIONS["softmax"](scores, -1)
+    weights = _weights(query, key, mask, is_causal, scale)
     slopes = matmul(g, transpose(value, -2, -1))
     slopes = weights * (slopes - FUNCTIONS["sum"](slopes * weights, -1, True)) * scale
     return matmul(slopes, key), matmul(transpose(slopes, -2, -1), query), matmul(transpose(weights, -2, -1), g)
 
 
+ARRAY_NAMES["attention_gradients"] = kernels.attention_gradients
 TENSOR_NAMES["attention_gradients"] = by_kernel("attention_gradients", _attention_gradients_in_ops)
 
 
-def _in_blocks(query: Tensor, key: Tensor, value: Tensor) -> bool:
-    """Whether CUDA's kernels take these, outside of function transforms."""
-    from minitorch._kernels.cuda.attention import fits
-
+def _in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+    """Whether the device has kernels that take these, outside of function transforms."""
     q, k, v = query.array, key.array, value.array
-    alike = q.shape[:-2] == k.shape[:-2] == v.shape[:-2] and k.shape[-2] == v.shape[-2] > 0
-    return alike and state.mode in (None, NO_GRAD) and fits(q.shape[-1], v.shape[-1], q.dtype)
+    lead = q.shape[:-2]
+    if state.mode not in (None, NO_GRAD) or not lead == k.shape[:-2] == v.shape[:-2] or k.shape[-2] != v.shape[-2]:
+        return False
+    if query.is_cuda:
+        from minitorch._kernels.cuda.attention import fits
+
+        return mask is None and k.shape[-2] > 0 and fits(q.shape[-1], v.shape[-1], q.dtype)
+    if not q.__class__ is k.__class__ is v.__class__ is np.ndarray or q.shape[-1] != k.shape[-1]:
+        return False
+    return kernels.fits(q.dtype, *q.shape, *v.shape) and (mask is None or _is_added(mask, (*q.shape[:-1], k.shape[-2])))
+
+
+def _is_added(mask: Tensor, scores: tuple[int, ...]) -> bool:
+    """Whether the mask has a value for each of the scores and wants no gradient."""
+    sizes = mask.shape[::-1]
+    fits = 0 < len(sizes) <= len(scores) and all(m in (1, n) for m, n in zip(sizes, scores[::-1], strict=False))
+    return fits and mask.array.__class__ is np.ndarray and not (mask.requires_grad and state.mode is None)
 
 
 # ---------------------------------------------------------------------- attention
@@ -118,26 +129,31 @@ def scaled_dot_product_attention(
                 f"{type(t).__name__}"
             )
     _check_attention(query, key, value, attn_mask, is_causal)
-    if query.is_cuda and attn_mask is None and not dropout_p and not enable_gqa and _in_blocks(query, key, value):
-        factor = 1.0 / sqrt(query.shape[-1]) if scale is None else scale
-        return op("attention_in_blocks")(query, key, value, is_causal, factor)[0]
+    if dropout_p > 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
+    scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
+    if query.is_cuda and not dropout_p and not enable_gqa and _in_blocks(query, key, value, attn_mask):
+        return op("attention_in_blocks")(query, key, value, None, is_causal, scale)[0]
     dtype = query.array.dtype
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     query, key, value = (t if t.array.dtype == wide else cast(t, wide) for t in (query, key, value))
-    if dropout_p > 1:
-        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
     if enable_gqa:
         key, value = _shared(query, key), _shared(query, value)
-    scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
-    scores = FUNCTIONS["matmul"](query * scale, FUNCTIONS["transpose"](key, -2, -1))
-    if attn_mask is not None:
-        masked = attn_mask.dtype == dtypes.bool
-        scores = FUNCTIONS["where"](attn_mask, scores, -inf) if masked else scores + attn_mask
-    weights = op("causal_softmax")(scores) if is_causal else _softmax(scores, attn_mask is not None)
-    if dropout_p > 0:
-        weights = FUNCTIONS["dropout"](weights, dropout_p, True)
-    out = FUNCTIONS["matmul"](weights, value)
+    if not query.is_cuda and not dropout_p and _in_blocks(query, key, value, attn_mask):
+        out = op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale)[0]
+    else:
+        weights = _weights(query, key, attn_mask, is_causal, scale)
+        if dropout_p > 0:
+            weights = FUNCTIONS["dropout"](weights, dropout_p, True)
+        out = FUNCTIONS["matmul"](weights, value)
     return out if wide == dtype else cast(out, dtype)
+
+
+def _weights(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool, scale: float) -> Tensor:
+    scores = FUNCTIONS["matmul"](query * scale, FUNCTIONS["transpose"](key, -2, -1))
+    if mask is not None:
+        scores = FUNCTIONS["where"](mask, scores, -inf) if mask.dtype == dtypes.bool else scores + mask
+    return op("causal_softmax")(scores) if is_causal else _softmax(scores, mask is not None)
 
 
 def _softmax(scores: Tensor, masked: bool) -> Tensor:
@@ -251,6 +267,7 @@ def multi_head_attention_forward(
     weights = None
     if need_weights:
         out, weights = _weighed(q, k, v, mask, dropout_p)
+        out = FUNCTIONS["transpose"](out, 0, 1)
         weights = FUNCTIONS["reshape"](weights, batch, num_heads, length, k.shape[1])
         weights = FUNCTIONS["mean"](weights, 1) if average_attn_weights else weights
         weights = weights if batched else FUNCTIONS["squeeze"](weights, 0)
@@ -260,8 +277,8 @@ def multi_head_attention_forward(
             lead = (1, 1) if mask.shape[0] == 1 else (batch, num_heads)
             mask = FUNCTIONS["reshape"](mask, *lead, *mask.shape[1:])
         out = scaled_dot_product_attention(*parts, mask, dropout_p, causal)
-        out = FUNCTIONS["reshape"](out, heads, length, embed // num_heads)
-    out = FUNCTIONS["reshape"](FUNCTIONS["transpose"](out, 0, 1), length * batch, embed)
+        out = FUNCTIONS["permute"](out, (2, 0, 1, 3))
+    out = FUNCTIONS["reshape"](out, length * batch, embed)
     out = FUNCTIONS["linear"](out, out_proj_weight, out_proj_bias)
     out = FUNCTIONS["reshape"](out, length, batch, out.shape[1])
     return (out if batched else FUNCTIONS["squeeze"](out, 1)), weights

@@ -49,6 +49,21 @@ def gemm(typingctx, function, a_t, b_t, m, n, k, a, a0, lda, b, b0, ldb, c, c0, 
 
 
 @intrinsic
+def gemm_at(typingctx, function, a_t, b_t, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    """c = alpha op(a) @ op(b) + beta c for matrices of numbers like alpha at addresses, rows `ld` numbers apart."""
+    kinds = (function, a_t, b_t, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+
+    def codegen(context, builder, signature, args):
+        function, a_t, b_t, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc = args
+        a, b, c = (builder.inttoptr(address, alpha.type.as_pointer()) for address in (a, b, c))
+        flags = _INT(_ROW_MAJOR), _flag(builder, a_t), _flag(builder, b_t)
+        _call(builder, function, [*flags, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc])
+        return context.get_dummy_value()
+
+    return types.void(*kinds), codegen
+
+
+@intrinsic
 def _gemv(typingctx, function, a_t, m, n, a, a0, lda, x, y, y0):
     """y[y0:] = op(a[a0:]) @ x, where a has m rows and n columns."""
     kinds = (function, a_t, m, n, a, a0, lda, x, y, y0)

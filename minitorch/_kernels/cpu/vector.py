@@ -154,6 +154,12 @@ def exp32(x):
     return scaled(p + 1.0, k)
 
 
+def exp_below_zero_32(x):
+    """exp for x <= 0 without a step for results below the smallest normal number, which are 0."""
+    p, k = reduced(x)
+    return where(x < -87.0, 0.0, (p + 1.0) * two_to(k))
+
+
 def exp64(x):
     x = clipped(x, -746.0, 710.0)
     n = (x * LOG2E).called("nearbyint")
@@ -310,6 +316,17 @@ def _written(function):
     return generate
 
 
+@intrinsic
+def larger(typing_context, x, y):
+    """The larger of two floats, neither of them nan: a reduction by it becomes vector instructions."""
+
+    def generate(context, builder, signature, args):
+        flags = ("nnan", "nsz")
+        return builder.select(builder.fcmp_ordered(">", *args, flags=flags), *args, flags=flags)
+
+    return x(x, x), generate
+
+
 def _called(typing_context, function, args):
     """(signature, generator of code) of one that Numba knows."""
     kind = typing_context.resolve_value_type(function)
@@ -339,6 +356,7 @@ def power(typing_context, x, y):
 
 
 exp = _of_one(exp32, math.exp, exp64)
+exp_below_zero = _of_one(exp_below_zero_32, math.exp, exp64)
 exp2 = _of_one(exp2_32, np.exp2)
 expm1 = _of_one(expm1_32, math.expm1)
 log = _of_one(log32, math.log)

@@ -263,7 +263,7 @@ def _sizes(query: CudaArray, key: CudaArray) -> tuple[int, int, int, int]:
 
 
 def attention_in_blocks(
-    inferred: Any, query: CudaArray, key: CudaArray, value: CudaArray, is_causal: bool, scale: float
+    inferred: Any, query: CudaArray, key: CudaArray, value: CudaArray, mask: None, is_causal: bool, scale: float
 ) -> tuple[CudaArray, CudaArray]:
     """(softmax(query @ key.T * scale) @ value, the logarithms of the rows' sums)"""
     (shape, dtype), (sums_shape, kind) = inferred
@@ -282,6 +282,7 @@ def attention_gradients(
     query: CudaArray,
     key: CudaArray,
     value: CudaArray,
+    mask: None,
     out: CudaArray,
     sums: CudaArray,
     is_causal: bool,

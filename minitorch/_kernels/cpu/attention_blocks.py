@@ -1,0 +1,198 @@
+"""Attention by blocks of queries and keys: softmax(q k' scale + mask) v, no more scores at a time than a block's.
+
+Forward (Dao et al., "FlashAttention", arXiv:2205.14135): a block of queries meets all blocks of keys, with the largest
+score and the sum of exponentials so far; when a larger score comes, what was added up is scaled down. Backward (Dao,
+"FlashAttention-2", arXiv:2307.08691, algorithm 2): a block's weights are computed anew from the logarithm of each row's
+sum, which the forward pass has left. Products are BLAS's.
+
+A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
+one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
+keys, width of values). `work` has memory for each part: the scores of a block twice, and a block of sums.
+"""
+
+import math
+
+from numba import njit, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from .blas import gemm_at
+from .parallel import share_of, split
+from .vector import exp, exp_below_zero, larger
+
+QUERIES, KEYS = 128, 256  # in a block, whose scores stay in the second cache
+
+
+@intrinsic
+def row_at(typingctx, address, count, like):
+    """The array of so many numbers like this one at the address."""
+    kind = types.Array(like, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        made, size = make_array(kind)(context, builder), context.get_constant(types.intp, like.bitwidth // 8)
+        data = builder.inttoptr(args[0], made.data.type)
+        populate_array(made, data=data, shape=[args[1]], strides=[size], itemsize=size, meminfo=None)
+        return made._getvalue()
+
+    return kind(address, count, like), codegen
+
+
+@njit(error_model="numpy", _nrt=False)
+def head_of(matrices, pair, heads):
+    """The address of one head's matrix."""
+    return matrices[0] + pair // heads * matrices[1] + pair % heads * matrices[2]
+
+
+# ---------------------------------------------------------------------- rows
+@njit(error_model="numpy", _nrt=False)
+def add_to(row, mask):
+    for j in range(row.size):
+        row[j] += mask[j]
+
+
+@njit(error_model="numpy", _nrt=False)
+def multiply(row, factor):
+    for j in range(row.size):
+        row[j] *= factor
+
+
+@njit(error_model="numpy", _nrt=False, fastmath={"nnan", "nsz", "reassoc"})
+def largest(row, m):
+    """The largest of m and the row; whatever if one is nan, which the sum of exponentials is then."""
+    for j in range(row.size):
+        m = larger(row[j], m)
+    return m
+
+
+@njit(error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
+def exponentials(row, m, total):
+    """row = exp(row - m), no more than 1; total + their sum."""
+    for j in range(row.size):
+        e = exp_below_zero(row[j] - m)
+        row[j] = e
+        total += e
+    return total
+
+
+@njit(error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
+def product(x, y, total):
+    """total + the sum of x * y."""
+    for j in range(x.size):
+        total += x[j] * y[j]
+    return total
+
+
+@njit(error_model="numpy", _nrt=False)
+def slopes(row, weights, mean, scale):
+    """row = weights * (row - mean) * scale: the way back through softmax."""
+    for j in range(row.size):
+        row[j] = weights[j] * (row[j] - mean) * scale
+
+
+# ---------------------------------------------------------------------- forward
+@njit(error_model="numpy", _nrt=False)
+def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, is_causal, scale):
+    """Blocks of queries of all heads: this part's rows of out, and of sums (heads of the batch, queries)."""
+    heads, queries, keys, width, wide = sizes
+    T, size = sums.dtype.type, sums.itemsize
+    one, zero, lowest, scale = T(1), T(0), T(-math.inf), T(scale)
+    scores, totals = work[part, : QUERIES * KEYS], work[part, 2 * QUERIES * KEYS :]
+    at = scores.ctypes.data
+    blocks = -(-queries // QUERIES)
+    begin, end = share_of(sums.shape[0] * blocks, part, parts)
+    for item in range(begin, end):
+        pair, first = item // blocks, item % blocks * QUERIES
+        rows = min(QUERIES, queries - first)
+        q_at, out_at = head_of(q, pair, heads) + first * q[3], head_of(out, pair, heads) + first * out[3]
+        k_at, v_at = head_of(k, pair, heads), head_of(v, pair, heads)
+        mask_at = head_of(mask, pair, heads) + first * mask[3]
+        tops = sums[pair, first : first + rows]
+        for i in range(rows):
+            tops[i], totals[i] = lowest, zero
+        stop = min(keys, first + rows) if is_causal else keys
+        for start in range(0, stop, KEYS):
+            n = min(KEYS, stop - start)
+            gemm_at(function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at + start * k[3], k[3] // size,
+                    zero, at, n)  # fmt: skip
+            for i in range(rows):
+                seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                row = scores[i * n : i * n + seen]
+                scores[i * n + seen : i * n + n] = zero
+                if mask[0]:
+                    add_to(row, row_at(mask_at + i * mask[3] + start * size, seen, zero))
+                top = largest(row, tops[i])
+                base = zero if top == lowest else top  # -inf - -inf would be nan
+                factor = exp(tops[i] - base)
+                tops[i], totals[i] = top, exponentials(row, base, totals[i] * factor)
+                if start and factor != one:
+                    multiply(row_at(out_at + i * out[3], wide, zero), factor)
+            gemm_at(function, False, False, rows, wide, n, one, at, n, v_at + start * v[3], v[3] // size,
+                    one if start else zero, out_at, out[3] // size)  # fmt: skip
+        for i in range(rows):
+            seeing = totals[i] != zero  # else every score was -inf: the row is zeros, and so are later weights
+            tops[i] = tops[i] + T(math.log(totals[i])) if seeing else T(math.inf)
+            multiply(row_at(out_at + i * out[3], wide, zero), one / totals[i] if seeing else one)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def forward(crew, parts, function, q, k, v, mask, out, sums, work, sizes, is_causal, scale):
+    split(crew, forward_part, parts, (parts, function, q, k, v, mask, out, sums, work, sizes, is_causal, scale))
+
+
+# ---------------------------------------------------------------------- backward
+@njit(error_model="numpy", _nrt=False)
+def backward_part(
+    part, parts, function, g, q, k, v, mask, out, sums, d_q, d_k, d_v, work, sizes, groups, is_causal, scale
+):
+    """Adds to the gradients, those of the queries a sum for each of the groups that a head's blocks of keys are in.
+
+    d_q has the step of the group as its last.
+    """
+    heads, queries, keys, width, wide = sizes
+    T, size = sums.dtype.type, sums.itemsize
+    one, zero, scale = T(1), T(0), T(scale)
+    weights, changes = work[part, : QUERIES * KEYS], work[part, QUERIES * KEYS : 2 * QUERIES * KEYS]
+    at, changes_at = weights.ctypes.data, changes.ctypes.data
+    begin, end = share_of(sums.shape[0] * groups, part, parts)
+    for item in range(begin, end):
+        pair, group = item // groups, item % groups
+        q_0, g_0, out_0, mask_0 = (
+            head_of(q, pair, heads), head_of(g, pair, heads), head_of(out, pair, heads), head_of(mask, pair, heads)
+        )  # fmt: skip
+        d_q_0 = head_of(d_q, pair, heads) + group * d_q[4]
+        blocks = share_of(-(-keys // KEYS), group, groups)
+        for start in range(blocks[0] * KEYS, min(keys, blocks[1] * KEYS), KEYS):
+            k_at, v_at = head_of(k, pair, heads) + start * k[3], head_of(v, pair, heads) + start * v[3]
+            d_k_at, d_v_at = head_of(d_k, pair, heads) + start * d_k[3], head_of(d_v, pair, heads) + start * d_v[3]
+            for first in range(start if is_causal else 0, queries, QUERIES):
+                rows = min(QUERIES, queries - first)
+                n = min(KEYS, (min(keys, first + rows) if is_causal else keys) - start)
+                q_at, g_at, out_at = q_0 + first * q[3], g_0 + first * g[3], out_0 + first * out[3]
+                gemm_at(
+                    function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at, k[3] // size, zero, at, n
+                )
+                gemm_at(function, False, True, rows, n, wide, one, g_at, g[3] // size, v_at, v[3] // size,
+                        zero, changes_at, n)  # fmt: skip
+                for i in range(rows):
+                    seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                    row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
+                    weights[i * n + seen : i * n + n] = zero
+                    changes[i * n + seen : i * n + n] = zero
+                    if mask[0]:
+                        add_to(row, row_at(mask_0 + (first + i) * mask[3] + start * size, seen, zero))
+                    exponentials(row, sums[pair, first + i], zero)
+                    mean = product(row_at(g_at + i * g[3], wide, zero), row_at(out_at + i * out[3], wide, zero), zero)
+                    slopes(change, row, mean, scale)
+                gemm_at(
+                    function, True, False, n, wide, rows, one, at, n, g_at, g[3] // size, one, d_v_at, d_v[3] // size
+                )
+                gemm_at(function, True, False, n, width, rows, one, changes_at, n, q_at, q[3] // size,
+                        one, d_k_at, d_k[3] // size)  # fmt: skip
+                gemm_at(function, False, False, rows, width, n, one, changes_at, n, k_at, k[3] // size,
+                        one, d_q_0 + first * d_q[3], d_q[3] // size)  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def backward(crew, parts, function, g, q, k, v, mask, out, sums, d_q, d_k, d_v, work, sizes, groups, is_causal, scale):
+    args = (parts, function, g, q, k, v, mask, out, sums, d_q, d_k, d_v, work, sizes, groups, is_causal, scale)
+    split(crew, backward_part, parts, args)
