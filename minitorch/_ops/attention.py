@@ -122,31 +122,28 @@ def scaled_dot_product_attention(
     tensor([[1.0000, 0.0000],
             [0.3302, 0.6698]])
     """
-    for position, (name, t) in enumerate((("query", query), ("key", key), ("value", value)), 1):
-        if not isinstance(t, Tensor):
-            raise TypeError(
-                f"scaled_dot_product_attention(): argument '{name}' (position {position}) must be Tensor, not "
-                f"{type(t).__name__}"
-            )
+    if not isinstance(query, Tensor) or not isinstance(key, Tensor) or not isinstance(value, Tensor):
+        raise _not_tensors(query, key, value)
     _check_attention(query, key, value, attn_mask, is_causal)
     if dropout_p > 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
-    scale = scale if scale is not None else 1.0 / sqrt(query.shape[-1]) if query.shape[-1] else 1.0
-    if query.is_cuda and not dropout_p and not enable_gqa and _in_blocks(query, key, value, attn_mask):
+    dtype, width, on_gpu = query.array.dtype, query.array.shape[-1], query.is_cuda
+    scale = scale if scale is not None else 1.0 / sqrt(width) if width else 1.0
+    if on_gpu and not dropout_p and not enable_gqa and _in_blocks(query, key, value, attn_mask):
         return op("attention_in_blocks")(query, key, value, None, is_causal, scale)[0]
-    dtype = query.array.dtype
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
-    query, key, value = (t if t.array.dtype == wide else cast(t, wide) for t in (query, key, value))
+    if wide is not dtype:
+        query, key, value = cast(query, wide), cast(key, wide), cast(value, wide)
     if enable_gqa:
         key, value = _shared(query, key), _shared(query, value)
-    if not query.is_cuda and not dropout_p and _in_blocks(query, key, value, attn_mask):
+    if not on_gpu and not dropout_p and _in_blocks(query, key, value, attn_mask):
         out = op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale)[0]
     else:
         weights = _weights(query, key, attn_mask, is_causal, scale)
         if dropout_p > 0:
             weights = FUNCTIONS["dropout"](weights, dropout_p, True)
         out = FUNCTIONS["matmul"](weights, value)
-    return out if wide == dtype else cast(out, dtype)
+    return out if wide is dtype else cast(out, dtype)
 
 
 def _weights(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool, scale: float) -> Tensor:
@@ -172,11 +169,19 @@ def _shared(query: Tensor, t: Tensor) -> Tensor:
     return FUNCTIONS["repeat_interleave"](t, heads // own, -3) if own != heads else t
 
 
+def _not_tensors(*args: Any) -> TypeError:
+    """The error about the first argument that is no tensor."""
+    at = next(i for i, a in enumerate(args) if not isinstance(a, Tensor))
+    argument = f"argument '{('query', 'key', 'value')[at]}' (position {at + 1})"
+    return TypeError(f"scaled_dot_product_attention(): {argument} must be Tensor, not {type(args[at]).__name__}")
+
+
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:
-    dims = f"query.dim: {query.ndim} key.dim: {key.ndim} and value.dim: {value.ndim}"
-    if min(query.ndim, key.ndim, value.ndim) < 2:
+    q, k, v = query.array, key.array, value.array
+    if min(q.ndim, k.ndim, v.ndim) < 2:
+        dims = f"query.dim: {q.ndim} key.dim: {k.ndim} and value.dim: {v.ndim}"
         raise RuntimeError(f"Expected query, key, and value to all be  at least 2 dimensional, but got {dims} instead.")
-    if not query.dtype == key.dtype == value.dtype:
+    if not q.dtype == k.dtype == v.dtype:
         raise RuntimeError(
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {_c_type(query)} key.dtype: "
             f"{_c_type(key)} and value.dtype: {_c_type(value)} instead."

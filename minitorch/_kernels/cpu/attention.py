@@ -4,6 +4,7 @@ The blocks are in `attention_blocks`. Their cut depends on shapes alone, and eve
 the same at any number of threads.
 """
 
+from ctypes import addressof, c_char
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,11 @@ def attention_gradients(
 
 def _shared(kernels: Any, sums: Any, sizes: tuple[int, ...], is_causal: bool, items: int, products: int) -> Any:
     """A crew, the number of parts, and memory for each."""
-    _, _, keys, width, wide = sizes
-    crew, parts = threads.share(
-        sums.size * keys * (width + wide) * products // (4 if is_causal else 2) // MATRIX, items
-    )
-    return crew, parts, np.empty((parts, 2 * kernels.QUERIES * kernels.KEYS + kernels.QUERIES), sums.dtype)
+    _, length, keys, width, wide = sizes
+    products *= sums.size * keys * (width + wide) // (4 if is_causal else 2)
+    crew, parts = threads.share(products // MATRIX, items)
+    rows = min(kernels.QUERIES, length)
+    return crew, parts, np.empty((parts, rows * (2 * min(kernels.KEYS, keys) + 1)), sums.dtype)
 
 
 def _by_heads(a: Any) -> Any:
@@ -86,7 +87,8 @@ def _in_rows(a: Any) -> Any:
 
 
 def _address(a: Any) -> int:
-    return a.__array_interface__["data"][0]
+    """Where the numbers begin; by ctypes in a quarter of the time, which takes what is in order and may be written."""
+    return addressof(c_char.from_buffer(a)) if a.flags.carray else a.__array_interface__["data"][0]
 
 
 def _place(a: Any) -> tuple[int, ...]:

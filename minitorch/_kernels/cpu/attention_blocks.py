@@ -7,7 +7,7 @@ sum, which the forward pass has left. Products are BLAS's.
 
 A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
 one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
-keys, width of values). `work` has memory for each part: the scores of a block twice, and a block of sums.
+keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums.
 """
 
 import math
@@ -18,7 +18,7 @@ from numba.np.arrayobj import make_array, populate_array
 
 from .blas import gemm_at
 from .parallel import share_of, split
-from .vector import exp, exp_below_zero, larger
+from .vector import exp, exp_below_zero, larger, log
 
 QUERIES, KEYS = 128, 256  # in a block, whose scores stay in the second cache
 
@@ -48,6 +48,20 @@ def head_of(matrices, pair, heads):
 def add_to(row, mask):
     for j in range(row.size):
         row[j] += mask[j]
+
+
+@njit(error_model="numpy", _nrt=False, inline="always")
+def cut(row, seen):
+    """What is seen of the row; the rest becomes zeros."""
+    seen = min(row.size, max(0, seen))
+    row[seen:] = 0
+    return row[:seen]
+
+
+@njit(error_model="numpy", _nrt=False)
+def add_logarithms(row, totals):
+    for j in range(row.size):
+        row[j] += log(totals[j])
 
 
 @njit(error_model="numpy", _nrt=False)
@@ -96,7 +110,8 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
     heads, queries, keys, width, wide = sizes
     T, size = sums.dtype.type, sums.itemsize
     one, zero, lowest, scale = T(1), T(0), T(-math.inf), T(scale)
-    scores, totals = work[part, : QUERIES * KEYS], work[part, 2 * QUERIES * KEYS :]
+    most = min(QUERIES, queries) * min(KEYS, keys)
+    scores, totals = work[part, :most], work[part, 2 * most :]
     at = scores.ctypes.data
     blocks = -(-queries // QUERIES)
     begin, end = share_of(sums.shape[0] * blocks, part, parts)
@@ -115,23 +130,27 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
             gemm_at(function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at + start * k[3], k[3] // size,
                     zero, at, n)  # fmt: skip
             for i in range(rows):
-                seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
-                row = scores[i * n : i * n + seen]
-                scores[i * n + seen : i * n + n] = zero
+                row = scores[i * n : i * n + n]
+                if is_causal:
+                    row = cut(row, first + i + 1 - start)
                 if mask[0]:
-                    add_to(row, row_at(mask_at + i * mask[3] + start * size, seen, zero))
+                    add_to(row, row_at(mask_at + i * mask[3] + start * size, row.size, zero))
                 top = largest(row, tops[i])
                 base = zero if top == lowest else top  # -inf - -inf would be nan
-                factor = exp(tops[i] - base)
-                tops[i], totals[i] = top, exponentials(row, base, totals[i] * factor)
-                if start and factor != one:
+                total = exponentials(row, base, zero)
+                if start and top != tops[i]:
+                    factor = exp(tops[i] - base)
+                    totals[i] *= factor
                     multiply(row_at(out_at + i * out[3], wide, zero), factor)
+                tops[i] = top
+                totals[i] += total
             gemm_at(function, False, False, rows, wide, n, one, at, n, v_at + start * v[3], v[3] // size,
                     one if start else zero, out_at, out[3] // size)  # fmt: skip
         for i in range(rows):
-            seeing = totals[i] != zero  # else every score was -inf: the row is zeros, and so are later weights
-            tops[i] = tops[i] + T(math.log(totals[i])) if seeing else T(math.inf)
-            multiply(row_at(out_at + i * out[3], wide, zero), one / totals[i] if seeing else one)
+            if totals[i] == zero:  # every score was -inf: the row is zeros, and so are its weights in the gradient
+                tops[i], totals[i] = T(math.inf), one
+            multiply(row_at(out_at + i * out[3], wide, zero), one / totals[i])
+        add_logarithms(tops, totals)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
@@ -151,7 +170,8 @@ def backward_part(
     heads, queries, keys, width, wide = sizes
     T, size = sums.dtype.type, sums.itemsize
     one, zero, scale = T(1), T(0), T(scale)
-    weights, changes = work[part, : QUERIES * KEYS], work[part, QUERIES * KEYS : 2 * QUERIES * KEYS]
+    most = min(QUERIES, queries) * min(KEYS, keys)
+    weights, changes = work[part, :most], work[part, most : 2 * most]
     at, changes_at = weights.ctypes.data, changes.ctypes.data
     begin, end = share_of(sums.shape[0] * groups, part, parts)
     for item in range(begin, end):
@@ -174,12 +194,11 @@ def backward_part(
                 gemm_at(function, False, True, rows, n, wide, one, g_at, g[3] // size, v_at, v[3] // size,
                         zero, changes_at, n)  # fmt: skip
                 for i in range(rows):
-                    seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
-                    row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
-                    weights[i * n + seen : i * n + n] = zero
-                    changes[i * n + seen : i * n + n] = zero
+                    row, change = weights[i * n : i * n + n], changes[i * n : i * n + n]
+                    if is_causal:
+                        row, change = cut(row, first + i + 1 - start), cut(change, first + i + 1 - start)
                     if mask[0]:
-                        add_to(row, row_at(mask_0 + (first + i) * mask[3] + start * size, seen, zero))
+                        add_to(row, row_at(mask_0 + (first + i) * mask[3] + start * size, row.size, zero))
                     exponentials(row, sums[pair, first + i], zero)
                     mean = product(row_at(g_at + i * g[3], wide, zero), row_at(out_at + i * out[3], wide, zero), zero)
                     slopes(change, row, mean, scale)

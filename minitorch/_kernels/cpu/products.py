@@ -5,6 +5,7 @@ under `use_deterministic_algorithms` it is cut for one thread as well: BLAS may 
 """
 
 import ctypes
+import functools
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ def _flat(a: Any) -> tuple[Any, bool]:
     return np.require(a, requirements="CAW").reshape(-1), False
 
 
+@functools.cache
 def blas_function(dtype: str, kind: str) -> int:
     """The address of cblas_sgemm or its like, with integers of 64 bits; 0 if there is none."""
     found = threads.blas(f"cblas_{dict(f='s', d='d').get(dtype)}{kind}") if dtype in "fd" else None
