@@ -8,6 +8,7 @@ sum, which the forward pass has left. Products are BLAS's.
 A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
 one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
 keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums.
+What compiled code alone calls has no way in from Python, which takes as long to compile as a loop.
 """
 
 import math
@@ -37,40 +38,40 @@ def row_at(typingctx, address, count, like):
     return kind(address, count, like), codegen
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def head_of(matrices, pair, heads):
     """The address of one head's matrix."""
     return matrices[0] + pair // heads * matrices[1] + pair % heads * matrices[2]
 
 
 # ---------------------------------------------------------------------- rows
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_to(row, mask):
     for j in range(row.size):
         row[j] += mask[j]
 
 
-@njit(error_model="numpy", _nrt=False, inline="always")
-def cut(row, seen):
-    """What is seen of the row; the rest becomes zeros."""
-    seen = min(row.size, max(0, seen))
-    row[seen:] = 0
-    return row[:seen]
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def clear(row):
+    for j in range(row.size):
+        row[j] = 0
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def add_logarithms(row, totals):
     for j in range(row.size):
         row[j] += log(totals[j])
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def multiply(row, factor):
     for j in range(row.size):
         row[j] *= factor
 
 
-@njit(error_model="numpy", _nrt=False, fastmath={"nnan", "nsz", "reassoc"})
+@njit(
+    error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"nnan", "nsz", "reassoc"}
+)
 def largest(row, m):
     """The largest of m and the row; whatever if one is nan, which the sum of exponentials is then."""
     for j in range(row.size):
@@ -78,7 +79,7 @@ def largest(row, m):
     return m
 
 
-@njit(error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"reassoc", "contract"})
 def exponentials(row, m, total):
     """row = exp(row - m), no more than 1; total + their sum."""
     for j in range(row.size):
@@ -88,7 +89,7 @@ def exponentials(row, m, total):
     return total
 
 
-@njit(error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"reassoc", "contract"})
 def product(x, y, total):
     """total + the sum of x * y."""
     for j in range(x.size):
@@ -96,7 +97,7 @@ def product(x, y, total):
     return total
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def slopes(row, weights, mean, scale):
     """row = weights * (row - mean) * scale: the way back through softmax."""
     for j in range(row.size):
@@ -104,7 +105,7 @@ def slopes(row, weights, mean, scale):
 
 
 # ---------------------------------------------------------------------- forward
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, is_causal, scale):
     """Blocks of queries of all heads: this part's rows of out, and of sums (heads of the batch, queries)."""
     heads, queries, keys, width, wide = sizes
@@ -130,9 +131,10 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
             gemm_at(function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at + start * k[3], k[3] // size,
                     zero, at, n)  # fmt: skip
             for i in range(rows):
-                row = scores[i * n : i * n + n]
+                seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                row = scores[i * n : i * n + seen]
                 if is_causal:
-                    row = cut(row, first + i + 1 - start)
+                    clear(scores[i * n + seen : i * n + n])
                 if mask[0]:
                     add_to(row, row_at(mask_at + i * mask[3] + start * size, row.size, zero))
                 top = largest(row, tops[i])
@@ -159,7 +161,7 @@ def forward(crew, parts, function, q, k, v, mask, out, sums, work, sizes, is_cau
 
 
 # ---------------------------------------------------------------------- backward
-@njit(error_model="numpy", _nrt=False)
+@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def backward_part(
     part, parts, function, g, q, k, v, mask, out, sums, d_q, d_k, d_v, work, sizes, groups, is_causal, scale
 ):
@@ -194,9 +196,11 @@ def backward_part(
                 gemm_at(function, False, True, rows, n, wide, one, g_at, g[3] // size, v_at, v[3] // size,
                         zero, changes_at, n)  # fmt: skip
                 for i in range(rows):
-                    row, change = weights[i * n : i * n + n], changes[i * n : i * n + n]
+                    seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                    row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
                     if is_causal:
-                        row, change = cut(row, first + i + 1 - start), cut(change, first + i + 1 - start)
+                        clear(weights[i * n + seen : i * n + n])
+                        clear(changes[i * n + seen : i * n + n])
                     if mask[0]:
                         add_to(row, row_at(mask_0 + (first + i) * mask[3] + start * size, row.size, zero))
                     exponentials(row, sums[pair, first + i], zero)
