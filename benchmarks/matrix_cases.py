@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.array_cases import Maker, Step, backward
 
+HEADS = ((1, 1, 64, 16), (8, 8, 32, 32), (4, 8, 128, 64), (1, 12, 512, 64), (1, 8, 2048, 64))
 MATRICES = ((512, 512), (64, 64, 64))
 
 
@@ -82,9 +83,9 @@ def einsum(T: Any) -> Step:
 
 
 # ---------------------------------------------------------------- attention, images
-def attention(part: str, causal: bool) -> Maker:
+def attention(part: str, causal: bool, shape: tuple[int, ...]) -> Maker:
     def make(T: Any) -> Step:
-        q, k, v = (T.randn(8, 8, 128, 64, requires_grad=True) for _ in range(3))
+        q, k, v = (T.randn(*shape, requires_grad=True) for _ in range(3))
 
         def forward():
             return T.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
@@ -145,7 +146,8 @@ SECTIONS: dict[str, dict[str, Maker]] = {
     }
     | {"kron": kron, "einsum of attention": einsum},
     "attention": {
-        f"{'causal ' if causal else ''}attention {part}": attention(part, causal)
+        f"{'causal ' if causal else ''}attention {part} {'x'.join(map(str, shape))}": attention(part, causal, shape)
+        for shape in HEADS
         for causal in (False, True)
         for part in PARTS
     },
