@@ -40,11 +40,7 @@ def faults(kernel, arch="sm_90") -> list[str]:
     if cubin.spill_bytes or cubin.local_bytes:
         wrong.append(f"{cubin.spill_bytes} bytes of spills, {cubin.local_bytes} of local memory")
     local = [name for name in found if name.startswith(("LDL", "STL"))]
-    double = [
-        name
-        for name in found
-        if re.match(r"D(ADD|MUL|FMA|SETP|MNMX|MMA)|F2F\.F64|F2F\.F32\.F64|I2F\.F64|MUFU\.\w*64", name)
-    ]
+    double = [name for name in found if re.match(DOUBLE, name)]
     if local:
         wrong.append(f"local memory: {local}")
     if double and not any(code.startswith("f8") for code in kernel.types):

@@ -35,6 +35,20 @@ def test_barriers_order_shared_memory():
         assert np.array_equal(out, np.r_[x[:64][::-1], x[64:][::-1]])
 
 
+@kernel("i4 i4*", block=1)
+def one_name_for_two_loops(n, out):
+    for i in static(2):
+        out[i] = 7 + i
+    for i in range(2, n):
+        out[i] = i
+
+
+def test_a_loops_name_may_have_been_that_of_a_static_loop():
+    out = np.zeros(5, np.int32)
+    simt.run(one_name_for_two_loops, 1, 5, out)
+    assert out.tolist() == [7, 8, 2, 3, 4]
+
+
 @kernel("i4 f4* f4*", block=128)
 def sum_rows(n, x, out):
     part = shared_array(4, f4)

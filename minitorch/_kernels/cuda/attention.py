@@ -44,14 +44,28 @@ def fits(e: int, v: int, dtype: np.dtype) -> bool:
     return e == v and e % 16 == 0 and 0 < e <= LARGEST and dtype in STORAGE and dtype != np.float64
 
 
-def load_tile(tile, source, first, count, width, read):
-    """Rows from `first` on of (rows, width) into shared memory, zeros behind the last."""
+def place_of(count):
+    """This thread's batch, first row of its block's tile, row of `count`, and part of the row."""
+    tiles = (count + (TILE - 1)) // TILE
+    b = blockIdx.x // tiles
+    first = (blockIdx.x - b * tiles) * TILE
+    return b, first, first + threadIdx.x // PARTS, threadIdx.x % PARTS
+
+
+def load_tiles(one, source, other, other_source, first, count, width, read):
+    """Rows from `first` on of two arrays (count, width) into shared memory, zeros behind the last.
+
+    Begins when no thread needs what the tiles held before.
+    """
+    syncthreads()
     for i in range(threadIdx.x, TILE * width, THREADS):
-        row = first + i // width
-        if row < count:
-            tile[i] = read(source[i8(first) * width + i])
+        at = i8(first) * width + i
+        if first + i // width < count:
+            one[i] = read(source[at])
+            other[i] = read(other_source[at])
         else:
-            tile[i] = 0.0
+            one[i] = 0.0
+            other[i] = 0.0
 
 
 def load_own(own, source, row, part, width, read):
@@ -59,6 +73,13 @@ def load_own(own, source, row, part, width, read):
     for i in static(width // 16):
         for q in static(4):
             own[4 * i + q] = read(source[i8(row) * width + 16 * i + 4 * part + q])
+
+
+def store_own(own, dest, row, part, width, write):
+    """A thread's part of a row, from registers."""
+    for i in static(width // 16):
+        for q in static(4):
+            dest[i8(row) * width + 16 * i + 4 * part + q] = write(own[4 * i + q])
 
 
 def dot(own, tile, row, part, width):
@@ -93,29 +114,19 @@ def forward_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
     def attention(q, k, v, out, sums, queries, keys, scale):
         k_tile = shared_array(TILE * width, number)
         v_tile = shared_array(TILE * width, number)
-        tiles = (queries + (TILE - 1)) // TILE
-        b = blockIdx.x // tiles
-        first = (blockIdx.x - b * tiles) * TILE
-        row = first + threadIdx.x // PARTS
-        part = threadIdx.x % PARTS
+        b, first, row, part = place_of(queries)
         q_b = advance(q, i8(b) * queries * width)
         k_b = advance(k, i8(b) * keys * width)
         v_b = advance(v, i8(b) * keys * width)
-        out_b = advance(out, i8(b) * queries * width)
         own = regs(mine)
         total = regs(mine, fill=0.0)
         load_own(own, q_b, min(row, queries - 1), part, width, read)
-        stop = keys
-        last = keys
-        if is_causal:
-            stop = min(keys, row + 1)
-            last = min(keys, first + TILE)
+        stop = min(keys, row + 1) if is_causal else keys
+        last = min(keys, first + TILE) if is_causal else keys
         m = number(lowest)
         z = number(0.0)
         for start in range(0, last, TILE):
-            syncthreads()
-            load_tile(k_tile, k_b, start, keys, width, read)
-            load_tile(v_tile, v_b, start, keys, width, read)
+            load_tiles(k_tile, k_b, v_tile, v_b, start, keys, width, read)
             syncthreads()
             for c in range(0, min(TILE, last - start), CHUNK):
                 score = regs(CHUNK)
@@ -134,9 +145,9 @@ def forward_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
                     add_row(total, p, v_tile, c + j, part, width)
                 m = top
         if row < queries:
-            for i in static(width // 16):
-                for j in static(4):
-                    out_b[i8(row) * width + 16 * i + 4 * part + j] = write(total[4 * i + j] / z)
+            for i in static(mine):
+                total[i] = total[i] / z
+            store_own(total, advance(out, i8(b) * queries * width), row, part, width, write)
             if part == 0:
                 sums[i8(b) * queries + row] = m + log(z)
 
@@ -154,11 +165,7 @@ def query_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kerne
     def attention_query_gradient(g, q, k, v, out, sums, dq, products, queries, keys, scale):
         k_tile = shared_array(TILE * width, number)
         v_tile = shared_array(TILE * width, number)
-        tiles = (queries + (TILE - 1)) // TILE
-        b = blockIdx.x // tiles
-        first = (blockIdx.x - b * tiles) * TILE
-        row = first + threadIdx.x // PARTS
-        part = threadIdx.x % PARTS
+        b, first, row, part = place_of(queries)
         at = min(row, queries - 1)
         k_b = advance(k, i8(b) * keys * width)
         v_b = advance(v, i8(b) * keys * width)
@@ -175,15 +182,10 @@ def query_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kerne
         product += shfl_xor(product, 1)
         product += shfl_xor(product, 2)
         log_sum = sums[i8(b) * queries + at]
-        stop = keys
-        last = keys
-        if is_causal:
-            stop = min(keys, row + 1)
-            last = min(keys, first + TILE)
+        stop = min(keys, row + 1) if is_causal else keys
+        last = min(keys, first + TILE) if is_causal else keys
         for start in range(0, last, TILE):
-            syncthreads()
-            load_tile(k_tile, k_b, start, keys, width, read)
-            load_tile(v_tile, v_b, start, keys, width, read)
+            load_tiles(k_tile, k_b, v_tile, v_b, start, keys, width, read)
             syncthreads()
             for j in range(min(TILE, last - start)):
                 p = exp(dot(own_q, k_tile, j, part, width) * scale - log_sum)
@@ -191,10 +193,7 @@ def query_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kerne
                 slope = p * (dot(own_g, v_tile, j, part, width) - product) * scale
                 add_row(d, slope, k_tile, j, part, width)
         if row < queries:
-            start = (i8(b) * queries + row) * width
-            for i in static(width // 16):
-                for j in static(4):
-                    dq[start + 16 * i + 4 * part + j] = write(d[4 * i + j])
+            store_own(d, advance(dq, i8(b) * queries * width), row, part, width, write)
             if part == 0:
                 products[i8(b) * queries + row] = product
 
@@ -214,11 +213,7 @@ def key_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
         g_tile = shared_array(TILE * width, number)
         log_sums = shared_array(TILE, number)
         product = shared_array(TILE, number)
-        tiles = (keys + (TILE - 1)) // TILE
-        b = blockIdx.x // tiles
-        first = (blockIdx.x - b * tiles) * TILE
-        row = first + threadIdx.x // PARTS
-        part = threadIdx.x % PARTS
+        b, first, row, part = place_of(keys)
         at = min(row, keys - 1)
         q_b = advance(q, i8(b) * queries * width)
         g_b = advance(g, i8(b) * queries * width)
@@ -232,9 +227,7 @@ def key_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
         if is_causal:
             begin = first  # a multiple of the tile: no query before it looks at these keys
         for start in range(begin, queries, TILE):
-            syncthreads()
-            load_tile(q_tile, q_b, start, queries, width, read)
-            load_tile(g_tile, g_b, start, queries, width, read)
+            load_tiles(q_tile, q_b, g_tile, g_b, start, queries, width, read)
             if threadIdx.x < TILE:
                 if start + threadIdx.x < queries:
                     log_sums[threadIdx.x] = sums[i8(b) * queries + start + threadIdx.x]
@@ -248,11 +241,8 @@ def key_gradient_kernel(dtype: np.dtype, width: int, is_causal: bool) -> Kernel:
                 add_row(d_v, p, g_tile, j, part, width)
                 add_row(d_k, slope, q_tile, j, part, width)
         if row < keys:
-            to = (i8(b) * keys + row) * width
-            for i in static(width // 16):
-                for j in static(4):
-                    dk[to + 16 * i + 4 * part + j] = write(d_k[4 * i + j])
-                    dv[to + 16 * i + 4 * part + j] = write(d_v[4 * i + j])
+            store_own(d_k, advance(dk, i8(b) * keys * width), row, part, width, write)
+            store_own(d_v, advance(dv, i8(b) * keys * width), row, part, width, write)
 
     return attention_key_gradient
 

@@ -4,7 +4,7 @@
 All threads of the block must come here. The order of additions is fixed, so results repeat.
 """
 
-from .device import exp, maximum, shfl_xor, static, syncthreads, threadIdx  # type: ignore[attr-defined]
+from .device import exp, load, maximum, shfl_xor, static, syncthreads, threadIdx  # type: ignore[attr-defined]
 
 BLOCK, WARP = 256, 32
 LOWEST = {"f4": -3.4e38, "f8": -1.7e308}  # below every number but -inf, and no infinity to subtract from one
@@ -13,6 +13,14 @@ LOWEST = {"f4": -3.4e38, "f8": -1.7e308}  # below every number but -inf, and no 
 def threads_for(n: int) -> int:
     """How many threads take a row of n elements: a warp, or the block."""
     return WARP if n <= 1024 else BLOCK
+
+
+def load_lanes(values, source, at, lanes):
+    """Elements next to each other into registers, by one vector load if they are several."""
+    if lanes > 1:
+        values[:] = load(source, at, lanes)
+    else:
+        values[0] = source[at]
 
 
 def row_sum(value, scratch, warps):

@@ -12,7 +12,16 @@ import functools
 
 from .device import *  # noqa: F403
 from .kernel import Kernel
-from .tensor_cores import STAGES, engine, fetcher
+from .tensor_cores import copy_or_zero, engine, fetcher, sum_slices
+
+
+def tap(table, t, y0, x0, height, width, valid):
+    """Whether row t's tap from a corner lies in the image, and how far from its group's first element."""
+    row = t if valid else 0
+    y = y0 + table[3 * row + 1]
+    x = x0 + table[3 * row + 2]
+    inside = valid and u4(y) < u4(height) and u4(x) < u4(width)
+    return inside, table[3 * row] + y * width + x
 
 
 @functools.cache
@@ -31,17 +40,14 @@ def correlate(kind: str, vector: bool, tile: int) -> Kernel:
         """One slice: this thread's pixel, every `threads / tile`-th row."""
         for i in static(passes):
             row = threadIdx.x // tile + i * (e.threads // tile)
-            inside = valid and first + row < k
-            t = first + row if inside else 0
-            y = y0 + table[3 * t + 1]
-            z = x0 + table[3 * t + 2]
-            inside = inside and u4(y) < u4(height) and u4(z) < u4(width)
-            at = table[3 * t] + y * width + z if inside else 0
-            to = start + row * e.row_b + threadIdx.x % tile
-            if e.size == 4:
-                cp_async_fill(s, to, x, at, 4, inside)
-            else:
-                s[to] = x[at] if inside else 0
+            inside, at = tap(table, first + row, y0, x0, height, width, valid and first + row < k)
+            copy_or_zero(s, start + row * e.row_b + threadIdx.x % tile, x, at, inside, e.size)
+
+    def bring(s, start, number, at, rows, x, table, y0, x0, height, width, valid, k):
+        first = number * e.depth
+        fetch(s, start, at[0], k, rows, k - first, True, e.row_a)
+        gather(s, start + e.size_a, x, table, y0, x0, height, width, valid, first, k)
+        at[0] = advance(at[0], e.depth)
 
     def correlate(
         m, n, k, w, x, image, group, height, width, table, high, wide, down, right, top, left,
@@ -50,7 +56,8 @@ def correlate(kind: str, vector: bool, tile: int) -> Kernel:
         s = dynamic_shared(0, e.word)
         first_row = blockIdx.y * tile
         first_column = blockIdx.x * tile
-        w = advance(w, (i8(blockIdx.z) * m + first_row) * k)
+        at = regs(1)
+        at[0] = advance(w, (i8(blockIdx.z) * m + first_row) * k)
         pixel = first_column + threadIdx.x % tile
         valid = pixel < n
         here = pixel if valid else 0
@@ -62,24 +69,8 @@ def correlate(kind: str, vector: bool, tile: int) -> Kernel:
         x0 = q * right + left
         sums = regs(e.rows, 4, 4, fill=0.0)
         part = regs(e.rows, 4, 4, fill=0.0)
-        for ahead in static(STAGES - 1):
-            start = ahead * e.stage
-            fetch(s, start, w, k, m - first_row, k - ahead * e.depth, True, e.row_a)
-            gather(s, start + e.size_a, x, table, y0, x0, height, width, valid, ahead * e.depth, k)
-            cp_async_commit()
-            w = advance(w, e.depth)
         slices = (k + e.depth - 1) // e.depth
-        for number in range(slices):
-            cp_async_wait(STAGES - 2)
-            syncthreads()
-            e.consume(s, number, slices, sums, part)
-            coming = number + STAGES - 1
-            if coming < slices:
-                start = coming % STAGES * e.stage
-                fetch(s, start, w, k, m - first_row, k - coming * e.depth, True, e.row_a)
-                gather(s, start + e.size_a, x, table, y0, x0, height, width, valid, coming * e.depth, k)
-                w = advance(w, e.depth)
-            cp_async_commit()
+        sum_slices(e, s, slices, sums, part, bring, (at, m - first_row, x, table, y0, x0, height, width, valid, k))
         for j in static(4):
             for h in static(2):
                 _, column = e.to_place(0, 0, j, h)
@@ -115,9 +106,13 @@ def correlate_weights(kind: str, tile: int) -> Kernel:
     passes = tile * e.depth // e.threads
     step = e.threads // e.depth  # rows of a slice that are brought at once
 
-    def bring(s, start, g, x, table, sizes, first_row, first_column, pixel, end):
+    def bring(
+        s, start, number, g, g_image, x, image, height, width, table, high, wide, down, right, top, left,
+        at, end, first_row, m, first_column, n,
+    ):  # fmt: skip
         """One slice of both operands: this thread's pixel, every `step`-th row."""
-        m, n, g_image, image, height, width, high, wide, down, right, top, left = sizes
+        pixel = at[0]
+        at[0] += e.depth
         valid = pixel < end
         here = pixel if valid else 0
         area = high * wide
@@ -130,26 +125,13 @@ def correlate_weights(kind: str, tile: int) -> Kernel:
         d = threadIdx.x % e.depth
         for i in static(passes):
             row = threadIdx.x // e.depth + i * step
-            inside = valid and first_row + row < m
-            at = (first_row + row) * area + place if inside else 0
-            to = start + row * e.row_a + d
-            if e.size == 4:
-                cp_async_fill(s, to, g_here, at, 4, inside)
-            else:
-                s[to] = g_here[at] if inside else 0
+            c = first_row + row
+            copy_or_zero(s, start + row * e.row_a + d, g_here, c * area + place, valid and c < m, e.size)
         for i in static(passes):
             row = threadIdx.x // e.depth + i * step
-            inside = valid and first_column + row < n
-            t = first_column + row if inside else 0
-            y = y0 + table[3 * t + 1]
-            z = x0 + table[3 * t + 2]
-            inside = inside and u4(y) < u4(height) and u4(z) < u4(width)
-            at = table[3 * t] + y * width + z if inside else 0
-            to = start + e.size_a + row * e.row_b + d
-            if e.size == 4:
-                cp_async_fill(s, to, x_here, at, 4, inside)
-            else:
-                s[to] = x_here[at] if inside else 0
+            t = first_column + row
+            inside, to = tap(table, t, y0, x0, height, width, valid and t < n)
+            copy_or_zero(s, start + e.size_a + row * e.row_b + d, x_here, to, inside, e.size)
 
     def correlate_weights(
         m, n, pixels, chunk, parts, g, g_image, g_group, x, image, group, height, width, table, high, wide,
@@ -162,25 +144,16 @@ def correlate_weights(kind: str, tile: int) -> Kernel:
         pixel = blockIdx.z % parts * chunk
         end = min(pixel + chunk, pixels)
         slices = (end - pixel + e.depth - 1) // e.depth
-        pixel += threadIdx.x % e.depth
+        at = regs(1)
+        at[0] = pixel + threadIdx.x % e.depth
         g = advance(g, number_of_group * g_group)
         x = advance(x, number_of_group * group)
-        sizes = m, n, g_image, image, height, width, high, wide, down, right, top, left
         sums = regs(e.rows, 4, 4, fill=0.0)
         part = regs(e.rows, 4, 4, fill=0.0)
-        for ahead in static(STAGES - 1):
-            bring(s, ahead * e.stage, g, x, table, sizes, first_row, first_column, pixel, end)
-            cp_async_commit()
-            pixel += e.depth
-        for number in range(slices):
-            cp_async_wait(STAGES - 2)
-            syncthreads()
-            e.consume(s, number, slices, sums, part)
-            coming = number + STAGES - 1
-            if coming < slices:
-                bring(s, coming % STAGES * e.stage, g, x, table, sizes, first_row, first_column, pixel, end)
-                pixel += e.depth
-            cp_async_commit()
+        sum_slices(e, s, slices, sums, part, bring, (
+            g, g_image, x, image, height, width, table, high, wide, down, right, top, left,
+            at, end, first_row, m, first_column, n,
+        ))  # fmt: skip
         to = advance(out, (i8(blockIdx.z % parts) * (gridDim.z // parts) + number_of_group) * m * n)
         for i in static(e.rows):
             for q in static(2):

@@ -19,12 +19,21 @@ from .softmax import add_exponential
 NAN = float("nan")
 
 
+def exponentials_of(x_row, end, lowest, threads, read, scratch):
+    """A row's maximum, and the sum of exponentials relative to it, for all of its threads."""
+    m = lowest
+    s = lowest * 0.0
+    for j in range(threadIdx.x % threads, end, threads):
+        m, s = add_exponential(m, s, read(x_row[j]))
+    return row_exponentials(m, s, scratch, threads // WARP)
+
+
 @cache
 def losses_kernel(dtype: np.dtype, weighted: bool, threads: int) -> Kernel:
     """kernel(x, target, weight, losses, rows, n, ignore): each row's loss, 0 where its target is ignored."""
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, _ = element_functions(dtype, kind)
-    number, lowest, warps = WORDS[kind], LOWEST[kind], threads // WARP
+    number, lowest = WORDS[kind], LOWEST[kind]
 
     @kernel(f"{code}* i8* {code}* {kind}* i4 i4 i8", block=BLOCK)
     def cross_entropy_losses(x, target, weight, losses, rows, n, ignore):
@@ -32,11 +41,7 @@ def losses_kernel(dtype: np.dtype, weighted: bool, threads: int) -> Kernel:
         row = blockIdx.x * (BLOCK // threads) + threadIdx.x // threads
         end = where(row < rows, n, 0)
         x_row = advance(x, i8(row) * n)
-        m = number(lowest)
-        s = number(0.0)
-        for j in range(threadIdx.x % threads, end, threads):
-            m, s = add_exponential(m, s, read(x_row[j]))
-        m, s = row_exponentials(m, s, scratch, warps)
+        m, s = exponentials_of(x_row, end, number(lowest), threads, read, scratch)
         if row < rows and threadIdx.x % threads == 0:
             t = target[row]
             loss = number(0.0)
@@ -59,7 +64,7 @@ def gradient_kernel(dtype: np.dtype, weighted: bool, threads: int) -> Kernel:
     """
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, write = element_functions(dtype, kind)
-    number, lowest, warps = WORDS[kind], LOWEST[kind], threads // WARP
+    number, lowest = WORDS[kind], LOWEST[kind]
 
     @kernel(f"{code}* {kind}* {code}* i8* {code}* {code}* i4 i4 i8 i4", block=BLOCK)
     def cross_entropy_gradient(g, used, x, target, weight, dest, rows, n, ignore, step):
@@ -68,11 +73,7 @@ def gradient_kernel(dtype: np.dtype, weighted: bool, threads: int) -> Kernel:
         end = where(row < rows, n, 0)
         x_row = advance(x, i8(row) * n)
         dest_row = advance(dest, i8(row) * n)
-        m = number(lowest)
-        s = number(0.0)
-        for j in range(threadIdx.x % threads, end, threads):
-            m, s = add_exponential(m, s, read(x_row[j]))
-        m, s = row_exponentials(m, s, scratch, warps)
+        m, s = exponentials_of(x_row, end, number(lowest), threads, read, scratch)
         if row < rows:
             t = target[row]
             factor = read(g[row * step]) / used[0]

@@ -14,7 +14,7 @@ import functools
 from .device import *  # noqa: F403
 from .device import WORDS
 from .kernel import Kernel
-from .tensor_cores import STAGES, engine, fetcher
+from .tensor_cores import engine, fetcher, sum_slices
 
 GROUP = 8  # rows of tiles that run close in time, so that what they share stays in the L2 cache
 
@@ -23,14 +23,20 @@ GROUP = 8  # rows of tiles that run close in time, so that what they share stays
 PARAMETERS = "i4 i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {0}* i8 i8 {0}* i4 {1} {1}"
 
 
-def tile_of(number, rows, columns):
-    """Row and column of a block's tile: down GROUP rows, then to the next column."""
+def corner_of(number, m, n, tile):
+    """First row and column of a block's tile: down GROUP tiles, then to the next column of tiles."""
+    columns = (n + tile - 1) // tile
     group = number // (GROUP * columns)
     first = group * GROUP
-    height = min(rows - first, GROUP)
+    height = min((m + tile - 1) // tile - first, GROUP)
     inside = number - group * (GROUP * columns)
     column = inside // height
-    return first + inside - column * height, column
+    return (first + inside - column * height) * tile, column * tile
+
+
+def from_corner(x, leading, batch, first, deep):
+    """An operand from this block's batch and its first row (column) on."""
+    return advance(x, i8(blockIdx.z) * batch + (i8(first) * leading if deep else i8(first)))
 
 
 @functools.cache
@@ -125,13 +131,11 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
     def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
         left = shared_array(2 * slice_depth * row_a, T)
         right = shared_array(2 * slice_depth * row_b, T)
-        tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
-        top = tile_row * tile
-        first = tile_column * tile
+        top, first = corner_of(blockIdx.x, m, n, tile)
         if chunk > 0:
             k = min(chunk, k - blockIdx.z * chunk)
-        a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
-        b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
+        a = from_corner(a, lda, batch_a, top, deep_a)
+        b = from_corner(b, ldb, batch_b, first, deep_b)
         next_a = i8(slice_depth) if deep_a else slice_depth * lda
         next_b = i8(slice_depth) if deep_b else slice_depth * ldb
         step_a = i4(lda)
@@ -199,38 +203,27 @@ def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kerne
     e = engine(kind, deep_a, deep_b, tile)
     fetch = fetcher(e, vector)
 
+    def bring(s, start, number, at, step_a, next_a, rows, step_b, next_b, columns, k):
+        rest = k - number * e.depth
+        fetch(s, start, at[0], step_a, rows, rest, deep_a, e.row_a)
+        fetch(s, start + e.size_a, at[1], step_b, columns, rest, deep_b, e.row_b)
+        at[0] = advance(at[0], next_a)
+        at[1] = advance(at[1], next_b)
+
     def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
         s = dynamic_shared(0, e.word)
-        tile_row, tile_column = tile_of(blockIdx.x, (m + tile - 1) // tile, (n + tile - 1) // tile)
-        top = tile_row * tile
-        first = tile_column * tile
+        top, first = corner_of(blockIdx.x, m, n, tile)
         if chunk > 0:
             k = min(chunk, k - blockIdx.z * chunk)
-        a = advance(a, i8(blockIdx.z) * batch_a + (i8(top) * lda if deep_a else i8(top)))
-        b = advance(b, i8(blockIdx.z) * batch_b + (i8(first) * ldb if deep_b else i8(first)))
+        at = regs(2)
+        at[0] = from_corner(a, lda, batch_a, top, deep_a)
+        at[1] = from_corner(b, ldb, batch_b, first, deep_b)
         next_a = i8(e.depth) if deep_a else e.depth * lda
         next_b = i8(e.depth) if deep_b else e.depth * ldb
         sums = regs(e.rows, 4, 4, fill=0.0)
         part = regs(e.rows, 4, 4, fill=0.0)
-        for ahead in static(STAGES - 1):
-            fetch(s, ahead * e.stage, a, i4(lda), m - top, k - ahead * e.depth, deep_a, e.row_a)
-            fetch(s, ahead * e.stage + e.size_a, b, i4(ldb), n - first, k - ahead * e.depth, deep_b, e.row_b)
-            cp_async_commit()
-            a = advance(a, next_a)
-            b = advance(b, next_b)
         slices = (k + e.depth - 1) // e.depth
-        for number in range(slices):
-            cp_async_wait(STAGES - 2)
-            syncthreads()
-            e.consume(s, number, slices, sums, part)
-            coming = number + STAGES - 1
-            if coming < slices:
-                start = coming % STAGES * e.stage
-                fetch(s, start, a, i4(lda), m - top, k - coming * e.depth, deep_a, e.row_a)
-                fetch(s, start + e.size_a, b, i4(ldb), n - first, k - coming * e.depth, deep_b, e.row_b)
-                a = advance(a, next_a)
-                b = advance(b, next_b)
-            cp_async_commit()
+        sum_slices(e, s, slices, sums, part, bring, (at, i4(lda), next_a, m - top, i4(ldb), next_b, n - first, k))
         c = advance(c, i8(blockIdx.z) * batch_c + i8(top) * ldc + first)
         for i in static(e.rows):
             for q in static(2):

@@ -212,7 +212,7 @@ class _Expand:
             loop = self.expr(node.iter, scope)
             if not isinstance(loop, ast.Call) or _name(loop.func) != "range":
                 raise _error(node, "kernels loop over static(...), range(...) or a constant tuple")
-            target = ast.Name(scope.names[name], ast.Store())
+            target = self.target(node.target, scope)  # which a static loop before may have left a constant
             self.emit(ast.For(target, loop, self.block(node.body, scope) or [ast.Pass()], [], None), node)
             return
         if any(isinstance(inner, (ast.Break, ast.Continue)) for inner in _own_level(node.body)):

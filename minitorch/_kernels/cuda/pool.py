@@ -14,7 +14,7 @@ from .formulas import STORAGE, element_functions
 from .kernel import Kernel, kernel
 
 SPACE = 3
-WINDOW = " ".join(["i4"] * 12)
+SIZES = " ".join(["i4"] * 18)  # of x, out, kernel, stride, padding, dilation
 
 
 @cache
@@ -27,7 +27,7 @@ def max_pool_kernel(dtype: np.dtype) -> Kernel:
     read, _ = element_functions(dtype, kind)
     number = WORDS[kind]
 
-    @kernel(f"{code}* {code}* i8* i4 {' '.join(['i4'] * 6)} {WINDOW}", block=BLOCK)
+    @kernel(f"{code}* {code}* i8* i4 {SIZES}", block=BLOCK)
     def max_pool(
         x, out, indices, count, depth, height, width, out_depth, out_height, out_width, kd, kh, kw, sd, sh, sw, pd, ph,
         pw, dd, dh, dw,
@@ -71,7 +71,7 @@ def gradient_kernel(dtype: np.dtype) -> Kernel:
     read, write = element_functions(dtype, kind)
     number = WORDS[kind]
 
-    @kernel(f"{code}* i8* {code}* i4 {' '.join(['i4'] * 6)} {WINDOW}", block=BLOCK)
+    @kernel(f"{code}* i8* {code}* i4 {SIZES}", block=BLOCK)
     def max_pool_gradient(
         g, indices, dx, count, depth, height, width, out_depth, out_height, out_width, kd, kh, kw, sd, sh, sw, pd, ph,
         pw, dd, dh, dw,

@@ -167,9 +167,23 @@ DISTRIBUTIONS = {
 }  # fmt: skip
 
 
+def stream_of(seed, offset, state):
+    """The key of the generator and the first group of four words; a state is where seed and a further offset lie."""
+    if state != u8(0):
+        kept = pointer(state, u8)
+        seed = kept[0]
+        offset += kept[1]
+    return seed, offset >> 2
+
+
+def words_of(key, group, thread):
+    """The four words of a thread's group."""
+    return philox_words(key, u4(group), u4(group >> 32), u4(thread), u4(0))
+
+
 @cache
 def fill_kernel(name: str, dtype: np.dtype, lanes: int) -> Kernel:
-    """kernel(dest, n, seed, offset, state, three numbers); a state is where seed and a further offset lie.
+    """kernel(dest, n, seed, offset, state, three numbers).
 
     A uniform number that rounds to the end of its range, the third number, becomes its beginning.
     """
@@ -182,19 +196,13 @@ def fill_kernel(name: str, dtype: np.dtype, lanes: int) -> Kernel:
 
     @kernel(f"{code}* i8 u8 u8 u8 {letters}", block=BLOCK, name=f"fill_{name}")
     def fill(dest, n, seed, offset, state, a, b, c):
-        key = seed
-        skip = offset
-        if state != u8(0):
-            kept = pointer(state, u8)
-            key = kept[0]
-            skip = offset + kept[1]
-        group = skip >> 2
+        key, group = stream_of(seed, offset, state)
         thread = blockIdx.x * BLOCK + threadIdx.x
         apart = gridDim.x * BLOCK
         i = i8(thread)
         while i < n:
             values = regs(lanes)
-            values[:] = draw(*philox_words(key, u4(group), u4(group >> 32), u4(thread), u4(0)))
+            values[:] = draw(*words_of(key, group, thread))
             for q in static(lanes):
                 at = i + q * apart
                 if at < n:
@@ -216,19 +224,13 @@ def chances_kernel(dtype: np.dtype, of: np.dtype) -> Kernel:
 
     @kernel(f"{code}* {p_code}* i8 u8 u8 u8", block=BLOCK)
     def fill_chances(dest, p, n, seed, offset, state):
-        key = seed
-        skip = offset
-        if state != u8(0):
-            kept = pointer(state, u8)
-            key = kept[0]
-            skip = offset + kept[1]
-        group = skip >> 2
+        key, group = stream_of(seed, offset, state)
         thread = blockIdx.x * BLOCK + threadIdx.x
         apart = gridDim.x * BLOCK
         i = i8(thread)
         while i < n:
             values = regs(4)
-            values[:] = four_units(*philox_words(key, u4(group), u4(group >> 32), u4(thread), u4(0)))
+            values[:] = four_units(*words_of(key, group, thread))
             for q in static(4):
                 at = i + q * apart
                 if at < n:

@@ -12,14 +12,13 @@ import numpy as np
 
 from . import copy
 from .array import CudaArray, empty
-from .block import BLOCK, LOWEST, WARP, row_exponentials, row_sum, threads_for
+from .block import BLOCK, LOWEST, WARP, load_lanes, row_exponentials, row_sum, threads_for
 from .device import (  # type: ignore[attr-defined]
     WORDS,
     advance,
     blockIdx,
     exp,
     i8,
-    load,
     log,
     regs,
     shared_array,
@@ -64,20 +63,14 @@ def rows_kernel(dtype: np.dtype, is_log: bool, threads: int, lanes: int) -> Kern
         s = number(0.0)
         for j in range(lane, stop, threads * lanes):
             v = regs(lanes)
-            if lanes > 1:
-                v[:] = load(x_row, j, lanes)
-            else:
-                v[0] = x_row[j]
+            load_lanes(v, x_row, j, lanes)
             for q in static(lanes):
                 m, s = add_exponential(m, s, read(v[q]))
         m, s = row_exponentials(m, s, scratch, warps)
         last = log(s) if is_log else 1.0 / s
         for j in range(lane, end, threads * lanes):
             v = regs(lanes)
-            if lanes > 1:
-                v[:] = load(x_row, j, lanes)
-            else:
-                v[0] = x_row[j]
+            load_lanes(v, x_row, j, lanes)
             results = regs(lanes)
             for q in static(lanes):
                 d = read(v[q]) - m

@@ -176,10 +176,29 @@ def fetcher(e: Engine, vector: bool) -> Any:
                 o = chunk % (tile // per) * per
                 at = d * step + o
                 to = start + d * row + o
-            inside = o < room and d < depth
-            if vector or size == 4:
-                cp_async_fill(s, to, x, at if inside else 0, per * size, inside)
-            else:
-                s[to] = x[at] if inside else 0
+            copy_or_zero(s, to, x, at, o < room and d < depth, per * size)
 
     return fetch
+
+
+def copy_or_zero(s, to, x, at, inside, nbytes):
+    """Elements of that many bytes to shared memory, zeros unless `inside`; asynchronously, if they are four or more."""
+    if nbytes >= 4:
+        cp_async_fill(s, to, x, at if inside else 0, nbytes, inside)
+    else:
+        s[to] = x[at] if inside else 0
+
+
+def sum_slices(e, s, slices, sums, part, bring, operands):
+    """The main loop: `bring(s, start, number, *operands)` starts to copy a slice, which is used three slices later."""
+    for number in static(STAGES - 1):
+        bring(s, number * e.stage, number, *operands)
+        cp_async_commit()
+    for number in range(slices):
+        cp_async_wait(STAGES - 2)
+        syncthreads()
+        e.consume(s, number, slices, sums, part)
+        coming = number + (STAGES - 1)
+        if coming < slices:
+            bring(s, coming % STAGES * e.stage, coming, *operands)
+        cp_async_commit()
