@@ -21,7 +21,7 @@ from minitorch._kernels.cuda import driver as drivers
 from minitorch._kernels.cuda.array import CudaArray, from_host, window
 from minitorch._kernels.cuda.backend import CudaBackend, kernel_of
 from minitorch._kernels.cuda.driver import CudaError
-from minitorch._kernels.cuda.launch import packer
+from minitorch._kernels.cuda.launch import layout
 from minitorch._ops.apply import apply
 from minitorch._ops.gradient_kernels import GradientKernel
 from minitorch._ops.op import Gradient
@@ -228,7 +228,7 @@ class EmulatedDriver:
         """Run a kernel's source on views of the memory that its pointers point to."""
         from tests import simt
 
-        record = packer(kernel.types)  # what a launch does not take is an error here too
+        record = layout(kernel.types)  # what a launch does not take is an error here too
         args = record.unpack(record.pack(*grid, stream, *args))[4:]
         views, used = [], []
         for kind, value in zip(kernel.types, args, strict=True):

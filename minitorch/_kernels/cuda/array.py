@@ -4,6 +4,8 @@ A kernel is given `a.pointer`, the address of the first element, and whatever si
 memory goes back to the allocator with the last array over it.
 """
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,8 @@ class CudaArray(StridedArray):
     def c_contiguous(self) -> bool:
         """Whether the elements lie in memory in the order of the indices; looked at once."""
         if self._in_order is None:
-            self._in_order = _Flags(self).c_contiguous
+            strides = _dense(self.shape, self.dtype.itemsize)[1]
+            self._in_order = self.strides == strides or _Flags(self).c_contiguous
         return self._in_order
 
     def to_host(self, wait: bool = True) -> np.ndarray:
@@ -83,10 +86,14 @@ class CudaArray(StridedArray):
 
 def empty(shape: tuple[int, ...], dtype: np.dtype, index: int | None = None) -> CudaArray:
     """An uninitialised array in index order, on the current device unless an index is given."""
-    n = dtype.itemsize
-    for d in shape:
-        n *= d
-    return CudaArray(shape, dtype, runtime.allocate(n, index), contiguous_strides(shape, dtype.itemsize))
+    nbytes, strides = _dense(shape, dtype.itemsize)
+    return CudaArray(shape, dtype, runtime.allocate(nbytes, index), strides)
+
+
+@lru_cache(4096)  # the same few shapes at every step
+def _dense(shape: tuple[int, ...], itemsize: int) -> tuple[int, tuple[int, ...]]:
+    """Bytes and strides of an array in index order."""
+    return itemsize * prod(shape), contiguous_strides(shape, itemsize)
 
 
 def empty_like(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:

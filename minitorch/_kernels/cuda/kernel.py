@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from . import lower
+from .launch import launch
 
 KERNELS: dict[str, "Kernel"] = {}
 """Every kernel that a module defines by `@kernel`, by module and name; templates list a few of theirs elsewhere."""
@@ -63,8 +64,6 @@ class Kernel:
 
     def launch(self, grid: int | tuple[int, ...], *args: Any, stream: int = 0) -> None:
         """Queue the kernel on a stream; arguments are numbers, and device arrays or addresses for pointers."""
-        from .launch import launch
-
         launch(self, grid, args, stream)
 
     def __repr__(self) -> str:

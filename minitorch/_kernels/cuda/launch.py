@@ -32,9 +32,24 @@ HEAD = struct.Struct("=7Q")
 """What stays from launch to launch: cuLaunchKernel, the kernel, its block (3), shared bytes, its arguments' places."""
 
 
-def packer(types: list[str]) -> struct.Struct:
-    """What puts grid and stream, and then arguments of these types, into a record."""
+def layout(types: list[str]) -> struct.Struct:
+    """What a record holds behind `HEAD`: grid and stream, then arguments of these types."""
     return struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
+
+
+def packer(types: list[str], buffer: Any) -> Any:
+    """`pack(x, y, z, stream, *arguments)`: grid, stream and arguments of these types into their places in a record.
+
+    Written for the types, as a loop over the arguments would take longer than all the rest. An array, an address or
+    None may stand for a pointer.
+    """
+    values = [
+        f"a{i}.pointer if a{i}.__class__ is CudaArray else a{i} or 0" if t[-1] == "*" else f"a{i}"
+        for i, t in enumerate(types)
+    ]
+    names = ", ".join(["x, y, z, stream", *[f"a{i}" for i in range(len(types))]])
+    text = f"lambda {names}: into(buffer, {HEAD.size}, x, y, z, stream, {', '.join(values)})"
+    return eval(text, {"into": layout(types).pack_into, "buffer": buffer, "CudaArray": CudaArray})
 
 
 class Loaded:
@@ -49,9 +64,9 @@ class Loaded:
         function = driver.function(self.module, cubin.entry)
         if kernel.shared > STATIC_SHARED:
             driver.allow_shared(function, kernel.shared)
-        # grid and stream, then eight bytes of each argument
-        self.packer = packer(kernel.types)
-        self.buffer = ctypes.create_string_buffer(HEAD.size + self.packer.size)
+        # what stays, grid and stream, then eight bytes of each argument
+        self.buffer = ctypes.create_string_buffer(HEAD.size + layout(kernel.types).size)
+        self.pack = packer(kernel.types, self.buffer)
         self.record = ctypes.addressof(self.buffer)
         first = self.record + HEAD.size + 4 * 8
         self.addresses = (ctypes.c_void_p * len(kernel.types))(*[first + 8 * i for i in range(len(kernel.types))])
@@ -62,7 +77,7 @@ class Loaded:
 
     def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
         with _lock:
-            self.packer.pack_into(self.buffer, HEAD.size, *grid, stream, *args)
+            self.pack(*grid, stream, *args)
             code = self.call(self.record)
         if code:
             raise self.driver.error(code)
@@ -80,7 +95,8 @@ class Emulated:
         self.kernel, self.driver = kernel, gpu.driver
 
     def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
-        self.driver.run(self.kernel, grid, args, stream)
+        addresses = [a.pointer if a.__class__ is CudaArray else 0 if a is None else a for a in args]
+        self.driver.run(self.kernel, grid, addresses, stream)
 
 
 def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
@@ -88,17 +104,14 @@ def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
 
     Stream 0 means the thread's current stream. The grid is one to three numbers of blocks; an empty one does nothing.
     """
-    gpu = runtime.gpu()
-    grid = (grid, 1, 1) if grid.__class__ is int else triple(grid)
+    gpu, current = runtime.here()
+    grid = (grid, 1, 1) if grid.__class__ is int else grid if len(grid) == 3 else triple(grid)
     if 0 in grid:
         return
-    args = [a.pointer if a.__class__ is CudaArray else 0 if a is None else a for a in args]
-    stream = stream or runtime.current_stream(gpu.index)
-    try:
-        loaded = gpu.functions[kernel]
-    except KeyError:
+    loaded = gpu.functions.get(kernel)
+    if loaded is None:
         loaded = gpu.functions[kernel] = Loaded(kernel, gpu) if gpu.driver.compiles else Emulated(kernel, gpu)
-    loaded.launch(grid, args, stream)
+    loaded.launch(grid, args, stream or current)
 
 
 def triple(sizes: Any) -> tuple[int, int, int]:

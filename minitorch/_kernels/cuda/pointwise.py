@@ -91,14 +91,33 @@ def compute(
 
 def write(formula: Formula, operands: Sequence[Any], numbers: Sequence[Any], dest: CudaArray) -> None:
     """The formula over arrays that broadcast to dest's shape, into dest."""
+    key = formula, _layout(dest), *[_layout(a) for a in operands]
+    prepared = _prepared.get(key)
+    if prepared is None:
+        if len(_prepared) >= KEPT:
+            _prepared.clear()
+        prepared = _prepared[key] = _prepare(formula, operands, dest)
+    given = [a.pointer if a.__class__ is CudaArray else a.item() for a in operands]
+    for each in prepared:
+        each.launch(given, numbers, dest.pointer)
+
+
+KEPT = 4096
+_prepared: dict[Any, Any] = {}  # what layouts decide is worked out once: a step of training has those of the last
+
+
+def _layout(a: Any) -> Any:
+    return (a.dtype, a.shape, a.strides) if a.__class__ is CudaArray else a.dtype
+
+
+def _prepare(formula: Formula, operands: Sequence[Any], dest: CudaArray) -> list[Any]:
+    """The launches that write the formula over operands laid out like these, wherever in memory they lie."""
     if not dest.size:
-        return
+        return []
     how = tuple([Operand(a.dtype, _how(a, dest)) for a in operands])
-    given = [a.item() if isinstance(a, np.ndarray) else a for a in operands]
     if all(o.how != "each" or _alike(a, dest) for o, a in zip(how, operands, strict=True)) and _is_dense(dest):
-        _launch_flat(formula, how, given, numbers, dest)
-    else:
-        _launch_strided(formula, how, given, numbers, dest)
+        return [_Flat(formula, how, dest)]
+    return _strided_launches(formula, how, operands, dest)
 
 
 def _how(a: Any, dest: CudaArray) -> str:
@@ -123,37 +142,57 @@ def _is_dense(a: CudaArray) -> bool:
     return True
 
 
-def _launch_flat(formula: Formula, how: Any, given: Any, numbers: Any, dest: CudaArray) -> None:
-    n = dest.size
-    made, chunk = flat(formula, how, dest.dtype, n >= LIMIT)
-    arrays = [dest, *[a for o, a in zip(how, given, strict=True) if o.how == "each"]]
-    vectors = n if all(a.pointer % 16 == 0 for a in arrays) else 0
-    made.launch(-(-n // chunk), *given, *numbers, dest, vectors, n)
+class _Flat:
+    """A launch over operands that lie alike."""
+
+    def __init__(self, formula: Formula, how: Any, dest: CudaArray):
+        self.n = n = dest.size
+        self.kernel, chunk = flat(formula, how, dest.dtype, n >= LIMIT)
+        self.grid = -(-n // chunk)
+        self.each = [i for i, o in enumerate(how) if o.how == "each"]
+
+    def launch(self, given: list[Any], numbers: Sequence[Any], dest: int) -> None:
+        n, bits = self.n, dest
+        for i in self.each:
+            bits |= given[i]
+        self.kernel.launch(self.grid, *given, *numbers, dest, 0 if bits % 16 else n, n)
 
 
-def _launch_strided(formula: Formula, how: Any, given: Any, numbers: Any, dest: CudaArray) -> None:
+class _Strided(NamedTuple):
+    """A launch over four dimensions; `starts`: where its elements begin, in bytes from each operand's and dest's."""
+
+    kernel: Any
+    grid: int
+    starts: tuple[int, ...]
+    start: int
+    layout: tuple[int, ...]
+
+    def launch(self, given: list[Any], numbers: Sequence[Any], dest: int) -> None:
+        places = [a + s if s else a for a, s in zip(given, self.starts, strict=True)]
+        self.kernel.launch(self.grid, *places, *numbers, dest + self.start, *self.layout)
+
+
+def _strided_launches(formula: Formula, how: Any, operands: Sequence[Any], dest: CudaArray) -> list[_Strided]:
     """Four dimensions at a time; what is more is taken in blocks."""
-    arrays = [a.restrided(dest.shape, _broadcast(a, dest.shape)) if o.how == "each" else a for o, a in zip(how, given)]
-    moving = [*[a for o, a in zip(how, arrays, strict=True) if o.how == "each"], dest]
-    shape, strides = merged(dest.shape, [a.strides for a in moving])
+    moving = [(i, a, _broadcast(a, dest.shape)) for i, (o, a) in enumerate(zip(how, operands)) if o.how == "each"]
+    moving.append((len(how), dest, dest.strides))
+    sizes = [a.dtype.itemsize for _, a, _ in moving]
+    shape, strides = merged(dest.shape, [every for *_, every in moving])
     outer = max(len(shape) - 4, 0)
     inner = (1,) * (4 - len(shape[outer:])) + shape[outer:]
-    steps = [
-        tuple([s // a.dtype.itemsize for s in (0, 0, 0, 0, *every[outer:])[-4:]]) for a, every in zip(moving, strides)
-    ]
+    steps = [tuple([s // size for s in (0, 0, 0, 0, *every[outer:])[-4:]]) for size, every in zip(sizes, strides)]
     reaches = [[(n - 1) * s for n, s in zip(inner, every, strict=True)] for every in steps]
     n, lows = prod(inner), [sum(r for r in reach if r < 0) for reach in reaches]
     is_long = max(n, *[sum(map(abs, reach)) for reach in reaches]) >= LIMIT
-    layout = [k for low, every in zip(lows, steps, strict=True) for k in (-low, *every)]
+    layout = (n, *inner[1:], *[k for low, every in zip(lows, steps, strict=True) for k in (-low, *every)])
     made = strided(formula, how, dest.dtype, is_long)
+    launches = []
     for index in product(*map(range, shape[:outer])):
-        parts = []
-        for a, every, low in zip(moving, strides, lows, strict=True):
-            offset = sum(i * s for i, s in zip(index, every, strict=False)) + low * a.dtype.itemsize
-            parts.append(a.restrided((1,), (a.dtype.itemsize,), offset))
-        found = iter(parts)
-        args = [next(found) if o.how == "each" else a for o, a in zip(how, arrays, strict=True)]
-        made.launch(-(-n // BLOCK), *args, *numbers, next(found), n, *inner[1:], *layout)
+        starts = [0] * (len(how) + 1)
+        for (place, *_), size, every, low in zip(moving, sizes, strides, lows, strict=True):
+            starts[place] = sum(i * s for i, s in zip(index, every, strict=False)) + low * size
+        launches.append(_Strided(made, -(-n // BLOCK), tuple(starts[:-1]), starts[-1], layout))
+    return launches
 
 
 def _broadcast(a: CudaArray, shape: tuple[int, ...]) -> tuple[int, ...]:

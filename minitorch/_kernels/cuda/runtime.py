@@ -68,6 +68,15 @@ def gpu(index: int | None = None) -> Gpu:
     return found
 
 
+def here() -> tuple[Gpu, int]:
+    """The current device, bound to this thread, and its current stream."""
+    thread = _thread
+    bound, index = thread.bound, thread.index
+    if bound is None or bound.index != index or bound.driver is not drivers.active:
+        bound = gpu()
+    return bound, thread.streams.get(index, 0)
+
+
 def _open(driver: Any, index: int) -> Gpu:
     with _lock:
         count = driver.device_count()
@@ -122,8 +131,10 @@ def set_stream(stream: int, index: int) -> None:
 # ---------------------------------------------------------------------- memory
 def allocate(nbytes: int, index: int | None = None) -> Memory:
     """Memory for work in the current stream of a device."""
-    found = gpu(index)
-    return found.allocator.allocate(nbytes, _thread.streams.get(found.index, 0))
+    found, stream = here()
+    if index is not None and index != found.index:
+        found, stream = gpu(index), current_stream(index)
+    return found.allocator.allocate(nbytes, stream)
 
 
 def copy_to_host(address: int, pointer: int, nbytes: int, index: int, wait: bool = True) -> None:
