@@ -42,26 +42,29 @@ ndarray = np.ndarray
 
 def apply(op: Op, *args: Any) -> Any:
     """Compute, and record if grad mode is on and an input requires grad."""
-    if any(isinstance(a, Tensor) and a.is_sparse for a in args):
-        from .sparse_ops import sparse_call
+    for a in args:
+        if isinstance(a, Tensor) and a.is_sparse:
+            from .sparse_ops import sparse_call
 
-        return sparse_call(op, args)
+            return sparse_call(op, args)
     values = dict(zip(op.params, args, strict=True))
     first = values[op.tensors[0]]
     for t in op.tensors:
         if values[t].__class__ in NUMBERS:
             values[t] = constant_like(first, values[t])
-    device = same_device(op, tuple(values[t] for t in op.tensors))
+    device = same_device(op, [values[t] for t in op.tensors])
+    on_cpu, inferred = device.type == "cpu", None
     if op.kind == "pointwise":
-        _bring_together(op, values)
-    on_cpu = device.type == "cpu"
+        inferred = None if on_cpu else _inferred.get(_key(op, values))
+        if inferred is None:
+            _bring_together(op, values)
     halves = on_cpu and _has_halves(values)
     if on_cpu and not halves:  # as after `half + float`
         return (Positional(op) if op.keyword_only else op).function(*[values[p] for p in op.params])
-    edges = {t: None if values[t] is None else _edge(values[t]) for t in op.edges}
+    edges = {t: None if (v := values[t]) is None else v.edge if v.base is None else current_edge(v) for t in op.edges}
     by_value = device.type == "cuda" and op.kind == "pointwise"
-    arrays = {t: None if values[t] is None else _on(values[t], device, by_value) for t in op.tensors}
-    o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device)
+    arrays = {t: None if (v := values[t]) is None else v.array if by_value else _on(v, device) for t in op.tensors}
+    o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device, inferred)
     out = new(Tensor)
     out.array, out._grad, out.edge, out.version, out.base = o, None, None, [0], None
     if op.kind == "view":
@@ -69,7 +72,7 @@ def apply(op: Op, *args: Any) -> Any:
         out.base = first if first.base is None else first.base
         inherited = None if first.base is None else first.created
         out.created = inherited if state.mode is None else NO_GRAD
-    tracked = any(e is not None for e in edges.values())
+    tracked = edges and any(e is not None for e in edges.values())
     if state.mode is None and tracked:
         out.edge = _record(op, values, arrays, edges, out, outputs, halves)
     elif op.kind == "view" and tracked:
@@ -113,10 +116,10 @@ def _bring_together(op: Op, values: dict[str, Any]) -> None:
     values.update(zip(op.tensors, tensors, strict=True))
 
 
-def _on(t: Tensor, device: Any, by_value: bool) -> Any:
-    """The operand's array on the op's device: 0-dim CPU tensors follow the others, unless kernels get their value."""
+def _on(t: Tensor, device: Any) -> Any:
+    """The operand's array on the op's device: 0-dim CPU tensors follow the others."""
     a = t.array
-    return backend(device).from_host(a) if isinstance(a, ndarray) and device.type != "cpu" and not by_value else a
+    return backend(device).from_host(a) if isinstance(a, ndarray) and device.type != "cpu" else a
 
 
 def _has_halves(values: dict[str, Any]) -> bool:
@@ -206,21 +209,23 @@ def _rounded(a: Any, dtype: np.dtype) -> Any:
     return rounded(a, dtype) if a.dtype in FLOATS else tagged(a.view(dtype)) if a.dtype == np.int16 else a
 
 
-def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any) -> tuple[Any, ...]:
+def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any, inferred: Any) -> tuple[Any, ...]:
     full = {**values, **arrays}
     if op.kind == "view":
         assert op.forward is not None
         return (op.forward(*[full[p] for p in op.params]),)
     others = [full[p] for p in op.others]
     if op.kind == "pointwise":
-        return (_pointwise(op, [arrays[t] for t in op.tensors], others, device),)
+        operands = [arrays[t] for t in op.tensors]
+        return (backend(device).run(op, inferred or _infer(op, values, operands, others), operands, others),)
     named = {p: full[p] for p in op.keyword_only}
     inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
     o = backend(device).run(op, inferred, [arrays[t] for t in op.tensors], others)
     return o if op.outputs else (o,)
 
 
-def _pointwise(op: Op, arrays: list[Any], others: list[Any], device: Any) -> Any:
+def _infer(op: Op, values: dict[str, Any], arrays: list[Any], others: list[Any]) -> Any:
+    """(shape, dtype) of a pointwise op's result, all checks made."""
     shapes = [a.shape for a in arrays]
     try:
         shape = np.broadcast_shapes(*shapes)
@@ -228,7 +233,32 @@ def _pointwise(op: Op, arrays: list[Any], others: list[Any], device: Any) -> Any
         raise broadcast_error(shapes) from None
     dtype = dtypes.BOOL_NUMPY if op.result == "bool" else arrays[0].dtype
     _refuse_dtypes(op, [np.empty(0, np.float32 if a.dtype in HALVES else a.dtype) for a in arrays], others)
-    return backend(device).run(op, (shape, dtype), arrays, others)
+    key = _key(op, values)
+    if key is not None:
+        if len(_inferred) >= KEPT:
+            _inferred.clear()
+        _inferred[key] = shape, dtype
+    return shape, dtype
+
+
+KEPT = 4096
+_inferred: dict[Any, Any] = {}
+"""What `_infer` found, by `_key`. Operands that are keys here are in the dtype that their op computes in."""
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+
+
+def _key(op: Op, values: dict[str, Any]) -> Any:
+    """All that decides what a pointwise op makes of its operands; None where that cannot be a key."""
+    key: list[Any] = [op]
+    for t in op.tensors:
+        a = values[t].array
+        key += a.dtype, a.shape
+    for p in op.others:
+        v = values[p]
+        if v.__class__ not in _PLAIN:
+            return None
+        key += v.__class__, v
+    return tuple(key)
 
 
 def _refuse_dtypes(op: Op, empties: list[np.ndarray], others: list[Any]) -> None:
@@ -250,21 +280,38 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
     n: Any = (_half_node(kind) if halves else kind)()  # type: ignore[arg-type]
     n.key, n.grad, n.hooks = next_key(), None, None
     n.code, n.at = here()
-    for t in op.edges:
-        setattr(n, f"{t}_edge", edges[t])
+    for t, name, kept in _kept(op):
+        setattr(n, name, edges[t])
         if edges[t] is None:
             continue
-        for k in op.kept(t) + [f"{t}_shape"] * op.broadcasts:
-            if k == "out":
+        for k, what, version in kept:
+            if what == "result":
                 n.out, n.out_cell, n.out_version = out.array, out.version, out.version[0]
-            elif k in op.outputs:
+            elif what == "output":
                 setattr(n, k, outputs[op.outputs.index(k)])
-            elif op.is_plain(k):
-                setattr(n, k, values[k] if k in op.others else _plain_value(arrays, k))
+            elif what == "number":
+                setattr(n, k, values[k])
+            elif what == "geometry":
+                setattr(n, k, _plain_value(arrays, k))
             else:
                 setattr(n, k, values[k])
-                setattr(n, f"{k}_version", None if values[k] is None else values[k].version[0])
+                setattr(n, version, None if values[k] is None else values[k].version[0])
     return n
+
+
+@cache
+def _kept(op: Op) -> list[tuple[str, str, list[tuple[str, str, str]]]]:
+    """Of each differentiable tensor its name, its edge's, and what its gradient keeps: name, kind, version's name."""
+
+    def kind(k: str) -> str:
+        if k == "out":
+            return "result"
+        if k in op.outputs:
+            return "output"
+        return "tensor" if not op.is_plain(k) else "number" if k in op.others else "geometry"
+
+    names = {t: [*op.kept(t), *[f"{t}_shape"] * op.broadcasts] for t in op.edges}
+    return [(t, f"{t}_edge", [(k, kind(k), f"{k}_version") for k in kept]) for t, kept in names.items()]
 
 
 @cache

@@ -154,6 +154,7 @@ class Op:
             for a in arguments:
                 assert self.argument(a) in self.tensors, f"{self.name} has no tensor argument {a}"
                 self.gradients[self.argument(a)] = Gradient(self, function)
+            self._forget()
             return function
 
         return register
@@ -168,6 +169,7 @@ class Op:
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.parts[name] = Gradient(self, function)
+            self._forget()
             return function
 
         return register
@@ -178,7 +180,12 @@ class Op:
         ARRAY_NAMES[self.name] = function
         return function
 
-    @property
+    def _forget(self) -> None:
+        """What follows from the gradients, of which there is one more."""
+        for name in ("edges", "_kept"):
+            self.__dict__.pop(name, None)
+
+    @cached_property
     def edges(self) -> tuple[str, ...]:
         """The tensors that a gradient is defined for."""
         return tuple(t for t in self.tensors if t in self.gradients)
@@ -193,8 +200,15 @@ class Op:
 
     def kept(self, argument: str) -> list[str]:
         """What the gradient for `argument` keeps: tensors, `out`, plain values."""
-        parts = [self.parts[p].params if p in self.parts else (p,) for p in self.gradients[argument].params]
-        return [p for p in dict.fromkeys(chain(*parts)) if p != "g"]
+        return self._kept[argument]
+
+    @cached_property
+    def _kept(self) -> dict[str, list[str]]:
+        def names(gradient: Gradient) -> list[str]:
+            parts = [self.parts[p].params if p in self.parts else (p,) for p in gradient.params]
+            return [p for p in dict.fromkeys(chain(*parts)) if p != "g"]
+
+        return {argument: names(gradient) for argument, gradient in self.gradients.items()}
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"

@@ -3,6 +3,7 @@
 Only calls that are not plain (equal dtypes, tensors on both sides) come here.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,11 @@ def check_number(number: Any, dtype: np.dtype) -> None:
 
 def constant_like(x: Tensor, number: Any) -> Tensor:
     """A number beside a tensor of another device."""
-    from minitorch._device import backend
-
     dtype = NUMBER_DTYPE[number.__class__, x.array.dtype]
     if x.is_cuda:  # kernels get it by value
         return constant(number, dtype)
+    from minitorch._device import backend
+
     return wrap(backend(x.device).from_host(constant(number, dtype).array))
 
 
@@ -280,13 +281,22 @@ def refuse_bool_operand(op: Op, x: Any) -> None:
         refuse_bool(op, x.array, np.array(True))
 
 
-def same_device(op: Op, tensors: tuple[Tensor | None, ...]) -> Any:
+def same_device(op: Op, tensors: Sequence[Tensor | None]) -> Any:
     """The one device of the operands; 0-dim CPU tensors go along with any other."""
-    devices = [t.device for t in tensors if t is not None]
-    others = [t.device for t in tensors if t is not None and (t.array.shape or not isinstance(t.array, ndarray))]
-    device = others[0] if others else devices[0]
-    if any(d != device for d in others):
-        raise device_error(op, others)
+    device, others = None, []
+    for t in tensors:
+        if t is not None:
+            d = t.device
+            if t.array.shape or not isinstance(t.array, ndarray):
+                others.append(d)
+            elif device is None:
+                device = d
+    if not others:
+        return device
+    device = others[0]
+    for d in others:
+        if d is not device and d != device:
+            raise device_error(op, others)
     return device
 
 

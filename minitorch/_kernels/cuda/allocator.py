@@ -172,9 +172,14 @@ class Allocator:
             if self._returned or self._waiting:
                 self._collect()
             pool = self._pool(stream, size)
+            free = pool.free.get(size)
+            if free:  # of the size that the last step gave back
+                block: Block | None = free.pop()
             # what a graph's kernels know must stay theirs: such memory is kept in any case
-            keeps = self.caching or pool.owner is not None
-            block = (pool.take(size) or self._after_joining(pool, size)) if keeps else self._segment(pool, size)
+            elif self.caching or pool.owner is not None:
+                block = pool.take(size) or self._after_joining(pool, size)
+            else:
+                block = self._segment(pool, size)
         if block is None:
             block = self._last_resort(stream, size, nbytes)
         self.blocks.up(1)

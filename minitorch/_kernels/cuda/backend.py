@@ -94,10 +94,13 @@ class CudaBackend:
 
     def run(self, op: Any, inferred: Any, arrays: list[Any], others: list[Any]) -> Any:
         """Run an op's kernel on the device of its operands."""
-        index = next((a.device.index for a in arrays if isinstance(a, CudaArray)), self.index)
-        before = runtime.current_index()
+        index, before = self.index, runtime.current_index()
+        for a in arrays:
+            if a.__class__ is CudaArray:
+                index = a.memory.device.index
+                break
         if index is None or index == before:
-            return kernel_of(op)(inferred, *arrays, *others)
+            return (_found.get(op) or kernel_of(op))(inferred, *arrays, *others)
         runtime.set_index(index)
         try:
             return kernel_of(op)(inferred, *arrays, *others)
@@ -138,8 +141,9 @@ def _find(op: Any) -> Any:
     if op.kind == "pointwise":
         from .pointwise import run
 
+        n = len(op.tensors)
+
         def pointwise(inferred: Any, *operands: Any) -> Any:
-            n = len(op.tensors)
             return run(op, inferred, operands[:n], operands[n:])
 
         return pointwise
