@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from emulated_gpu import EmulatedDriver
 
+import minitorch
 from minitorch._kernels.cuda import array, compiler, launch, runtime
 from minitorch._kernels.cuda import driver as drivers
 from minitorch._kernels.cuda.driver import CudaError, Driver
 from minitorch._kernels.cuda.errors import Unavailable
+from minitorch._tensor import wrap
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,42 @@ def test_a_launch_goes_to_the_current_stream(stub, no_compiler):
     runtime.set_stream(0x7777, 0)
     launch.launch(Recorded("i4"), 1, (1,))
     assert ctypes.c_void_p.in_dll(stub, "last_stream").value == 0x7777
+
+
+def test_what_a_kernel_cannot_count_is_refused(stub, no_compiler):
+    with pytest.raises(NotImplementedError, match=r"recorded counts in 32 bits.* 2147483648 elements"):
+        launch.launch(Recorded("i4 f4"), 1, (1 << 31, 1.0))
+    with pytest.raises(struct.error):
+        launch.launch(Recorded("i4"), 1, ("no number",))
+
+    def spread(*shape):  # over one number in memory
+        return wrap(array.empty((1,), np.dtype(np.float32)).restrided(shape, (0,) * len(shape)))
+
+    for name, call in {
+        "cumsum": lambda: minitorch.cumsum(spread(1 << 16, 1 << 15), 0),
+        "embedding_rows": lambda: minitorch.nn.functional.embedding(
+            minitorch.zeros(1 << 16, dtype=minitorch.int64, device="cuda"), spread(2, 1 << 15)
+        ),
+        "softmax_dim": lambda: minitorch.softmax(spread(1, 1 << 31), 1),
+        "mv": lambda: minitorch.mv(spread(2, 1 << 31), spread(1 << 31)),
+    }.items():
+        with pytest.raises(NotImplementedError, match=rf"{name}\(\) is not implemented for device 'cuda'.*32 bits"):
+            call()
+    assert integer(stub, "launches").value == 0
+
+
+def test_matrices_whose_lines_lie_too_far_apart_are_refused(stub, no_compiler):
+    a = array.empty((1,), np.dtype(np.float32)).restrided((128, 8), (4 << 24, 4))
+    with pytest.raises(NotImplementedError, match="128 lines that lie 16777216 elements apart"):
+        minitorch.mm(wrap(a), minitorch.empty(8, 8, device="cuda"))
+
+
+def test_a_grid_takes_65535_batches(stub, no_compiler):
+    a = minitorch.empty(70000, 2, 2, device="cuda")
+    before = integer(stub, "launches").value
+    minitorch.bmm(a, a)
+    assert integer(stub, "launches").value == before + 2
+    assert list((ctypes.c_uint * 7).in_dll(stub, "last_sizes"))[:3] == [1, 1, 70000 - 65535]
 
 
 def test_a_kernel_that_faults_is_named_when_launches_are_waited_for(stub, no_compiler, monkeypatch):

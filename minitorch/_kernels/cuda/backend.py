@@ -8,6 +8,7 @@ It returns a new array, or a tuple of them for an op with several outputs.
 
 import importlib
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ MODULES: dict[str, str] = {
         "sum sum_of_valid sum_to_size variance"
     ),
 }
+
+# kernels written by hand count in 32 bits, and a thread that steps over the end of a row must not overflow either
+MOST = (1 << 31) - (1 << 12)
+COUNT_IN_64 = ("copy", "reduce", "rng")
+COUNT_ROWS = ("attention", "cross_entropy", "gemm", "softmax")  # places in 64 bits, each dimension in 32
 
 _MODULE_OF = {op: module for module, ops in MODULES.items() for op in ops.split()}
 
@@ -153,4 +159,23 @@ def _find(op: Any) -> Any:
             f"{op.name}() is not implemented for device 'cuda' by minitorch: compute it on the "
             "CPU, x.cpu(), and move the result back"
         )
-    return getattr(importlib.import_module(f".{module}", __package__), op.name)
+    function = getattr(importlib.import_module(f".{module}", __package__), op.name)
+    if module in COUNT_IN_64:
+        return function
+    return _limited(op.name, function, max if module in COUNT_ROWS else prod)
+
+
+def _limited(name: str, function: Any, extent: Any) -> Any:
+    """The function, where `extent` of every shape can be counted in 32 bits; an error elsewhere."""
+
+    def limited(inferred: Any, *operands: Any) -> Any:
+        results = inferred if isinstance(inferred, list) else () if inferred is None else (inferred,)
+        for shape in [*[a.shape for a in operands if a.__class__ is CudaArray], *[shape for shape, _ in results]]:
+            if shape and extent(shape) > MOST and 0 not in shape:
+                raise NotImplementedError(
+                    f"{name}() is not implemented for device 'cuda' by minitorch for a tensor as large as "
+                    f"{list(shape)}: its kernel counts in 32 bits; work on parts of the tensor"
+                )
+        return function(inferred, *operands)
+
+    return limited

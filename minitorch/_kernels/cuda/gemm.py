@@ -25,6 +25,8 @@ from .tensor_cores import HALVES
 
 LARGE = 256  # rows and columns from which float32 is worth splitting
 CHUNK = 256  # at least so much of K to a part
+TILE = 128  # rows and columns of the largest tile
+MOST_BATCHES = 65535  # to a launch: blocks along the third dimension of a grid
 
 
 _C_NAMES = {"int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
@@ -50,7 +52,13 @@ def product(
     batches = a.shape[0] if a.ndim == 3 else 1
     if not out.size:
         return out
+    if batches > MOST_BATCHES:
+        for first in range(0, batches, MOST_BATCHES):
+            some = slice(first, first + MOST_BATCHES)
+            product(a[some], b[some], out[some], alpha, beta, bias)
+        return out
     left, right = _operand(a), _operand(b)
+    _check_reach((left.leading, (k, m)[left.inner_last]), (right.leading, (n, k)[right.inner_last]), (n, m))
     kind = kind_of(a.dtype, m, n)
     wide = _vectors(left, (k, m)[not left.inner_last]) and _vectors(right, (n, k)[not right.inner_last])
     wide = wide and n % (16 // out.dtype.itemsize) == 0 and out.pointer % 16 == 0 and kind != "f8"
@@ -79,6 +87,16 @@ def product(
     return out
 
 
+def _check_reach(*matrices: tuple[int, int]) -> None:
+    """Refuse (distance of lines, lines) by which a tile's last place, counted in 32 bits, would overflow."""
+    for leading, lines in matrices:
+        if min(lines, TILE) * leading >= 1 << 31:
+            raise NotImplementedError(
+                f"a product of matrices of {lines} lines that lie {leading} elements apart is not implemented for "
+                "device 'cuda' by minitorch: within a tile its kernel counts in 32 bits; multiply parts of them"
+            )
+
+
 def kind_of(dtype: np.dtype, m: int, n: int) -> str:
     """The kernel for matrices of a dtype; raises NotImplementedError, in torch's words, where there is none."""
     if dtype == half.BFLOAT16:
@@ -97,8 +115,7 @@ def kind_of(dtype: np.dtype, m: int, n: int) -> str:
 
 def multiprocessors() -> int:
     """How many multiprocessors the current GPU has."""
-    gpu = runtime.gpu()
-    return gpu.driver.attribute(gpu.index, "multi_processor_count")
+    return runtime.gpu().multiprocessors
 
 
 def _tiles(m: int, n: int, tile: int) -> int:

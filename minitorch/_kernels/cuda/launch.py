@@ -111,7 +111,16 @@ def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
     loaded = gpu.functions.get(kernel)
     if loaded is None:
         loaded = gpu.functions[kernel] = Loaded(kernel, gpu) if gpu.driver.compiles else Emulated(kernel, gpu)
-    loaded.launch(grid, args, stream or current)
+    try:
+        loaded.launch(grid, args, stream or current)
+    except struct.error as error:
+        large = [a for a in args if isinstance(a, int) and a >= 1 << 31]
+        if not large:
+            raise
+        raise NotImplementedError(
+            f"CUDA kernel {kernel.name} counts in 32 bits, and was to work on {max(large)} elements: "
+            "minitorch has none for so many, work on parts of the tensor"
+        ) from error
 
 
 def triple(sizes: Any) -> tuple[int, int, int]:

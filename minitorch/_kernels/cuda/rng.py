@@ -244,8 +244,7 @@ def chances_kernel(dtype: np.dtype, of: np.dtype) -> Kernel:
 # ---------------------------------------------------------------------- drawing
 def _grid(n: int, lanes: int) -> tuple[int, int]:
     """(blocks, how many numbers each thread draws)"""
-    gpu = runtime.gpu()
-    most = gpu.driver.attribute(gpu.index, "multi_processor_count") * BLOCKS_PER_SM
+    most = runtime.gpu().multiprocessors * BLOCKS_PER_SM
     blocks = min(most, -(-n // BLOCK))
     return blocks, (-(-n // (BLOCK * blocks * lanes))) * 4
 

@@ -24,6 +24,7 @@ class Gpu:
         self.context = driver.retain_context(index)
         self.allocator = Allocator(driver, index, self.device)
         self.capability = driver.attribute(index, "major"), driver.attribute(index, "minor")
+        self.multiprocessors = driver.attribute(index, "multi_processor_count")
         self.functions: dict[Any, Any] = {}  # kernel -> what `launch.py` loaded
         self.captured: list[Any] = []  # arrays of the host that the graph being captured copies from
         self._streams: dict[int, deque[int]] = {}
