@@ -15,6 +15,8 @@ from .device import WORDS, blockIdx, i8, threadIdx
 from .formulas import STORAGE, element_functions
 from .kernel import Kernel, kernel
 
+FLOAT64 = np.dtype(np.float64)  # the table that is rounded to what a kernel computes in
+
 
 @cache
 def map_axis_kernel(dtype: np.dtype) -> Kernel:
@@ -66,7 +68,7 @@ def map_axes(inferred: Any, input: CudaArray, maps: Any) -> CudaArray:
         out = empty((*x.shape[:d], axis_map.outputs, *x.shape[d + 1 :]), x.dtype)
         if out.size:
             tables = [_table(axis_map.starts, "i4"), _table(axis_map.index, "i4")]
-            weights = _table(axis_map.weights["float64"], kind)
+            weights = _table(axis_map.weights[FLOAT64], kind)
             inner = prod(x.shape[d + 1 :])
             made = map_axis_kernel(x.dtype)
             sizes = out.size, axis_map.inputs, axis_map.outputs, inner
