@@ -100,6 +100,20 @@ GRADIENTS = {
     "sparse.mm": lambda ns, x, y: ns.sparse.mm(x.to_sparse(), y),
     "addmm": lambda ns, x, y: ns.sparse.addmm(y[:3] * 2, x.to_sparse(), y),
     "sum": lambda ns, x, y: ns.sparse.sum(x.to_sparse()),
+    "mm": lambda ns, x, y: ns.mm(x.to_sparse(), y),
+    "mm of dense and sparse": lambda ns, x, y: ns.mm(y.t(), x.to_sparse().t()),
+    "sparse.mm of dense and sparse": lambda ns, x, y: ns.sparse.mm(y.t(), x.to_sparse().t()),
+    "@": lambda ns, x, y: x.to_sparse() @ y,
+    "spmm": lambda ns, x, y: ns.spmm(x.to_sparse(), y),
+    "mv": lambda ns, x, y: ns.mv(x.to_sparse(), y[:, 0]),
+    "torch.addmm": lambda ns, x, y: ns.addmm(y[:3] * 2, x.to_sparse(), y, alpha=0.5),
+    "mm of a transpose": lambda ns, x, y: ns.mm(x.to_sparse().t(), y[:3]),
+    "mm of a multiple": lambda ns, x, y: ns.mm(-x.to_sparse() * 3 / 2, y),
+    "mm of a sum": lambda ns, x, y: ns.mm(x.to_sparse() + twice(ns), y),
+    "mm and sparse.mm": lambda ns, x, y: ns.mm(x.to_sparse(), y) + ns.sparse.mm(x.to_sparse(), y),
+    "gradient of mm's gradient": lambda ns, x, y: ns.autograd.grad(
+        (ns.mm(x.to_sparse(), y) ** 2).sum(), y, create_graph=True
+    )[0],
 }
 
 
@@ -126,14 +140,77 @@ def test_gradient_of_the_values_passes_repeated_indices():
     assert_same(gradient(minitorch), gradient(torch))
 
 
-def test_a_sparse_leaf_has_a_gradient():
-    def gradient(ns):
-        s = ns.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 4), requires_grad=True)
-        ns.sparse.mm(s, ns.tensor(RIGHT, dtype=ns.float32)).sum().backward()
-        assert s.is_leaf
-        return s.grad.to_dense() * (s.to_dense() != 0)  # torch's may hold further elements
+LEAF_GRADIENTS = {
+    "sparse.mm": lambda ns, s, y: ns.sparse.mm(s, y),
+    "sparse.addmm": lambda ns, s, y: ns.sparse.addmm(y[:3], s, y),
+    "sparse.sum": lambda ns, s, y: ns.sparse.sum(s),
+    "to_dense": lambda ns, s, y: s.to_dense(),
+    "values": lambda ns, s, y: s.coalesce().values(),
+    "mm": lambda ns, s, y: ns.mm(s, y),
+    "mm of dense and sparse": lambda ns, s, y: ns.mm(y.t(), s.t()),
+    "mv": lambda ns, s, y: ns.mv(s, y[:, 0]),
+    "addmm": lambda ns, s, y: ns.addmm(y[:3], s, y),
+    "mm of a coalesced": lambda ns, s, y: ns.mm(s.coalesce(), y),
+    "mm of a sum": lambda ns, s, y: ns.mm(s + s, y),
+    "mm and sparse.mm": lambda ns, s, y: ns.mm(s, y) + ns.sparse.mm(s, y),
+}
 
-    assert_same(gradient(minitorch).detach(), gradient(torch).detach())
+
+@pytest.mark.parametrize("way", ["backward", "autograd.grad"])
+@pytest.mark.parametrize("name", LEAF_GRADIENTS)
+def test_gradient_of_a_sparse_leaf_is_torchs(name, way):
+    def gradient(ns):
+        s, y = twice(ns).requires_grad_(), ns.tensor(RIGHT)
+        total = (LEAF_GRADIENTS[name](ns, s, y) ** 2).sum()
+        if way == "backward":
+            total.backward()
+            assert s.is_leaf
+        g = s.grad if way == "backward" else ns.autograd.grad(total, s)[0]
+        return (g._indices(), g._values().detach()) if g.is_sparse else g.detach()
+
+    assert_same(gradient(minitorch), gradient(torch))
+
+
+def test_a_sparse_leafs_gradients_add_up_and_are_cleared():
+    def gradients(ns):
+        s, y = twice(ns).requires_grad_(), ns.tensor(RIGHT)
+        ns.mm(s, y).sum().backward()
+        ns.mm(s, y).sum().backward()
+        added = s.grad.clone()
+        s.grad = None
+        ns.sparse.mm(s, y).sum().backward()
+        return added, s.grad.to_dense().detach()
+
+    assert_same(gradients(minitorch), gradients(torch))
+
+
+def test_a_sparse_leaf_that_was_not_used_is_refused():
+    def unused(ns):
+        return ns.autograd.grad(ns.ones(2, requires_grad=True).sum(), twice(ns).requires_grad_())
+
+    ours, theirs = both(unused)
+    assert type(ours.error) is type(theirs.error) is RuntimeError
+    assert "appears to not have been used in the graph" in first_line(ours.error)
+
+
+def test_names_of_a_product_with_dense_gradient_are_torchs():
+    ours, theirs = (ns.mm(twice(ns).requires_grad_(), ns.tensor(RIGHT)).grad_fn.name() for ns in PAIR)
+    assert ours == theirs
+
+
+REFUSED = {
+    "is_grads_batched": lambda ns, s: ns.autograd.grad(
+        ns.sparse.mm(s, ns.tensor(RIGHT)), s, ns.ones(2, 3, 2), is_grads_batched=True
+    ),
+    "reduce": lambda ns, s: ns.sparse.mm(s, ns.tensor(RIGHT), "sum"),
+    "register_hook": lambda ns, s: s.register_hook(lambda g: g),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_missing_names_itself(name):
+    with pytest.raises(NotImplementedError, match=name):
+        REFUSED[name](minitorch, twice(minitorch).requires_grad_())
 
 
 PRINTED = {

@@ -3,6 +3,7 @@
 An op that meets a sparse tensor is looked up in `sparse_ops.py` by `apply`; what is not there is not implemented.
 """
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -27,7 +28,8 @@ sparse_bsr, sparse_bsc = layout("sparse_bsr"), layout("sparse_bsc")
 class SparseTensor(Tensor):
     """A tensor of which only `_nnz()` elements (or blocks of the dense dimensions) are stored.
 
-    Its place in the graph is that of its values.
+    Its place in the graph is that of its values. torch's products of other than `torch.sparse` have gradients for the
+    elements not stored too: these flow to the tensor that `everywhere()` gives.
     """
 
     __torch_function__ = staticmethod(disabled_torch_function)
@@ -35,6 +37,8 @@ class SparseTensor(Tensor):
     sparse_indices: Tensor  # (sparse_dim, nnz) of int64
     sparse_values: Tensor  # (nnz, *dense dimensions)
     coalesced: bool  # whether the indices are sorted and each stands there once
+    source: Callable[[], Tensor] | None  # the dense tensor it is made from, for the sake of its place in the graph
+    unmasked_leaf: Tensor | None  # of a leaf: that dense tensor, if there has been need of one
 
     edge = property(lambda self: self.sparse_values.edge, lambda self, value: None)
     layout = property(lambda self: sparse_coo)
@@ -53,13 +57,49 @@ class SparseTensor(Tensor):
 
     @property
     def grad(self) -> Any:
-        grad = self.sparse_values.grad
-        return None if grad is None else made(self.sparse_indices, grad, self.array.shape, self.coalesced)
+        return self.gradient(*[None if leaf is None else leaf.grad for leaf in self.leaves()])
 
     @grad.setter
     def grad(self, value: Any) -> None:
         check(value is None, "a sparse tensor's grad can only be set to None", NotImplementedError)
-        self.sparse_values.grad = None
+        for leaf in self.leaves():
+            if leaf is not None:
+                leaf.grad = None
+
+    def leaves(self) -> tuple[Tensor, Tensor | None]:
+        """What gradients gather at: its values, and what stands for all elements."""
+        return self.sparse_values, self.unmasked_leaf
+
+    def gradient(self, of_values: Tensor | None, of_all: Tensor | None) -> Tensor | None:
+        """Its gradient from those of its `leaves()`: sparse, or dense where all elements have one."""
+        if of_values is None:
+            return of_all
+        # places with several stored values have the same gradient in each of them
+        _, first = np.unique(flat_indices(self), return_index=True)
+        take, chosen = FUNCTIONS["index_select"], wrap(first.astype(np.int64))
+        indices, values = take(self.sparse_indices, 1, chosen), take(of_values, 0, chosen)
+        stored = made(indices, values, self.array.shape, True)
+        return stored if of_all is None else of_all + stored
+
+    def everywhere(self) -> Tensor | None:
+        """A dense tensor through which gradients of all elements flow; its numbers are not for use.
+
+        None if the values take all that there is: they come from nowhere, or from a tensor of values.
+        """
+        if self.source is not None:
+            return self.source()
+        if not (self.requires_grad and self.is_leaf):
+            return None
+        if self.unmasked_leaf is None:
+            zero = self.sparse_values.new_zeros(())
+            self.unmasked_leaf = zero.expand(self.array.shape).detach().requires_grad_()
+        return self.unmasked_leaf
+
+    def derived(self, other: "SparseTensor", change: Callable[[Any], Tensor]) -> "SparseTensor":
+        """`other`, made from this one by a linear function that `change` is for dense tensors."""
+        if self.requires_grad and (self.source is not None or self.is_leaf):
+            other.source = lambda: change(self.everywhere())
+        return other
 
     # ------------------------------------------------------------------ its parts
     def _indices(self) -> Tensor:
@@ -101,7 +141,7 @@ class SparseTensor(Tensor):
         zeros = self.sparse_values.new_zeros((len(flat), *self.sparse_values.shape[1:]))
         values = FUNCTIONS["index_add"](zeros, 0, wrap(where.reshape(-1).astype(np.int64)), self.sparse_values)
         indices = np.array(np.unravel_index(flat, shape) if shape else np.zeros((0, len(flat))), np.int64)
-        return made(wrap(indices), values, self.array.shape, True)
+        return self.derived(made(wrap(indices), values, self.array.shape, True), lambda dense: dense)
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
         """The tensor with all its zeros."""
@@ -144,6 +184,9 @@ class SparseTensor(Tensor):
         indices, values = deepcopy(self.sparse_indices, memo), deepcopy(self.sparse_values, memo)
         return made(indices, values, self.array.shape, self.coalesced)
 
+    def register_hook(self, hook: Any) -> Any:
+        raise NotImplementedError("register_hook: not supported by minitorch for sparse tensors, but for their values")
+
     # ------------------------------------------------------------------ what torch refuses
     def numpy(self, *, force: bool = False) -> Any:
         raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
@@ -162,6 +205,7 @@ def made(indices: Tensor, values: Tensor, shape: tuple[int, ...], coalesced: boo
     t = new(SparseTensor)
     t.array, t.version, t.base, t._grad = SparseArray(tuple(shape), values.array.dtype), [0], None, None
     t.sparse_indices, t.sparse_values, t.coalesced = indices, values, coalesced
+    t.source = t.unmasked_leaf = None
     return t
 
 
@@ -301,7 +345,9 @@ def to_sparse(
     indices = np.array(np.nonzero(kept) if k else np.zeros((0, int(kept)), np.int64), np.int64)
     flat = wrap(np.flatnonzero(kept).astype(np.int64))
     blocks = reshape(self, prod(shape[:k]), *shape[k:])
-    return made(wrap(indices), FUNCTIONS["index_select"](blocks, 0, flat), shape, True)
+    stored = made(wrap(indices), FUNCTIONS["index_select"](blocks, 0, flat), shape, True)
+    stored.source = (lambda: self) if stored.requires_grad else None
+    return stored
 
 
 @public("Tensor")

@@ -8,9 +8,10 @@ import numpy as np
 from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check, wrap_dims
-from .op import OPS, Op
+from .op import OPS, Op, structured
 from .operands import FUNCTIONS
 from .public import op, public
+from .rows import rows_added
 from .sparse import SparseTensor, flat_indices, gathered, made
 
 HANDLERS: dict[str, Callable[..., Any]] = {}
@@ -31,7 +32,9 @@ def sparse_call(called: Op, args: tuple[Any, ...]) -> Any:
         return handler(*args)
     if called.name in ON_VALUES:
         s = args[0] if called.name in LINEAR else args[0].coalesce()
-        return s.with_values(OPS[called.name].function(s.sparse_values, *args[1:]))
+        function = OPS[called.name].function
+        result = s.with_values(function(s.sparse_values, *args[1:]))
+        return s.derived(result, lambda t: function(t, *args[1:])) if called.name in LINEAR else result
     raise NotImplementedError(
         f"Could not run 'aten::{called.public_name}' with arguments from the 'SparseCPU' backend: minitorch does not "
         "implement it for sparse tensors (to_dense() gives a dense one)."
@@ -61,7 +64,14 @@ def _add(x: Tensor, y: Tensor) -> Tensor:
     cat, dtype = FUNCTIONS["cat"], FUNCTIONS["result_type"](x.sparse_values, y.sparse_values)
     values = cat([x.sparse_values.to(dtype), y.sparse_values.to(dtype)])
     both = made(cat([x.sparse_indices, y.sparse_indices], 1), values, x.array.shape, False)
+    if any(t.everywhere() is not None for t in (x, y)):
+        both.source = lambda: _dense_for_gradients(x) + _dense_for_gradients(y)
     return both.coalesce() if x.coalesced and y.coalesced else both
+
+
+def _dense_for_gradients(s: SparseTensor) -> Tensor:
+    dense = s.everywhere()
+    return s.to_dense() if dense is None else dense
 
 
 @_handles("sub")
@@ -74,7 +84,8 @@ def _mul(x: Tensor, y: Tensor) -> Tensor:
     if not isinstance(x, SparseTensor):
         return _mul(y, x)
     if not y.ndim and not y.is_sparse:
-        return x.with_values(x.sparse_values * y)
+        number = y.detach()
+        return x.derived(x.with_values(x.sparse_values * y), lambda dense: dense * number)
     if not isinstance(y, SparseTensor):
         return x.with_values(x.sparse_values * gathered(op("expand_to")(y, x.array.shape), x))
     x, y = x.coalesce(), y.coalesce()
@@ -94,7 +105,8 @@ def _div(x: Tensor, y: Tensor) -> Tensor:
             + ("a sparse divisor)" if y.is_sparse else f"shape {list(y.shape)} for divisor)")
         )
     assert isinstance(x, SparseTensor)
-    return x.with_values(x.sparse_values / y)
+    number = y.detach()
+    return x.derived(x.with_values(x.sparse_values / y), lambda dense: dense / number)
 
 
 # ---------------------------------------------------------------------- shape
@@ -120,7 +132,8 @@ def _permute(s: SparseTensor, dims: Any) -> SparseTensor:
     indices = wrap(np.ascontiguousarray(s.sparse_indices.array[dims[:k]]))
     values = op("permute_dims")(s.sparse_values, (0, *[d - k + 1 for d in dims[k:]]))
     same = dims[:k] == list(range(k))
-    return made(indices, values, tuple(s.array.shape[d] for d in dims), s.coalesced and same)
+    result = made(indices, values, tuple(s.array.shape[d] for d in dims), s.coalesced and same)
+    return s.derived(result, lambda dense: op("permute_dims")(dense, dims))
 
 
 @_handles("select")
@@ -182,10 +195,29 @@ def sparse_sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
 
 
 # ---------------------------------------------------------------------- products
-@_handles("mm")
-def _mm(x: Tensor, y: Tensor) -> Tensor:
-    if not isinstance(x, SparseTensor):
-        return _mm(y.t(), x.t()).t()
+@structured(tensors="dense values mat2 row column", title="Mm")
+def unmasked_mm(dense, values, mat2, row, column):
+    """The sparse matrix of values at (row, column), times mat2; `dense` is where the matrix's gradient goes."""
+    return (dense.shape[0], mat2.shape[1]), values.dtype
+
+
+@unmasked_mm.cpu
+def unmasked_mm_cpu(dense, values, mat2, row, column):
+    product = np.zeros((dense.shape[0], mat2.shape[1]), values.dtype)
+    return rows_added(product, mat2[column] * values[:, None], row, 0)
+
+
+@unmasked_mm.grad("dense")
+def unmasked_mm_grad_dense(g, mat2):
+    return product_nt(g, mat2)  # noqa: F821
+
+
+@unmasked_mm.grad("mat2")
+def unmasked_mm_grad_mat2(g, dense, values, row, column):
+    return unmasked_mm(t(dense), values, g, column, row)  # noqa: F821
+
+
+def _check_mm(x: Tensor, y: Tensor) -> None:
     if not (x.ndim == 2 and x.sparse_dim() == 2):
         raise RuntimeError(f"addmm: matrices expected, got {x.ndim}D tensor")
     if y.ndim != 2:
@@ -196,9 +228,20 @@ def _mm(x: Tensor, y: Tensor) -> Tensor:
         raise RuntimeError(f"addmm: Argument #3 (dense): Expected dim 0 size {x.shape[1]}, got {y.shape[0]}")
     if x.dtype != y.dtype:
         raise RuntimeError(f"expected scalar type {c_name(x.array)} but found {c_name(y.array)}")
+
+
+@_handles("mm")
+def _mm(x: Tensor, y: Tensor, masked: bool = False) -> Tensor:
+    """The product; with `masked` a sparse operand's gradient has its stored elements only."""
+    if not isinstance(x, SparseTensor):
+        return _mm(y.t(), x.t(), masked).t()
+    _check_mm(x, y)
     if isinstance(y, SparseTensor):
         return _sparse_product(x, y)
     row, column = x.sparse_indices
+    everywhere = None if masked else x.everywhere()
+    if everywhere is not None:
+        return op("unmasked_mm")(everywhere, x.sparse_values.detach(), y, row, column)
     terms = FUNCTIONS["index_select"](y, 0, column) * op("unsqueeze")(x.sparse_values, 1)
     return FUNCTIONS["index_add"](y.new_zeros((x.shape[0], y.shape[1])), 0, row, terms)
 
@@ -222,34 +265,35 @@ def _mv(x: Tensor, y: Tensor) -> Tensor:
 
 
 @_handles("addmm")
-def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    product = _mm(mat1, mat2)
+def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any = 1, masked: bool = False) -> Tensor:
+    product = _mm(mat1, mat2, masked)
     product = product if alpha == 1 else product * alpha
     return product if beta == 0 else (input if beta == 1 else input * beta) + product
 
 
 @public("torch", name="spmm")
 def spmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Same as torch.mm, for a sparse matrix and a dense one."""
+    """Same as torch.mm, for a sparse matrix and a dense one: the sparse one's gradient is dense."""
     return op("mm")(input, mat2)
 
 
 @public("sparse", name="mm")
-def sparse_mm(mat1: Tensor, mat2: Tensor) -> Tensor:
-    """The product of a sparse matrix and another; sparse if both are.
+def sparse_mm(mat1: Tensor, mat2: Tensor, reduce: str | None = None) -> Tensor:
+    """The product of a sparse matrix and another; sparse if both are. So is the gradient for the sparse one.
 
     >>> import minitorch as torch
     >>> torch.sparse.mm(torch.eye(2).to_sparse(), torch.ones(2, 2))
     tensor([[1., 1.],
             [1., 1.]])
     """
-    return op("mm")(mat1, mat2)
+    check(reduce is None, "sparse.mm: reduce= is for CSR matrices, which minitorch lacks", NotImplementedError)
+    return _mm(mat1, mat2, masked=True) if mat1.is_sparse or mat2.is_sparse else op("mm")(mat1, mat2)
 
 
 @public("sparse", name="addmm")
 def sparse_addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: Any = 1.0) -> Tensor:
     """beta * mat + alpha * (mat1 @ mat2), for a sparse mat1."""
-    return _addmm(mat, mat1, mat2, beta, alpha)
+    return _addmm(mat, mat1, mat2, beta, alpha, masked=True)
 
 
 def _not_implemented(name: str) -> None:

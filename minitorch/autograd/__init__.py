@@ -199,13 +199,42 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     gradients = _given(grad_outputs, len(outputs))
     keep = create_graph if retain_graph is None else retain_graph
-    if is_grads_batched:
+    if any(getattr(t, "is_sparse", False) for t in inputs):
+        if is_grads_batched:
+            raise NotImplementedError("grad(): is_grads_batched=True is not supported for sparse inputs")
+        made = _with_sparse_inputs(outputs, inputs, gradients, keep, create_graph, allow_unused)
+    elif is_grads_batched:
         made = _batched(outputs, inputs, gradients, keep, create_graph, allow_unused)
     else:
         made = _gradients(outputs, inputs, gradients, keep, create_graph, allow_unused)
     if materialize_grads:
         made = [_zeros_for(t) if g is None else g for t, g in zip(inputs, made, strict=True)]
     return tuple(made)
+
+
+def _with_sparse_inputs(
+    outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
+) -> list[Any]:
+    """`_gradients` where some inputs are sparse: their gradients have parts, for the stored elements and for all."""
+    leaves = [t.leaves() if getattr(t, "is_sparse", False) else (t,) for t in inputs]
+    flat = [t for parts in leaves for t in parts if t is not None]
+    found = dict(zip(map(id, flat), _gradients(outputs, flat, gradients, keep, create_graph, True), strict=True))
+    made: list[Any] = []
+    for t, parts in zip(inputs, leaves, strict=True):
+        of_parts = [None if part is None else found[id(part)] for part in parts]
+        made.append(t.gradient(*of_parts) if len(parts) > 1 else of_parts[0])
+    if not allow_unused:
+        _refuse_unused(made)
+    return made
+
+
+def _refuse_unused(gradients: list[Any]) -> None:
+    for i, g in enumerate(gradients):
+        if g is None:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
+            )
 
 
 def _zeros_for(t: Any) -> Any:
@@ -227,12 +256,8 @@ def _gradients(
     captured: dict[Any, Any] = dict.fromkeys(edges)
     wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
     engine.backward_many(roots, keep, tensors, captured, wanted)
-    for i, e in enumerate(edges):
-        if captured[e] is None and not allow_unused:
-            raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
-            )
+    if not allow_unused:
+        _refuse_unused([captured[e] for e in edges])
     if tensors and not create_graph:
         from minitorch._transforms.reverse import detached
 
