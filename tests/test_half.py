@@ -219,6 +219,41 @@ def test_function_of_two_halves(dtype, name):
     assert_both(call, ulps=1)
 
 
+ROUNDED_ONCE = {
+    "add(alpha=)": lambda ns, x, y: ns.add(x, y, alpha=0.3),
+    "sub(alpha=)": lambda ns, x, y: ns.sub(x, y, alpha=0.7),
+    "rsub(alpha=)": lambda ns, x, y: ns.rsub(x, y, alpha=0.7),
+    "add_(alpha=)": lambda ns, x, y: x.clone().add_(y, alpha=0.3),
+    "sub_(alpha=)": lambda ns, x, y: x.clone().sub_(y, alpha=0.3),
+    "add(alpha=, out=)": lambda ns, x, y: ns.add(x, y, alpha=0.3, out=ns.empty_like(x)),
+    "add of a number": lambda ns, x, y: ns.add(x, 0.37, alpha=0.3),
+    "add of a 0-dim tensor": lambda ns, x, y: ns.add(x, y[0], alpha=0.3),
+    "add of integers": lambda ns, x, y: ns.add(x, ns.arange(x.numel()) % 100, alpha=0.3),
+    "floor_divide": lambda ns, x, y: x // y,
+    "div(rounding_mode='floor')": lambda ns, x, y: ns.div(x, y, rounding_mode="floor"),
+    "div(rounding_mode='trunc')": lambda ns, x, y: ns.div(x, y, rounding_mode="trunc"),
+    "floor_divide_": lambda ns, x, y: x.clone().floor_divide_(y),
+    "floor_divide by a number": lambda ns, x, y: x // 0.1,
+    "floor_divide of a number": lambda ns, x, y: 3 // y,
+    "trunc of a quotient by a number": lambda ns, x, y: ns.div(x, 0.1, rounding_mode="trunc"),
+    "remainder": lambda ns, x, y: ns.remainder(x, y),
+    "remainder by a number": lambda ns, x, y: x % 0.1,
+    "fmod": lambda ns, x, y: ns.fmod(x, y),
+}
+
+
+@halves
+@pytest.mark.parametrize("name", ROUNDED_ONCE)
+def test_arithmetic_on_all_sizes_of_halves_has_torchs_bits(dtype, name):
+    rng = np.random.default_rng(0)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 65504.0, -65504.0, 6e-8, 1.0, -1.0, 3.0, 0.1]
+    x, y = (np.append(rng.standard_normal(2000) * 10 ** rng.uniform(-3, 3, 2000), special * 12) for _ in range(2))
+    y[-144:] = np.repeat(special, 12)
+    result = [ROUNDED_ONCE[name](ns, *(ns.tensor(a).to(getattr(ns, dtype)) for a in (x, y))) for ns in PAIR]
+    assert str(result[0].dtype) == str(result[1].dtype)
+    np.testing.assert_array_equal(*(r.double().numpy() for r in result))
+
+
 @halves
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "eq", "lt", "remainder"])
 def test_number_as_operand(dtype, name):

@@ -69,6 +69,7 @@ VALUES = {
     "div by a number": lambda ns: twice(ns) / 4,
     "add": lambda ns: (twice(ns) + sparse(ns)).coalesce(),
     "sub": lambda ns: (sparse(ns) - sparse(ns, DENSE * 2)).coalesce(),
+    "add(alpha=)": lambda ns: ns.add(twice(ns), sparse(ns), alpha=0.5).coalesce(),
     "mul": lambda ns: (twice(ns).coalesce() * sparse(ns, DENSE[::-1] + DENSE)).coalesce(),
     "dense + sparse": lambda ns: ns.ones(3, 4, dtype=ns.float64) + twice(ns),
     "sum": lambda ns: ns.sparse.sum(twice(ns)),

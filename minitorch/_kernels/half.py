@@ -205,3 +205,20 @@ def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> ndarray:
 def empty(shape: Any, dtype: np.dtype) -> ndarray:
     """An uninitialised array of any dtype."""
     return tagged(np.empty(shape, dtype))
+
+
+def floor_divide(x: ndarray, y: ndarray) -> Any:
+    """x // y of halves as torch has it: from the remainder, every step rounded (c10/util/generic_math.h)."""
+    dtype, x, y = x.dtype, widened(x), widened(y)
+
+    def half(a: Any) -> Any:
+        return widened(rounded(a, dtype))
+
+    with np.errstate(all="ignore"):
+        rest = np.fmod(x, y)
+        quotient = half(half(x - rest) / y)
+        quotient = np.where((rest != 0) & ((y < 0) != (rest < 0)), half(quotient - 1), quotient)
+        whole = np.floor(quotient)
+        whole = np.where(half(quotient - whole) > 0.5, half(whole + 1), whole)
+        ratio = x / y
+        return rounded(np.where(y == 0, ratio, np.where(quotient != 0, whole, np.copysign(0 * ratio, ratio))), dtype)

@@ -15,7 +15,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._device import backend
 from minitorch._dtype import FLOATS, HALVES
-from minitorch._kernels.half import HALF_CLASSES, conversion, empty, rounded, tagged, widened
+from minitorch._kernels.half import HALF_CLASSES, conversion, empty, floor_divide, rounded, tagged, widened
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd._lines import here
 from minitorch.autograd.grad_mode import NO_GRAD, state
@@ -156,6 +156,8 @@ BLOCK = 1 << 16  # elements whose float32 copies stay in the cache, and over whi
 def _pointwise_in_float32(op: Op, arrays: list[Any], numbers: dict[str, Any]) -> Any:
     """The op's own function on widened operands: block by block where all lie alike in memory."""
     first, exact = arrays[0], op.name in EXACT_NUMBERS
+    if op.name in FLOOR_DIVISIONS and arrays[1].size != 1:
+        return floor_divide(*arrays)
     shape = next((a.shape for a in arrays if a.shape), ())
     alike = all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays)
     if not alike or prod(shape) < 2 * BLOCK:
@@ -190,7 +192,8 @@ def _taken(op: Op, full: dict[str, Any]) -> dict[str, Any]:
 
 DTYPES = (dtypes.dtype, np.dtype)
 # with a number as operand, torch rounds the result of these only, not the number
-EXACT_NUMBERS = frozenset(("mul", "div"))
+EXACT_NUMBERS = frozenset("mul div div_trunc div_floor floor_divide lerp".split())
+FLOOR_DIVISIONS = frozenset(("div_floor", "floor_divide"))  # in steps, but by one number in float32
 
 
 def _widened(value: Any, exact: bool) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
+from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
@@ -27,34 +28,35 @@ from .operands import (
 from .public import into, op, public
 
 
-def times_alpha(record: Op, x: Tensor, other: Any, alpha: Any) -> Any:
-    """`alpha * other` of add and sub, with torch's checks."""
-    if x.__class__ is other.__class__ is Tensor and alpha.__class__ in (float, int):
-        a, b = x.array, other.array
-        if a.dtype is b.dtype and a.shape == b.shape and a.dtype in FLOATS:
-            return other * alpha
-    if not isinstance(x, Tensor) and isinstance(other, Tensor):
-        x = as_tensor_like(other, x)
+def scaled_sum(record: Op, twin: str, input: Any, other: Any, alpha: Any) -> Any:
+    """add or sub of `alpha * other`, or its in-place `twin`: of floats in one step, which rounds once."""
+    x = input if isinstance(input, Tensor) or not isinstance(other, Tensor) else as_tensor_like(other, input)
+    dtype = _check_alpha(record, x, other, alpha)
+    if dtype == np.bool_:
+        return FUNCTIONS[twin](x, other & bool(alpha))  # the scale takes the result's dtype
+    if dtype not in FLOATS:
+        other = other.to(dtypes.OF_NUMPY[dtype]) if isinstance(other, Tensor) else other  # torch multiplies in it
+        return FUNCTIONS[twin](x, other * alpha)
+    if dtype in dtypes.HALVES:  # alpha too, as in torch, which then computes in float32
+        alpha = widened(rounded(np.float32(alpha), dtype)).item()
+    return FUNCTIONS[f"{record.name}_scaled{'_' * twin.endswith('_')}"](x, other, alpha=alpha)
+
+
+def _check_alpha(record: Op, x: Any, other: Any, alpha: Any) -> np.dtype:
+    """The dtype of the result, unless alpha does not fit it."""
     dtype = x.array.dtype
     if isinstance(other, Tensor):
         check_broadcast(x.array.shape, other.array.shape)
+        dtype = common_dtype([x.array, other.array])
     elif other.__class__ in NUMBERS:
         dtype = dtypes.NUMBER_DTYPE[other.__class__, dtype]
-    if record.name == "sub" and dtype == np.bool_:
+    if record.name == "sub" and x.array.dtype == np.bool_:
         refuse_bool(record, x.array, x.array)
-    if (
-        isinstance(alpha, float)
-        and dtype not in FLOATS
-        and not (isinstance(other, Tensor) and other.is_floating_point())
-    ):
+    if isinstance(alpha, float) and dtype not in FLOATS:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, bool) and dtype != np.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if dtype == np.bool_ and (not isinstance(other, Tensor) or other.array.dtype == np.bool_):
-        return other & bool(alpha)  # the scale takes the result's dtype
-    if isinstance(x, Tensor) and isinstance(other, Tensor):
-        other = other.to(dtypes.OF_NUMPY[common_dtype([x.array, other.array])])  # torch multiplies in it
-    return other * alpha
+    return dtype
 
 
 def refuse_zero_division(name: str, x: Any, y: Any) -> None:
@@ -92,9 +94,10 @@ def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> A
     else:
         refuse_zero_division(name, input, other)
         dtype = FUNCTIONS["result_type"](input, other)
-        if (dtype.is_floating_point and dtype not in dtypes.HALVES) or dtype is dtypes.bool:
+        one = not isinstance(other, Tensor) or other.numel() == 1
+        if (dtype.is_floating_point and (one or dtype not in dtypes.HALVES)) or dtype is dtypes.bool:
             result = op("div_trunc")(input, other)
-        else:  # halves are rounded before they are cut, as in torch
+        else:  # halves are rounded before they are cut, as in torch, unless the divisor is one number
             result = op("trunc")(op("div")(input, other)).to(dtype)
     return write_result(input, result) if inplace else result
 

@@ -28,7 +28,7 @@ from minitorch._kernels.scalar import (
 from .op import pointwise
 
 # ---------------------------------------------------------------------- arithmetic
-_ALPHA = "if alpha != 1: other = times_alpha({name}_op, input, other, alpha)"
+_ALPHA = "if alpha != 1: return scaled_sum({name}_op, '{twin}', input, other, alpha)"
 
 
 @pointwise(
@@ -69,6 +69,37 @@ def sub_grad_x(g):
 @sub.grad("y")
 def sub_grad_y(g):
     return -g
+
+
+# of floats: add and sub with alpha
+@pointwise(title="Add", inplace=True, by_name="alpha")
+def add_scaled(x, y, *, alpha=1):
+    return x + alpha * y
+
+
+@add_scaled.grad("x")
+def add_scaled_grad_x(g):
+    return g
+
+
+@add_scaled.grad("y")
+def add_scaled_grad_y(g, *, alpha):
+    return g * alpha
+
+
+@pointwise(title="Sub", inplace=True, by_name="alpha")
+def sub_scaled(x, y, *, alpha=1):
+    return x - alpha * y
+
+
+@sub_scaled.grad("x")
+def sub_scaled_grad_x(g):
+    return g
+
+
+@sub_scaled.grad("y")
+def sub_scaled_grad_y(g, *, alpha):
+    return -g * alpha
 
 
 @pointwise(on="torch Tensor", operator="__mul__ __rmul__ __imul__", inplace=True, numbers="xy")

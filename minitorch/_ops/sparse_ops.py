@@ -79,6 +79,16 @@ def _sub(x: Tensor, y: Tensor) -> Tensor:
     return _add(x, -y) if y.is_sparse else _add(x, y)
 
 
+@_handles("add_scaled")
+def _add_scaled(x: Tensor, y: Tensor, alpha: Any = 1) -> Tensor:
+    return _add(x, y * alpha)
+
+
+@_handles("sub_scaled")
+def _sub_scaled(x: Tensor, y: Tensor, alpha: Any = 1) -> Tensor:
+    return _sub(x, y * alpha)
+
+
 @_handles("mul")
 def _mul(x: Tensor, y: Tensor) -> Tensor:
     if not isinstance(x, SparseTensor):
