@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import opinfo
@@ -175,6 +176,37 @@ def test_a_weight_is_cast_once_in_a_region():
 
     assert casts(True) == 1
     assert casts(False) == 3
+
+
+def _numbers(mod, dtype, *shape):
+    return (mod.arange(1, 13)[: int(np.prod(shape))] / 7).reshape(shape).to(getattr(mod, dtype))
+
+
+WITH_OUT = {
+    "mm": lambda mod, x, out: mod.mm(x(2, 3), x(3, 2), out=out(2, 2)),
+    "matmul": lambda mod, x, out: mod.matmul(x(2, 3), x(3, 2), out=out(2, 2)),
+    "bmm": lambda mod, x, out: mod.bmm(x(1, 2, 3), x(1, 3, 2), out=out(1, 2, 2)),
+    "addmm": lambda mod, x, out: mod.addmm(x(2, 2), x(2, 3), x(3, 2), out=out(2, 2)),
+    "baddbmm": lambda mod, x, out: mod.baddbmm(x(1, 2, 2), x(1, 2, 3), x(1, 3, 2), out=out(1, 2, 2)),
+    "cat": lambda mod, x, out: mod.cat([x(2), x(2)], out=out(4)),
+    "stack": lambda mod, x, out: mod.stack([x(2), x(2)], out=out(2, 2)),
+    "softmax": lambda mod, x, out: mod.softmax(x(2), 0, out=out(2)),
+    "add": lambda mod, x, out: mod.add(x(2), x(2), out=out(2)),
+    "inverse": lambda mod, x, out: mod.inverse(x(2, 2), out=out(2, 2)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("out_dtype", ["bfloat16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_nothing_is_cast_for_a_result_written_to_out(name, dtype, out_dtype):
+    def call(mod):
+        with mod.autocast("cpu", dtype=mod.bfloat16):
+            out = partial(mod.zeros, dtype=getattr(mod, out_dtype))
+            result = WITH_OUT[name](mod, partial(_numbers, mod, dtype), lambda *shape: out(shape))
+        return str(result.dtype), result.double()
+
+    assert_same_outcome(*(outcome(call, mod) for mod in PAIR))
 
 
 def test_a_weight_cast_without_recording_is_cast_again_for_the_graph():

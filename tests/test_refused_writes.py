@@ -70,3 +70,49 @@ def test_elements_that_share_memory_are_not_written_to_whatever_the_tensor_came_
         return y.mul_(2), x.mul_(2)
 
     assert_same_outcome(*both(run))
+
+
+EXACT = {
+    "mm": lambda T, x, out: T.mm(x, x, out=out),
+    "matmul": lambda T, x, out: T.matmul(x, x, out=out),
+    "matmul of a vector": lambda T, x, out: T.matmul(x, x[0], out=out.resize_(2)),
+    "matmul of vectors": lambda T, x, out: T.matmul(x[0], x[0], out=out),
+    "dot": lambda T, x, out: T.dot(x[0], x[0], out=out),
+    "mv": lambda T, x, out: T.mv(x, x[0], out=out.resize_(2)),
+    "addmm": lambda T, x, out: T.addmm(x, x, x, out=out),
+    "addmv": lambda T, x, out: T.addmv(x[0], x, x[0], out=out),
+    "addbmm": lambda T, x, out: T.addbmm(x, x[None], x[None], out=out),
+    "baddbmm": lambda T, x, out: T.baddbmm(x, x[None], x[None], out=out),
+    "bmm": lambda T, x, out: T.bmm(x[None], x[None], out=out),
+    "multi_dot": lambda T, x, out: T.linalg.multi_dot([x, x], out=out),
+    "tensordot": lambda T, x, out: T.tensordot(x, x, 1, out=out),
+    "vecdot": lambda T, x, out: T.linalg.vecdot(x, x, out=out),
+    "inv": lambda T, x, out: T.linalg.inv(x, out=out),
+    "solve": lambda T, x, out: T.linalg.solve(x, x, out=out),
+    "det": lambda T, x, out: T.linalg.det(x, out=out),
+    "norm": lambda T, x, out: T.linalg.norm(x, out=out),
+    "vector_norm": lambda T, x, out: T.linalg.vector_norm(x, out=out),
+    "softmax": lambda T, x, out: T.softmax(x, 1, out=out),
+    "log_softmax": lambda T, x, out: T.log_softmax(x, 1, out=out),
+    "logcumsumexp": lambda T, x, out: T.logcumsumexp(x, 1, out=out),
+    "ceil": lambda T, x, out: T.ceil(x, out=out),
+    "round": lambda T, x, out: T.round(x, out=out),
+    "frac": lambda T, x, out: T.frac(x, out=out),
+    "sgn": lambda T, x, out: T.sgn(x, out=out),
+    "msort": lambda T, x, out: T.msort(x, out=out),
+    "renorm": lambda T, x, out: T.renorm(x, 1, 0, 1, out=out),
+    "quantile": lambda T, x, out: T.quantile(x, 0.5, out=out),
+    "histc": lambda T, x, out: T.histc(x, out=out),
+    "heaviside": lambda T, x, out: T.heaviside(x, x, out=out),
+    "nan_to_num": lambda T, x, out: T.nan_to_num(x, out=out),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int64"])
+@pytest.mark.parametrize("name", EXACT)
+def test_results_are_cast_for_out_only_where_torch_casts_them(name, dtype):
+    def call(T):
+        x = T.tensor([[2.0, 0.5], [0.25, 1.5]])
+        return EXACT[name](T, x, T.empty(0, dtype=getattr(T, dtype)))
+
+    assert_same_outcome(*both(call))

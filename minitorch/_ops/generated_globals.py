@@ -61,6 +61,7 @@ def for_generated_code() -> dict[str, Any]:
         "current_edge": current_edge,
         "empty": np.empty,
         "empty_like": np.empty_like,
+        "for_out": inplace.for_out,
         "functions": operands.FUNCTIONS,
         "geometry": nodes.geometry,
         "getframe": getframe,

@@ -216,17 +216,43 @@ def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dt
     return restrided(np.empty(max(extent, 1), dtype), shape, strides)
 
 
-_SAME_DTYPE = ("neg", "abs", "sign")  # torch casts the result of these to no other dtype
-
-# torch's words where what moves elements, instead of computing, is to write to another dtype
+# torch's words where it casts the result to no other dtype
 EXACT_OUT = {
     **dict.fromkeys(
         "gather take_along_dim tril triu diag diagonal scatter scatter_add index_add scatter_reduce index_reduce "
         "index_copy argmax argmin max_dim min_dim alias_copy as_strided_copy detach_copy diagonal_copy expand_copy "
         "permute_copy select_copy slice_copy split_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy "
-        "unsqueeze_copy view_copy".split(),
+        "unsqueeze_copy view_copy mm bmm addmm addmv baddbmm softmax_dim log_softmax_dim linalg_cross slice_scatter "
+        "linalg_inv linalg_solve linalg_det linalg_slogdet linalg_lu linalg_lu_factor linalg_lu_solve linalg_cholesky "
+        "linalg_qr linalg_svd linalg_svdvals linalg_eigh linalg_eigvalsh linalg_vector_norm renorm sort_dim "
+        "msort topk_dim".split(),
         "Expected out tensor to have dtype {cpp_made}, but got {cpp_have} instead",
     ),
+    **dict.fromkeys(
+        "neg abs sign sgn ceil floor trunc round round_decimals frac conj_physical hardshrink".split(),
+        "Found dtype {have} but expected {made}",
+    ),
+    **dict.fromkeys(("dot", "vdot"), "result dtype {have} does not match input dtype {made}"),
+    **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    **dict.fromkeys(
+        ("linalg_multi_dot", "chain_matmul"),
+        "multi_dot(): expected out tensor to have dtype {cpp_made} but got {cpp_have}",
+    ),
+    "logcumsumexp": "expected scalar_type {made} but found {have}",
+    "mv": "addmv input tensors must have the same dtype, but got {have}, {made}, and {made}",
+    "addbmm": "self and mat2 must have the same dtype, but got {have} and {made}",
+    "linalg_norm": "linalg.norm expected out tensor dtype {made} but got: {have}",
+    "linalg_matrix_norm": "linalg.matrix_norm expected out tensor dtype {made} but got: {have}",
+    "linalg_solve_triangular": "expected scalar type {made} but found {have}",
+    "linalg_vecdot": "linalg.vecdot: Expected out of dtype{made} but found {have}",
+    "tensordot": "tensordot: Expected the output tensor to have dtype {made}, but got an output tensor with dtype "
+    "{have}",
+    "heaviside": "heaviside is not yet implemented for tensors with different dtypes.",
+    "nan_to_num": "nan_to_num: dtype of out: {have} should be same as input: {made}",
+    "ormqr": "torch.ormqr: Expected input and result to have the same dtype, but input has dtype{made} and result has "
+    "dtype {have}",
+    "histc": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {cpp_made} and "
+    "hist {cpp_have}",
     "narrow_copy": "Expected self.dtype() == output.dtype() to be true, but got false.  (Could this error message be "
     "improved?  If so, please report an enhancement request to PyTorch.)",
     "index_select": "index_select(): self and result must have the same scalar type",
@@ -239,6 +265,12 @@ EXACT_OUT = {
     "choose": "Expected out type to be {made} but got {have}",
     "nonzero_rows": "nonzero: Expected out tensor to have scalar type {made} but got scalar type{have}",
 }
+
+
+def for_out(op: Any) -> Any:
+    """The function of a record whose result goes to `out=`: one that the mode may choose."""
+    choose = getattr(state.mode, "for_out", None)
+    return op.function if choose is None else choose(op)
 
 
 def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
@@ -296,8 +328,6 @@ def _refuse_out_dtype(name: str, have: str, made: str) -> None:
     from .check import C_NAMES
     from .sampling import CPP_NAMES
 
-    if name in _SAME_DTYPE:
-        raise RuntimeError(f"Found dtype {C_NAMES[have]} but expected {C_NAMES[made]}")
     text = EXACT_OUT.get(name)
     if text is not None:
         raise RuntimeError(

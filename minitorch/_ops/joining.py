@@ -127,7 +127,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     check(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
-        return mode.call(_Cat, (tensors, dim))
+        return _cat_into(out, tensors, mode.call(_Cat, (tensors, dim)))
     arrays = [t.array for t in tensors]
     try:
         joined = concatenated(arrays, dim) if dim.__class__ is int and alike(arrays) else None
@@ -151,12 +151,16 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         node = record_joined(CatBackward0, result, tensors, dim)
         if node is not None:
             node.lengths = [a.shape[dim] if a.shape != (0,) or joined.ndim == 1 else None for a in arrays]
-    if out is not None:
-        from .inplace import into
+    return _cat_into(out, tensors, result)
 
-        _check_out(out, tensors)
-        return into(out, _Cat, result)
-    return result
+
+def _cat_into(out: Any, tensors: Any, result: Tensor) -> Tensor:
+    if out is None:
+        return result
+    from .inplace import into
+
+    _check_out(out, tensors)
+    return into(out, _Cat, result)
 
 
 def concatenated(arrays: list[ndarray], dim: int) -> ndarray:

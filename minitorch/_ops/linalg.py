@@ -258,7 +258,8 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
         return result
     from .inplace import into
 
-    return into(out, OPS["mm"], result)
+    vectors = input.ndim == 1, other.ndim == 1
+    return into(out, OPS["dot" if all(vectors) else "mv" if vectors[1] else "mm"], result)
 
 
 def _matmul(x: Tensor, y: Tensor) -> Tensor:

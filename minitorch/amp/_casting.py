@@ -171,6 +171,10 @@ class _Records:
             policy = None if casting.to is None else RECORD_POLICIES[casting.device].get(op.name)
             return op.function(*args) if policy is None else casting.run(policy, op.function, args, {})
 
+    def for_out(self, op: Any) -> Callable[..., Any]:
+        """The op's function as `out=` gets its result: without a cast, as in torch."""
+        return lambda *args, **kwargs: casting.run(AS_THEY_ARE, op.function, args, kwargs)
+
 
 def _is_weight(t: Tensor) -> bool:
     return t.requires_grad and t.is_leaf and t.dtype is float32 and t.base is None
@@ -189,8 +193,10 @@ casting = Casting()
 
 # ---------------------------------------------------------------------- the step in front
 def _front(name: str, inner: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if casting.to is not None and kwargs.get("out") is not None:  # which torch does not cast for
+        return casting.run(AS_THEY_ARE, inner, args, kwargs)
     policy = None if casting.to is None else POLICIES[casting.device].get(name)
-    if policy is None or kwargs.get("out") is not None:
+    if policy is None:
         return inner(*args, **kwargs)
     only_if = ONLY_IF.get(name)
     if only_if is not None and not only_if(*args, **kwargs):
