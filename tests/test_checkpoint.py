@@ -1,5 +1,6 @@
 """utils.checkpoint: gradients, random numbers and errors as in torch, and what is kept meanwhile."""
 
+import re
 import weakref
 
 import pytest
@@ -184,6 +185,24 @@ def without_early_stop(ns, reentrant):
     return len(seen)
 
 
+def debug_and_a_context(ns, reentrant):
+    checkpointed(ns, False, lambda x: x.exp(), leaf(ns, 1), debug=True, context_fn=lambda: None)
+
+
+def debug_enabled_and_a_context(ns, reentrant):
+    with ns.utils.checkpoint.set_checkpoint_debug_enabled(True):
+        checkpointed(ns, False, lambda x: x.exp(), leaf(ns, 1), context_fn=lambda: None)
+
+
+def device_states(ns, reentrant):
+    return ns.utils.checkpoint.get_device_states(ns.ones(2), 3)
+
+
+def policies(ns, reentrant):
+    context = ns.utils.checkpoint.SelectiveCheckpointContext(is_recompute=False, op_output=2)
+    return [(p.name, p.value) for p in ns.utils.checkpoint.CheckpointPolicy], context.is_recompute, context.op_output
+
+
 PROGRAMS = [
     f
     for f in list(globals().values())
@@ -228,3 +247,32 @@ def test_intermediate_results_are_freed():
     assert kept[0]() is not None
     assert kept[1]() is None
     assert plain.equal(checkpointed_)
+
+
+# torch's own debug mode logs in a way that pytest's handlers of logs cannot take
+def test_debug_changes_no_numbers():
+    x = leaf(minitorch, 1, 2)
+    checkpointed(minitorch, False, lambda x: (x * 3).exp(), x, debug=True).sum().backward()
+    assert x.grad.allclose(3 * (x * 3).exp())
+
+
+@pytest.mark.parametrize("program", [fewer_tensors_the_second_time, other_tensors_the_second_time])
+def test_debug_lists_the_operations_of_both_runs(program):
+    with minitorch.utils.checkpoint.set_checkpoint_debug_enabled(True), pytest.raises(RuntimeError) as caught:
+        program(minitorch, False)
+    assert type(caught.value) is type(caught.value.__cause__) is minitorch.utils.checkpoint.CheckpointError
+    assert "because you passed `debug=True`" in str(caught.value)
+    first, second = str(caught.value).split("during the original forward")[1].split("during recomputation")
+    assert re.search(rf"float64\[\d?\] = exp\(float64\[\d\]\)  {re.escape(__file__)}:\d+, in", first)
+    assert "exp" in second and first != second
+
+
+def test_selective_checkpointing_is_refused_by_name():
+    with pytest.raises(NotImplementedError, match="policy_fn_or_list"):
+        minitorch.utils.checkpoint.create_selective_checkpoint_contexts([])
+    with pytest.raises(NotImplementedError, match="GraphExecGroup"), minitorch.utils.checkpoint.GraphExecGroup():
+        pass
+
+
+def test_all_names_of_torch_exist():
+    assert sorted(minitorch.utils.checkpoint.__all__) == sorted(torch.utils.checkpoint.__all__)

@@ -7,6 +7,7 @@ back all of them in the same order.
 """
 
 import contextlib
+import enum
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,9 +17,13 @@ from minitorch.autograd import backward, enable_grad, engine, no_grad
 from minitorch.autograd.function import Function
 from minitorch.autograd.graph import saved_tensors_hooks
 
+from ._checkpoint_log import OperationLog, both_runs
+
 __all__ = [
-    "CheckpointError", "CheckpointFunction", "check_backward_validity", "checkpoint", "checkpoint_sequential",
-    "detach_variable", "noop_context_fn", "set_checkpoint_early_stop",
+    "CheckpointError", "CheckpointFunction", "CheckpointPolicy", "DefaultDeviceType", "GraphExecGroup",
+    "SAC_IGNORED_OPS", "SelectiveCheckpointContext", "check_backward_validity", "checkpoint", "checkpoint_sequential",
+    "create_selective_checkpoint_contexts", "detach_variable", "get_device_states", "noop_context_fn",
+    "set_checkpoint_debug_enabled", "set_checkpoint_early_stop", "set_device_states",
 ]  # fmt: skip
 
 _TIP = (
@@ -26,6 +31,8 @@ _TIP = (
     "same tensors in the same order.\n"
 )
 _early_stop: bool | None = None  # what set_checkpoint_early_stop says
+_debug: bool | None = None  # what set_checkpoint_debug_enabled says
+SAC_IGNORED_OPS: set[Any] = set()  # operations that selective checkpointing would pass over
 
 
 class CheckpointError(RuntimeError):
@@ -59,6 +66,92 @@ def set_checkpoint_early_stop(enable: bool) -> Any:
         yield
     finally:
         _early_stop = before
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Any:
+    """Whether checkpoints write down their operations, whatever `debug` they are given; None leaves it to that."""
+    global _debug
+    before, _debug = _debug, enabled
+    try:
+        yield
+    finally:
+        _debug = before
+
+
+# ---------------------------------------------------------------------- random states of devices
+class DefaultDeviceType:
+    """The device type whose random states are kept where no tensor says which."""
+
+    _default_device_type: str | None = None
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Set it."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """What was set, else the accelerator that there is, else "cpu"."""
+        from minitorch import accelerator
+
+        if not DefaultDeviceType._default_device_type:
+            found = accelerator.current_accelerator(True)
+            DefaultDeviceType._default_device_type = found.type if found else "cpu"
+        return DefaultDeviceType._default_device_type
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Any]]:
+    """The numbers of the GPUs that the tensors among the arguments are on, and their generators' states."""
+    from minitorch import cuda
+
+    numbers = [a.get_device() for a in args if _is_tensor(a) and a.is_cuda]
+    return numbers, [cuda.get_rng_state(n) for n in numbers]
+
+
+def set_device_states(devices: Iterable[int], states: Iterable[Any], *, device_type: str | None = None) -> None:
+    """Give the generators of these GPUs these states."""
+    from minitorch import cuda
+
+    for number, state in zip(devices, states, strict=False):
+        cuda.set_rng_state(state, number)
+
+
+# ---------------------------------------------------------------------- selective checkpointing
+class CheckpointPolicy(enum.Enum):
+    """What becomes of an operation's result: kept, or computed again."""
+
+    MUST_SAVE = 0
+    PREFER_SAVE = 1
+    MUST_RECOMPUTE = 2
+    PREFER_RECOMPUTE = 3
+    MUST_CPU_OFFLOAD = 4
+    PREFER_CPU_OFFLOAD = 5
+
+
+class SelectiveCheckpointContext:
+    """What a policy is told about a call beside the operation and its arguments."""
+
+    def __init__(self, *, is_recompute: bool, op_output: Any = None):
+        self.is_recompute, self.op_output = is_recompute, op_output
+
+
+def create_selective_checkpoint_contexts(policy_fn_or_list: Any, allow_cache_entry_mutation: bool = False) -> Any:
+    """Not implemented: a policy is told which of `torch.ops` runs, and minitorch has no such operations."""
+    raise NotImplementedError(
+        "create_selective_checkpoint_contexts(): policy_fn_or_list is not supported by minitorch, which has no "
+        "torch.ops; give checkpoint() the parts of the function that are to be computed again"
+    )
+
+
+class GraphExecGroup:
+    """Not implemented: several backward passes that share one second run."""
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError("torch.utils.checkpoint.GraphExecGroup is not supported by minitorch")
+
+    def __exit__(self, *args: object) -> None:
+        pass
 
 
 def _is_tensor(value: Any) -> bool:
@@ -151,8 +244,8 @@ class _Place:
 class _Run:
     """One call of a checkpointed function."""
 
-    def __init__(self, function: Callable[..., Any], early_stop: bool, describe: Callable[[Any], Any]):
-        self.function, self.early_stop, self.describe = function, early_stop, describe
+    def __init__(self, function: Callable[..., Any], early_stop: bool, describe: Callable[[Any], Any], logs: Any):
+        self.function, self.early_stop, self.describe, self.logs = function, early_stop, describe, logs
         self.places: list[ref[_Place]] = []
         self.described: list[Any] = []
         self.again: dict[int, Any] = {}  # number -> tensor of the second run
@@ -185,7 +278,12 @@ class _Run:
 
         with contextlib.suppress(_Enough), saved_tensors_hooks(keep, lambda t: t), enable_grad():
             self.function()
-        self._check(saved)
+        try:
+            self._check(saved)
+        except CheckpointError as error:
+            if self.logs is None:
+                raise
+            raise CheckpointError(both_runs(*self.logs)) from error
 
     def _check(self, saved: int) -> None:
         if saved != len(self.places):
@@ -225,7 +323,9 @@ def checkpoint(
 ) -> Any:
     """function(*args), keeping none of what its backward needs: it is run again for that.
 
-    `preserve_rng_state=True`: the second run draws the same random numbers.
+    `preserve_rng_state=True`: the second run draws the same random numbers. `determinism_check="default"` compares
+    shapes, dtypes and devices of what the two runs save, "none" nothing; with `debug` the error if they differ lists
+    the operations of both. `context_fn` gives two contexts, one for each run.
 
     >>> import minitorch as torch
     >>> x = torch.ones(2, requires_grad=True)
@@ -250,18 +350,21 @@ def checkpoint(
         if context_fn is not noop_context_fn or debug:
             raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
         return CheckpointFunction.apply(function, preserve, *args)
-    if debug:
-        raise NotImplementedError("checkpoint(): debug=True is not supported by minitorch")
+    logs = None
+    if debug if _debug is None else _debug:
+        if context_fn is not noop_context_fn:
+            raise ValueError("debug=True is incompatible with non-default context_fn")
+        logs = OperationLog(), OperationLog()
     if determinism_check not in _DESCRIPTIONS:
         raise ValueError(f"determinism_check should be one of {list(_DESCRIPTIONS)}, but got {determinism_check}")
-    forward_context, recompute_context = context_fn()
+    forward_context, recompute_context = logs or context_fn()
     rng_state, autocast = _rng_state(preserve), _autocast_as_now()
 
     def again() -> None:
         with _random_numbers_from(rng_state), autocast, recompute_context:
             function(*args, **kwargs)
 
-    run = _Run(again, early_stop if _early_stop is None else _early_stop, _DESCRIPTIONS[determinism_check])
+    run = _Run(again, early_stop if _early_stop is None else _early_stop, _DESCRIPTIONS[determinism_check], logs)
     with saved_tensors_hooks(run.keep_place, run.give), forward_context:
         return function(*args, **kwargs)
 
