@@ -224,6 +224,7 @@ EXACT_OUT = {
         "permute_copy select_copy slice_copy split_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy "
         "unsqueeze_copy view_copy mm bmm addmm addmv baddbmm softmax_dim log_softmax_dim linalg_cross slice_scatter "
         "linalg_inv linalg_solve linalg_det linalg_slogdet linalg_lu linalg_lu_factor linalg_lu_solve linalg_cholesky "
+        "linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve "
         "linalg_qr linalg_svd linalg_svdvals linalg_eigh linalg_eigvalsh linalg_vector_norm renorm sort_dim "
         "msort topk_dim".split(),
         "Expected out tensor to have dtype {cpp_made}, but got {cpp_have} instead",

@@ -38,6 +38,7 @@ from . import (  # noqa: F401 - they fill the tables
     histograms,
     indexing,
     joining,
+    ldl,
     linalg,
     losses,
     low_level,
