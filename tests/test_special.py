@@ -128,6 +128,19 @@ def test_either_operand_may_be_a_number(name):
                 assert_same_outcome(ours, theirs, 1e-12)
 
 
+POLYNOMIALS = [
+    *(f"{shifted}chebyshev_polynomial_{kind}" for shifted in ("", "shifted_") for kind in "tuvw"),
+    *("hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p"),
+]
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_degrees_that_are_no_integers_are_cut_as_torch_cuts_them(name):
+    x, n = [-1.5, -0.5, 0.0, 0.5, 2.0], [-1.5, -1.0, -0.99, -0.3, -0.0, 0.3, 0.99, 1.01, 2.7, 6.3, math.nan]
+    ours, theirs = both(lambda ns: getattr(ns.special, name)(tensor(ns, np.array(x))[:, None], tensor(ns, np.array(n))))
+    assert_same_outcome(ours, theirs, 1e-12)
+
+
 ACTIVATIONS = {
     "celu": (1.0, 0.7), "elu": (1.0, 0.7), "selu": (), "gelu": ("none", "tanh"), "hardsigmoid": (), "hardswish": (),
     "hardshrink": (0.5, 1.2), "hardtanh": (), "leaky_relu": (0.2,), "logsigmoid": (), "mish": (), "relu6": (),

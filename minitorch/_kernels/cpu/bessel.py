@@ -227,8 +227,8 @@ def airy_ai(x):
 # ---------------------------------------------------------------------- orthogonal polynomials
 @njit(error_model="numpy")
 def degree(n):
-    """n as an integer; -1 for what is none, as nan and infinity: torch's polynomials of a negative degree are 0."""
-    return int(n) if 0.0 <= n < 2.0**63 else -1
+    """n cut to an integer; -1 for what is none, as nan and infinity: torch's polynomials of a negative degree are 0."""
+    return int(n) if -1.0 < n < 2.0**63 else -1
 
 
 @njit(error_model="numpy")
