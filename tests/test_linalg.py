@@ -470,3 +470,8 @@ def test_results_are_laid_out_by_columns_where_torchs_are(name, lead):
     ours, theirs = (LAID_OUT[name](ns, ns.tensor(a), ns.tensor(b)) for ns in (minitorch, torch))
     for x, y in zip(*(r if isinstance(r, (tuple, list)) else [r] for r in (ours, theirs)), strict=True):
         assert (tuple(x.shape), x.stride()) == (tuple(y.shape), y.stride())
+
+
+def test_lobpcg_says_that_it_is_missing():
+    with pytest.raises(NotImplementedError, match="lobpcg is not supported by minitorch"):
+        minitorch.lobpcg(minitorch.eye(9), 1)

@@ -143,6 +143,16 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Tensor:
     return into(out, op("eigvalsh_values")(A, UPLO), "linalg_eigvalsh")
 
 
+@public("torch")
+def lobpcg(
+    A: Tensor, k: Any = None, B: Any = None, X: Any = None, n: Any = None, iK: Any = None, niter: Any = None,
+    tol: Any = None, largest: Any = None, method: Any = None, tracker: Any = None, ortho_iparams: Any = None,
+    ortho_fparams: Any = None, ortho_bparams: Any = None,
+) -> Any:  # fmt: skip
+    """Not implemented: linalg.eigh gives all eigenvalues."""
+    raise NotImplementedError("lobpcg is not supported by minitorch: linalg.eigh(A) gives all eigenvalues and vectors")
+
+
 # ---------------------------------------------------------------------- others: complex
 def _no_complex(name: str, A: Tensor) -> None:
     square("linalg.eig", A)
