@@ -9,6 +9,7 @@ import torch
 from compare import both, first_line
 
 import minitorch
+from minitorch.autograd._lines import of_node
 
 
 def here():
@@ -177,6 +178,12 @@ def test_error_in_backward_shows_the_line_that_made_the_node():
     ):
         y.backward()
     assert place(line) in str(seen[0].message)
+
+
+@pytest.mark.parametrize("read", [lambda x, i: x[i], lambda x, i: x.take(i), lambda x, i: x[i > 1]])
+def test_a_node_that_keeps_positions_knows_its_line(read):
+    y = read(minitorch.zeros(2, requires_grad=True), minitorch.tensor([0, 1]))
+    assert f"{__file__}:{read.__code__.co_firstlineno}, in " in of_node(y.grad_fn)
 
 
 def test_nan_is_found_with_create_graph_and_in_grad():

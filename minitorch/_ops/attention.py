@@ -33,33 +33,33 @@ def _c_type(t: Tensor) -> str:
 
 # ---------------------------------------------------------------------- attention in blocks, the scores never stored
 @structured(
-    tensors="query key value mask?", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention"
+    tensors="queries keys values mask?", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention"
 )
-def attention_in_blocks(query, key, value, mask, is_causal, scale):
+def attention_in_blocks(queries, keys, values, mask, is_causal, scale):
     """The result, and of each row the logarithm of the sum that its softmax divides by; no gradient for a mask."""
-    wide = dtypes.float32.numpy if query.dtype.itemsize == 2 else query.dtype
-    return [((*query.shape[:-1], value.shape[-1]), query.dtype), (query.shape[:-1], wide)]
+    wide = dtypes.float32.numpy if queries.dtype.itemsize == 2 else queries.dtype
+    return [((*queries.shape[:-1], values.shape[-1]), queries.dtype), (queries.shape[:-1], wide)]
 
 
 attention_in_blocks.cpu(kernels.attention)
 
 
 @attention_in_blocks.shared("found")
-def attention_found(g, query, key, value, mask, out, sums, is_causal, scale):
-    return attention_gradients(g, query, key, value, mask, out, sums, is_causal, scale)  # noqa: F821
+def attention_found(g, queries, keys, values, mask, out, sums, is_causal, scale):
+    return attention_gradients(g, queries, keys, values, mask, out, sums, is_causal, scale)  # noqa: F821
 
 
-@attention_in_blocks.grad("query")
+@attention_in_blocks.grad("queries")
 def attention_grad_query(found):
     return found[0]
 
 
-@attention_in_blocks.grad("key")
+@attention_in_blocks.grad("keys")
 def attention_grad_key(found):
     return found[1]
 
 
-@attention_in_blocks.grad("value")
+@attention_in_blocks.grad("values")
 def attention_grad_value(found):
     return found[2]
 

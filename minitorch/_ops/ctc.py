@@ -54,21 +54,21 @@ def ctc_loss_grad(g, log_probs, targets, input_lengths, target_lengths, blank):
     return ctc_loss_backward(g, log_probs, targets, input_lengths, target_lengths, blank)
 
 
-@structured(tensors="grad log_probs targets")
-def ctc_loss_backward(grad, log_probs, targets, input_lengths, target_lengths, blank):
+@structured(tensors="slope log_probs targets")
+def ctc_loss_backward(slope, log_probs, targets, input_lengths, target_lengths, blank):
     return log_probs.shape, log_probs.dtype
 
 
 @ctc_loss_backward.cpu
-def ctc_loss_backward_cpu(grad, log_probs, targets, input_lengths, target_lengths, blank):
+def ctc_loss_backward_cpu(slope, log_probs, targets, input_lengths, target_lengths, blank):
     d = np.zeros(log_probs.shape, log_probs.dtype)
     kernels = _kernels()
     for n, (p, letters, alpha) in enumerate(_samples(log_probs, targets, input_lengths, target_lengths, blank)):
-        if len(p) and grad[n]:  # an infinite loss that zero_infinity took out has no gradient
+        if len(p) and slope[n]:  # an infinite loss that zero_infinity took out has no gradient
             beta = np.full((len(p) + 1, letters.size), -np.inf)
             beta[-1, -2:] = 0
             loss = kernels.ctc_loss(p, letters, alpha)
-            kernels.ctc_loss_gradient(grad[n], p, letters, alpha, loss, beta, d[: len(p), n])
+            kernels.ctc_loss_gradient(slope[n], p, letters, alpha, loss, beta, d[: len(p), n])
     return d
 
 

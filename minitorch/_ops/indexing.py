@@ -102,14 +102,14 @@ def _reader(name: str, title: str) -> Op:
     """The ops that read at positions differ in the name of their node."""
 
     @structured(name=name, title=title, tensors="input")
-    def op(input, at):
-        return at.plan(input.shape).result, input.dtype
+    def op(input, places):
+        return places.plan(input.shape).result, input.dtype
 
     op.cpu(read)
 
     @op.grad("input")
-    def index_grad(g, input_shape, at):
-        return index_backward(g, input_shape, at)
+    def index_grad(g, input_shape, places):
+        return index_backward(g, input_shape, places)
 
     return op
 
@@ -120,29 +120,29 @@ INDEX, MASKED_SELECT, TAKE = (
 
 
 @structured(tensors="g")
-def index_backward(g, input_shape, at):
+def index_backward(g, input_shape, places):
     return input_shape, g.dtype
 
 
 @index_backward.cpu
-def index_backward_cpu(g, input_shape, at):
-    return spread_back(g, at, input_shape)
+def index_backward_cpu(g, input_shape, places):
+    return spread_back(g, places, input_shape)
 
 
 @index_backward.grad("g")
-def index_backward_grad(g, at):
-    return index(g, at)  # noqa: F821
+def index_backward_grad(g, places):
+    return index(g, places)  # noqa: F821
 
 
 @structured(name="index_put_into", title="IndexPut", tensors="input values", inplace=True)
-def index_put_into(input, values, at, accumulate):
+def index_put_into(input, values, places, accumulate):
     return input.shape, input.dtype
 
 
 @index_put_into.cpu
-def index_put_array(input, values, at, accumulate):
-    """input[at] = values, or += with every repeated position counted."""
-    result = at.plan(input.shape).result
+def index_put_array(input, values, places, accumulate):
+    """input[places] = values, or += with every repeated position counted."""
+    result = places.plan(input.shape).result
     try:
         np.broadcast_to(values, result)
     except ValueError:
@@ -153,41 +153,41 @@ def index_put_array(input, values, at, accumulate):
         ) from None
     if 0 in result:
         return input
-    at.plan(input.shape).positions()  # checks every position before the first write
+    places.plan(input.shape).positions()  # checks every position before the first write
     if accumulate:
-        add_at(input, at, values)
+        add_at(input, places, values)
     else:
-        input[at.fancy()] = values
+        input[places.fancy()] = values
     return input
 
 
 @index_put_into.grad("input")
-def index_put_grad_input(g, at, accumulate):
-    return clone(g) if accumulate else index_cleared(g, at)  # noqa: F821
+def index_put_grad_input(g, places, accumulate):
+    return clone(g) if accumulate else index_cleared(g, places)  # noqa: F821
 
 
 @index_put_into.grad("values")
-def index_put_grad_values(g, values_shape, at):
-    return sum_to_size(index(g, at), values_shape)  # noqa: F821
+def index_put_grad_values(g, values_shape, places):
+    return sum_to_size(index(g, places), values_shape)  # noqa: F821
 
 
 @structured(tensors="g")
-def index_cleared(g, at):
+def index_cleared(g, places):
     return g.shape, g.dtype
 
 
 @index_cleared.cpu
-def index_cleared_cpu(g, at):
+def index_cleared_cpu(g, places):
     """A copy with zeros at the positions."""
     d = g.copy()
-    if 0 not in at.plan(g.shape).result:
-        d[at.fancy()] = 0
+    if 0 not in places.plan(g.shape).result:
+        d[places.fancy()] = 0
     return d
 
 
 @index_cleared.grad("g")
-def index_cleared_grad(g, at):
-    return index_cleared(g, at)
+def index_cleared_grad(g, places):
+    return index_cleared(g, places)
 
 
 # ---------------------------------------------------------------------- the operators

@@ -24,6 +24,7 @@ from types import FunctionType
 from typing import Any
 
 from minitorch._kernels.codegen import Formula
+from minitorch.autograd.node import Node
 
 OPS: dict[str, "Op"] = {}
 
@@ -37,8 +38,8 @@ APART = frozenset(
     "index_add index_copy".split()
 )
 
-# local names of the functions that `generate.py` writes: no argument may have one of them
-RESERVED = frozenset("c d e f heap keep mode new o state t v".split())
+# local names of the functions that `generate.py` writes, and what every node has: no argument may have one of them
+RESERVED = frozenset("c d e f heap keep mode new o state t v".split()) | frozenset(Node.__slots__)
 
 ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
 
