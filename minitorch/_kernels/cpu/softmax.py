@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .vector import exp
+from .vector import exp, larger
 
 LANES = 128
 
@@ -20,7 +20,7 @@ def row_maximum(x, i, stop):
     """The largest x[i, j < stop]. Any if one is nan: the sum of exponentials is nan then, whatever is returned."""
     m = x[i, 0]
     for j in range(1, stop):
-        m = x[i, j] if x[i, j] > m else m
+        m = larger(x[i, j], m)
     return m
 
 
