@@ -44,7 +44,7 @@ def group_norm_rows(input, weight, bias, groups, eps):
 
 def every_channel(a: np.ndarray) -> np.ndarray:
     """The array as (1, samples * channels, everything else)."""
-    return by_channel(a).reshape(1, a.shape[0] * a.shape[1], -1)
+    return by_channel(a).reshape(1, a.shape[0] * a.shape[1], prod(a.shape[2:]))
 
 
 def _spread(per_group: np.ndarray, channels: int) -> np.ndarray:
