@@ -140,7 +140,7 @@ class Reduction:
     def large(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` of many elements: blocks of them, which threads may share, and then of what the blocks give."""
         even = a.size % BLOCKS == 0 and a.flags.c_contiguous
-        if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES):
+        if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES, BLOCKS):
             self.whole(a, o)
             return
         blocks = empty(BLOCKS, np.float64 if o.dtype.kind == "f" else np.int64)

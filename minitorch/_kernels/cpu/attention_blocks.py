@@ -8,7 +8,6 @@ sum, which the forward pass has left. Products are BLAS's.
 A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
 one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
 keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums.
-What compiled code alone calls has no way in from Python, which takes as long to compile as a loop.
 """
 
 import math
@@ -18,6 +17,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from .blas import gemm_at
+from .inner import inner
 from .parallel import share_of, split
 from .vector import exp, exp_below_zero, larger, log
 
@@ -38,40 +38,38 @@ def row_at(typingctx, address, count, like):
     return kind(address, count, like), codegen
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def head_of(matrices, pair, heads):
     """The address of one head's matrix."""
     return matrices[0] + pair // heads * matrices[1] + pair % heads * matrices[2]
 
 
 # ---------------------------------------------------------------------- rows
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def add_to(row, mask):
     for j in range(row.size):
         row[j] += mask[j]
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def clear(row):
     for j in range(row.size):
         row[j] = 0
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def add_logarithms(row, totals):
     for j in range(row.size):
         row[j] += log(totals[j])
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def multiply(row, factor):
     for j in range(row.size):
         row[j] *= factor
 
 
-@njit(
-    error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"nnan", "nsz", "reassoc"}
-)
+@inner(_nrt=False, fastmath={"nnan", "nsz", "reassoc"})
 def largest(row, m):
     """The largest of m and the row; whatever if one is nan, which the sum of exponentials is then."""
     for j in range(row.size):
@@ -79,7 +77,7 @@ def largest(row, m):
     return m
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"reassoc", "contract"})
+@inner(_nrt=False, fastmath={"reassoc", "contract"})
 def exponentials(row, m, total):
     """row = exp(row - m), no more than 1; total + their sum."""
     for j in range(row.size):
@@ -89,7 +87,7 @@ def exponentials(row, m, total):
     return total
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"reassoc", "contract"})
+@inner(_nrt=False, fastmath={"reassoc", "contract"})
 def product(x, y, total):
     """total + the sum of x * y."""
     for j in range(x.size):
@@ -97,7 +95,7 @@ def product(x, y, total):
     return total
 
 
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def slopes(row, weights, mean, scale):
     """row = weights * (row - mean) * scale: the way back through softmax."""
     for j in range(row.size):
@@ -105,7 +103,7 @@ def slopes(row, weights, mean, scale):
 
 
 # ---------------------------------------------------------------------- forward
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, is_causal, scale):
     """Blocks of queries of all heads: this part's rows of out, and of sums (heads of the batch, queries)."""
     heads, queries, keys, width, wide = sizes
@@ -161,7 +159,7 @@ def forward(crew, parts, function, q, k, v, mask, out, sums, work, sizes, is_cau
 
 
 # ---------------------------------------------------------------------- backward
-@njit(error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+@inner(_nrt=False)
 def backward_part(
     part, parts, function, g, q, k, v, mask, out, sums, d_q, d_k, d_v, work, sizes, groups, is_causal, scale
 ):

@@ -49,7 +49,7 @@ def _shared(a: Any, b: Any, out: Any = None) -> Any:
     blocks = max(1, min(BLOCKS, max(m, n) // BLOCK))
     work = batch * m * n * k // (VECTOR if kind == "gemv" else MATRIX)
     crew, parts = threads.share(work, batch * blocks)
-    if not function or not threads.cuts(work):
+    if not function or not threads.cuts(work, batch * blocks):
         return None
     if out is None:
         out = np.empty((batch, m, n) if b.ndim == 3 else (m, n), a.dtype)

@@ -42,7 +42,7 @@ def _run(kind: str, pass_: str, steps: int, r: Any, *args: Any) -> None:
     rows, width = r.shape[-2:]
     work, blocks = steps * rows * width * (width // (4 * MATRIX) + 1), max(1, -(-rows // ROWS))
     crew, _ = threads.share(work, blocks)
-    _kernel(kind, pass_)(crew, blocks if threads.cuts(work) else 1, blas_function(r.dtype.char, "gemm"), *args)
+    _kernel(kind, pass_)(crew, blocks if threads.cuts(work, blocks) else 1, blas_function(r.dtype.char, "gemm"), *args)
 
 
 def layer(

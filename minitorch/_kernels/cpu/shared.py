@@ -59,15 +59,18 @@ class Rows:
         if crew:
             self.in_parts(crew, parts, *args)
         else:
-            getattr(cache.load_file(f"cpu.{self.file}"), self.function)(*args)
+            self._serial()(*args)
+
+    def _serial(self) -> Any:
+        return getattr(cache.load_file(f"cpu.{self.file}"), self.function)
 
     def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
         """The kernel, and the two rows of so many sums over all rows that are its last parameters, of float64."""
         blocks, work = min(BLOCKS, len(args[0])), self.work(*args)
         crew, _ = threads.share(work, blocks)
-        if not threads.cuts(work):
+        if not threads.cuts(work, blocks):
             total, product = np.zeros((2, width))
-            getattr(cache.load_file(f"cpu.{self.file}"), self.function)(*args, total, product)
+            self._serial()(*args, total, product)
             return total, product
         sums = np.zeros((2, blocks, width))
         self.in_parts(crew, blocks, *args, *sums)

@@ -79,12 +79,12 @@ def share(work: int, items: int) -> tuple[int, int]:
     return crew.address, min(items, crew.parts)
 
 
-def cuts(work: int) -> bool:
-    """Whether about `work` nanoseconds whose result depends on how they are cut into blocks are cut.
+def cuts(work: int, blocks: int) -> bool:
+    """Whether about `work` nanoseconds whose result depends on how they are cut into so many blocks are cut.
 
     They are where threads may share the blocks, and in deterministic mode on one thread too.
     """
-    return work >= SERIAL and (deterministic or count() > 1)
+    return work >= SERIAL and (deterministic or (blocks > 1 and count() > 1))
 
 
 class Crew:
