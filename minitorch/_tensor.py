@@ -855,4 +855,4 @@ def current_edge(t: Tensor) -> Any:
     return renewed_edge(t)
 
 
-engine.wrap = wrap
+engine.tensor_class, engine.wrap = Tensor, wrap

@@ -134,7 +134,13 @@ def test_large_operations_have_the_same_bits_at_any_number_of_threads(name):
     np.testing.assert_allclose(found, wanted, 2e-6)
 
 
-@pytest.mark.parametrize("made", [adam_steps, layer_norm_gradients])
+def cross_entropy_gradients():
+    x = torch.from_numpy(VALUES.reshape(350, 200)).requires_grad_()
+    torch.nn.functional.cross_entropy(x, torch.arange(350) % 200).backward()
+    return x.grad
+
+
+@pytest.mark.parametrize("made", [adam_steps, layer_norm_gradients, cross_entropy_gradients])
 def test_steps_and_gradients_have_the_same_bits_at_any_number_of_threads(made):
     assert np.isfinite(at_several_counts(made)).all()
 

@@ -1,11 +1,15 @@
 """Cross-entropy and the negative log-likelihood over classes."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.cpu.loops import LARGE
+from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import state
 
 from . import loss_reduction as _reduction
 from .check import C_NAMES, c_name, check, float_required
@@ -18,6 +22,7 @@ from .public import op, public
 from .softmax import kernels
 
 empty = np.empty
+_of_rows = Rows("softmax", "cross_entropy", "x target weight ignore factor losses slopes", "x target losses slopes")
 
 
 @structured(name="cross_entropy_rows", title="NllLoss", tensors="input target weight?")
@@ -26,25 +31,77 @@ def cross_entropy_rows(input, target, weight, reduction, ignore_index):
     return (input.shape[0],) if reduction == 0 else (), input.dtype
 
 
-def _operands(input: np.ndarray, target: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """What the loops take: input with whole rows, weights that are empty for None."""
+def _compute(
+    input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore: int, with_slopes: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The loss, and its gradient for input (empty unless asked for): without reduction, that of each row's own loss."""
+    (n, classes), dtype, loops = input.shape, input.dtype, kernels()
     x = input if input.flags.c_contiguous else np.ascontiguousarray(input)
-    return x, target, empty(0, input.dtype) if weight is None else weight
+    w = empty(0, dtype) if weight is None else weight
+    used, bad = loops.rows_of_classes(target, w, ignore, classes)
+    if bad >= 0:
+        raise IndexError(f"Target {target[bad]} is out of bounds.")
+    divisor = used if reduction == 1 else 1.0
+    losses, slopes = empty(n, dtype), empty((n if with_slopes else 0, classes), dtype)
+    rows = _of_rows if x.size >= LARGE else loops.cross_entropy
+    rows(x, target, w, ignore, 1.0 / divisor if divisor else math.inf, losses, slopes)
+    if reduction == 0:
+        return losses, slopes
+    loss = empty((), dtype)
+    loops.quotient_of_sum(losses, divisor, loss.reshape(1))
+    return loss, slopes
 
 
 @cross_entropy_rows.cpu
 def cross_entropy_cpu(input, target, weight, reduction, ignore_index):
     float_required("nll_loss_out_frame", input)
-    dest = empty(input.shape[0] if reduction == 0 else 1, input.dtype)
-    bad = kernels().cross_entropy(*_operands(input, target, weight), reduction, ignore_index, dest)
-    if bad >= 0:
-        raise IndexError(f"Target {target[bad]} is out of bounds.")
-    return dest if reduction == 0 else dest.reshape(())
+    return _compute(input, target, weight, reduction, ignore_index, False)[0]
 
 
 @cross_entropy_rows.grad("input")
 def cross_entropy_grad(g, input, target, weight, reduction, ignore_index):
     return cross_entropy_backward(g, input, target, weight, reduction, ignore_index)
+
+
+@structured(
+    name="cross_entropy_with_slopes", title="NllLoss", tensors="input target weight?", outputs=("slopes",),
+    returns=lambda loss, slopes: loss,
+)  # fmt: skip
+def cross_entropy_with_slopes(input, target, weight, reduction, ignore_index):
+    """`cross_entropy_rows` that computes its gradient on the way: the exponentials are there."""
+    return [cross_entropy_rows.infer(input, target, weight, reduction, ignore_index), (input.shape, input.dtype)]
+
+
+@cross_entropy_with_slopes.cpu
+def cross_entropy_with_slopes_cpu(input, target, weight, reduction, ignore_index):
+    return _compute(input, target, weight, reduction, ignore_index, True)
+
+
+@cross_entropy_with_slopes.grad("input")
+def cross_entropy_with_slopes_grad(g, input, target, weight, slopes, reduction, ignore_index, last):
+    return cross_entropy_scaled(g, input, target, weight, slopes, reduction, ignore_index, last)  # noqa: F821
+
+
+def _scaled(
+    g: np.ndarray, input: Any, target: Any, weight: Any, slopes: np.ndarray, reduction: int, ignore: int, last: bool
+) -> np.ndarray:
+    if reduction == 0:
+        g = g[:, None]
+    elif last and g == 1:
+        return slopes
+    d = np.multiply(slopes, g, out=slopes if last else None)
+    if not np.isfinite(g).all():
+        d[target == ignore] = 0
+    return d
+
+
+def _recomputed(
+    g: Tensor, input: Tensor, target: Tensor, weight: Any, slopes: Tensor, reduction: int, ignore: int, last: bool
+) -> Tensor:
+    return op("cross_entropy_backward")(g, input, target, weight, reduction, ignore)
+
+
+ARRAY_NAMES["cross_entropy_scaled"], TENSOR_NAMES["cross_entropy_scaled"] = _scaled, _recomputed
 
 
 @structured(tensors="grad_output input target weight?")
@@ -54,10 +111,8 @@ def cross_entropy_backward(grad_output, input, target, weight, reduction, ignore
 
 @cross_entropy_backward.cpu
 def cross_entropy_backward_cpu(grad_output, input, target, weight, reduction, ignore_index):
-    d = empty(input.shape, input.dtype)
-    factors = np.ascontiguousarray(grad_output).reshape(-1)
-    kernels().cross_entropy_gradient(factors, *_operands(input, target, weight), reduction, ignore_index, d)
-    return d
+    slopes = _compute(input, target, weight, reduction, ignore_index, True)[1]
+    return _scaled(grad_output, input, target, weight, slopes, reduction, ignore_index, True)
 
 
 @structured(tensors="input target weight?")
@@ -140,7 +195,9 @@ def cross_entropy(
         and t.dtype is dtypes.INT64_NUMPY
     ):
         _check_weight(x, weight)
-        return FUNCTIONS["cross_entropy_rows"](input, target, weight, code, ignore_index)
+        fused = state.mode is None and x.__class__ is np.ndarray and x.dtype in dtypes.FLOATS and input.requires_grad
+        rows = "cross_entropy_with_slopes" if fused else "cross_entropy_rows"
+        return FUNCTIONS[rows](input, target, weight, code, ignore_index)
     check(
         x.ndim > 0,
         "Expected input to have at least 1 dimension, got 0 dimensions" if not x.ndim else "",

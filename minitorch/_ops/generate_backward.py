@@ -80,6 +80,8 @@ def gradient_lines(op: Op, t: str) -> list[str]:
     else:
         for part in set(gradient.params).intersection(op.parts):
             lines += [f"if {part} is None:", *indent(_called(part, f"{op.name}_{part}", op.parts[part]))]
+        if "last" in gradient.params:
+            lines.append("last = not keep")
         lines += _called("d", f"{op.name}_{t}_gradient", gradient)
         lines.append("if d.__class__ is not ndarray: d = asarray(d)")
     # views share their memory with g, and so may what a structured op's gradient returns

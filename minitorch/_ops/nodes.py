@@ -55,7 +55,7 @@ class OpNode(Node):
             if edge is None:
                 continue
             gradient = op.gradients[t]
-            values = {"g": g, **{k: self.unpack(k) for k in op.kept(t)}}
+            values = {"g": g, "last": False, **{k: self.unpack(k) for k in op.kept(t)}}
             if as_arrays and gradient.is_kernel and not g.is_cpu:
                 d = _by_kernel(gradient, values)
                 if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):

@@ -39,7 +39,11 @@ APART = frozenset(
 )
 
 # local names of the functions that `generate.py` writes, and what every node has: no argument may have one of them
-RESERVED = frozenset("c d e f heap keep mode new o state t v".split()) | frozenset(Node.__slots__)
+RESERVED = frozenset("c d e f heap keep last mode new o state t v".split()) | frozenset(Node.__slots__)
+
+# what a gradient may name besides: the gradient of the output; whether this pass is the node's last, so that outputs
+# which were kept for it alone may be overwritten
+GIVEN = frozenset(("g", "last"))
 
 ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
 
@@ -207,7 +211,7 @@ class Op:
     def _kept(self) -> dict[str, list[str]]:
         def names(gradient: Gradient) -> list[str]:
             parts = [self.parts[p].params if p in self.parts else (p,) for p in gradient.params]
-            return [p for p in dict.fromkeys(chain(*parts)) if p != "g"]
+            return [p for p in dict.fromkeys(chain(*parts)) if p not in GIVEN]
 
         return {argument: names(gradient) for argument, gradient in self.gradients.items()}
 

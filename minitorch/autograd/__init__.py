@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from . import anomaly_mode, engine, forward_ad, function, functional, grad_mode, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
@@ -30,9 +32,7 @@ __all__ = [
 
 class _VariableMeta(type):
     def __instancecheck__(cls, instance: Any) -> bool:
-        from minitorch._tensor import Tensor
-
-        return isinstance(instance, Tensor)
+        return isinstance(instance, engine.tensor_class)
 
 
 class Variable(metaclass=_VariableMeta):
@@ -50,9 +50,7 @@ class Variable(metaclass=_VariableMeta):
 
 
 def _listed(value: Any, what: str = "") -> list[Any]:
-    from minitorch._tensor import Tensor
-
-    if isinstance(value, (Tensor, graph.GradientEdge)):
+    if isinstance(value, (engine.tensor_class, graph.GradientEdge)):
         return [value]
     if isinstance(value, Mapping):
         return list(value.values())
@@ -73,28 +71,34 @@ def _like(value: Any) -> Any:
     return getattr(token, "tensor", None) if isinstance(value, graph.GradientEdge) else value.array
 
 
+def _one(like: Any) -> Any:
+    """The gradient of a result of one element with respect to itself."""
+    if like.__class__ is np.ndarray and not state.interceptors:
+        return engine.wrap(np.ones(like.shape, like.dtype))
+    from minitorch._creation import ones_like
+
+    return ones_like(engine.wrap(like))
+
+
 def _root(i: int, t: Any, g: Any) -> tuple[Node, Any]:
     """(node, gradient) of one tensor to start from, with torch's checks."""
-    from minitorch._creation import ones_like
-    from minitorch._tensor import Tensor, wrap
-
-    if not isinstance(t, (Tensor, graph.GradientEdge)):
+    if not isinstance(t, (engine.tensor_class, graph.GradientEdge)):
         raise AssertionError("Expected output to be a torch.Tensor")
     edge, like = graph.edge_of(t), _like(t)
-    if g is not None and not isinstance(g, Tensor):
+    if g is not None and not isinstance(g, engine.tensor_class):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if g is None and edge is not None:
         if like is None or like.size != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        g = ones_like(wrap(like))
-    if g is not None and like is not None and g.array.shape != like.shape:
+        g = _one(like)
+    elif g is not None and like is not None and g.array.shape != like.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of "
-            f"{wrap(like).shape}."
+            f"{engine.wrap(like).shape}."
         )
     if edge is None:
         raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-    return edge, g if like is None or g.array.dtype == like.dtype else g.to(wrap(like).dtype)
+    return edge, g if like is None or g.array.dtype == like.dtype else g.to(engine.wrap(like).dtype)
 
 
 def _roots(tensors: list[Any], gradients: list[Any], create_graph: bool) -> list[tuple[Node, Any]]:
@@ -248,8 +252,6 @@ def _zeros_for(t: Any) -> Any:
 def _gradients(
     outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
 ) -> list[Any]:
-    from minitorch._tensor import wrap
-
     tensors = create_graph or any(hasattr(i, "beneath") for i in state.interceptors)  # a transform must see the ops
     roots = _roots(outputs, gradients, tensors)
     edges = [_edge_of_input(t) for t in inputs]
@@ -262,7 +264,7 @@ def _gradients(
         from minitorch._transforms.reverse import detached
 
         return [None if captured[e] is None else detached(captured[e]) for e in edges]
-    return [captured[e] if create_graph or captured[e] is None else wrap(captured[e]) for e in edges]
+    return [captured[e] if create_graph or captured[e] is None else engine.wrap(captured[e]) for e in edges]
 
 
 def _batched(

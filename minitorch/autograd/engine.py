@@ -29,7 +29,8 @@ _next_pass = count().__next__
 # (heap, roots, wanted, number) of the passes in progress, outermost first
 _running: list[tuple[Heap, list[Node], set[Node] | None, int]] = []
 
-# given by _tensor.py (array -> Tensor) and _ops/namespaces.py (Tensor + Tensor), which import this module
+# given by _tensor.py (the class; array -> Tensor) and _ops/namespaces.py (Tensor + Tensor), which import this module
+tensor_class: Any = _ndarray
 wrap: Callable[[Any], Any] = _ndarray
 add_tensors: Callable[[Any, Any], Any] = _add
 
@@ -179,10 +180,11 @@ def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[
     post = node.__dict__.get("post_hooks")
     unwanted = []
     if targets is not None:
-        edges = [(name, getattr(node, name)) for name in node.edges]
-        unwanted = [(name, e) for name, e in edges if e is not None and e not in targets]
-        for name, _ in unwanted:
-            setattr(node, name, None)
+        for name in node.edges:
+            e = getattr(node, name)
+            if e is not None and e not in targets:
+                unwanted.append((name, e))
+                setattr(node, name, None)
     if unwanted and tensors:
         node.__dict__["set_aside"] = dict(unwanted)  # what is kept has its place in the graph all the same
     try:

@@ -210,9 +210,11 @@ def edge_of(value: Any) -> Node | None:
         if hasattr(node, "output_edge"):
             return node.output_edge(value.output_nr)
         return OutputEdge(node, value.output_nr) if isinstance(node, MultiNode) else node
+    if value.base is None:
+        return value.edge
     from minitorch._tensor import current_edge
 
-    return value.edge if value.base is None else current_edge(value)
+    return current_edge(value)
 
 
 def increment_version(tensor: Any) -> None:

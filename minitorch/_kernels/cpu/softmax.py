@@ -167,67 +167,56 @@ def log_softmax_gradient_columns(g, out, dest, scratch):
                     row[k] = source[k] - exp(values[k]) * s[k]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def cross_entropy(x, target, weight, reduction, ignore, dest):
-    """Of each row weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
-
-    reduction 0: dest takes the rows' values; 1: their sum over the sum of the weights used; 2: their sum. A weight
-    without elements stands for ones. Returns the first row whose target is outside the classes, else -1.
-    """
-    T, used, total = x.dtype.type, 0.0, 0.0
-    for i in range(x.shape[0]):
-        t, loss = target[i], T(0)
+@njit(cache=True, error_model="numpy", nogil=True)
+def rows_of_classes(target, weight, ignore, classes):
+    """(the sum of the weights that rows count for, the first row whose target is outside the classes, else -1)."""
+    used = 0.0
+    for i in range(target.size):
+        t = target[i]
         if t != ignore:
-            if t < 0 or t >= x.shape[1]:
-                return i
-            m, s = row_maximum(x, i, x.shape[1]), T(0)
-            for j in range(x.shape[1]):
-                s += exp(x[i, j] - m)
-            w = weight[t] if weight.size else T(1)
-            loss = w * (T(math.log(s)) + m - x[i, t])
-            used += w
-        if reduction == 0:
-            dest[i] = loss
-        else:
-            total += loss
-    if reduction == 1:
-        total /= used
-    if reduction != 0:
-        dest[0] = total
-    return -1
+            if t < 0 or t >= classes:
+                return used, i
+            used += weight[t] if weight.size else 1
+    return used, -1
 
 
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
-def cross_entropy_gradient(g, x, target, weight, reduction, ignore, dest):
-    """dest[i, j] = f * weight[t] * (softmax(x[i])[j] - [j == t]); rows that are ignored are 0.
+def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
+    """losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
 
-    f is g[i] for reduction 0, else g[0], for 1 over the sum of the weights used.
+    slopes, if it has rows, takes factor times the gradient: weight[t] * (softmax(x[i])[j] - [j == t]) for x[i, j]. A
+    weight without elements stands for ones.
     """
     T = x.dtype.type
-    factor = T(0)
-    if reduction != 0:
-        factor = g[0]
-    if reduction == 1:
-        used = 0.0
-        for i in range(x.shape[0]):
-            if target[i] != ignore:
-                used += weight[target[i]] if weight.size else T(1)
-        factor /= T(used)
     for i in range(x.shape[0]):
         t = target[i]
         if t == ignore:
-            for j in range(x.shape[1]):
-                dest[i, j] = 0
+            losses[i] = 0
+            if slopes.shape[0]:
+                slopes[i] = 0
             continue
+        w = weight[t] if weight.size else T(1)
         m, s = row_maximum(x, i, x.shape[1]), T(0)
-        for j in range(x.shape[1]):
-            e = exp(x[i, j] - m)
-            dest[i, j] = e
-            s += e
-        scale = g[i] if reduction == 0 else factor
-        if weight.size:
-            scale *= weight[t]
-        s = scale / s
-        for j in range(x.shape[1]):
-            dest[i, j] *= s
-        dest[i, t] -= scale
+        if slopes.shape[0]:
+            for j in range(x.shape[1]):
+                e = exp(x[i, j] - m)
+                slopes[i, j] = e
+                s += e
+            scale = T(factor) * w
+            r = scale / s
+            for j in range(x.shape[1]):
+                slopes[i, j] *= r
+            slopes[i, t] -= scale
+        else:
+            for j in range(x.shape[1]):
+                s += exp(x[i, j] - m)
+        losses[i] = w * (T(math.log(s)) + m - x[i, t])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def quotient_of_sum(losses, divisor, dest):
+    """dest[0] = the sum of losses, taken in double, over divisor."""
+    total = 0.0
+    for i in range(losses.size):
+        total += losses[i]
+    dest[0] = total / divisor
