@@ -486,3 +486,21 @@ def test_the_internal_option_is_dropped_where_numba_does_not_know_it(monkeypatch
     tree = cache.ast.parse(text)
     assert cache._prepare(tree) == ["kernel"]
     assert "_nrt" not in cache.ast.unparse(tree)
+
+
+NUMBAS_OWN = """
+import sys
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+import minitorch as torch
+
+image = torch.ones(1, 1, 8, 8)
+torch.nn.functional.max_pool2d(torch.nn.functional.conv2d(image, torch.ones(1, 1, 3, 3)), 3, 2, 1).sort()
+modules = [m for name, m in sys.modules.items() if name.startswith("minitorch._kernels")]
+kernels = [k for m in modules for k in vars(m).values() if isinstance(k, Dispatcher)]
+print(len(kernels) > 20, [k for k in kernels if isinstance(k._cache, FunctionCache)])
+"""
+
+
+def test_kernels_that_kernels_import_are_kept_in_the_same_cache():
+    assert subprocess.check_output([sys.executable, "-c", NUMBAS_OWN], text=True, cwd=ROOT) == "True []\n"

@@ -273,12 +273,22 @@ def _prepare(tree: ast.Module) -> list[str]:
     return kept
 
 
+def _load_before_import(name: str) -> None:
+    """Load a kernel file, if that is what a kernel imports: an ordinary import would give it Numba's own cache."""
+    file = name.removeprefix(f"{_PACKAGE}.")
+    path = _HERE.joinpath(*file.split(".")).with_suffix(".py")
+    if file != name and name not in sys.modules and path.is_file() and "@njit(cache=True" in path.read_text("utf-8"):
+        load_file(file)
+
+
 def _execute(tree: ast.Module, name: str, path: str, title: str, digest: str) -> types.ModuleType:
     """Run the tree as module `name` and give its kernels their cache."""
     module = types.ModuleType(name)
     module.__file__ = path
     module.__package__ = name.rpartition(".")[0]
     kept = _prepare(tree)
+    for imported in _project_imports(tree, module.__package__):
+        _load_before_import(imported)
     _hold_compiler_over_fork()
     sys.modules[name] = module  # before execution: compiled code looks its module up by name
     try:

@@ -29,8 +29,10 @@ def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]
 
 def channels_last_like(like: Any, out: Any) -> Any:
     """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
+    if like.flags.c_contiguous or like.ndim < 4:
+        return out
     last = (0, *range(2, like.ndim), 1)
-    if like.ndim < 4 or like.flags.c_contiguous or not like.transpose(last).flags.c_contiguous:
+    if not like.transpose(last).flags.c_contiguous:
         return out
     return np.ascontiguousarray(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
 

@@ -9,7 +9,7 @@ from numba import njit
 from . import threads
 from .inner import inner
 from .parallel import share_of, split
-from .pool_planes import LARGEST, max_pool_planes
+from .pool_planes import LARGEST, WIDEST, max_pool_planes
 from .tables import grid, in_volume, volumes, whole
 
 # Rows are filled up to whole multiples of this, so that vector loops have no scalar rest, whose
@@ -113,18 +113,31 @@ def max_pool(x, kernel, stride, padding, dilation, out, indices):
     """
     if out.size == 0:
         return
-    spatial = x.shape[2:]
-    lowest, highest = (-np.inf, np.inf) if out.dtype.kind == "f" else (np.iinfo(out.dtype).min, np.iinfo(out.dtype).max)
     dest, places = whole(out), whole(indices)
-    if len(spatial) < 3 and set(dilation) == {1} and prod(spatial) <= LARGEST:
-        lines = (1,) * (2 - len(spatial))
-        shapes = ((-1, *lines, *a.shape[2:]) for a in (x, out, out))
-        planes, *written = (a.reshape(s) for a, s in zip((whole(x), dest, places), shapes, strict=True))
-        sizes = (lines + kernel, lines + stride, (0,) * len(lines) + padding)
-        max_pool_planes(planes, *sizes, lowest, *written)
+    found = _as_planes(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation)
+    if found is None:
+        _by_tables(x, kernel, stride, padding, dilation, _limits(out.dtype), dest, places)
     else:
-        _by_tables(x, kernel, stride, padding, dilation, (lowest, highest), dest, places)
+        planes, results, *sizes = found
+        max_pool_planes(
+            whole(x).reshape(planes), *sizes, _limits(out.dtype)[0], dest.reshape(results), places.reshape(results)
+        )
     _deliver((dest, out), (places, indices))
+
+
+@lru_cache(maxsize=16)
+def _limits(dtype):
+    return (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+@lru_cache(maxsize=256)
+def _as_planes(inputs, results, kernel, stride, padding, dilation):
+    """The pooling of lines or planes as one of (M, H, W): shapes, kernel, stride and padding of planes; or None."""
+    if len(inputs) == 3 or set(dilation) != {1} or prod(inputs) > LARGEST or kernel[-1] > WIDEST or stride[-1] > WIDEST:
+        return None
+    lines = (1,) * (2 - len(inputs))
+    shapes = [(-1, *lines, *sizes) for sizes in (inputs, results)]
+    return *shapes, lines + kernel, lines + stride, (0,) * len(lines) + padding
 
 
 def _by_tables(x, kernel, stride, padding, dilation, limits, dest, indices):

@@ -1,131 +1,169 @@
-"""Max pooling of planes with windows of neighbours: first along the rows, then across them.
+"""Max pooling of planes, LANES neighbouring windows at a time.
 
-A plane is copied into `padded`, whose rows are ordered by their number modulo the stride: so all outputs of one tap are
-neighbours in memory, in one loop over the whole plane for each tap, and what windows share is compared once. A value
-wins over what was found before it where it is larger, or nan: so the first of equals stays, and the last nan.
+Of each row of the windows a block loads whole vectors, from which every tap takes its elements, and no branch. In a
+narrow row a block reaches into the next one: what it writes there is written again when that row's turn comes. Where
+it would leave the arrays, windows are taken one at a time. Planes whose windows reach outside are copied into a larger
+one first. A value wins over what was found before it where it is larger, or nan: so the first of equals stays, and the
+last nan.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from . import threads
-from .inlined import where
+from .inlined import flat
 from .inner import inner
-from .parallel import share_of, split
+from .shared import over_rows
 
+LANES = 8
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
+WIDEST = 16  # taps in a row, each of which is a few instructions
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
-@inner()
-def _copy(x, padded, offsets, width):
-    """Row h of x to padded[offsets[h] :], where an offset of -1 stands for rows in no window."""
-    for h in range(x.shape[0]):
-        if offsets[h] >= 0:
-            line, row = padded[offsets[h] : offsets[h] + width], x[h]
-            for w in range(line.size):
-                line[w] = row[w]
+def _data(context, builder, kind, value):
+    return context.make_array(kind)(context, builder, value).data
 
 
-@inner()
-def _first(line, step, corners, values, places):
-    """The first taps of all rows' windows."""
-    for q in range(values.size):
-        values[q] = line[q * step]
-        places[q] = corners[q]
+def _splat(builder, value):
+    """A vector of LANES times the value."""
+    hole = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    return builder.shuffle_vector(builder.insert_element(hole, value, _I32(0)), hole, zeros)
 
 
-@inner()
-def _next(line, step, corners, tap, values, places):
-    """Another tap of all rows' windows."""
-    for q in range(values.size):
-        v, best, place, at = line[q * step], values[q], corners[q] + tap, places[q]
-        wins = (v > best) | (v != v)
-        values[q] = where(wins, v, best)
-        places[q] = where(wins, place, at)
+def _wins(builder, value, best, kind):
+    """Which values take the place of the best so far."""
+    if isinstance(kind, types.Float):
+        return builder.or_(builder.fcmp_ordered(">", value, best), builder.fcmp_unordered("uno", value, value))
+    return (builder.icmp_signed if kind.signed else builder.icmp_unsigned)(">", value, best)
 
 
-@inner()
-def _pairs(line, corners, values, places):
-    """The first two taps of windows two apart: with the step known, LLVM loads whole vectors and sorts them."""
-    for q in range(values.size):
-        a, b = line[2 * q], line[2 * q + 1]
-        wins = (b > a) | (b != b)
-        values[q] = where(wins, b, a)
-        places[q] = corners[q] + np.int32(wins)
+def _taps(builder, start, kind, columns, stride):
+    """The elements of LANES windows of one row, whose first begins at the pointer `start`: a vector for each tap."""
+    line = ir.VectorType(start.type.pointee, LANES * stride)
+    hole = ir.Constant(line, ir.Undefined)
+    for column in range(columns):
+        if column % stride == 0:
+            pointer = builder.bitcast(builder.gep(start, [_I64(column)]), line.as_pointer())
+            loaded = builder.load(pointer, align=kind.bitwidth // 8)
+        lanes = range(column % stride, LANES * stride, stride)
+        yield builder.shuffle_vector(loaded, hole, ir.Constant(ir.VectorType(_I32, LANES), list(lanes)))
 
 
-@inner()
-def _next_of_pairs(line, corners, tap, values, places):
-    for q in range(values.size):
-        v, best, place, at = line[2 * q], values[q], corners[q] + tap, places[q]
-        wins = (v > best) | (v != v)
-        values[q] = where(wins, v, best)
-        places[q] = where(wins, place, at)
+def block_of(columns, stride):
+    """take(x, at, line, rows, corner, width, out, indices, to): LANES windows of rows x columns, `stride` apart.
+
+    The first begins at x[at], and x has lines of `line` elements; place `corner` of a plane of that width is where it
+    stands for. Maxima go to out[to :], their places to indices[to :].
+    """
+
+    @intrinsic
+    def take(typing_context, x, at, line, rows, corner, width, out, indices, to):
+        def codegen(context, builder, signature, args):
+            read, written, places = (_data(context, builder, signature.args[k], args[k]) for k in (0, 6, 7))
+            at, line, rows, corner, width = args[1:6]
+            first = next(_taps(builder, builder.gep(read, [at]), x.dtype, 1, stride))
+            best = cgutils.alloca_once_value(builder, first)
+            place = cgutils.alloca_once_value(builder, _splat(builder, builder.trunc(corner, _I32)))
+            with cgutils.for_range(builder, rows) as loop:
+                start = builder.gep(read, [builder.add(at, builder.mul(line, loop.index))])
+                below = builder.add(corner, builder.mul(width, loop.index))
+                for column, value in enumerate(_taps(builder, start, x.dtype, columns, stride)):
+                    tap = _splat(builder, builder.trunc(builder.add(below, _I64(column)), _I32))
+                    before = builder.load(best)
+                    wins = _wins(builder, value, before, x.dtype)
+                    builder.store(builder.select(wins, value, before), best)
+                    builder.store(builder.select(wins, tap, builder.load(place)), place)
+            apart = ir.Constant(ir.VectorType(_I32, LANES), list(range(0, LANES * stride, stride)))
+            found = builder.sext(builder.add(builder.load(place), apart), ir.VectorType(_I64, LANES))
+            for pointer, value, kind in ((written, builder.load(best), out.dtype), (places, found, indices.dtype)):
+                pointer = builder.bitcast(builder.gep(pointer, [args[8]]), value.type.as_pointer())
+                builder.store(value, pointer, align=kind.bitwidth // 8)
+            return context.get_dummy_value()
+
+        return types.void(x, *[types.intp] * 5, out, indices, types.intp), codegen
+
+    return take
 
 
-@inner()
-def _across(values, places, best, best_places):
-    """The rows of another tap."""
-    for q in range(best.size):
-        v, old, place, at = values[q], best[q], places[q], best_places[q]
-        wins = (v > old) | (v != v)
-        best[q] = where(wins, v, old)
-        best_places[q] = where(wins, place, at)
+def planes_of(columns, apart):
+    """The compiled loop over planes, for windows of so many columns, so many apart."""
+    block = block_of(columns, apart)
+    reach = (columns - 1) // apart * apart + LANES * apart
+
+    @inner()
+    def one_window(x, at, line, rows, corner, width, out, indices, to):
+        best, place = x[at], corner
+        for row in range(rows):
+            for column in range(columns):
+                value = x[at + row * line + column]
+                if value > best or value != value:
+                    best, place = value, corner + row * width + column
+        out[to] = best
+        indices[to] = place
+
+    @inner()
+    def planes(x, sizes, padded, lowest, first, out, indices):
+        rows, stride, top, left, line, high, long = sizes
+        height, width, wide, to = x.shape[1], x.shape[2], out.shape[2], 0 * rows
+        source, values, places = flat(x), flat(out), flat(indices)
+        if padded.size:
+            source = padded
+        last_from, last_to = source.size - (rows - 1) * line - reach, values.size - LANES
+        for m in range(x.shape[0]):
+            begin = m * height * width
+            if padded.size:
+                begin = 0
+                for h in range(high):
+                    for w in range(long):
+                        padded[(h + top) * line + left + w] = x[m, h, w]
+            for i in range(out.shape[1]):
+                end, at, corner = to + wide, begin + i * stride * line, (i * stride - top) * width - left
+                while to < end:
+                    if to <= last_to and at <= last_from:
+                        block(source, at, line, rows, corner, width, values, places, to)
+                        at, corner, to = at + LANES * apart, corner + LANES * apart, to + LANES
+                    else:
+                        one_window(source, at, line, rows, corner, width, values, places, to)
+                        at, corner, to = at + apart, corner + apart, to + 1
+                to = end
+            for p in range(first.size):  # padding may have come before the first inside
+                if values[to - first.size + p] == lowest:
+                    places[to - first.size + p] = first[p]
+
+    return planes
 
 
-@inner()
-def _write(best, places, first, lowest, out, indices):
-    """Results; where nothing is above the lowest value, padding may have come before the first inside."""
-    for p in range(out.size):
-        v, inside, place = best[p], first[p], places[p]
-        out[p] = v
-        indices[p] = where(v == lowest, inside, place)
+@cache
+def _kernel(columns, apart):
+    source = (
+        "from numba import njit\nfrom minitorch._kernels.cpu.pool_planes import planes_of\n"
+        f"serial = planes_of({columns}, {apart})"
+    )
+    return over_rows(
+        f"max_pool_{columns}_{apart}", source, "x sizes padded lowest first out indices", "x out indices", "padded"
+    )
 
 
-@inner()
-def _some_planes(x, kernel, step, tables, lowest, padded, values, places, best, best_places, out, indices):
-    width, offsets, starts, corners, first = tables
-    columns, pitch = out.shape[2], best.size // out.shape[1]
-    for m in range(x.shape[0]):
-        _copy(x[m], padded, offsets, width)
-        if step == 2 and kernel > 1:
-            _pairs(padded, corners, values, places)
-        else:
-            _first(padded, step, corners, values, places)
-        for tap in range(2 if step == 2 else 1, kernel):
-            if step == 2:
-                _next_of_pairs(padded[tap:], corners, np.int32(tap), values, places)
-            else:
-                _next(padded[tap:], step, corners, np.int32(tap), values, places)
-        for q in range(best.size):
-            best[q] = values[starts[0] + q]
-        for q in range(best.size):
-            best_places[q] = places[starts[0] + q]
-        for start in starts[1:]:
-            _across(values[start:], places[start:], best, best_places)
-        if columns == pitch:  # in one loop for the whole plane
-            _write(best, best_places, first.reshape(-1), lowest, out[m].reshape(-1), indices[m].reshape(-1))
-            continue
-        for h in range(out.shape[1]):
-            line = slice(h * pitch, h * pitch + columns)
-            _write(best[line], best_places[line], first[h], lowest, out[m, h], indices[m, h])
+@lru_cache(maxsize=64)
+def _plan(inputs, outputs, kernel, stride, padding):
+    """Numbers for `planes`, the elements of the padded plane, and the place of the first inside of each window.
 
-
-@inner()
-def _planes_part(part, parts, x, kernel, step, tables, lowest, work, out, indices):
-    begin, end = share_of(x.shape[0], part, parts)
-    padded, values, places, best, best_places = work
-    _some_planes(
-        x[begin:end], kernel, step, tables, lowest,
-        padded[part], values[part], places[part], best[part], best_places[part], out[begin:end], indices[begin:end],
-    )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _max_pool_planes(crew, parts, x, kernel, step, tables, lowest, work, out, indices):
-    split(crew, _planes_part, parts, (parts, x, kernel, step, tables, lowest, work, out, indices))
+    The last two are nothing where all windows lie inside.
+    """
+    used = [(n - 1) * s + k for n, s, k in zip(outputs, stride, kernel, strict=True)]
+    if not any(padding) and used[0] <= inputs[0] and used[1] <= inputs[1]:
+        return (kernel[0], stride[0], 0, 0, inputs[1], 0, 0), 0, np.empty(0, np.int64)
+    top, left = padding
+    copied = min(inputs[0], used[0] - top), min(inputs[1], used[1] - left)
+    axes = [np.maximum(np.arange(n) * s - p, 0) for n, s, p in zip(outputs, stride, padding, strict=True)]
+    first = (axes[0][:, None] * inputs[1] + axes[1]).reshape(-1)
+    return (kernel[0], stride[0], *padding, used[1], *copied), used[0] * used[1] + (LANES + WIDEST) * stride[1], first
 
 
 def max_pool_planes(x, kernel, stride, padding, lowest, out, indices):
@@ -134,44 +172,8 @@ def max_pool_planes(x, kernel, stride, padding, lowest, out, indices):
     x (M, H, W), out and indices (M, OH, OW), contiguous, with H * W of at most LARGEST. The first of equals wins, and
     the last nan over everything.
     """
-    length, counts, *tables = _plan(x.shape[1:], out.shape[1:], kernel, stride, padding)
     dtype = x.dtype.type
-    crew, parts = threads.share(out.size * sum(kernel) // 2, len(x))
-    work = (
-        np.full((parts, length), lowest, dtype),
-        np.empty((parts, counts[0]), dtype),
-        np.empty((parts, counts[0]), np.int32),
-        np.empty((parts, counts[1]), dtype),
-        np.empty((parts, counts[1]), np.int32),
-    )
-    _max_pool_planes(crew, parts, x, kernel[1], stride[1], tuple(tables), dtype(lowest), work, out, indices)
-
-
-@lru_cache(maxsize=64)
-def _plan(inputs, outputs, kernel, stride, padding):
-    """Sizes of the workspace, and the tables of _max_pool_planes.
-
-    `width` is how much of a row of x is copied, `offsets` where to; `starts` where the rows of each tap begin;
-    `corners` the place of the first tap of each row's windows in x, `first` that inside x of each output's window.
-    """
-    height, columns = inputs
-    pitch = outputs[1] + (kernel[1] - 1) // stride[1]  # windows of a row, and what the last of them reaches into
-    rows = (outputs[0] - 1) * stride[0] + kernel[0]
-    cycle = -(-rows // stride[0])
-    at = np.arange(cycle * stride[0])
-    order = at % stride[0] * cycle + at // stride[0]  # where row `at` of the padded plane lies
-    source = at - padding[0]
-    offsets = np.full(height, -1)
-    used = (source >= 0) & (source < height) & (at < rows)
-    offsets[source[used]] = order[used] * (pitch * stride[1]) + padding[1]
-    of_row = np.empty(at.size, np.int64)
-    of_row[order] = source * columns
-    corners = (of_row[:, None] + np.arange(pitch) * stride[1] - padding[1]).reshape(-1)
-    taps = np.arange(kernel[0])
-    starts = (taps % stride[0] * cycle + taps // stride[0]) * pitch
-    axes = [np.maximum(np.arange(n) * s - p, 0) for n, s, p in zip(outputs, stride, padding, strict=True)]
-    first = axes[0][:, None] * columns + axes[1]
-    length = at.size * pitch * stride[1] + kernel[1]
-    width = min(columns, pitch * stride[1] - padding[1])
-    counts = corners.size, outputs[0] * pitch
-    return length, counts, width, offsets, starts, corners.astype(np.int32), first.astype(np.int32)
+    crew, parts = threads.share(out.size * kernel[0] * kernel[1] // LANES, len(x))
+    sizes, length, first = _plan(x.shape[1:], out.shape[1:], kernel, stride, padding)
+    padded = np.full((parts, length), lowest, dtype)
+    _kernel(kernel[1], stride[1])(crew, parts, x, sizes, padded, dtype(lowest), first, out, indices)
