@@ -19,12 +19,14 @@ import platform
 
 from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .inner import inner
 
-# Places in a crew, each in a cache line of its own unless written together.
-TICKET, PENDING, JOB, ARGUMENTS, BUSY, MEMBERS = 0, 8, 16, 17, 24, 32
+# Places in a crew, each in a cache line of its own unless written together. LAUNCH has the address of `launch`, which
+# kernels call by it: put into each of them it would be a quarter of a second of their first use.
+LAUNCH, TICKET, PENDING, JOB, ARGUMENTS, BUSY, MEMBERS = 0, 8, 16, 24, 25, 32, 40
 LEFT = 2**20 - 1  # the bits of a ticket that count parts
 POLITE = 64  # pauses of some 40 cycles between offers of the processor to other threads
 
@@ -131,15 +133,16 @@ def _work(crew):
             worked = True
 
 
-@njit
+@inner()
 def share_of(items, part, parts):
     """Where this part of the items begins and ends."""
     return items * part // parts, items * (part + 1) // parts
 
 
-@inner()
-def _launch(crew, job, arguments, parts):
-    if parts == 1 or crew == 0 or not _swap(crew, BUSY, 0, 1):
+@njit(cache=True, nogil=True)
+def launch(crew, job, arguments, parts):
+    """Have job(arguments, part) called for each part in range(parts), by the crew if it is free."""
+    if parts == 1 or not _swap(crew, BUSY, 0, 1):
         for part in range(parts):
             _call(job, arguments, part)
         return
@@ -179,19 +182,38 @@ def split(typingctx, crew, body, parts, arguments):
     if not (isinstance(body, types.Dispatcher) and isinstance(arguments, types.BaseTuple)):
         return None
     signature = typingctx.resolve_function_type(body, (types.intp, *arguments.types), {})
-    launch = types.void(types.intp, types.intp, types.intp, types.intp)
 
     def codegen(context, builder, _, args):
+        crew, _, parts, values = args
         compiled = body.dispatcher.get_compile_result(signature)
         context.active_code_library.add_linking_library(compiled.library)
-        place = builder.alloca(args[3].type)
-        builder.store(args[3], place)
+        place = cgutils.alloca_once_value(builder, values)
         job = _adapted(context, builder, compiled.fndesc, arguments, place.type)
-        addresses = [builder.ptrtoint(pointer, _WORD) for pointer in (job, place)]
-        context.compile_internal(builder, _launch.py_func, launch, [args[0], *addresses, args[2]])
+        address = builder.ptrtoint(place, _WORD)
+        with builder.if_else(cgutils.is_null(builder, crew)) as (alone, together):
+            with alone, cgutils.for_range(builder, parts) as loop:
+                builder.call(job, [address, loop.index])
+            with together:
+                ends = [crew, builder.ptrtoint(job, _WORD), address, parts]
+                _call_launch(context, builder, ends)
         return context.get_dummy_value()
 
     return types.void(types.intp, body, types.intp, arguments), codegen
+
+
+def _call_launch(context, builder, args):
+    """Call `launch` as compiled functions call each other, at the address that the crew knows."""
+    convention, kinds = context.call_conv, [types.intp] * 4
+    pointer = convention.get_function_type(types.void, kinds).as_pointer()
+    function = builder.inttoptr(builder.load(_word(builder, args[0], _WORD(LAUNCH))), pointer)
+    convention.call_function(builder, function, types.void, kinds, args)
+
+
+def launch_address():
+    """Where the machine code of `launch` is."""
+    launch.compile((types.intp,) * 4)
+    (compiled,) = launch.overloads.values()
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def _adapted(context, builder, description, arguments, pointer):

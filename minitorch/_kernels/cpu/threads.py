@@ -45,6 +45,7 @@ _crew: "Crew | None" = None
 _shared = False  # whether there ever was a crew
 # What all crews of the process use (see `parallel.py`): a launch may outlive the crew that it began with.
 _state = np.zeros(64, np.int64)
+_words = _state[-_state.ctypes.data % 64 // 8 :]  # in cache lines of their own
 
 
 @functools.cache
@@ -91,8 +92,9 @@ class Crew:
     """Threads that do parts of kernels; the caller is one more."""
 
     def __init__(self, parallel: Any, members: int):
-        self.serve, self.address = parallel.serve, _state.ctypes.data + -_state.ctypes.data % 64
-        self.members = _state[(self.address - _state.ctypes.data) // 8 + parallel.MEMBERS :][:1]
+        self.serve, self.address = parallel.serve, _words.ctypes.data
+        self.members = _words[parallel.MEMBERS :][:1]
+        _words[parallel.LAUNCH] = parallel.launch_address()
         self.parts = PARTS * (members + 1)
         self.asleep: deque[Any] = deque()
         self.members[0] = members
@@ -128,6 +130,7 @@ def _start() -> Crew:
     parallel = cache.load_file("cpu.parallel")
 
     parallel.serve(0, 0)  # compiled before the lock: the compiler's own come first
+    parallel.launch_address()
     with _lock:
         if _crew is None:
             _shared = True
@@ -149,7 +152,7 @@ def _forget() -> None:
     """In a forked process: no thread is left, and no launch of another thread will end."""
     global _crew
     _crew = None
-    _state[:] = 0
+    _words[1:] = 0  # all but the address of the function that launches
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
