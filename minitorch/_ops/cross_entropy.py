@@ -15,7 +15,7 @@ from . import loss_reduction as _reduction
 from .check import C_NAMES, c_name, check, float_required
 from .composite import reshape
 from .losses import reduction_name
-from .nodes import titled
+from .nll_loss import divisor_of, nll_loss, picked_weights, reduced
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import FUNCTIONS
 from .public import op, public
@@ -38,18 +38,13 @@ def _compute(
     (n, classes), dtype, loops = input.shape, input.dtype, kernels()
     x = input if input.flags.c_contiguous else np.ascontiguousarray(input)
     w = empty(0, dtype) if weight is None else weight
-    used, bad = loops.rows_of_classes(target, w, ignore, classes)
-    if bad >= 0:
-        raise IndexError(f"Target {target[bad]} is out of bounds.")
-    divisor = used if reduction == 1 else 1.0
+    divisor = divisor_of(target, w, reduction, ignore, classes)
     losses, slopes = empty(n, dtype), empty((n if with_slopes else 0, classes), dtype)
     rows = _of_rows if x.size >= LARGE else loops.cross_entropy
     rows(x, target, w, ignore, 1.0 / divisor if divisor else math.inf, losses, slopes)
     if reduction == 0:
         return losses, slopes
-    loss = empty((), dtype)
-    loops.quotient_of_sum(losses, divisor, loss.reshape(1))
-    return loss, slopes
+    return reduced(losses, divisor), slopes
 
 
 @cross_entropy_rows.cpu
@@ -259,56 +254,10 @@ def _smoothed(
     if code:
         even = op("sum")(even)
     if code == 1:
-        counted = op("sum")(kept) if weight is None else op("sum")(_picked_weights(target, kept, weight))
+        counted = op("sum")(kept) if weight is None else op("sum")(picked_weights(target, kept, weight))
         even = even / counted
     classes = logs.shape[class_dim]
     return hard * (1 - smoothing) + even * (smoothing / classes)
-
-
-def _picked_weights(target: Tensor, kept: Tensor, weight: Tensor) -> Tensor:
-    return weight.detach()[target * kept] * kept
-
-
-@public("nn.functional")
-def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: Any = None,
-    ignore_index: int = -100,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """The negative of input (log-probabilities) at the target classes."""
-    reduction = reduction_name(size_average, reduce, reduction)
-    code = _reduction.get_enum(reduction)
-    x, t = input.array, target.array
-    class_dim = 0 if x.ndim == 1 else 1
-    if x.ndim > 1 and x.shape[0] != t.shape[0]:
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
-    if x.shape[:class_dim] + x.shape[class_dim + 1 :] != t.shape:
-        raise RuntimeError(
-            f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}"
-        )
-    if t.dtype not in (np.int64, np.uint8):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {c_name(t)}")
-    if weight is not None:
-        if weight.array.dtype != x.dtype:
-            raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
-    classes = x.shape[class_dim]
-    if target.is_cpu:
-        outside = (t != ignore_index) & ((t < 0) | (t >= classes))
-        if outside.any():
-            raise IndexError(f"Target {t[outside].flat[0]} is out of bounds.")
-    kept = op("ne")(target, ignore_index)
-    safe = target * kept
-    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
-    weights = kept.to(input.dtype) if weight is None else _picked_weights(target, kept, weight)
-    losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
-    if code == 0:
-        return titled(losses, "NllLossBackward0")
-    total = op("sum")(losses)
-    return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
 
 
 def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

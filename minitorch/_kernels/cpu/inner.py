@@ -1,8 +1,8 @@
 """The decorator of what kernels alone call: compiled as far as a kernel can take it in, and no further.
 
 Numba optimizes every function and makes machine code of it, then takes its optimized form into each caller, optimizes
-all of that again and makes machine code of it again: what lies two calls deep is paid for three times. An inner function's
-code goes into the kernel as it is, which LLVM sees whole once. Attention's first use went from 3.4 to 2.1 s.
+all of that again and makes machine code of it again: what lies two calls deep is paid for three times. An inner
+function's code goes into the kernel as it is, which LLVM sees whole once. Attention's first use went from 3.4 to 2.1 s.
 """
 
 from typing import Any

@@ -167,19 +167,6 @@ def log_softmax_gradient_columns(g, out, dest, scratch):
                     row[k] = source[k] - exp(values[k]) * s[k]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def rows_of_classes(target, weight, ignore, classes):
-    """(the sum of the weights that rows count for, the first row whose target is outside the classes, else -1)."""
-    used = 0.0
-    for i in range(target.size):
-        t = target[i]
-        if t != ignore:
-            if t < 0 or t >= classes:
-                return used, i
-            used += weight[t] if weight.size else 1
-    return used, -1
-
-
 @njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
 def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
     """losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
@@ -211,12 +198,3 @@ def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
             for j in range(x.shape[1]):
                 s += exp(x[i, j] - m)
         losses[i] = w * (T(math.log(s)) + m - x[i, t])
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def quotient_of_sum(losses, divisor, dest):
-    """dest[0] = the sum of losses, taken in double, over divisor."""
-    total = 0.0
-    for i in range(losses.size):
-        total += losses[i]
-    dest[0] = total / divisor

@@ -1,0 +1,145 @@
+"""The negative log-likelihood over classes."""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels import cache
+from minitorch._tensor import Tensor
+from minitorch.autograd.grad_mode import NO_GRAD, state
+
+from . import loss_reduction as _reduction
+from .check import C_NAMES, c_name, float_required
+from .losses import reduction_name
+from .nodes import titled
+from .op import structured
+from .operands import FUNCTIONS
+from .public import op, public
+
+empty = np.empty
+
+
+def _kernels() -> Any:
+    return cache.load_file("cpu.nll_loss")
+
+
+def divisor_of(target: np.ndarray, weight: np.ndarray, reduction: int, ignore: int, classes: int) -> float:
+    """What the sum of the losses is divided by, for targets which this makes sure are classes."""
+    used, bad = _kernels().rows_of_classes(target, weight, ignore, classes)
+    if bad >= 0:
+        raise IndexError(f"Target {target.flat[bad]} is out of bounds.")
+    return used if reduction == 1 else 1.0
+
+
+def reduced(losses: np.ndarray, divisor: float) -> np.ndarray:
+    """The sum of the losses over the divisor."""
+    loss = empty((), losses.dtype)
+    _kernels().quotient_of_sum(losses, divisor, loss.reshape(1))
+    return loss
+
+
+def _operands(target: np.ndarray, weight: np.ndarray | None, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """The targets as (N, K), and weights that are empty for None."""
+    t = np.ascontiguousarray(target, np.int64).reshape(target.shape[0] if target.ndim else 1, prod(target.shape[1:]))
+    return t, empty(0, dtype) if weight is None else np.ascontiguousarray(weight)
+
+
+@structured(title="NllLoss", tensors="input target weight?")
+def nll_loss_of_classes(input, target, weight, reduction, ignore_index):
+    float_required("nll_loss_out_frame", input)
+    return target.shape if reduction == 0 else (), input.dtype
+
+
+@nll_loss_of_classes.cpu
+def nll_loss_cpu(input, target, weight, reduction, ignore_index):
+    float_required("nll_loss_out_frame", input)
+    t, w = _operands(target, weight, input.dtype)
+    x = np.ascontiguousarray(input).reshape(len(t), input.shape[min(1, input.ndim - 1)], t.shape[1])
+    divisor, losses = divisor_of(t, w, reduction, ignore_index, x.shape[1]), empty(t.shape, x.dtype)
+    _kernels().nll_loss(x, t, w, ignore_index, losses)
+    return losses.reshape(target.shape) if reduction == 0 else reduced(losses, divisor)
+
+
+@nll_loss_of_classes.grad("input")
+def nll_loss_grad(g, target, weight, reduction, ignore_index, input_shape):
+    return nll_loss_backward(g, target, weight, reduction, ignore_index, input_shape)
+
+
+@structured(tensors="grad_output target weight?")
+def nll_loss_backward(grad_output, target, weight, reduction, ignore_index, shape):
+    return shape, grad_output.dtype
+
+
+@nll_loss_backward.cpu
+def nll_loss_backward_cpu(grad_output, target, weight, reduction, ignore_index, shape):
+    d, g = np.zeros(shape, grad_output.dtype), np.ascontiguousarray(grad_output).reshape(-1)
+    t, w = _operands(target, weight, d.dtype)
+    classes = shape[min(1, len(shape) - 1)]
+    if reduction == 1:
+        with np.errstate(all="ignore"):
+            g = g / g.dtype.type(divisor_of(t, w, reduction, ignore_index, classes))
+    _kernels().nll_loss_gradient(g, int(reduction == 0), t, w, ignore_index, d.reshape(len(t), classes, t.shape[1]))
+    return d
+
+
+@nll_loss_backward.grad("grad_output")
+def nll_loss_backward_grad(g, target, weight, reduction, ignore_index):
+    return nll_loss_of_classes(g, target, weight, reduction, ignore_index)
+
+
+def picked_weights(target: Tensor, kept: Tensor, weight: Tensor) -> Tensor:
+    """The weights of the target classes, 0 where `kept` is False."""
+    return weight.detach()[target * kept] * kept
+
+
+@public("nn.functional")
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative of input (log-probabilities) at the target classes.
+
+    input is (N, C), (C) or (N, C, d1, ...), target has its shape without C.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.nll_loss(torch.tensor([[-0.5, -1.0], [-2.0, -0.1]]), torch.tensor([0, 1]))
+    tensor(0.3000)
+    """
+    if size_average is not None or reduce is not None:
+        reduction = reduction_name(size_average, reduce, reduction)
+    code = _reduction.get_enum(reduction)
+    class_dim = _checked_class_dim(input, target, weight)
+    if state.mode in (None, NO_GRAD) and input.array.__class__ is target.array.__class__ is np.ndarray:
+        return FUNCTIONS["nll_loss_of_classes"](input, target, weight, code, ignore_index)
+    kept = op("ne")(target, ignore_index)
+    safe = target * kept
+    picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
+    weights = kept.to(input.dtype) if weight is None else picked_weights(target, kept, weight)
+    losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
+    if code == 0:
+        return titled(losses, "NllLossBackward0")
+    total = op("sum")(losses)
+    return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
+
+
+def _checked_class_dim(input: Tensor, target: Tensor, weight: Tensor | None) -> int:
+    """The dimension of the classes, for operands that fit together."""
+    x, t = input.array, target.array
+    class_dim = 0 if x.ndim == 1 else 1
+    if x.ndim > 1 and x.shape[0] != t.shape[0]:
+        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
+    if x.shape[:class_dim] + x.shape[class_dim + 1 :] != t.shape:
+        raise RuntimeError(
+            f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}"
+        )
+    if t.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {c_name(t)}")
+    if weight is not None and weight.array.dtype != x.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
+    return class_dim
