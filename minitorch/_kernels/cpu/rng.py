@@ -33,6 +33,7 @@ _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
 _COMPILED = 1 << 18  # float32 normals after which a compiled loop has saved the time that its loading takes
 _CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
+_PYTHON = 4096  # up to so many elements are shuffled in Python, which takes 2 ms: a compiled loop's loading takes 50
 _MASK53 = np.uint64((1 << 53) - 1)
 _WIDE_RANGE = 1 << 28  # from this range on torch spends 64 bits on an integer
 _WORDS = 624
@@ -202,16 +203,17 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
             _store(part, _fma64(_normal_pairs(stream, part.size), std, mean))
         return
     if flat.dtype == np.float32 and _pays(n):
-        fill = cache.load_file("cpu.normals").fill
+        kernels = cache.load_file("cpu.normals")
+        fill, scratch = kernels.fill, np.empty((2, kernels.LANES), np.float32)
         mean, std = np.float32(mean), np.float32(std)
         for begin in range(0, n, _NORMAL_CHUNK):
             part = flat[begin : begin + _NORMAL_CHUNK]
             rest = part.size % 16
             # torch draws for the rest, then 16 anew for the last 16 places
             words = stream.raw32(part.size + 16 if rest else part.size)
-            fill(words[: part.size - rest], mean, std, part[: part.size - rest])
+            fill(words[: part.size - rest], mean, std, part[: part.size - rest], scratch)
             if rest:
-                fill(words[-16:], mean, std, flat[-16:])
+                fill(words[-16:], mean, std, flat[-16:], scratch)
         return
     unit = _unit53 if flat.dtype == np.float64 else _unit24
     for begin in range(0, n, _NORMAL_CHUNK):
@@ -487,42 +489,12 @@ def randperm(stream: TorchStream, n: int) -> ndarray:
     result = np.arange(n, dtype=np.int64)
     if n < 2:
         return result
-    left = np.arange(n, 1, -1, dtype=np.uint32)
-    target = np.arange(n - 1) + (stream.raw32(n - 1) % left).astype(np.int64)
-    done = _swap_blocks(result, target)
-    tail = result[done:].tolist()
-    for i, j in enumerate((target[done:] - done).tolist()):
-        tail[i], tail[j] = tail[j], tail[i]
-    result[done:] = tail
+    words = stream.raw32(n - 1)
+    if n > _PYTHON:
+        cache.load_file("cpu.shuffle").shuffle(result, words)
+        return result
+    values = result.tolist()
+    for i, step in enumerate((words % np.arange(n, 1, -1, dtype=np.uint32)).tolist()):
+        values[i], values[i + step] = values[i + step], values[i]
+    result[:] = values
     return result
-
-
-def _swap_blocks(values, target):
-    """Do swaps (i, target[i]) in order, many at a time; returns how many were done.
-
-    Within a block, swaps that share no place with another commute, so they go together; the few
-    others follow one by one. Stops where the rest is too short for blocks to pay.
-    """
-    n, begin = values.size, 0
-    mark = np.zeros(n, np.int32)
-    while n - begin > 8192:
-        size = 4 * math.isqrt(n - begin)
-        end = begin + size
-        other = target[begin:end]
-        # two swaps share a place if a target comes twice or lies inside the block
-        order = np.arange(size, dtype=np.int32)
-        mark[other] = order
-        twice = mark[other] != order
-        mark[other[twice]] = -1
-        busy = mark[other] < 0
-        inside = other < end
-        busy |= inside
-        busy[other[inside] - begin] = True
-        free = np.flatnonzero(~busy)
-        here, there = free + begin, other[free]
-        values[here], values[there] = values[there], values[here]
-        for i in np.flatnonzero(busy).tolist():
-            j = int(other[i])
-            values[begin + i], values[j] = int(values[j]), int(values[begin + i])
-        begin = end
-    return begin
