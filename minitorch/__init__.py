@@ -91,10 +91,10 @@ newaxis = None
 __version__ = "0.1.0"
 
 _LAZY = (
-    "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed",
-    "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
-    "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "sparse", "special",
-    "storage", "testing", "torch_version", "types", "utils", "version", "xpu",
+    "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda",
+    "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "masked", "mps",
+    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization",
+    "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
@@ -121,7 +121,7 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures fx library masked monitor mtia nested ops package quantization".split()
+    "_export _inductor ao classes export futures fx library monitor mtia nested ops package quantization".split()
 )
 
 

@@ -27,6 +27,7 @@ from minitorch import functional as functional
 from minitorch import hub as hub
 from minitorch import jit as jit
 from minitorch import linalg as linalg
+from minitorch import masked as masked
 from minitorch import mps as mps
 from minitorch import multiprocessing as multiprocessing
 from minitorch import nn as nn

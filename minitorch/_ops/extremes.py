@@ -162,7 +162,7 @@ def _arg_shape(name, input, dim, keepdim):
         if not input.size:
             raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
         return (1,) * input.ndim if keepdim else ()
-    dim = wrap_dim(dim, input.ndim)
+    dim = wrap_dim(integer(dim, "dim", name), input.ndim)
     not_empty(name, input, dim)
     return reduced_shape(input.shape, (dim,), keepdim)
 

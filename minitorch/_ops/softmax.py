@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from minitorch._creation import FACTORIES, zeros_like
+from minitorch._dtype import FLOATS
 from minitorch._kernels import cache
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
 
-from .check import float_required, wrap_dim
+from .check import no_kernel, wrap_dim
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
@@ -30,10 +31,16 @@ empty = np.empty
 empty_like = FACTORIES["empty_like"]
 
 
+def _check(name: str, input: Any, dim: int) -> None:
+    """Refuse integers, by the name that torch's kernel for this dimension has."""
+    last = wrap_dim(dim, input.ndim) >= input.ndim - 1
+    if input.dtype not in FLOATS and input.size:
+        no_kernel(f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl", input)
+
+
 @structured(name="softmax_dim", title="Softmax", tensors="input")
 def softmax_dim(input, dim):
-    wrap_dim(dim, input.ndim)
-    float_required("softmax_lastdim_kernel_impl", input)
+    _check("softmax", input, dim)
     return input.shape, input.dtype
 
 
@@ -120,8 +127,7 @@ def causal_softmax_grad(g, out):
 
 @structured(name="log_softmax_dim", title="LogSoftmax", tensors="input")
 def log_softmax_dim(input, dim):
-    wrap_dim(dim, input.ndim)
-    float_required("log_softmax_lastdim_kernel_impl", input)
+    _check("log_softmax", input, dim)
     return input.shape, input.dtype
 
 
