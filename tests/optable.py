@@ -155,7 +155,7 @@ POINTWISE = (
     ),
     # torch records it and refuses backward; here its result needs no gradient
     binary("floor_divide", draw=away_from_zero, gradient=False, dtypes=NUMERIC),
-    binary("remainder", draw=away_from_zero, grad_edges=FINITE, zeros=False, dtypes=NUMERIC),
+    binary("remainder", draw=away_from_zero, grad_edges=FINITE, dtypes=NUMERIC),
     binary("fmod", draw=away_from_zero, grad_edges=FINITE, dtypes=NUMERIC),
     binary("pow", draw=positive, dtypes=NUMERIC),
     binary("atan2", numbers=()),

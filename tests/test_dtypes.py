@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from compare import PAIR, EverySample, assert_same_error, both
+from compare import PAIR, EverySample, assert_same_error, assert_same_outcome, both
 
 import minitorch
 
@@ -282,3 +282,19 @@ def test_factories_and_their_errors_are_torchs(call):
         assert_same_error(ours.error, theirs.error)
     else:
         assert repr(ours.value) == repr(theirs.value)
+
+
+# ---------------------------------------------------------------------- out=
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod"])
+def test_sums_and_products_are_computed_in_the_dtype_of_out(name):
+    def into(ns, source, dtype, given):
+        x = ns.tensor([[1.5, 2.5, 3.0]]).to(getattr(ns, source))
+        out = ns.zeros(0, dtype=getattr(ns, dtype))
+        return getattr(ns, name)(x, 1, out=out, dtype=given and getattr(ns, given))
+
+    dtypes = ("bool", "int32", "int64", "float16", "float32", "float64")
+    with EverySample() as sample:
+        for case in product(dtypes, dtypes, (None, "int64", "float64")):
+            ours, theirs = both(into, *case)
+            with sample(*case):
+                assert_same_outcome(ours, theirs, 0)

@@ -209,7 +209,7 @@ class FunctionText:
             )
             beside = op.tensors if op.kind == "pointwise" else op.tensors * (op.name in APART)
             operands = "".join(f", {t}" for t in beside)
-            made = f"for_out({op.name}_op)({self.named()}{extras})"
+            made = f"for_out({op.name}_op, out)({self.named()}{extras})"
             yield f"if out is not None: return into(out, {op.name}_op, {made}{operands})"
         if op.before and not self.is_operator and self.extra == op.extra:
             yield op.before.format(name=op.name, twin=op.name + "_" * self.inplace, call=call)

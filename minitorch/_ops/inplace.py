@@ -11,6 +11,7 @@ from weakref import ref
 import numpy as np
 
 from minitorch._device import backend
+from minitorch._dtype import numpy_dtype
 from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
 from minitorch._storage import refuse_growth
@@ -268,10 +269,28 @@ EXACT_OUT = {
 }
 
 
-def for_out(op: Any) -> Any:
+IN_DTYPE_OF_OUT = frozenset(("sum", "cumsum", "cumprod"))  # what torch computes in the dtype of `out=`
+
+
+def for_out(op: Any, out: Any) -> Any:
     """The function of a record whose result goes to `out=`: one that the mode may choose."""
     choose = getattr(state.mode, "for_out", None)
-    return op.function if choose is None else choose(op)
+    function = op.function if choose is None else choose(op)
+    if op.name not in IN_DTYPE_OF_OUT:
+        return function
+    return lambda *args, dtype: function(*args, dtype=dtype_of_out(out, dtype))
+
+
+def dtype_of_out(out: Any, dtype: Any) -> Any:
+    """The dtype of the tensor `out=`, which must be `dtype=` if that is given."""
+    from .sampling import CPP_NAMES
+
+    if not isinstance(out, Tensor):
+        return dtype  # refused when the result is there
+    if dtype is not None and numpy_dtype(dtype) != out.array.dtype:
+        made, have = CPP_NAMES[numpy_dtype(dtype).name], CPP_NAMES[out.array.dtype.name]
+        raise RuntimeError(f"Expected out tensor to have dtype {made}, but got {have} instead")
+    return out.dtype
 
 
 def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:

@@ -174,7 +174,8 @@ def div_rounded_grad(g):
 
 @pointwise(on="torch Tensor", operator="__mod__ __imod__", inplace=True, bools=False, guard=_BY_ZERO, numbers="xy")
 def remainder(x, y):
-    return x % y
+    rest = x % y
+    return where(rest == 0.0, x * absolute(rest), rest)  # a zero has the sign of x, in Python and NumPy that of y
 
 
 @remainder.grad("x")

@@ -16,6 +16,7 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, float_required, integer, wrap_dim, wrap_dims
 from .generate import SMALL
+from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
 from .public import into, op, public
@@ -452,6 +453,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     """The product of all elements, or along one dimension."""
     if dim is not None:
         dim = wrap_dim(integer(dim, "dim", "prod"), input.ndim)
+    if out is not None:
+        dtype = dtype_of_out(out, dtype)
     return into(out, "prod", op("prod_dim")(input, dim, keepdim, dtype))
 
 
