@@ -106,6 +106,7 @@ GRADIENTS = {
     "sparse.mm of dense and sparse": lambda ns, x, y: ns.sparse.mm(y.t(), x.to_sparse().t()),
     "@": lambda ns, x, y: x.to_sparse() @ y,
     "spmm": lambda ns, x, y: ns.spmm(x.to_sparse(), y),
+    "dsmm": lambda ns, x, y: ns.dsmm(x.to_sparse(), y),
     "mv": lambda ns, x, y: ns.mv(x.to_sparse(), y[:, 0]),
     "torch.addmm": lambda ns, x, y: ns.addmm(y[:3] * 2, x.to_sparse(), y, alpha=0.5),
     "mm of a transpose": lambda ns, x, y: ns.mm(x.to_sparse().t(), y[:3]),
@@ -205,6 +206,10 @@ REFUSED = {
     ),
     "reduce": lambda ns, s: ns.sparse.mm(s, ns.tensor(RIGHT), "sum"),
     "register_hook": lambda ns, s: s.register_hook(lambda g: g),
+    "torch.smm": lambda ns, s: s.smm(ns.tensor(RIGHT)),
+    "torch.hspmm": lambda ns, s: ns.hspmm(s, ns.tensor(RIGHT)),
+    "torch.sspaddmm": lambda ns, s: ns.sspaddmm(s, s, ns.tensor(RIGHT)),
+    "torch.sparse.softmax": lambda ns, s: ns.sparse.softmax(s, 1),
 }
 
 
@@ -212,6 +217,36 @@ REFUSED = {
 def test_what_is_missing_names_itself(name):
     with pytest.raises(NotImplementedError, match=name):
         REFUSED[name](minitorch, twice(minitorch).requires_grad_())
+
+
+def batch(ns, count=2):
+    """Matrices (count, 2, 3); one element is stored twice."""
+    return ns.sparse_coo_tensor([[0, 0, 1, 0], [0, 1, 1, 0], [0, 2, 1, 0]], [1.0, 2.0, 3.0, 5.0], (count, 2, 3))
+
+
+BATCHES = {
+    "leaf": lambda ns: batch(ns).requires_grad_(),
+    "made from a dense batch": lambda ns: batch(ns).to_dense().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_bmm_and_its_gradients_are_torchs(name):
+    def run(ns):
+        s, y = BATCHES[name](ns), ns.arange(12.0).reshape(2, 3, 2).requires_grad_()
+        product = ns.bmm(s if s.is_sparse else s.to_sparse(), y)
+        return product, ns.autograd.grad((product**2).sum(), (s, y))
+
+    assert_same(run(minitorch), run(torch))
+
+
+def test_bmm_gives_values_their_gradient():
+    def gradient(ns):
+        values = ns.tensor([1.0, 2.0, 5.0], requires_grad=True)
+        s = ns.sparse_coo_tensor([[0, 1, 0], [0, 1, 0], [0, 2, 0]], values, (2, 2, 3))
+        return ns.autograd.grad((ns.bmm(s, ns.arange(12.0).reshape(2, 3, 2)) ** 2).sum(), values)
+
+    assert_same(gradient(minitorch), gradient(torch))
 
 
 PRINTED = {
@@ -242,6 +277,12 @@ BAD = {
     "indices without a second dimension": lambda ns: ns.sparse_coo_tensor(ns.zeros(1, 1, 1).long(), [1.0], (2,)),
     "size of another rank": lambda ns: ns.sparse_coo_tensor([[0, 1]], [1.0, 2.0], (2, 2)),
     "mm of other sizes": lambda ns: ns.sparse.mm(twice(ns), ns.ones(3, 2).double()),
+    "bmm of sparse and sparse": lambda ns: ns.bmm(batch(ns), batch(ns)),
+    "bmm of other sizes": lambda ns: ns.bmm(batch(ns), ns.ones(2, 2, 3)),
+    "bmm of another count": lambda ns: ns.bmm(batch(ns, 3), ns.ones(2, 3, 2)),
+    "bmm of a matrix": lambda ns: ns.bmm(twice(ns), ns.ones(2, 4, 3).double()),
+    "bmm with a matrix": lambda ns: ns.bmm(batch(ns), ns.ones(3, 2)),
+    "bmm of another dtype": lambda ns: ns.bmm(batch(ns), ns.ones(2, 3, 2).double()),
     "sparse + dense": lambda ns: twice(ns) + ns.ones(3, 4).double(),
     "sparse_dim too large": lambda ns: ns.ones(2).to_sparse(2),
 }

@@ -1,7 +1,7 @@
 """What ops mean for sparse tensors, by the op's name: arithmetic on the values, or sums over the stored elements."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -281,7 +281,31 @@ def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: Any = 1, alpha: Any 
     return product if beta == 0 else (input if beta == 1 else input * beta) + product
 
 
-@public("torch", name="spmm")
+@_handles("bmm")
+def _bmm(x: Tensor, y: Tensor) -> Tensor:
+    """The products of a batch of sparse matrices and dense ones."""
+    check(not y.is_sparse, "bmm_sparse: Tensor 'mat2' must be dense")
+    assert isinstance(x, SparseTensor)
+    if x.sparse_dim() != 3:
+        raise RuntimeError(f"bmm_sparse: Tensor 'self' must have 3 sparse dims, but has {x.sparse_dim()}")
+    if y.ndim != 3:
+        raise RuntimeError(f"bmm_sparse: Tensor 'mat2' must have 3 dims, but has {y.ndim}")
+    for i, j in ((0, 0), (2, 1)):
+        check(x.shape[i] == y.shape[j], f"bmm_sparse: 'self.size({i})' and 'mat2.size({j})' must match")
+    if x.dtype != y.dtype:
+        raise RuntimeError(f"expected scalar type {c_name(x.array)} but found {c_name(y.array)}")
+    everywhere = x.everywhere()
+    if everywhere is not None:  # the gradient is dense, and so may be the product: `everywhere` adds 0 to it
+        return op("bmm")(x.detach().to_dense() + (everywhere - everywhere.detach()), y)
+    batch, row, column = x.sparse_indices
+    (count, rows, columns), width = x.array.shape, y.shape[2]
+    terms = FUNCTIONS["index_select"](y.reshape(-1, width), 0, batch * columns + column)
+    product = y.new_zeros((count * rows, width))
+    product = FUNCTIONS["index_add"](product, 0, batch * rows + row, terms * op("unsqueeze")(x.sparse_values, 1))
+    return product.reshape(count, rows, width)
+
+
+@public("torch", "dsmm", name="spmm")
 def spmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Same as torch.mm, for a sparse matrix and a dense one: the sparse one's gradient is dense."""
     return op("mm")(input, mat2)
@@ -306,14 +330,21 @@ def sparse_addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, al
     return _addmm(mat, mat1, mat2, beta, alpha, masked=True)
 
 
-def _not_implemented(name: str) -> None:
-    def function(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"torch.sparse.{name} is not supported by minitorch")
+def _not_implemented(on: str, names: str, remedy: str = "") -> None:
+    def refuse(name: str) -> Callable[..., NoReturn]:
+        def function(*args: Any, **kwargs: Any) -> NoReturn:
+            raise NotImplementedError(f"{name} is not supported by minitorch{remedy}")
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = "Not implemented."
-    public("sparse")(function)
+        function.__name__ = function.__qualname__ = name.rpartition(".")[2]
+        function.__doc__ = "Not implemented."
+        return function
+
+    place = "torch.sparse" if on == "sparse" else "torch"
+    for name in names.split():
+        public(on)(refuse(f"{place}.{name}"))
 
 
-for _name in ("softmax", "log_softmax", "spdiags", "sampled_addmm", "spsolve"):
-    _not_implemented(_name)
+_not_implemented("sparse", "softmax log_softmax spdiags sampled_addmm spsolve")
+_SPARSE_RESULT = ", which has no products of sparse and dense matrices with a sparse result: torch.sparse.mm's is dense"
+_not_implemented("torch", "hspmm", _SPARSE_RESULT)
+_not_implemented("torch Tensor", "smm sspaddmm", _SPARSE_RESULT)
