@@ -26,6 +26,19 @@ def test_bytes_are_rounded_as_torch_rounds_them(mode, size, images):
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("shape", [(1, 2, 45, 70), (1, 1, 16, 100), (2, 3, 100, 31), (1, 1, 1, 40), (1, 1, 64, 1)])
+def test_bytes_of_images_wider_than_a_vector_are_rounded_as_torch_rounds_them(mode, shape):
+    images = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    for size in [(33, 17), (7, 65), (100, 100), (shape[2], 32)]:
+        for antialias in (False, True):
+            ours, theirs = (
+                ns.nn.functional.interpolate(ns.from_numpy(images), size, mode=mode, antialias=antialias)
+                for ns in (minitorch, torch)
+            )
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
 FOLLOWING = {
     "interpolate": lambda ns, x: ns.nn.functional.interpolate(x, scale_factor=2),
     "interpolate bilinear": lambda ns, x: ns.nn.functional.interpolate(x, scale_factor=2, mode="bilinear"),

@@ -61,26 +61,29 @@ class AxisMap:
         return out
 
     @cached_property
-    def quantized(self) -> tuple["AxisMap", int]:
-        """The weights in 16 bits, each input once per output, and how many of the bits are a fraction: as Pillow."""
+    def quantized(self) -> tuple[Any, Any, Any, int]:
+        """starts, first, weights, bits: output i is the sum of weights[starts[i] : starts[i + 1]] times the inputs
+        from first[i] on, over 2**bits; for maps of neighbours. The weights have 16 bits, as in Pillow.
+        """
         places = np.repeat(np.arange(self.outputs), np.diff(self.starts)) * self.inputs + self.index
-        places, where = np.unique(places, return_inverse=True)
+        places, where = np.unique(places, return_inverse=True)  # at the edges an input may stand twice
         weights = np.bincount(where, self.weights[FLOAT64])
         bits = next(b for b in range(23) if b == 22 or int(0.5 + weights.max() * 2 ** (b + 1)) >= 1 << 15)
-        rounded = np.trunc(weights * 2**bits + np.copysign(0.5, weights))
+        rounded = np.trunc(weights * 2**bits + np.copysign(0.5, weights)).astype(np.int16)
         starts = np.searchsorted(places // self.inputs, np.arange(self.outputs + 1))
-        return AxisMap(self.inputs, starts, places % self.inputs, rounded), bits
+        return starts, places[starts[:-1]] % self.inputs, rounded, bits
 
     def _of_bytes(self, x: Any, axis: int) -> Any:
         """The map of 8-bit values, rounded: sums of integers of 32 bits."""
-        table, bits = self.quantized
-        inner = prod(x.shape[axis + 1 :])
-        source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
         out = np.empty((*x.shape[:axis], self.outputs, *x.shape[axis + 1 :]), np.uint8)
         if out.size:
-            weights, row = table.weights[FLOAT64].astype(np.int32), np.empty(inner, np.int32)
-            tables = table.starts, table.index, weights, bits, row
-            cache.load_file("cpu.resample").map_bytes(source, *tables, out.reshape(-1, self.outputs, inner))
+            kernels, inner = cache.load_file("cpu.resample_bytes"), prod(x.shape[axis + 1 :])
+            source, dest = np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
+            if inner == 1:
+                room = [np.empty(n * kernels.LANES, np.uint8) for n in (self.inputs, self.outputs)]
+                kernels.along_rows(source, self.inputs, *self.quantized, *room, dest)
+            else:
+                kernels.across_rows(source, self.inputs, inner, *self.quantized, dest)
         return out
 
     def _summed(self, x: Any, axis: int) -> Any:

@@ -17,6 +17,7 @@ elif _features.get("avx2"):
 else:
     VECTOR_BYTES, TILE = 16, 6
 VECTORS = 2
+SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold so many rows
 
 
 @intrinsic
@@ -103,9 +104,9 @@ def _store(builder, value, array, place, itemsize):
 
 @intrinsic
 def transpose(typingctx, source, s0, step, dest, d0, dest_step):
-    """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector."""
+    """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector, and below SQUARE."""
     itemsize = source.dtype.bitwidth // 8
-    size = VECTOR_BYTES // itemsize
+    size = min(VECTOR_BYTES // itemsize, SQUARE)
 
     def codegen(context, builder, signature, args):
         wide = ir.IntType(64)

@@ -32,33 +32,6 @@ def map_axis(x, starts, index, weights, out):
                         out[o, i, k] += weights[q] * x[o, index[q], k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def map_bytes(x, starts, index, weights, bits, row, out):
-    """out[o, i, k] = the sum over q of weights[q] * x[o, index[q], k], over 2**bits, rounded and kept within a byte.
-
-    `row` has room for the sums of a row, which the inner loops then run along.
-    """
-    half, low, high = np.int32(1) << np.int32(bits - 1), np.int32(0), np.int32(255)
-    shift = np.int32(bits)
-    inner = out.shape[2]
-    for o in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            first, last = starts[i], starts[i + 1]
-            if inner == 1:
-                total = half
-                for q in range(first, last):
-                    total += weights[q] * np.int32(x[o, index[q], 0])
-                out[o, i, 0] = min(max(total >> shift, low), high)
-            else:
-                for k in range(inner):
-                    row[k] = half
-                for q in range(first, last):
-                    for k in range(inner):
-                        row[k] += weights[q] * np.int32(x[o, index[q], k])
-                for k in range(inner):
-                    out[o, i, k] = min(max(row[k] >> shift, low), high)
-
-
 # Weighted sums of images (N, C, S): index and weight are (N, T, P), and negative places lie outside of the image. They
 # are looked at as element 0, and then replaced by zero, since a branch for each is slower.
 @njit(cache=True, nogil=True, error_model="numpy")
