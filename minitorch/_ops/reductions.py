@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._kernels import codegen
+from minitorch._kernels import cache, codegen
 from minitorch._kernels.cpu import shared, threads
 from minitorch._kernels.cpu.loops import LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
@@ -431,7 +431,14 @@ def flip_cpu(input, dims):
     index = [slice(None)] * input.ndim
     for d in dims:
         index[d] = slice(None, None, -1)
-    return input[tuple(index)].copy()
+    if input.itemsize > 1 or index[-1] == slice(None):
+        return input[tuple(index)].copy()
+    index[-1] = slice(None)  # NumPy takes bytes backwards one by one
+    rows, out = np.ascontiguousarray(input[tuple(index)]), np.empty(input.shape, input.dtype)
+    if out.size:
+        flat = [a.reshape(-1).view(np.uint8) for a in (rows, out)]
+        cache.load_file("cpu.index").reverse_rows(flat[0], input.shape[-1], flat[1])
+    return out
 
 
 @flip_dims.grad("input")

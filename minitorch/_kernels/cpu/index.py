@@ -4,6 +4,7 @@ Only `within` looks at ranges: the others write wherever the index says, so thei
 first (`_ops/positions.py`).
 """
 
+import numpy as np
 from numba import njit
 
 
@@ -98,3 +99,12 @@ def band(x, low, high, out):
                 out[b, i, j] = x[b, i, j]
             for j in range(last, m):
                 out[b, i, j] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reverse_rows(x, width, out):
+    """Rows of `width` bytes, one after the other in x, each from its end to its start."""
+    for start in range(0, x.size, width):
+        last = np.uint64(start + width - 1)
+        for k in range(np.uint64(width)):  # unsigned indices are not tested for being negative, so vectors are taken
+            out[np.uint64(start) + k] = x[last - k]

@@ -7,9 +7,10 @@ vectorised functions win. Which route is taken depends on dtype, shapes and stri
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,8 +67,8 @@ class Loops:
             dest = np.empty(shape, dtype) if out is None else out
             if self._with_scalars(arrays, numbers, dest):
                 return dest
-        arrays = tuple(a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays)
         if slow:
+            arrays = tuple([a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays])
             with np.errstate(all="ignore"):
                 result = self.formula.function(*arrays, **dict(zip(self.formula.scalars, numbers, strict=True)))
             if out is None:
@@ -75,7 +76,7 @@ class Loops:
             out[...] = result
             return out
         if out is None:  # in the order of dimensions that the first full operand has
-            full = [a for a in arrays if 0 not in a.strides]
+            full = [a for a in arrays if a.shape == shape and 0 not in a.strides]
             out = np.empty_like(full[0], dtype) if full else np.empty(shape, dtype)
         dest = out
         self.strided(arrays, numbers, dest)
@@ -95,27 +96,53 @@ class Loops:
         if not dest.size:
             return
         every = (*arrays, dest)
-        shape, strides = merged(dest.shape, [a.strides for a in every])
-        outer, inner = shape[:-4], (1,) * (4 - len(shape[-4:])) + shape[-4:]
-        pad = 4 - len(shape[-4:])
-        steps = np.array(
-            [(0,) * pad + tuple(s // a.dtype.itemsize for s in st[len(outer) :])
-             for a, st in zip(every, strides, strict=True)], np.int64,
-        )  # fmt: skip
-        sizes = np.array(inner, np.int64)
-        innermost = steps[:, 3].tolist()
-        if innermost[-1] == 1 and all(step in (0, 1) for step in innermost):
+        plan = _plan(dest.shape, tuple([(a.shape, a.strides, a.itemsize) for a in every]))
+        if plan.lines:
             names = self.formula.arrays
-            kernel = self.formula.lines(tuple([n for n, step in zip(names, innermost, strict=False) if not step]))
+            kernel = self.formula.lines(tuple([names[i] for i in plan.constant]))
         else:
             kernel = self.formula.strided()
-        for index in product(*map(range, outer)):
-            windows = []
-            for a, st, step in zip(every, strides, steps, strict=True):
-                offset = sum(i * s for i, s in zip(index, st, strict=False))
-                length = 1 + int(np.dot(sizes - 1, step))
-                windows.append(restrided(a, (length,), (a.dtype.itemsize,), offset))
-            kernel(*windows[:-1], *numbers, windows[-1], sizes, steps)
+        for offsets in plan.offsets:
+            windows = [
+                restrided(a, (length,), (a.itemsize,), offset)
+                for a, length, offset in zip(every, plan.lengths, offsets, strict=True)
+            ]
+            kernel(*windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps)
+
+
+class _Plan(NamedTuple):
+    """How a strided loop goes over arrays, the last of which is written to."""
+
+    sizes: np.ndarray  # of the four merged dimensions
+    steps: np.ndarray  # of each array along these, in elements
+    lengths: list[int]  # of memory that each array spans, in elements
+    offsets: list[tuple[int, ...]]  # where each array's begins, in bytes, for each block of further dimensions
+    lines: bool  # whether all arrays are contiguous along the innermost dimension, or `constant`
+    constant: list[int]
+
+
+@lru_cache(maxsize=4096)
+def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan:
+    """The plan for arrays of these (shape, strides, itemsize), which are broadcast to the shape: found out once."""
+    shape, strides = merged(shape, [_broadcast_strides(shape, *layout[:2]) for layout in layouts])
+    outer, inner, pad = shape[:-4], shape[-4:], 4 - len(shape[-4:])
+    sizes = np.array((1,) * pad + inner, np.int64)
+    steps = np.array(
+        [(0,) * pad + tuple(s // layout[2] for s in st[len(outer) :]) for st, layout in zip(strides, layouts)], np.int64
+    )
+    lengths = (1 + steps @ (sizes - 1)).tolist()
+    blocks = product(*map(range, outer))
+    offsets = [tuple([sum(i * s for i, s in zip(index, st)) for st in strides]) for index in blocks]
+    *read, written = steps[:, 3].tolist()
+    constant = [i for i, step in enumerate(read) if not step]
+    return _Plan(sizes, steps, lengths, offsets, written == 1 and set(read) <= {0, 1}, constant)
+
+
+def _broadcast_strides(to: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
+    missing = len(to) - len(shape)
+    if missing < 0 or any(n not in (1, wanted) for n, wanted in zip(shape, to[missing:])):
+        raise ValueError(f"an array of shape {shape} is not broadcast to {to}")
+    return (0,) * missing + tuple([0 if n == 1 else s for n, s in zip(shape, strides)])
 
 
 def merged(shape: tuple[int, ...], strides: list[tuple[int, ...]]) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:

@@ -71,26 +71,21 @@ def rgb_to_grayscale(img: Tensor, num_output_channels: int = 1) -> Tensor:
 
 def _blend(img: Tensor, other: Tensor | float, ratio: float) -> Tensor:
     ratio = float(ratio)
-    return (ratio * img + (1.0 - ratio) * other).clamp(0, max_value(img.dtype)).to(img.dtype)
+    return _within(ratio * img + (1.0 - ratio) * other, img.dtype)
 
 
 def blend_fused(img: Tensor, other: Tensor, ratio: float) -> Tensor:
     """The same with one rounding for the last product and sum, as torchvision's second version has it."""
-    return _added(img.mul(ratio), other, 1.0 - ratio, img.dtype)
+    return _within(torch.add(img.mul(ratio), other, alpha=1.0 - ratio), img.dtype)
 
 
 def shift_fused(img: Tensor, other: Tensor, ratio: float) -> Tensor:
     """The same again, reckoned from the image itself."""
     floats = img if img.is_floating_point() else img.to(torch.float32)
-    return _added(floats, other - floats, 1.0 - ratio, img.dtype)
+    return _within(torch.add(floats, other - floats, alpha=1.0 - ratio), img.dtype)
 
 
-def _added(x: Tensor, y: Tensor, factor: float, dtype: torch.dtype) -> Tensor:
-    """x + factor * y, rounded once: float64 holds the product of two float32."""
-    if x.dtype != torch.float32:
-        total = x + factor * y
-    else:
-        total = (x.double() + torch.tensor(factor).double() * y.double()).float()
+def _within(total: Tensor, dtype: torch.dtype) -> Tensor:
     return total.clamp(0, max_value(dtype)).to(dtype)
 
 

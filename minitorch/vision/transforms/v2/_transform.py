@@ -133,6 +133,17 @@ def labels_function(labels_getter: Any) -> Callable[[Any], Any]:
     raise ValueError(f"labels_getter should either be 'default', a callable, or None, but got {labels_getter}.")
 
 
+def _flattened(inputs: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """The leaves of what a transform was called with, and how they are nested: None for a single tensor."""
+    if len(inputs) == 1 and isinstance(inputs[0], Tensor):
+        return [inputs[0]], None
+    return tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+
+
+def _nested(flat_outputs: list[Any], spec: Any) -> Any:
+    return flat_outputs[0] if spec is None else tree_unflatten(flat_outputs, spec)
+
+
 # ---------------------------------------------------------------------- the base
 class Transform(nn.Module):
     """Base of all transforms: draws once, in `make_params`, then calls `transform` for each input that is changed.
@@ -167,7 +178,7 @@ class Transform(nn.Module):
 
     def _changed(self, flat_inputs: list[Any]) -> list[bool]:
         """Which inputs are changed; of plain tensors only the first, and only if there is no other image."""
-        plain_wanted = not has_any(flat_inputs, Image, Video, is_pil_image)
+        plain_wanted = len(flat_inputs) == 1 or not has_any(flat_inputs, Image, Video, is_pil_image)
         changed = []
         for inpt in flat_inputs:
             wanted = check_type(inpt, self._transformed_types)
@@ -182,9 +193,9 @@ class Transform(nn.Module):
         return [self.transform(inpt, params) if wanted else inpt for inpt, wanted in zip(flat_inputs, changed)]
 
     def forward(self, *inputs: Any) -> Any:
-        flat_inputs, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        flat_inputs, spec = _flattened(inputs)
         self.check_inputs(flat_inputs)
-        return tree_unflatten(self._forward_flat(flat_inputs), spec)
+        return _nested(self._forward_flat(flat_inputs), spec)
 
     def extra_repr(self) -> str:
         plain = (bool, int, float, str, tuple, list, enum.Enum)
@@ -206,7 +217,8 @@ class RandomlyApplied(Transform):
         self.p = p
 
     def forward(self, *inputs: Any) -> Any:
-        tree = inputs if len(inputs) > 1 else inputs[0]
-        flat_inputs, spec = tree_flatten(tree)
+        flat_inputs, spec = _flattened(inputs)
         self.check_inputs(flat_inputs)
-        return tree if torch.rand(1) >= self.p else tree_unflatten(self._forward_flat(flat_inputs), spec)
+        if torch.rand(1) >= self.p:
+            return inputs if len(inputs) > 1 else inputs[0]
+        return _nested(self._forward_flat(flat_inputs), spec)
