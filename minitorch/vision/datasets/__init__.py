@@ -63,7 +63,7 @@ __all__ = [
     "VisionDataset",
 ]
 
-# the less common ones, imported when first named: module -> classes
+# the less common ones, imported when first named: module -> names
 _LAZY = {
     "caltech": "Caltech101 Caltech256",
     "celeba": "CelebA",
@@ -89,13 +89,13 @@ _LAZY = {
     "stanford_cars": "StanfordCars",
     "sun397": "SUN397",
     "usps": "USPS",
+    "_wrapper": "wrap_dataset_for_transforms_v2",
 }
 
 _UNSUPPORTED = (
     "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo Flickr30k Flickr8k FlyingChairs FlyingThings3D HD1K HMDB51 "
     "INaturalist InStereo2k Kinetics Kitti2012Stereo Kitti2015Stereo KittiFlow LSUN LSUNClass Middlebury2014Stereo "
-    "PCAM PhotoTour Places365 SBDataset SceneFlowStereo Sintel SintelStereo UCF101 WIDERFace "
-    "wrap_dataset_for_transforms_v2"
+    "PCAM PhotoTour Places365 SBDataset SceneFlowStereo Sintel SintelStereo UCF101 WIDERFace"
 ).split()
 
 
