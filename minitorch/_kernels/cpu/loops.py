@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +103,8 @@ class Loops:
             kernel = self.formula.lines(tuple([names[i] for i in plan.constant]))
         else:
             kernel = self.formula.strided()
-        for offsets in plan.offsets:
+        for index in product(*map(range, plan.outer)):  # one, of nothing, for up to four dimensions
+            offsets = [sum(map(mul, index, steps)) for steps in plan.outer_steps]
             windows = [
                 restrided(a, (length,), (a.itemsize,), offset)
                 for a, length, offset in zip(every, plan.lengths, offsets, strict=True)
@@ -116,7 +118,8 @@ class _Plan(NamedTuple):
     sizes: np.ndarray  # of the four merged dimensions
     steps: np.ndarray  # of each array along these, in elements
     lengths: list[int]  # of memory that each array spans, in elements
-    offsets: list[tuple[int, ...]]  # where each array's begins, in bytes, for each block of further dimensions
+    outer: tuple[int, ...]  # sizes of further dimensions
+    outer_steps: list[tuple[int, ...]]  # of each array along these, in bytes
     lines: bool  # whether all arrays are contiguous along the innermost dimension, or `constant`
     constant: list[int]
 
@@ -131,11 +134,10 @@ def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan
         [(0,) * pad + tuple(s // layout[2] for s in st[len(outer) :]) for st, layout in zip(strides, layouts)], np.int64
     )
     lengths = (1 + steps @ (sizes - 1)).tolist()
-    blocks = product(*map(range, outer))
-    offsets = [tuple([sum(i * s for i, s in zip(index, st)) for st in strides]) for index in blocks]
+    outer_steps = [st[: len(outer)] for st in strides]
     *read, written = steps[:, 3].tolist()
     constant = [i for i, step in enumerate(read) if not step]
-    return _Plan(sizes, steps, lengths, offsets, written == 1 and set(read) <= {0, 1}, constant)
+    return _Plan(sizes, steps, lengths, outer, outer_steps, written == 1 and set(read) <= {0, 1}, constant)
 
 
 def _broadcast_strides(to: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
