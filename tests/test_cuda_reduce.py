@@ -5,6 +5,7 @@ import pytest
 from cuda_compare import gpu, gradients, mostly_slow, normal, same  # noqa: F401
 
 import minitorch
+from minitorch._kernels.cuda import sort
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -125,6 +126,25 @@ def test_sorting_with_nan_infinities_and_ties():
     same(lambda torch, x: gradients(torch, lambda x: x.sort(1)[0] ** 3, x), normal(2, 9), error=1e-5)
 
 
-def test_rows_too_long_to_sort_say_so():
-    with pytest.raises(NotImplementedError, match="2049 elements are not implemented for device 'cuda'"):
-        minitorch.zeros(2049, device="cuda").sort()
+def test_long_rows_are_sorted_in_pieces_that_are_merged(monkeypatch):
+    monkeypatch.setattr(sort, "PIECE", 8)
+    x = np.round(3 * normal(2, 43))
+    x[0, 3], x[0, 40], x[1, 7], x[1, 9] = np.nan, np.nan, np.inf, -np.inf
+    same(lambda torch, x: tuple(torch.sort(x, dim=1, stable=True)), x, error=0)
+    same(lambda torch, x: tuple(torch.sort(x, dim=1, descending=True, stable=True)), x, error=0)
+    same(lambda torch, x: tuple(x.topk(5, 1)), normal(2, 43), error=0)
+    same(lambda torch, x: torch.sort(x)[0], np.arange(100, 60, -1, dtype=np.int32), error=0)
+
+
+@pytest.mark.slow
+def test_more_elements_than_a_block_sorts():
+    same(lambda torch, x: tuple(torch.sort(x, dim=0, stable=True)), np.round(9 * normal(4100)), error=0)
+
+
+def test_elements_by_rank():
+    x = np.round(2 * normal(3, 9))
+    x[0, 3], x[2] = np.nan, np.nan
+    same(lambda torch, x: (x.median(1)[0], x.nanmedian(1)[0], x.median(), x.nanmedian()), x, error=0)
+    same(lambda torch, x: (x.kthvalue(4, 1)[0], x.kthvalue(3, 0, True)[0], x[1].mode()[0]), x, error=0)
+    same(lambda torch, x: (*x.kthvalue(4, 1), *x.median(0), *x.mode(1)), normal(3, 8), error=0)
+    same(lambda torch, x: gradients(torch, lambda x: x.median(1)[0] * x.median(), x), normal(3, 9))

@@ -9,12 +9,20 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._dtype import C_NAMES
 from minitorch._kernels.half import FLOAT_INFO
+from minitorch._kernels.meta import MetaArray
+from minitorch._kernels.strided import StridedArray
 
 
 def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -> None:
     """Raise `error(message)` unless the condition holds."""
     if not condition:
         raise error(message)
+
+
+def needs_data(name: str, array: Any) -> None:
+    """Refuse an array without data where the shape of the result depends on it."""
+    if not isinstance(array, np.ndarray) and (isinstance(array, MetaArray) or not isinstance(array, StridedArray)):
+        raise NotImplementedError(f"{name}: the shape of the result depends on data, which the meta device lacks")
 
 
 def anywhere(condition: Any) -> bool:

@@ -267,7 +267,7 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
         return src
     if src.__class__ not in NUMBERS:
         raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
-    return OPS["expand_to"].function(value_for(x, src), tuple(index.shape))
+    return OPS["expand_to"].function(value_for(x, src).to(x.device), tuple(index.shape))
 
 
 @public("Tensor")

@@ -142,18 +142,12 @@ def index_put_into(input, values, places, accumulate):
 @index_put_into.cpu
 def index_put_array(input, values, places, accumulate):
     """input[places] = values, or += with every repeated position counted."""
-    result = places.plan(input.shape).result
-    try:
-        np.broadcast_to(values, result)
-    except ValueError:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to "
-            "indexing result of shape "
-            f"{list(result)}"
-        ) from None
+    plan = places.plan(input.shape)
+    plan.check_values(values.shape)
+    result = plan.result
     if 0 in result:
         return input
-    places.plan(input.shape).positions()  # checks every position before the first write
+    plan.positions()  # checks every position before the first write
     if accumulate:
         add_at(input, places, values)
     else:

@@ -186,7 +186,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         dim, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
         if before or after:
             rows = places(input.shape[dim], before, after)
-            result = op("index_select")(result, dim, wrap(rows.astype(np.int64)))
+            result = op("index_select")(result, dim, wrap(rows.astype(np.int64)).to(input.device))
     return result.clone() if result is input else result
 
 

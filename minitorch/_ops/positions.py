@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._device import backend
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 from minitorch.autograd.node import MODIFIED
 
-from .check import C_NAMES
+from .check import C_NAMES, needs_data
+from .gradient_kernels import GradientKernel
 
 ndarray = np.ndarray
 
@@ -96,6 +98,18 @@ class Plan:
         if prod(self.block) and 0 in [shape[d] for d in self.dims]:
             raise IndexError("index is out of bounds for dimension with size 0")
 
+    def check_values(self, shape: tuple[int, ...]) -> None:
+        """Refuse to write values of a shape that does not broadcast to the result."""
+        try:
+            if np.broadcast_shapes(shape, self.result) == self.result:
+                return
+        except ValueError:
+            pass
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape "
+            f"{list(self.result)}"
+        )
+
     def positions(self) -> Any:
         """Checked flat positions within the indexed dimensions taken as one."""
         found: Any = None
@@ -143,19 +157,25 @@ def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
         if a is not None and a.dtype == np.bool_:
             count = a.ndim
             _check_mask(a, shape, dim)
-            groups.append(Group(dim, count, a, np.flatnonzero(a)))
+            groups.append(Group(dim, count, a, _where_true(a)))
         elif a is not None:
             groups.append(Group(dim, 1, a, None))
         dim += count
     return groups
 
 
+FLAT_NONZERO = GradientKernel("flat_nonzero")
+
+
+def _where_true(mask: Any) -> Any:
+    """The flat positions at which a mask is true, on its device."""
+    if mask.__class__ is ndarray:
+        return np.flatnonzero(mask)
+    needs_data("indexing with a mask", mask)
+    return backend(mask.device).run(FLAT_NONZERO, None, [mask], [])
+
+
 def _check_mask(mask: Any, shape: tuple[int, ...], dim: int) -> None:
-    if mask.__class__ is not ndarray:
-        raise NotImplementedError(
-            f"indexing with a mask is not implemented for device '{mask.device}' by minitorch: the shape of the result "
-            "depends on data"
-        )
     for j, n in enumerate(mask.shape):
         if n != shape[dim + j]:
             raise IndexError(

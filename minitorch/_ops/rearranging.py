@@ -108,7 +108,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     tensor([1, 1, 1, 2])
     """
     if repeats is None:
-        return wrap(np.repeat(np.arange(input.array.size), _repeats(input)))
+        return wrap(np.repeat(np.arange(input.array.size), _repeats(input))).to(input.device)
     if dim is None:
         input, dim = FUNCTIONS["reshape"](input, -1), 0
     dim = wrap_dim(dim, input.ndim)
@@ -129,12 +129,12 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             f"= {n}"
         )
     rows = np.repeat(np.arange(n), counts if counts.size == n else int(counts[0]))
-    return OPS["index_select"].function(input, dim, wrap(rows))
+    return OPS["index_select"].function(input, dim, wrap(rows).to(input.device))
 
 
 def _repeats(t: Tensor) -> Any:
     refuse_batch("repeat_interleave", repeats=t)
-    a = t.array
+    a = t.cpu().array  # their sum is a size, which the host must know
     check(a.ndim <= 1, "repeats must be 0-dim or 1-dim tensor")
     if a.dtype not in (np.int64, np.int32):
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{C_NAMES[a.dtype.name]}'")

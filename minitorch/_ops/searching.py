@@ -11,7 +11,7 @@ from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap
 from minitorch.return_types import return_type
 
-from .check import c_name, c_word, check, integer, no_kernel, wrap_dim
+from .check import c_name, c_word, check, integer, needs_data, no_kernel, wrap_dim
 from .op import structured
 from .operands import FUNCTIONS
 from .ordering import stable_order
@@ -147,8 +147,7 @@ def _runs(begins: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @structured(tensors="input", outputs=("inverse", "counts"), returns=_three)
 def unique_slices(input, dim, in_order, indexed):
-    if not isinstance(input, np.ndarray):
-        raise NotImplementedError("unique(): the shape of the result depends on data, which the meta device lacks")
+    needs_data("unique()", input)
     return [(None, input.dtype), (None, dtypes.INT64_NUMPY), (None, dtypes.INT64_NUMPY)]
 
 
@@ -227,8 +226,7 @@ def bincount(input, weights=None, minlength=0):
     if input.dtype in FLOATS or input.dtype == np.bool_:
         no_kernel("bincount_cpu", input)
     check(minlength >= 0, "minlength should be >= 0")
-    if not isinstance(input, np.ndarray):
-        raise NotImplementedError("bincount(): the shape of the result depends on data, which the meta device lacks")
+    needs_data("bincount()", input)
     check(
         input.ndim == 1 and (not input.size or input.min() >= 0),
         "bincount only supports 1-d non-negative integral inputs.",

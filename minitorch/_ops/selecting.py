@@ -8,7 +8,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 
-from .check import broadcast_error, c_name, check
+from .check import broadcast_error, c_name, check, needs_data
 from .op import OPS, structured
 from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, number_operand, refuse_complex
 from .public import into, op, public
@@ -111,8 +111,7 @@ def tensor_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 # ---------------------------------------------------------------------- nonzero
 @structured(tensors="input")
 def nonzero_rows(input):
-    if not isinstance(input, ndarray):
-        raise NotImplementedError("nonzero(): the shape of the result depends on data, which the meta device lacks")
+    needs_data("nonzero()", input)
     return None, dtypes.INT64_NUMPY
 
 

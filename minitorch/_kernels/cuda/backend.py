@@ -32,17 +32,22 @@ MODULES: dict[str, str] = {
     ),
     "scan": "cumprod cumsum cumsum_from_end",
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
-    "sort": "sort_dim topk_dim",
+    "sort": "kthvalue_dim median_dim median_of_all mode_dim nanmedian_dim sort_dim topk_dim",
     "embedding": "embedding_backward embedding_rows",
     "gemm": "bmm dot linear_2d mm mv",
     "index": (
-        "gather gather_backward index index_add_into index_backward index_select index_select_backward pick_in_planes "
-        "scatter_add_into scatter_cleared scatter_into scatter_one take_one"
+        "gather gather_backward index_add_into index_copy_into index_fill_into index_select index_select_backward "
+        "pick_in_planes rows_cleared rows_kept scatter_add_into scatter_cleared scatter_extreme scatter_into "
+        "scatter_multiply_into scatter_one scatter_product take_one"
     ),
     "losses": "mse_backward mse_reduced",
     "normalization": (
         "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
         "group_norm_rows layer_norm_gradients layer_norm_rows"
+    ),
+    "positions": (
+        "index index_backward index_cleared index_put_into masked_read masked_scatter_backward masked_scatter_into "
+        "take_flat"
     ),
     "pool": "max_pool_backward max_pool_planes max_pool_volumes",
     "recurrent": "recurrent_gradients recurrent_layer",
@@ -51,6 +56,7 @@ MODULES: dict[str, str] = {
         "upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
         "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
     ),
+    "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "
         "sum sum_of_valid sum_to_size variance"
@@ -59,7 +65,7 @@ MODULES: dict[str, str] = {
 
 # kernels written by hand count in 32 bits, and a thread that steps over the end of a row must not overflow either
 MOST = (1 << 31) - (1 << 12)
-COUNT_IN_64 = ("copy", "reduce", "rng")
+COUNT_IN_64 = ("copy", "reduce", "rng", "selecting")
 COUNT_ROWS = ("attention", "cross_entropy", "gemm", "softmax")  # places in 64 bits, each dimension in 32
 
 _MODULE_OF = {op: module for module, ops in MODULES.items() for op in ops.split()}

@@ -1,159 +1,31 @@
-"""Reading and writing at positions given by an index tensor.
+"""Reading and writing along one dimension at positions given by an index tensor; of several: `positions.py`."""
 
-Where several elements go to one place a thread adds them up in their order, so sums repeat: there are no atomics on
-floats. An index outside its dimension reads as nan or 0 and writes nothing: a kernel cannot raise.
-"""
-
-from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
+from minitorch._kernels.scalar import where
 
-from . import copy, pointwise
+from . import copy, pointwise, sort
 from .array import CudaArray, empty
 from .block import BLOCK
-from .device import WORDS, blockIdx, i4, i8, shared_array, syncthreads, threadIdx, where  # type: ignore[attr-defined]
-from .formulas import STORAGE, element_functions
-from .kernel import Kernel, kernel
+from .index_kernels import (
+    chain_kernel,
+    combine_rows_kernel,
+    gather_kernel,
+    last_kernel,
+    places_kernel,
+    scatter_kernel,
+    select_kernel,
+    set_rows_kernel,
+    sorted_chain_kernel,
+)
 
 INT64 = np.dtype(np.int64)
-
-
-@cache
-def gather_kernel(code: str) -> Kernel:
-    """kernel(x, index, out, count, taken, inner, n, x's outer and inner sizes)
-
-    out[o, i, k] = x[o, index[o, i, k], k]; x may be larger than out in the dimensions beside the indexed one.
-    """
-
-    @kernel(f"{code}* i8* {code}* i4 i4 i4 i4", block=BLOCK, name=f"gather_{code}")
-    def gather_elements(x, index, out, count, taken, inner, n):
-        i = blockIdx.x * BLOCK + threadIdx.x
-        if i < count:
-            row = i // inner
-            at = index[i]
-            if at >= 0 and at < n:
-                out[i] = x[(i8(row // taken) * n + at) * inner + (i - row * inner)]
-            else:
-                out[i] = 0
-
-    return gather_elements
-
-
-@cache
-def select_kernel(code: str) -> Kernel:
-    """kernel(x, index, out, count, taken, inner, n): out[o, i, k] = x[o, index[i], k]; 0 beyond the n rows of x."""
-
-    @kernel(f"{code}* i8* {code}* i8 i4 i4 i4", block=BLOCK, name=f"index_select_{code}")
-    def select(x, index, out, count, taken, inner, n):
-        i = i8(blockIdx.x) * BLOCK + threadIdx.x
-        if i < count:
-            row = i // inner
-            o = row // taken
-            at = index[row - o * taken]
-            if at >= 0 and at < n:
-                out[i] = x[(o * n + at) * inner + (i - row * inner)]
-            else:
-                out[i] = 0
-
-    return select
-
-
-@cache
-def scatter_kernel(dtype: np.dtype, adds: bool) -> Kernel:
-    """kernel(source, index, dest, columns, taken, inner, n): dest[o, index[o, i, k], k] = or += source[o, i, k].
-
-    A thread takes a column (o, k), its elements in their order.
-    """
-    code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
-    read, write = element_functions(dtype, kind)
-
-    @kernel(f"{code}* i8* {code}* i4 i4 i4 i4", block=BLOCK, name="scatter_add" if adds else "scatter")
-    def scatter(source, index, dest, columns, taken, inner, n):
-        column = blockIdx.x * BLOCK + threadIdx.x
-        if column < columns:
-            o = column // inner
-            k = column - o * inner
-            for i in range(taken):
-                at = (i8(o) * taken + i) * inner + k
-                row = index[at]
-                if row >= 0 and row < n:
-                    place = (o * n + row) * inner + k
-                    if adds:
-                        dest[place] = write(read(dest[place]) + read(source[at]))
-                    else:
-                        dest[place] = source[at]
-
-    return scatter
-
-
-@cache
-def chain_kernel() -> Kernel:
-    """kernel(index, following, taken): for each position the next one of the same index, negative if it is no first.
-
-    following[i] = the next position with the index of i, or `taken` if there is none; -1 - that for all but the first
-    position of an index.
-    """
-
-    @kernel("i8* i4* i4", block=BLOCK)
-    def chain_positions(index, following, taken):
-        tile = shared_array(BLOCK, i8)
-        i = blockIdx.x * BLOCK + threadIdx.x
-        mine = i8(-1)
-        if i < taken:
-            mine = index[i]
-        before = 0
-        after = taken
-        for start in range(0, taken, BLOCK):
-            syncthreads()
-            if start + threadIdx.x < taken:
-                tile[threadIdx.x] = index[start + threadIdx.x]
-            syncthreads()
-            for k in range(min(BLOCK, taken - start)):
-                if tile[k] == mine:
-                    j = start + k
-                    before = where(j < i, 1, before)
-                    after = where((j > i) & (j < after), j, after)
-        if i < taken:
-            following[i] = where(before == 1, -1 - after, after)
-
-    return chain_positions
-
-
-@cache
-def add_rows_kernel(dtype: np.dtype) -> Kernel:
-    """kernel(source, index, following, dest, count, taken, inner, n): dest[o, index[i], k] += source[o, i, k].
-
-    The first position of each index adds up those that follow it (see `chain_kernel`), in their order.
-    """
-    code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
-    read, write = element_functions(dtype, kind)
-    number = WORDS[kind]
-
-    @kernel(f"{code}* i8* i4* {code}* i8 i4 i4 i4", block=BLOCK)
-    def add_rows(source, index, following, dest, count, taken, inner, n):
-        at = i8(blockIdx.x) * BLOCK + threadIdx.x
-        if at < count:
-            row = at // inner
-            o = row // taken
-            i = i4(row - o * taken)
-            to = index[i]
-            after = following[i]
-            if after >= 0 and to >= 0 and to < n:
-                k = at - row * inner
-                total = number(read(source[at]))
-                while after < taken:
-                    total += read(source[(o * taken + after) * inner + k])
-                    after = following[after]
-                    if after < 0:
-                        after = -1 - after
-                place = (o * n + to) * inner + k
-                dest[place] = write(read(dest[place]) + total)
-
-    return add_rows
+FEW_COLUMNS, SHORT_COLUMN = 4096, 32  # fewer columns than these, longer than these, leave most of the device idle
+COMPARED = 2048  # indices up to which comparing each with each is faster than sorting
 
 
 # ---------------------------------------------------------------------- gather and scatter
@@ -183,23 +55,34 @@ def gather(inferred: Any, input: CudaArray, index: CudaArray, dim: int) -> CudaA
     return out
 
 
-def _scatter(dest: CudaArray, source: Any, index: CudaArray, dim: int, adds: bool) -> CudaArray:
-    """Write or add the source to a contiguous dest of the sizes that the index reaches, in place."""
+def _scatter(dest: CudaArray, source: Any, index: CudaArray, dim: int, how: str) -> None:
+    """Write or combine the source into a contiguous dest of the sizes that the index reaches, in place.
+
+    By columns, or, where these are few and long, by elements.
+    """
     outer, taken, inner = _parts(index.shape, dim)
-    made = scatter_kernel(dest.dtype, adds)
     columns, n = outer * inner, _parts(dest.shape, dim)[1]
     source, index = copy.contiguous(source, dest.dtype), copy.contiguous(index, INT64)
+    if columns < FEW_COLUMNS and taken > SHORT_COLUMN:
+        places = empty((index.size,), INT64)
+        places_kernel().launch(-(-index.size // BLOCK), index, places, index.size, taken, inner, n)
+        flat, source = copy.reshaped(dest, dest.size), copy.reshaped(source, index.size)
+        if how == "set":
+            rows_set(flat, source, places, 0)
+        else:
+            rows_combined(flat, source, places, 0, how)
+        return
+    made = scatter_kernel(dest.dtype, how)
     made.launch(-(-columns // BLOCK), source, index, dest, columns, taken, inner, n)
-    return dest
 
 
 def gather_backward(inferred: Any, g: CudaArray, index: CudaArray, input_shape: Any, dim: int) -> CudaArray:
     shape, dtype = inferred
     made = copy.full(shape, 0, dtype)
-    return _into(made, g, index, dim, True)
+    return _into(made, g, index, dim, "add")
 
 
-def _into(input: CudaArray, source: Any, index: CudaArray, dim: int, adds: bool) -> CudaArray:
+def _into(input: CudaArray, source: Any, index: CudaArray, dim: int, how: str) -> CudaArray:
     """`_scatter` into any array, by way of a contiguous part where it is not one."""
     if not index.size:
         return input
@@ -210,23 +93,35 @@ def _into(input: CudaArray, source: Any, index: CudaArray, dim: int, adds: bool)
     else:
         part = input
     dense = copy.contiguous(part)
-    _scatter(dense, source, index, dim, adds)
+    _scatter(dense, source, index, dim, how)
     if dense is not part:
         copy.write(part, dense)
     return input
 
 
 def scatter_into(inferred: Any, input: CudaArray, src: CudaArray, index: CudaArray, dim: int) -> CudaArray:
-    return _into(input, src, index, dim, False)
+    return _into(input, src, index, dim, "set")
 
 
 def scatter_add_into(inferred: Any, input: CudaArray, src: CudaArray, index: CudaArray, dim: int) -> CudaArray:
-    return _into(input, src, index, dim, True)
+    return _into(input, src, index, dim, "add")
+
+
+def scatter_multiply_into(inferred: Any, input: CudaArray, src: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    return _into(input, src, index, dim, "multiply")
+
+
+def scatter_product(inferred: Any, input: CudaArray, src: CudaArray, index: CudaArray, dim: int, how: str) -> CudaArray:
+    return _into(copy.copied(input), src, index, dim, "multiply")
+
+
+def scatter_extreme(inferred: Any, input: CudaArray, src: CudaArray, index: CudaArray, dim: int, how: str) -> CudaArray:
+    return _into(copy.copied(input), src, index, dim, how)
 
 
 def scatter_cleared(inferred: Any, g: CudaArray, index: CudaArray, dim: int) -> CudaArray:
     made = copy.copied(g)
-    return _into(made, copy.full(index.shape, 0, g.dtype), index, dim, False)
+    return _into(made, copy.full(index.shape, 0, g.dtype), index, dim, "set")
 
 
 def scatter_one(inferred: Any, g: CudaArray, indices: CudaArray, shape: Any, dim: int, keepdim: bool) -> CudaArray:
@@ -237,7 +132,7 @@ def scatter_one(inferred: Any, g: CudaArray, indices: CudaArray, shape: Any, dim
     if not keepdim:
         kept = tuple([1 if i == dim % len(shape) else n for i, n in enumerate(shape)])
         g, indices = copy.reshaped(g, *kept), copy.reshaped(indices, *kept)
-    return _into(copy.full(shape, 0, dtype), g, indices, dim, False)
+    return _into(copy.full(shape, 0, dtype), g, indices, dim, "set")
 
 
 def take_one(inferred: Any, input: CudaArray, indices: CudaArray, dim: int, keepdim: bool) -> CudaArray:
@@ -271,18 +166,49 @@ def index_select(inferred: Any, input: CudaArray, index: CudaArray, dim: int) ->
     return out
 
 
-def rows_added(dest: CudaArray, source: CudaArray, index: CudaArray, dim: int) -> CudaArray:
-    """dest[..., index[i], ...] += source[..., i, ...] along dim, in place, each row's terms in their order."""
+def rows_combined(dest: CudaArray, source: CudaArray, index: CudaArray, dim: int, how: str) -> CudaArray:
+    """Combine source[..., i, ...] into dest[..., index[i], ...] along dim, in place, in the order of i."""
     if not source.size:
         return dest
     dense, index = copy.contiguous(dest), copy.contiguous(index, INT64)
     source = copy.contiguous(source, dest.dtype)
     (outer, n, inner), taken = _parts(dense.shape, dim), index.size
-    following = empty((taken,), np.dtype(np.int32))
-    chain_kernel().launch(-(-taken // BLOCK), index, following, taken)
     count = outer * taken * inner
-    made = add_rows_kernel(dense.dtype)
-    made.launch(-(-count // BLOCK), source, index, following, dense, count, taken, inner, n)
+    made = combine_rows_kernel(dense.dtype, how)
+    made.launch(-(-count // BLOCK), source, index, _chain(index), dense, count, taken, inner, n)
+    if dense is not dest:
+        copy.write(dest, dense)
+    return dest
+
+
+def _chain(index: CudaArray) -> CudaArray:
+    """Which position follows each of the same index: by comparing all of them, or, of many, by sorting."""
+    taken = index.size
+    following = empty((taken,), np.dtype(np.int32))
+    if taken <= COMPARED:
+        chain_kernel().launch(-(-taken // BLOCK), index, following, taken)
+    else:
+        ordered = sort.sorted_rows(copy.reshaped(index, 1, taken), taken, False)
+        sorted_chain_kernel().launch(-(-taken // BLOCK), *ordered, following, taken)
+    return following
+
+
+def rows_added(dest: CudaArray, source: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    """dest[..., index[i], ...] += source[..., i, ...] along dim, in place."""
+    return rows_combined(dest, source, index, dim, "add")
+
+
+def rows_set(dest: CudaArray, source: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    """dest[..., index[i], ...] = source[..., i, ...] along dim, in place; of several rows the last."""
+    if not source.size:
+        return dest
+    dense, index = copy.contiguous(dest), copy.contiguous(index, INT64)
+    source = copy.contiguous(source, dest.dtype)
+    (outer, n, inner), taken = _parts(dense.shape, dim), index.size
+    count, last = outer * taken * inner, copy.full((n,), -1, np.dtype(np.int32))
+    last_kernel().launch(-(-taken // BLOCK), index, last, taken, n)
+    made = set_rows_kernel(f"u{dense.dtype.itemsize}")
+    made.launch(-(-count // BLOCK), source, index, last, dense, count, taken, inner, n)
     if dense is not dest:
         copy.write(dest, dense)
     return dest
@@ -297,54 +223,34 @@ def index_add_into(inferred: Any, input: CudaArray, source: CudaArray, index: Cu
     return rows_added(input, source, index, dim)
 
 
-# ---------------------------------------------------------------------- several index tensors
+def index_copy_into(inferred: Any, input: CudaArray, source: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    return rows_set(input, source, index, dim)
+
+
+def index_fill_into(inferred: Any, input: CudaArray, value: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    outer, n, inner = _parts(input.shape, dim)
+    rows = value.restrided((outer, index.size, inner), (0, 0, 0))
+    return rows_set(input, rows, wrapped(index, n), dim)
+
+
+def rows_cleared(inferred: Any, g: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    return index_fill_into(inferred, copy.copied(g), copy.full((), 0, g.dtype), index, dim)
+
+
+def rows_kept(inferred: Any, g: CudaArray, index: CudaArray, dim: int) -> CudaArray:
+    """Zeros but for the rows of the index."""
+    (shape, dtype), (outer, n, inner), at = inferred, _parts(g.shape, dim), wrapped(index, _parts(g.shape, dim)[1])
+    rows = index_select(((outer, index.size, inner), dtype), copy.reshaped(g, outer, n, inner), at, 1)
+    return copy.reshaped(rows_set(copy.full((outer, n, inner), 0, dtype), rows, at, 1), *shape)
+
+
 def _wrapped(i, *, n):
     return where(i < 0, i + n, i)
 
 
-def _combined(flat, i, *, n):
-    return flat * n + where(i < 0, i + n, i)
+WRAPPED = Formula(_wrapped)
 
 
-WRAPPED, COMBINED = Formula(_wrapped), Formula(_combined)
-
-
-def _flat_index(arrays: list[Any], shape: tuple[int, ...]) -> tuple[CudaArray, tuple[int, int, int]]:
-    """The rows of (before, indexed, after) that index tensors of neighbouring dimensions name, and these sizes."""
-    named = [d for d, a in enumerate(arrays) if a is not None]
-    if any(arrays[d].dtype.kind not in "iu" for d in named) or named != list(range(named[0], named[-1] + 1)):
-        raise NotImplementedError(
-            "indexing with masks, and with tensors whose dimensions are no neighbours, is not implemented for device "
-            "'cuda' by minitorch: compute it on the CPU, x.cpu(), and move the result back"
-        )
-    flat = pointwise.compute(WRAPPED, [arrays[named[0]]], (shape[named[0]],), arrays[named[0]].shape, INT64)
-    for d in named[1:]:
-        both = np.broadcast_shapes(flat.shape, arrays[d].shape)
-        flat = pointwise.compute(COMBINED, [flat, arrays[d]], (shape[d],), both, INT64)
-    sizes = prod(shape[: named[0]]), prod(shape[named[0] : named[-1] + 1]), prod(shape[named[-1] + 1 :])
-    return copy.reshaped(flat, flat.size), sizes
-
-
-def index(inferred: Any, input: CudaArray, at: Any) -> CudaArray:
-    shape, dtype = inferred
-    flat, sizes = _flat_index(at.arrays(), input.shape)
-    made = (sizes[0], flat.size, sizes[2]), dtype
-    return copy.reshaped(index_select(made, copy.reshaped(input, *sizes), flat, 1), *shape)
-
-
-def index_backward(inferred: Any, g: CudaArray, input_shape: Any, at: Any) -> CudaArray:
-    shape, dtype = inferred
-    flat, sizes = _flat_index(at.arrays(), shape)
-    made = copy.full(sizes, 0, dtype)
-    rows_added(made, copy.reshaped(g, sizes[0], flat.size, sizes[2]), flat, 1)
-    return copy.reshaped(made, *shape)
-
-
-FLOAT = np.dtype(np.float32)
-REPRESENTATIVE = {
-    "gather": lambda: gather_kernel("u4"),
-    "index_select": lambda: select_kernel("u4"),
-    "scatter_add": lambda: scatter_kernel(FLOAT, True),
-    "chain_positions": chain_kernel,
-    "add_rows": lambda: add_rows_kernel(FLOAT),
-}
+def wrapped(index: CudaArray, n: int) -> CudaArray:
+    """Indices of a dimension of size n as int64, counted from the front."""
+    return pointwise.compute(WRAPPED, [index], (n,), index.shape, INT64)

@@ -174,7 +174,7 @@ class _Strided(NamedTuple):
 
 def _strided_launches(formula: Formula, how: Any, operands: Sequence[Any], dest: CudaArray) -> list[_Strided]:
     """Four dimensions at a time; what is more is taken in blocks."""
-    moving = [(i, a, _broadcast(a, dest.shape)) for i, (o, a) in enumerate(zip(how, operands)) if o.how == "each"]
+    moving = [(i, a, broadcast(a, dest.shape)) for i, (o, a) in enumerate(zip(how, operands)) if o.how == "each"]
     moving.append((len(how), dest, dest.strides))
     sizes = [a.dtype.itemsize for _, a, _ in moving]
     shape, strides = merged(dest.shape, [every for *_, every in moving])
@@ -195,7 +195,7 @@ def _strided_launches(formula: Formula, how: Any, operands: Sequence[Any], dest:
     return launches
 
 
-def _broadcast(a: CudaArray, shape: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast(a: CudaArray, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides under which the array's memory has this larger shape."""
     lead = len(shape) - a.ndim
     return (0,) * lead + tuple([0 if n == 1 else s for n, s in zip(a.shape, a.strides, strict=True)])
