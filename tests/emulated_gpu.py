@@ -419,7 +419,7 @@ def emulated(caching=False, **options):
             runtime.forget(device)
 
 
-def run_on_host(op, inferred, arrays, others):
+def run_on_host(op, inferred, arrays, others, dest=None):
     """An op's CPU kernel on copies of arrays from the device: what `CudaBackend.run` stands for, without kernels."""
     if isinstance(op, GradientKernel):
         return kernel_of(op)(inferred, *arrays, *others)
@@ -476,7 +476,7 @@ def window_of(a):
 def host_kernels():
     """Every op by its CPU kernel: shows what is not a kernel of the GPU's at work, and is fast."""
     replaced = {
-        (CudaBackend, "run"): lambda self, *args: run_on_host(*args),
+        (CudaBackend, "run"): lambda self, *args, **dest: run_on_host(*args, **dest),
         (CudaBackend, "can_update"): lambda self, arrays: False,
         (copy, "write"): write_on_host,
         (copy, "copied"): copied_on_host,

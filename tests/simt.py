@@ -413,9 +413,9 @@ def _build(kernel):
     function = rewrite.visit(copy.deepcopy(kernel.lowered.tree)).body[0]
     function.name = "kernel"
     parameters = ", ".join(argument.arg for argument in function.args.args)
-    places = [f" {place} = places.{place}" for place in kernel.lowered.names & device.PLACES.keys()]
+    places = [f" {place} = _places.{place}" for place in kernel.lowered.names & device.PLACES.keys()]
     call = f"kernel({parameters})" if rewrite.generator else f"lambda: kernel({parameters})"
-    module = ast.parse("\n".join([f"def start(places, machine, {parameters}):", *places, f" return {call}"]))
+    module = ast.parse("\n".join([f"def start(_places, machine, {parameters}):", *places, f" return {call}"]))
     module.body[0].body.insert(-1, function)
     names = {**simt_words.ALONE, **rewrite.constants, "nan": np.float32("nan"), "inf": np.float32("inf")}
     file = f"<emulated {kernel.name}>"

@@ -77,7 +77,7 @@ def test_a_launch_hands_the_driver_each_argument_in_its_own_type(stub, no_compil
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1" if by_ctypes else "0")
     integer(stub, "arguments_read").value = 6
     x = array.empty((4,), np.dtype(np.float32))
-    launch.launch(Recorded("f4* i4 f4 f8 i8 u2*"), (3, 2), (x, -5, 1.5, 2.5, -(2**40), None))
+    launch.launch(Recorded("f4* i4 f4 f8 i8 u2*"), (3, 2), x, -5, 1.5, 2.5, -(2**40), None)
     pointer, i4, f4, f8, i8, null = [v.to_bytes(8, "little") for v in arguments(stub, 6)]
     assert struct.unpack("Q", pointer)[0] == x.pointer != 0
     assert struct.unpack("i", i4[:4]) == (-5,) and struct.unpack("f", f4[:4]) == (1.5,)
@@ -86,21 +86,21 @@ def test_a_launch_hands_the_driver_each_argument_in_its_own_type(stub, no_compil
 
 
 def test_an_empty_grid_launches_nothing(stub, no_compiler):
-    launch.launch(Recorded("i4"), 0, (1,))
+    launch.launch(Recorded("i4"), 0, 1)
     assert integer(stub, "launches").value == 0
 
 
 def test_a_launch_goes_to_the_current_stream(stub, no_compiler):
     runtime.set_stream(0x7777, 0)
-    launch.launch(Recorded("i4"), 1, (1,))
+    launch.launch(Recorded("i4"), 1, 1)
     assert ctypes.c_void_p.in_dll(stub, "last_stream").value == 0x7777
 
 
 def test_what_a_kernel_cannot_count_is_refused(stub, no_compiler):
     with pytest.raises(NotImplementedError, match=r"recorded counts in 32 bits.* 2147483648 elements"):
-        launch.launch(Recorded("i4 f4"), 1, (1 << 31, 1.0))
+        launch.launch(Recorded("i4 f4"), 1, 1 << 31, 1.0)
     with pytest.raises(struct.error):
-        launch.launch(Recorded("i4"), 1, ("no number",))
+        launch.launch(Recorded("i4"), 1, "no number")
 
     def spread(*shape):  # over one number in memory
         return wrap(array.empty((1,), np.dtype(np.float32)).restrided(shape, (0,) * len(shape)))
@@ -135,7 +135,7 @@ def test_a_grid_takes_65535_batches(stub, no_compiler):
 def test_a_kernel_that_faults_is_named_when_launches_are_waited_for(stub, no_compiler, monkeypatch):
     integer(stub, "fail_launch").value = 700
     with pytest.raises(CudaError, match="CUDA error: an illegal memory access was encountered") as caught:
-        launch.launch(Recorded("i4"), 1, (1,))
+        launch.launch(Recorded("i4"), 1, 1)
     assert "CUDA_LAUNCH_BLOCKING=1" in str(caught.value) and caught.value.error_code == 700
     integer(stub, "fail_launch").value = 0
     monkeypatch.setattr(drivers, "BLOCKING", True)
@@ -146,7 +146,7 @@ def test_a_kernel_that_faults_is_named_when_launches_are_waited_for(stub, no_com
 
     monkeypatch.setattr(driver, "synchronize_stream", faulted)
     with pytest.raises(CudaError, match="The kernel was recorded"):
-        launch.launch(Recorded("i4"), 1, (1,))
+        launch.launch(Recorded("i4"), 1, 1)
 
 
 def test_arrays_go_to_the_device_and_back_in_every_layout(stub):

@@ -254,3 +254,16 @@ def test_recurrent_layers(name, gpu):  # noqa: F811
         return [out.detach(), x.grad, *[p.grad for p in layer.parameters()]]
 
     same(function, normal(3, 2, 3), error=1e-4)
+
+
+# ---------------------------------------------------------------------- sums with products
+@pytest.mark.parametrize("name", mostly_slow(["addmm", "addmv", "baddbmm", "addbmm"], "addmm addmv"))
+def test_sums_with_products(name):
+    a, b = normal(*((2, 3, 4) if "bmm" in name else (3, 4))), normal(*((2, 4, 5) if "bmm" in name else (4, 5)), seed=1)
+    b = b[:, 0].copy() if name == "addmv" else b
+    for c in (normal(3), normal(3, 1)) if name == "addmv" else (normal(5), normal(3, 5)):
+        c = c[:, 0].copy() if name == "addmv" and c.ndim == 2 else c
+        same(lambda torch, c, a, b: getattr(torch, name)(c, a, b), c, a, b)
+        same(lambda torch, c, a, b: getattr(torch, name)(c, a, b, beta=0.5, alpha=2), c, a, b)
+        same(lambda torch, c, a, b: getattr(torch, name)(c, a, b, beta=0), np.full_like(c, np.nan), a, b)
+        same(lambda torch, *x: gradients(torch, lambda *x: getattr(torch, name)(*x, alpha=2) ** 2, *x), c, a, b)

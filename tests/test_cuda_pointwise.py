@@ -221,3 +221,35 @@ def test_repeated_rolled_and_triangular_copies():
 def test_a_copy_keeps_every_bit_of_a_half():
     bits = np.array([0x7E01, 0xFFFF, 0x0001, 0x8000], np.uint16).view(np.float16)
     assert (minitorch.from_numpy(bits).cuda().clone().cpu().numpy().view(np.uint16) == bits.view(np.uint16)).all()
+
+
+def test_functions_of_the_gamma_and_bessel_families():
+    x = np.concatenate([np.linspace(-4.3, 12, 8), [1e-3, 30, 200]]).astype(np.float32)
+    special = lambda torch, x: (torch.digamma(x), torch.special.i0e(x), torch.special.i1e(x), torch.lgamma(x))  # noqa: E731
+    same(special, x, error=2e-5)
+    same(lambda torch, x: (torch.polygamma(1, x), torch.polygamma(2, x)), np.abs(x) + 0.2, error=2e-5)
+    same(lambda torch, x: torch.special.zeta(2 + 3 * torch.abs(x) % 4, torch.abs(x) + 0.5), x, error=2e-5)
+    edges = np.array([0, -1, np.inf, np.nan, -0.0], np.float32)
+    same(lambda torch, x: (torch.digamma(x), torch.special.i0e(x)), edges)
+    y = np.array([0.3, 2.5, 7.0], np.float32)
+    same(lambda torch, x: gradients(torch, lambda x: torch.lgamma(x) * torch.digamma(x), x), y, error=1e-5)
+
+
+def test_an_update_in_place_takes_no_memory_of_its_own(gpu):  # noqa: F811
+    x, y = minitorch.arange(6.0).reshape(2, 3).cuda(), minitorch.ones(3).cuda()
+    before, count = x.data_ptr(), len(gpu.allocations[0])
+    x.add_(y).mul_(x).sub_(1)
+    assert x.data_ptr() == before and len(gpu.allocations[0]) == count
+    assert x.tolist() == [[0.0, 3.0, 8.0], [15.0, 24.0, 35.0]]
+    overlapping = minitorch.arange(4.0).cuda()
+    overlapping[1:].add_(overlapping[:-1])
+    assert overlapping.tolist() == [0.0, 1.0, 3.0, 5.0]
+    square = minitorch.arange(4.0).reshape(2, 2).cuda()
+    square.add_(square.t())
+    assert square.tolist() == [[0.0, 3.0], [3.0, 6.0]]
+    w = minitorch.tensor([0.5, 2.0]).cuda().requires_grad_()
+    z = w * 1
+    z.exp_()  # whose gradient needs the result that the next line would overwrite
+    z.mul_(3.0)
+    z.sum().backward()
+    np.testing.assert_allclose(w.grad.cpu().numpy(), 3 * np.exp([0.5, 2.0]), 1e-6)

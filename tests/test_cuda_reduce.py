@@ -148,3 +148,16 @@ def test_elements_by_rank():
     same(lambda torch, x: (x.kthvalue(4, 1)[0], x.kthvalue(3, 0, True)[0], x[1].mode()[0]), x, error=0)
     same(lambda torch, x: (*x.kthvalue(4, 1), *x.median(0), *x.mode(1)), normal(3, 8), error=0)
     same(lambda torch, x: gradients(torch, lambda x: x.median(1)[0] * x.median(), x), normal(3, 9))
+
+
+def test_running_logarithms_and_extremes():
+    x = np.round(2 * normal(3, 7, 4))
+    x[0, 2, 1], x[1, 3, 0], x[1, 0, 0], x[2, :3, 2] = np.nan, np.inf, -np.inf, -np.inf
+    same(lambda torch, x: (*x.cummax(1), *x.cummin(2), *x[0].cummax(0), x.logcumsumexp(1), x.logcumsumexp(2)), x)
+    same(lambda torch, x: (*x.cummax(1), *x.cummin(1)), np.round(2 * normal(1, 300)), error=0)
+    y = 1 + normal(3, 5)
+    same(
+        lambda torch, x: gradients(torch, lambda x: x.cumprod(1) ** 2 + x.logcumsumexp(0) * x.cummax(1)[0], x),
+        y,
+        error=1e-5,
+    )

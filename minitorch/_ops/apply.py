@@ -42,6 +42,11 @@ ndarray = np.ndarray
 
 def apply(op: Op, *args: Any) -> Any:
     """Compute, and record if grad mode is on and an input requires grad."""
+    return _applied(op, args, None)
+
+
+def _applied(op: Op, args: tuple[Any, ...], dest: Any) -> Any:
+    """`apply`; a GPU's pointwise op may write its result to the array `dest`."""
     for a in args:
         if isinstance(a, Tensor) and a.is_sparse:
             from .sparse_ops import sparse_call
@@ -64,7 +69,7 @@ def apply(op: Op, *args: Any) -> Any:
     edges = {t: None if (v := values[t]) is None else v.edge if v.base is None else current_edge(v) for t in op.edges}
     by_value = device.type == "cuda" and op.kind == "pointwise"
     arrays = {t: None if (v := values[t]) is None else v.array if by_value else _on(v, device) for t in op.tensors}
-    o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device, inferred)
+    o, *outputs = _in_float32(op, values, arrays) if halves else _compute(op, values, arrays, device, inferred, dest)
     out = new(Tensor)
     out.array, out._grad, out.edge, out.version, out.base = o, None, None, [0], None
     if op.kind == "view":
@@ -84,12 +89,15 @@ def apply_inplace(op: Op, *args: Any) -> Tensor:
     """The in-place twin in general form: the op's result goes to the first tensor's memory, its node to that tensor."""
     x = args[0]
     edge = _edge(x)
-    if state.mode is None and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+    tracked = state.mode is None and any(isinstance(a, Tensor) and a.requires_grad for a in args)
+    if tracked:
         check_inplace(x)
         is_kept = any(op.tensors[0] in op.kept(t) for t in op.edges)  # and about to be overwritten
         before = aliased(x.array.copy() if is_kept else x.array, [0], edge)
         args = tuple([before if a is x else a for a in args])
-    out = apply(op, *args)
+    # what is recorded may keep its result, which x's next change would overwrite
+    dest = x.array if x.is_cuda and op.kind == "pointwise" and not tracked else None
+    out = _applied(op, args, dest)
     if out.array.shape != x.array.shape:
         raise broadcast_error([x.array.shape, out.array.shape])
     refuse_cast(op, out.array.dtype, x.array.dtype)
@@ -212,7 +220,9 @@ def _rounded(a: Any, dtype: np.dtype) -> Any:
     return rounded(a, dtype) if a.dtype in FLOATS else tagged(a.view(dtype)) if a.dtype == np.int16 else a
 
 
-def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any, inferred: Any) -> tuple[Any, ...]:
+def _compute(
+    op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any, inferred: Any, dest: Any
+) -> tuple[Any, ...]:
     full = {**values, **arrays}
     if op.kind == "view":
         assert op.forward is not None
@@ -220,7 +230,9 @@ def _compute(op: Op, values: dict[str, Any], arrays: dict[str, Any], device: Any
     others = [full[p] for p in op.others]
     if op.kind == "pointwise":
         operands = [arrays[t] for t in op.tensors]
-        return (backend(device).run(op, inferred or _infer(op, values, operands, others), operands, others),)
+        inferred = inferred or _infer(op, values, operands, others)
+        into = {} if dest is None else {"dest": dest}
+        return (backend(device).run(op, inferred, operands, others, **into),)
     named = {p: full[p] for p in op.keyword_only}
     inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
     o = backend(device).run(op, inferred, [arrays[t] for t in op.tensors], others)

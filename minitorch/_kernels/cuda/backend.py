@@ -7,7 +7,7 @@ It returns a new array, or a tuple of them for an op with several outputs.
 """
 
 import importlib
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -30,11 +30,11 @@ MODULES: dict[str, str] = {
         "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
         "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform"
     ),
-    "scan": "cumprod cumsum cumsum_from_end",
+    "scan": "cummax_dim cummin_dim cumprod cumsum cumsum_from_end linear_scan logcumsumexp",
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "sort": "kthvalue_dim median_dim median_of_all mode_dim nanmedian_dim sort_dim topk_dim",
     "embedding": "embedding_backward embedding_rows",
-    "gemm": "bmm dot linear_2d mm mv",
+    "gemm": "addbmm addmm addmv baddbmm bmm dot linear_2d mm mv",
     "index": (
         "gather gather_backward index_add_into index_copy_into index_fill_into index_select index_select_backward "
         "pick_in_planes rows_cleared rows_kept scatter_add_into scatter_cleared scatter_extreme scatter_into "
@@ -104,18 +104,21 @@ class CudaBackend:
             source = array.from_host(source, dest.device.index)
         write(dest, source)
 
-    def run(self, op: Any, inferred: Any, arrays: list[Any], others: list[Any]) -> Any:
-        """Run an op's kernel on the device of its operands."""
+    def run(self, op: Any, inferred: Any, arrays: list[Any], others: list[Any], dest: Any = None) -> Any:
+        """Run an op's kernel on the device of its operands; a pointwise one writes to `dest` if that is safe."""
         index, before = self.index, runtime.current_index()
         for a in arrays:
             if a.__class__ is CudaArray:
                 index = a.memory.device.index
                 break
+        kernel = _found.get(op) or kernel_of(op)
+        if dest is not None:
+            kernel = partial(kernel, dest=dest)
         if index is None or index == before:
-            return (_found.get(op) or kernel_of(op))(inferred, *arrays, *others)
+            return kernel(inferred, *arrays, *others)
         runtime.set_index(index)
         try:
-            return kernel_of(op)(inferred, *arrays, *others)
+            return kernel(inferred, *arrays, *others)
         finally:
             runtime.set_index(before)
 
@@ -155,8 +158,8 @@ def _find(op: Any) -> Any:
 
         n = len(op.tensors)
 
-        def pointwise(inferred: Any, *operands: Any) -> Any:
-            return run(op, inferred, operands[:n], operands[n:])
+        def pointwise(inferred: Any, *operands: Any, dest: Any = None) -> Any:
+            return run(op, inferred, operands[:n], operands[n:], dest)
 
         return pointwise
     module = _MODULE_OF.get(op.name)

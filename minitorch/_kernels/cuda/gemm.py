@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch._kernels import half
+from minitorch._kernels.codegen import Formula
 
-from . import array, gemm_kernels, runtime
+from . import array, copy, gemm_kernels, pointwise, runtime
 from .array import CudaArray
 from .tensor_cores import HALVES
 
@@ -166,14 +167,57 @@ def dot(inferred: Any, a: CudaArray, b: CudaArray) -> CudaArray:
     return out
 
 
+def _weighted(x, y, *, alpha, beta):
+    return alpha * x + beta * y
+
+
+WEIGHTED = Formula(_weighted)
+
+
+def _added(inferred: Any, input: CudaArray, product: CudaArray, beta: Any, alpha: Any) -> CudaArray:
+    """alpha product + beta input; with beta 0 nan in the input do not count."""
+    alpha, beta = float(alpha), float(beta)
+    if beta == 0.0:
+        return product if alpha == 1.0 else pointwise.compute(SCALED, [product], (alpha,), *inferred)
+    return pointwise.compute(WEIGHTED, [product, input], (alpha, beta), *inferred)
+
+
+def _scaled(x, *, alpha):
+    return alpha * x
+
+
+SCALED = Formula(_scaled)
+
+
+def addmm(inferred: Any, input: CudaArray, a: CudaArray, b: CudaArray, beta: Any, alpha: Any) -> CudaArray:
+    """beta input + alpha a @ b, input broadcast; a row, contiguous, is added by the product's own kernel."""
+    shape, dtype = inferred
+    if input.ndim == 1 and input.shape == shape[1:] and beta == alpha == 1 and input.flags.c_contiguous:
+        return product(a, b, array.empty(shape, dtype), bias=input)
+    return _added(inferred, input, mm(inferred, a, b), beta, alpha)
+
+
+baddbmm = addmm
+
+
+def addmv(inferred: Any, input: CudaArray, a: CudaArray, v: CudaArray, beta: Any, alpha: Any) -> CudaArray:
+    """beta input + alpha a @ v."""
+    return _added(inferred, input, mv(inferred, a, v), beta, alpha)
+
+
+def addbmm(inferred: Any, input: CudaArray, a: CudaArray, b: CudaArray, beta: Any, alpha: Any) -> CudaArray:
+    """beta input + alpha times the sum of the products of two batches: one product of matrices side by side."""
+    (batch, n, k), m = a.shape, b.shape[2]
+    rows, columns = copy.reshaped(a.transpose(1, 0, 2), n, batch * k), copy.reshaped(b, batch * k, m)
+    return _added(inferred, input, mm(inferred, rows, columns), beta, alpha)
+
+
 def linear_2d(inferred: Any, x: CudaArray, w: CudaArray, bias: CudaArray) -> CudaArray:
     """x @ w.T + bias for x (N, K), w (M, K), bias (M,), (1,) or ()."""
     out = array.empty(*inferred)
     columns = out.shape[1]
     if bias.shape != (columns,):
         spread = array.empty((columns,), bias.dtype)
-        from .copy import write
-
-        write(spread, bias)
+        copy.write(spread, bias)
         bias = spread
     return product(x, w.transpose(1, 0), out, bias=bias if bias.flags.c_contiguous else bias.copy())

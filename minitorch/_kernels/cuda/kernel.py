@@ -62,9 +62,8 @@ class Kernel:
         made = compile(self, "sm_{}{}".format(*capability))
         return made.code, made.entry
 
-    def launch(self, grid: int | tuple[int, ...], *args: Any, stream: int = 0) -> None:
-        """Queue the kernel on a stream; arguments are numbers, and device arrays or addresses for pointers."""
-        launch(self, grid, args, stream)
+    launch = launch
+    """Queue the kernel on a stream; arguments are numbers, and device arrays or addresses for pointers."""
 
     def __repr__(self) -> str:
         return f"<kernel {self.name}({' '.join(self.types)}), block {self.block}>"

@@ -37,90 +37,121 @@ def layout(types: list[str]) -> struct.Struct:
     return struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
 
 
-def packer(types: list[str], buffer: Any) -> Any:
-    """`pack(x, y, z, stream, *arguments)`: grid, stream and arguments of these types into their places in a record.
+LAUNCH = """
+def launch(grid, {names}, stream=0):
+    now = thread.now
+    if now is None or now[0] is not gpu or drivers.active is not driver:
+        return general(kernel, grid, {names}, stream=stream)
+    if grid.__class__ is int:
+        x, y, z = grid, 1, 1
+    else:
+        x, y, z = grid if len(grid) == 3 else triple(grid)
+    if not x or not y or not z:
+        return
+    stream = stream or now[1]
+    try:
+        with lock:
+            into(buffer, {start}, x, y, z, stream, {values})
+            code = call(record)
+    except struct_error as error:
+        refuse(kernel, ({names},), error)
+    if code or drivers.BLOCKING:
+        failed(code, stream)
+"""
 
-    Written for the types, as a loop over the arguments would take longer than all the rest. An array, an address or
-    None may stand for a pointer.
+
+def launcher(kernel: Any, gpu: runtime.Gpu, buffer: Any) -> Any:
+    """`launch(grid, *arguments, stream)` of a kernel loaded onto a device, whose record is in `buffer`.
+
+    Written for the arguments' types, in one function: a loop over them, and each further call, would take longer than
+    all the rest. An array, an address or None may stand for a pointer.
     """
+    driver, types = gpu.driver, kernel.types
     values = [
         f"a{i}.pointer if a{i}.__class__ is CudaArray else a{i} or 0" if t[-1] == "*" else f"a{i}"
         for i, t in enumerate(types)
     ]
-    names = ", ".join(["x, y, z, stream", *[f"a{i}" for i in range(len(types))]])
-    text = f"lambda {names}: into(buffer, {HEAD.size}, x, y, z, stream, {', '.join(values)})"
-    return eval(text, {"into": layout(types).pack_into, "buffer": buffer, "CudaArray": CudaArray})
 
-
-class Loaded:
-    """A kernel on a device, ready to be launched."""
-
-    def __init__(self, kernel: Any, gpu: runtime.Gpu):
-        driver = gpu.driver
-        cubin = compile(kernel, "sm_{}{}".format(*gpu.capability))
-        self.name, self.driver = kernel.name, driver
-        with drivers.relaxed(driver):
-            self.module = driver.load_module(cubin.code)
-        function = driver.function(self.module, cubin.entry)
-        if kernel.shared > STATIC_SHARED:
-            driver.allow_shared(function, kernel.shared)
-        # what stays, grid and stream, then eight bytes of each argument
-        self.buffer = ctypes.create_string_buffer(HEAD.size + layout(kernel.types).size)
-        self.pack = packer(kernel.types, self.buffer)
-        self.record = ctypes.addressof(self.buffer)
-        first = self.record + HEAD.size + 4 * 8
-        self.addresses = (ctypes.c_void_p * len(kernel.types))(*[first + 8 * i for i in range(len(kernel.types))])
-        entry = driver.address_of("cuLaunchKernel")
-        places = ctypes.addressof(self.addresses)
-        HEAD.pack_into(self.buffer, 0, entry, function, *kernel.block, kernel.shared, places)
-        self.call = _caller(driver)
-
-    def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
-        with _lock:
-            self.pack(*grid, stream, *args)
-            code = self.call(self.record)
+    def failed(code: int, stream: int) -> None:
+        """Raise what the driver said; where launches are to block, first wait for what the kernel did."""
         if code:
-            raise self.driver.error(code)
-        if drivers.BLOCKING:
-            try:
-                self.driver.synchronize_stream(stream)
-            except CudaError as error:
-                raise CudaError(error.code, f"{error}\nThe kernel was {self.name}.") from None
+            raise driver.error(code)
+        try:
+            driver.synchronize_stream(stream)
+        except CudaError as error:
+            raise CudaError(error.code, f"{error}\nThe kernel was {kernel.name}.") from None
+
+    names = ", ".join([f"a{i}" for i in range(len(types))])
+    scope = {
+        "kernel": kernel, "gpu": gpu, "driver": driver, "drivers": drivers, "thread": runtime.thread, "lock": _lock,
+        "into": layout(types).pack_into, "buffer": buffer, "record": ctypes.addressof(buffer), "call": _caller(driver),
+        "struct_error": struct.error, "general": launch, "failed": failed, "refuse": _refuse, "triple": triple,
+        "CudaArray": CudaArray,
+    }  # fmt: skip
+    exec(LAUNCH.format(names=names, values=", ".join(values), start=HEAD.size), scope)
+    return scope["launch"]
 
 
-class Emulated:
-    """A kernel on a device that runs its source."""
+def _loaded(kernel: Any, gpu: runtime.Gpu) -> Any:
+    """A kernel's machine code loaded onto a device: what starts it there."""
+    driver = gpu.driver
+    cubin = compile(kernel, "sm_{}{}".format(*gpu.capability))
+    with drivers.relaxed(driver):
+        module = driver.load_module(cubin.code)
+    function = driver.function(module, cubin.entry)
+    if kernel.shared > STATIC_SHARED:
+        driver.allow_shared(function, kernel.shared)
+    # what stays, grid and stream, then eight bytes of each argument
+    buffer = ctypes.create_string_buffer(HEAD.size + layout(kernel.types).size)
+    first = ctypes.addressof(buffer) + HEAD.size + 4 * 8
+    addresses = (ctypes.c_void_p * len(kernel.types))(*[first + 8 * i for i in range(len(kernel.types))])
+    places = ctypes.addressof(addresses)
+    HEAD.pack_into(buffer, 0, driver.address_of("cuLaunchKernel"), function, *kernel.block, kernel.shared, places)
+    made = launcher(kernel, gpu, buffer)
+    made.addresses = addresses  # which the record points to
+    return made
 
-    def __init__(self, kernel: Any, gpu: runtime.Gpu):
-        self.kernel, self.driver = kernel, gpu.driver
 
-    def launch(self, grid: tuple[int, int, int], args: Any, stream: int) -> None:
+def _emulated(kernel: Any, gpu: runtime.Gpu) -> Any:
+    """`launch` of a kernel whose source runs on a device made for tests."""
+
+    def run(grid: Any, *args: Any, stream: int = 0) -> None:
         addresses = [a.pointer if a.__class__ is CudaArray else 0 if a is None else a for a in args]
-        self.driver.run(self.kernel, grid, addresses, stream)
+        sizes = triple(grid)
+        if 0 in sizes:
+            return
+        try:
+            gpu.driver.run(kernel, sizes, addresses, stream or runtime.here()[1])
+        except struct.error as error:
+            _refuse(kernel, args, error)
+
+    return run
 
 
-def launch(kernel: Any, grid: Any, args: Any, stream: int = 0) -> None:
+def launch(kernel: Any, grid: Any, *args: Any, stream: int = 0) -> None:
     """Start a kernel of `kernel.py` on the current device; arrays among the arguments become pointers.
 
     Stream 0 means the thread's current stream. The grid is one to three numbers of blocks; an empty one does nothing.
+    Once its machine code is on a device, the kernel has a `launch` of its own for that device.
     """
-    gpu, current = runtime.here()
-    grid = (grid, 1, 1) if grid.__class__ is int else grid if len(grid) == 3 else triple(grid)
-    if 0 in grid:
-        return
-    loaded = gpu.functions.get(kernel)
-    if loaded is None:
-        loaded = gpu.functions[kernel] = Loaded(kernel, gpu) if gpu.driver.compiles else Emulated(kernel, gpu)
-    try:
-        loaded.launch(grid, args, stream or current)
-    except struct.error as error:
-        large = [a for a in args if isinstance(a, int) and a >= 1 << 31]
-        if not large:
-            raise
-        raise NotImplementedError(
-            f"CUDA kernel {kernel.name} counts in 32 bits, and was to work on {max(large)} elements: "
-            "minitorch has none for so many, work on parts of the tensor"
-        ) from error
+    gpu = runtime.here()[0]
+    found = gpu.functions.get(kernel)
+    if found is None:
+        found = gpu.functions[kernel] = (_loaded if gpu.driver.compiles else _emulated)(kernel, gpu)
+    if gpu.driver.compiles:
+        kernel.launch = found
+    found(grid, *args, stream=stream)
+
+
+def _refuse(kernel: Any, args: Any, error: Exception) -> None:
+    """Raise for arguments that did not fit their types."""
+    large = [a for a in args if isinstance(a, int) and a >= 1 << 31]
+    if not large:
+        raise error
+    raise NotImplementedError(
+        f"CUDA kernel {kernel.name} counts in 32 bits, and was to work on {max(large)} elements: "
+        "minitorch has none for so many, work on parts of the tensor"
+    ) from error
 
 
 def triple(sizes: Any) -> tuple[int, int, int]:

@@ -70,9 +70,21 @@ class Operand(NamedTuple):
     how: str  # "each", "one" or "value"
 
 
-def run(op: Any, inferred: Any, operands: Sequence[Any], numbers: Sequence[Any]) -> CudaArray:
-    """The kernel of a pointwise op; see `compute`."""
-    return compute(op.formula, operands, numbers, *inferred)
+def run(op: Any, inferred: Any, operands: Sequence[Any], numbers: Sequence[Any], dest: Any = None) -> CudaArray:
+    """The kernel of a pointwise op, into `dest` if it fits and no element that is read is another one there."""
+    if dest is None or inferred != (dest.shape, dest.dtype) or not _can_overwrite(dest, operands):
+        return compute(op.formula, operands, numbers, *inferred)
+    write(op.formula, operands, numbers, dest)
+    return dest
+
+
+def _can_overwrite(dest: CudaArray, operands: Sequence[Any]) -> bool:
+    """Whether each operand lies elsewhere, or element by element where dest does, whose elements lie apart."""
+    for a in operands:
+        if a.__class__ is CudaArray and a.memory is dest.memory:
+            if a.pointer != dest.pointer or a.shape != dest.shape or a.strides != dest.strides:
+                return False
+    return _is_dense(dest)
 
 
 def compute(

@@ -44,19 +44,19 @@ class _Thread(threading.local):
 
     index = 0
     bound: Gpu | None = None
+    now: tuple[Gpu, int] | None = None  # the current device, bound, and its current stream; None: to be found out
 
     def __init__(self) -> None:
         self.streams: dict[int, int] = {}
 
 
-_thread = _Thread()
+thread = _Thread()
 _gpus: dict[tuple[int, int], Gpu] = {}
 _lock = threading.Lock()
 
 
 def gpu(index: int | None = None) -> Gpu:
     """A device (None: the current one), its context being the one that driver calls of this thread go to."""
-    thread = _thread
     bound = thread.bound
     if index is None:
         index = thread.index
@@ -65,17 +65,16 @@ def gpu(index: int | None = None) -> Gpu:
     driver = drivers.current()
     found = _gpus.get((id(driver), index)) or _open(driver, index)
     driver.set_context(found.context)
-    thread.bound = found
+    thread.bound, thread.now = found, None
     return found
 
 
 def here() -> tuple[Gpu, int]:
     """The current device, bound to this thread, and its current stream."""
-    thread = _thread
-    bound, index = thread.bound, thread.index
-    if bound is None or bound.index != index or bound.driver is not drivers.active:
-        bound = gpu()
-    return bound, thread.streams.get(index, 0)
+    now = thread.now
+    if now is None or now[0].driver is not drivers.active:
+        now = thread.now = gpu(), current_stream()
+    return now
 
 
 def _open(driver: Any, index: int) -> Gpu:
@@ -96,37 +95,37 @@ def forget(driver: Any) -> None:
     """Forget a driver's devices: what a test does with an emulated one."""
     for key in [key for key in _gpus if key[0] == id(driver)]:
         del _gpus[key]
-    if _thread.bound is not None and _thread.bound.driver is driver:
-        _thread.bound = None
-        _thread.index = 0
-        _thread.streams.clear()
+    if thread.bound is not None and thread.bound.driver is driver:
+        thread.bound = thread.now = None
+        thread.index = 0
+        thread.streams.clear()
 
 
 def opened() -> list[Gpu]:
     """The devices in use so far."""
-    driver = _thread.bound.driver if _thread.bound is not None else None
+    driver = thread.bound.driver if thread.bound is not None else None
     return [g for g in _gpus.values() if g.driver is driver]
 
 
 def current_index() -> int:
     """The number of the current device."""
-    return _thread.index
+    return thread.index
 
 
 def set_index(index: int) -> None:
     """Make another device current."""
     gpu(index)
-    _thread.index = index
+    thread.index, thread.now = index, None
 
 
 def current_stream(index: int | None = None) -> int:
     """The stream that work on a device goes to in this thread; 0 is the default one."""
-    return _thread.streams.get(_thread.index if index is None else index, 0)
+    return thread.streams.get(thread.index if index is None else index, 0)
 
 
 def set_stream(stream: int, index: int) -> None:
     """Let work on a device go to another stream."""
-    _thread.streams[index] = stream
+    thread.streams[index], thread.now = stream, None
 
 
 # ---------------------------------------------------------------------- memory

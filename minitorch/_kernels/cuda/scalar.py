@@ -8,6 +8,7 @@ from typing import Any
 from .device import (  # type: ignore[attr-defined]
     WORDS,
     absolute,
+    ceil,
     copysign,
     erfc,
     erfcx,
@@ -16,10 +17,16 @@ from .device import (  # type: ignore[attr-defined]
     floor,
     fmod,
     isinf,
+    lgamma,
     log,
     log1p,
     log2,
     maximum,
+    minimum,
+    sqrt,
+    static,
+    tan,
+    trunc,
     where,
 )
 
@@ -57,6 +64,110 @@ def log_ndtr(x):
     """The logarithm of the normal distribution function, below -1 by erfcx, which does not underflow."""
     below = log(0.5 * erfcx(-x * 0.7071067811865476)) - 0.5 * x * x
     return where(x < -1.0, below, log1p(-0.5 * erfc(x * 0.7071067811865476)))
+
+
+# B(2k) / (2k)!, the factors of Euler-Maclaurin sums (DLMF 24.2)
+BERNOULLI = (
+    1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
+    -3617 / 10670622842880000,
+)  # fmt: skip
+
+
+def zero_like(x):
+    """0 of the type of x."""
+    return 0.0 * minimum(absolute(x), 1.0)
+
+
+def digamma(x):
+    """Up by recurrence, then the asymptotic series of DLMF 5.11.2; below 0 by reflection (5.5.4)."""
+    is_negative = x < 0.0
+    part = where(is_negative, x - trunc(x), 0.5)  # tan has the period pi: the whole part would only cost precision
+    a = where(is_negative, 1.0 - x, x)
+    total = zero_like(x)
+    for _ in range(10):
+        if a < 10.0:
+            total = total - 1.0 / a
+            a = a + 1.0
+    z = 1.0 / (a * a)
+    series = z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z * (691 / 32760 - z / 12))))))
+    result = where(isinf(a), a, total + log(a) - 0.5 / a - series)
+    mirrored = where(part == 0.0, x - x, 3.141592653589793) / tan(3.141592653589793 * part)
+    result = where(is_negative, result - mirrored, result)
+    return where(x == 0.0, copysign(1.0 / absolute(x), -x), result)
+
+
+def zeta_above_zero(s, q):
+    """Hurwitz's zeta function for s > 1 and q > 0, by Euler-Maclaurin (DLMF 25.11.7)."""
+    total = zero_like(q)
+    a = q
+    for _ in range(10):
+        if a < 10.0:
+            total = total + pow(a, -s)
+            a = a + 1.0
+    power = pow(a, -s)
+    total = total + power * a / (s - 1.0) + 0.5 * power
+    factor = s
+    power = power / a
+    is_done = power == 0.0
+    for k in static(8):
+        term = BERNOULLI[k] * factor * power
+        is_done = is_done | (absolute(term) < 1e-17 * absolute(total))
+        total = where(is_done, total, total + term)
+        factor = factor * (s + (2 * k + 1.0)) * (s + (2 * k + 2.0))
+        power = power / (a * a)
+    return where(isinf(q), 0.0, total)
+
+
+def zeta(s, q):
+    """The sum of (q + k)^-s over k >= 0; its terms below 0 are those of another one."""
+    is_below = q <= 0.0
+    below = where(is_below, ceil(-q), 0.0)
+    part = q + below
+    inside = where(part == 0.0, 1.0, part)  # such a q is a pole
+    total = zeta_above_zero(s, inside)
+    mirrored = zeta_above_zero(s, where(is_below, 1.0 - inside, 1.0)) - zeta_above_zero(
+        s, where(is_below, 1.0 - q, 1.0)
+    )
+    result = where(is_below, total + where(fmod(s, 2.0) == 0.0, mirrored, -mirrored), total)
+    wrong = (s < 1.0) | (s != s) | (q != q) | (isinf(q) & (q > 0.0)) | (is_below & (part != 0.0) & (s != floor(s)))
+    pole = (is_below & (part == 0.0)) | (s == 1.0)
+    invalid = (s < 1.0) | (s != s) | (q != q)
+    infinite = 1.0 / absolute(zero_like(s))
+    return where(pole & (not invalid), infinite, where(wrong, infinite - infinite, result))
+
+
+def polygamma(n, x):
+    """The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x), DLMF 25.11.12."""
+    size = exp(lgamma(n + 1.0)) * zeta(n + 1.0, x)
+    return where(n == 0.0, digamma(x), where(fmod(n, 2.0) == 0.0, -size, size))
+
+
+def scaled_i(order, a):
+    """exp(-a) I(order, a) for a >= 0, order 0 or 1: the power series DLMF 10.25.2, from 25 on 10.40.1."""
+    quarter = 0.25 * minimum(a, 25.0) * minimum(a, 25.0)
+    term = where(order == 0, zero_like(a) + 1.0, 0.5 * minimum(a, 25.0))
+    total = term
+    for k in range(1, 60):
+        term = term * quarter / (k * (k + order))
+        total = total + term
+    far = maximum(a, 25.0)
+    tail = zero_like(a) + 1.0
+    series = tail
+    for k in range(1, 24):
+        factor = -(4.0 * order * order - (2.0 * k - 1.0) * (2.0 * k - 1.0)) / (8.0 * k * far)
+        tail = tail * factor
+        series = series + where(absolute(factor) < 1.0, tail, 0.0)
+    return where(a < 25.0, total * exp(-a), series / sqrt(6.283185307179586 * far))
+
+
+def i0e(x):
+    """exp(-|x|) I0(x)"""
+    return scaled_i(0, absolute(x))
+
+
+def i1e(x):
+    """exp(-|x|) I1(x)"""
+    return copysign(scaled_i(1, absolute(x)), x)
 
 
 # ---------------------------------------------------------------------- integers
@@ -122,7 +233,9 @@ def same(x):
     return x
 
 
-OF_FLOATS = {f.__name__: f for f in (floor_divide, remainder, logaddexp, logaddexp2, log_ndtr)}
+OF_FLOATS = {f.__name__: f for f in (
+    floor_divide, remainder, logaddexp, logaddexp2, log_ndtr, digamma, zeta_above_zero, zeta, polygamma, i0e, i1e,
+)}  # fmt: skip
 OF_INTEGERS = {
     **{f.__name__: f for f in (integer_power, gcd, lcm, left_shift, right_shift)},
     "isnan": never, "isinf": never, "isfinite": always, "signbit": is_negative,
