@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.borders import MODES
 from minitorch._tensor import Tensor, wrap
 
 from .check import check, no_kernel
@@ -68,21 +69,7 @@ def _number(input: Tensor, value: Any) -> Any:
 
 
 # ---------------------------------------------------------------------- the input's own elements
-def _reflected(n: int, before: int, after: int) -> np.ndarray:
-    at = np.abs(np.arange(-before, n + after))
-    return (n - 1) - np.abs((n - 1) - at)
-
-
-def _replicated(n: int, before: int, after: int) -> np.ndarray:
-    return np.clip(np.arange(-before, n + after), 0, n - 1)
-
-
-def _wrapped(n: int, before: int, after: int) -> np.ndarray:
-    kept = np.arange(max(-before, 0), n - max(-after, 0))  # what negative padding leaves is what repeats
-    return kept[np.arange(-max(before, 0), len(kept) + max(after, 0)) % max(len(kept), 1)]
-
-
-_MODES = {"reflect": (_reflected, "reflection"), "replicate": (_replicated, "replication"), "circular": (_wrapped, "")}
+_KERNEL_NAMES = {"reflect": "reflection", "replicate": "replication", "circular": ""}
 
 
 # ---------------------------------------------------------------------- without negative padding: one copy and borders
@@ -91,7 +78,7 @@ def _borders(shape: tuple[int, ...], pads: tuple[int, ...], how: str) -> Any:
     for i in range(len(pads) // 2):
         dim, (before, after) = len(shape) - 1 - i, pads[2 * i : 2 * i + 2]
         n = shape[dim]
-        places = (_MODES[how][0](n, before, after) + before).tolist()
+        places = (MODES[how](n, before, after) + before).tolist()
         for at in (*range(before), *range(before + n, before + n + after)):
             yield dim, at, places[at]
 
@@ -171,9 +158,9 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
     spatial = len(pads) // 2
     if spatial not in (1, 2, 3) or input.ndim not in (spatial + 1, spatial + 2):
         raise NotImplementedError(f"Padding size {len(pads)} is not supported for {input.ndim}D input tensor.")
-    if mode not in _MODES:
+    if mode not in MODES:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    places, kernel = _MODES[mode]
+    places, kernel = MODES[mode], _KERNEL_NAMES[mode]
     if kernel:
         _check_filled(input, spatial)
     if kernel and input.array.dtype == np.bool_:

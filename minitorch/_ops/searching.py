@@ -221,21 +221,25 @@ def unique_consecutive(
 
 
 # ---------------------------------------------------------------------- counting
+_ONLY_COUNTS = "bincount only supports 1-d non-negative integral inputs."
+
+
+def check_counted(low: int, high: int) -> None:
+    """Refuse numbers between these that bincount cannot count."""
+    check(low >= 0, _ONLY_COUNTS)
+    largest = np.iinfo(np.int64).max
+    check(  # NumPy's bincount would count it before the start of its array
+        high < largest, f"maximum value of input overflowed, it should be < {largest} but got {largest}"
+    )
+
+
 @structured(name="bincount", tensors="input weights?", on="torch Tensor")
 def bincount(input, weights=None, minlength=0):
     if input.dtype in FLOATS or input.dtype == np.bool_:
         no_kernel("bincount_cpu", input)
     check(minlength >= 0, "minlength should be >= 0")
     needs_data("bincount()", input)
-    check(
-        input.ndim == 1 and (not input.size or input.min() >= 0),
-        "bincount only supports 1-d non-negative integral inputs.",
-    )
-    largest = np.iinfo(np.int64).max
-    check(  # NumPy's bincount would count it before the start of its array
-        not input.size or input.max() < largest,
-        f"maximum value of input overflowed, it should be < {largest} but got {largest}",
-    )
+    check(input.ndim == 1, _ONLY_COUNTS)
     if weights is None or not input.size:
         return None, dtypes.INT64_NUMPY
     check(weights.shape == input.shape, "weights should be 1-d and have the same length as input")
@@ -245,6 +249,8 @@ def bincount(input, weights=None, minlength=0):
 @bincount.cpu
 def bincount_cpu(input, weights=None, minlength=0):
     _, dtype = bincount.infer(input, weights, minlength)
+    if input.size:
+        check_counted(int(input.min()), int(input.max()))
     try:
         return np.bincount(input, weights if input.size else None, minlength).astype(dtype, copy=False)
     except (MemoryError, ValueError):

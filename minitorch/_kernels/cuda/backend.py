@@ -49,6 +49,8 @@ MODULES: dict[str, str] = {
         "index index_backward index_cleared index_put_into masked_read masked_scatter_backward masked_scatter_into "
         "take_flat"
     ),
+    "padding": "bordered bordered_backward",
+    "patches": "col2im im2col unfold_backward",
     "pool": "max_pool_backward max_pool_planes max_pool_volumes",
     "recurrent": "recurrent_gradients recurrent_layer",
     "resample": (
@@ -56,7 +58,9 @@ MODULES: dict[str, str] = {
         "upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
         "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
     ),
+    "search": "bincount histc_bins is_among search_sorted unique_slices",
     "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
+    "views": "diag_embed diagonal_backward part_written part_zeroed strided_part strided_spread strided_written",
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "
         "sum sum_of_valid sum_to_size variance"

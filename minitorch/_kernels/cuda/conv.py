@@ -1,4 +1,4 @@
-"""Convolution on a GPU over one and two dimensions of space, its transpose and its gradient for the weights.
+"""Convolution on a GPU, its transpose and its gradient for the weights; volumes and float64 by `patches.py`.
 
 float32 is computed with tf32 if `torch.backends.cudnn.allow_tf32`, as torch does by default, else with three tf32
 products, as exact as float32; bfloat16 and float16 are summed in float32.
@@ -17,7 +17,7 @@ import numpy as np
 
 from minitorch._kernels import half
 
-from . import array, gemm, gemm_kernels, runtime
+from . import array, gemm, gemm_kernels, patches, runtime
 from .array import CudaArray
 from .conv_kernels import correlate, correlate_weights
 
@@ -29,6 +29,8 @@ def convolution_forward(
     groups: int,
 ) -> CudaArray:  # fmt: skip
     """out[n, k, p, q] = bias[k] + sum over c, r, s of w[k, c, r, s] * x[n, c, p', q'], as `cpu/conv.py` has it."""
+    if _by_columns(x):
+        return patches.convolution(inferred, x, w, bias, stride, padding, dilation, groups)
     out = array.empty(*inferred)
     kind = _kind(x, "convolution")
     x, w, planes, stride, padding, dilation = _planes(x, w, out, stride, padding, dilation)
@@ -47,6 +49,8 @@ def convolution_transpose(
     dilation: Any, groups: int,
 ) -> CudaArray:  # fmt: skip
     """out[n, c, p', q'] = bias[c] + sum over k, r, s of g[n, k, p, q] * w[k, c, r, s], named as in the convolution."""
+    if _by_columns(g):
+        return patches.transpose(inferred, g, w, bias, size, stride, padding, dilation, groups)
     out = array.empty(*inferred)
     kind = _kind(g, "convolution_transpose")
     g, w, planes, stride, padding, dilation = _planes(g, w, out, stride, padding, dilation)
@@ -79,6 +83,8 @@ def convolution_backward_weight(
     inferred: Any, g: CudaArray, x: CudaArray, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> CudaArray:
     """dw[k, c, r, s] = sum over n, p, q of g[n, k, p, q] * x[n, c, p', q'], named as in the convolution."""
+    if _by_columns(g):
+        return patches.backward_weight(inferred, g, x, stride, padding, dilation, groups)
     dw = array.empty(*inferred)
     kind = _kind(g, "convolution_backward_weight")
     if not dw.size:
@@ -115,16 +121,21 @@ def convolution_backward_weight(
 # Parts of these
 
 
+def _by_columns(x: CudaArray) -> bool:
+    """Whether `correlate` has no such convolution, which then goes by way of a matrix: volumes, and float64."""
+    return x.ndim > 4 or x.dtype == np.float64
+
+
 def _kind(x: CudaArray, name: str) -> str:
     """The arithmetic for a dtype; NotImplementedError where there is none."""
     if x.dtype == half.BFLOAT16:
         return "bf16"
     if x.dtype == half.FLOAT16:
         return "f16"
-    if x.dtype != np.float32 or x.ndim > 4:
+    if x.dtype != np.float32:
         raise NotImplementedError(
-            f"{name} of {x.ndim - 2} dimensions of space and dtype {x.dtype} is not implemented for device 'cuda' by "
-            "minitorch: compute it on the CPU, x.cpu(), and move the result back"
+            f"{name} of dtype {x.dtype} is not implemented for device 'cuda' by minitorch: "
+            "compute it on the CPU, x.cpu(), and move the result back"
         )
     settings = sys.modules.get("minitorch.backends.cudnn")  # above kernels; nobody has changed what is not imported
     return "tf32" if settings is None or settings.allow_tf32 else "tf32x3"
