@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.gpu_families import FAMILIES
 from benchmarks.gpu_models import MODELS
 
 Result = dict[str, Any]
@@ -174,42 +175,6 @@ def smoke_meeting(b: Bench) -> Result:
     return held(float(np.abs(on_gpu[1].to_host() - expected).max()), 1e-5)
 
 
-# name -> (the call, shapes of its inputs); each runs with its gradients in float32
-FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
-    "pointwise": (lambda T, x, y: (x * y).sigmoid() + y.exp(), ((33, 17), (33, 17))),
-    "broadcast": (lambda T, x, y: x * y + x, ((8, 1, 5), (3, 5))),
-    "sum of rows": (lambda T, x: x.sum(-1), ((37, 65),)),
-    "sum of columns": (lambda T, x: x.sum(0), ((65, 37),)),
-    "mean of all": (lambda T, x: x.mean(), ((50, 41),)),
-    "max": (lambda T, x: x.max(1)[0], ((13, 29),)),
-    "var": (lambda T, x: x.var(-1), ((13, 29),)),
-    "transpose": (lambda T, x: x.t().contiguous() * 2, ((33, 47),)),
-    "cat": (lambda T, x, y: T.cat([x, y], 1), ((3, 4), (3, 5))),
-    "index": (lambda T, x: x.index_select(0, T.tensor([2, 0, 2], device=x.device)), ((5, 7),)),
-    "gather": (lambda T, x: x.gather(1, T.tensor([[1, 0], [2, 2]], device=x.device)), ((2, 3),)),
-    "matmul": (lambda T, x, y: x @ y, ((20, 33), (33, 17))),
-    "bmm": (lambda T, x, y: x @ y, ((3, 9, 10), (3, 10, 7))),
-    "linear": (lambda T, x, w, c: T.nn.functional.linear(x, w, c), ((6, 10), (5, 10), (5,))),
-    "conv2d": (lambda T, x, w: T.nn.functional.conv2d(x, w, padding=1), ((2, 3, 7, 7), (4, 3, 3, 3))),
-    "max_pool2d": (lambda T, x: T.nn.functional.max_pool2d(x, 2), ((2, 3, 8, 8),)),
-    "softmax": (lambda T, x: x.softmax(-1), ((9, 33),)),
-    "log_softmax": (lambda T, x: x.log_softmax(-1), ((9, 33),)),
-    "cross_entropy": (
-        lambda T, x: T.nn.functional.cross_entropy(x, T.tensor([0, 4, 2], device=x.device)), ((3, 5),)
-    ),
-    "layer_norm": (lambda T, x, w: T.nn.functional.layer_norm(x, (16,), w), ((5, 16), (16,))),
-    "group_norm": (lambda T, x: T.nn.functional.group_norm(x, 2), ((2, 4, 5),)),
-    "batch_norm": (lambda T, x: T.nn.functional.batch_norm(x, None, None, training=True), ((4, 3, 5),)),
-    "embedding": (lambda T, w: T.nn.functional.embedding(T.tensor([1, 0, 1], device=w.device), w), ((4, 6),)),
-    "attention": (
-        lambda T, q, k, v: T.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
-        ((1, 2, 9, 16), (1, 2, 9, 16), (1, 2, 9, 16)),
-    ),
-    "cumsum": (lambda T, x: x.cumsum(1), ((3, 40),)),
-    "interpolate": (lambda T, x: T.nn.functional.interpolate(x, scale_factor=2, mode="bilinear"), ((1, 2, 4, 4),)),
-}  # fmt: skip
-
-
 def _family(name: str, dtype: str, tf32: bool = False) -> Callable[[Bench], Result]:
     function, shapes = FAMILIES[name]
     allowed = 3e-3 if tf32 else 1e-5 if dtype == "float32" else 3e-2
@@ -311,6 +276,10 @@ def _conv(T: Any, x: Any, w: Any) -> Any:
     return T.nn.functional.conv2d(x, w, padding=1)
 
 
+def _conv3d(T: Any, x: Any, w: Any) -> Any:
+    return T.nn.functional.conv3d(x, w, padding=1)
+
+
 def _adam(T: Any, device: str, n: int) -> Callable[[], Any]:
     parameters = [T.ones(n, device=device, requires_grad=True) for _ in range(50)]
     for p in parameters:
@@ -343,6 +312,7 @@ def _channels(n: int) -> int:
     return 64 if n > 8 else 2
 
 
+VOLUME = (1, _channels, same, same, same)
 IMAGE, FILTER = (_pictures, _channels, same, same), (_channels, _channels, 3, 3)
 ROWS, SQUARE = (1000, _thousandth), (same, same)
 FLOPS = "TFLOP/s"
@@ -353,6 +323,10 @@ SPEEDS = [
     Speed("sum of rows", _step(lambda T, x: x.sum(1), ROWS), 10**8, 2000, 0.9, lambda n: 4.0 * n),
     Speed("sum of columns", _step(lambda T, x: x.sum(0), ROWS), 10**8, 2000, 0.9, lambda n: 4.0 * n),
     Speed("transpose", _step(lambda T, x: x.t().contiguous(), SQUARE), 8192, 20, 0.9, lambda n: 8.0 * n * n),
+    Speed("mask", _step(lambda T, x: x[x > 0], (same,)), 10**8, 3000, 0.5, lambda n: 12.0 * n),
+    Speed("sort", _step(lambda T, x: x.sort()[0], (same,)), 10**7, 30, 0.3, lambda n: 8.0 * n),
+    Speed("topk", _step(lambda T, x: x.topk(50)[0], (64, same)), 50000, 60, 0.3, lambda n: 256.0 * n),
+    Speed("conv3d", _step(_conv3d, VOLUME, (*FILTER, 3)), 32, 2, 0.2, lambda n: 2.0 * 64 * 64 * 27 * n**3, FLOPS),
     Speed("softmax", _step(lambda T, x: x.softmax(-1), (same, 1024)), 65536, 1, 0.9, lambda n: 8192.0 * n),
     Speed("fp32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.6, _cube, FLOPS),
     Speed("tf32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.4, _cube, FLOPS, True),
