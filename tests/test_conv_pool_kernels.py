@@ -1,6 +1,9 @@
 """The convolution and pooling kernels against plain loops and against torch."""
 
+import ctypes
+import mmap
 import pathlib
+import sys
 import tracemalloc
 
 import naive
@@ -240,6 +243,30 @@ def test_max_pool_treats_nan_and_infinity_as_torch(name, dtype):
 def test_max_pool_of_lowest_values_reports_the_first_place_inside(name, lowest):
     dtype = np.int32 if isinstance(lowest, int) else np.float32
     check_pool(np.full(POOLS[name][0], lowest, dtype), POOLS[name])
+
+
+def guarded(shape, dtype, at_end):
+    """An array between two pages that may be neither read nor written: a process that does so is killed."""
+    size, page = int(np.prod(shape)) * np.dtype(dtype).itemsize, mmap.PAGESIZE
+    memory = mmap.mmap(-1, (-(-size // page) + 2) * page)
+    first = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for guard in (first, first + len(memory) - page):
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(guard), page, 0) == 0
+    begin = len(memory) - page - size if at_end else page
+    return np.frombuffer(memory, np.uint8)[begin : begin + size].view(dtype).reshape(shape)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are guarded by mprotect")
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("name", POOLS)
+def test_max_pool_stays_within_its_arrays(name, at_end):
+    values = np.random.default_rng(0).normal(size=POOLS[name][0]).astype("f")
+    expected, places = (a.numpy() for a in torch_pool(values, POOLS[name]))
+    x, out, indices = (guarded(a.shape, a.dtype, at_end) for a in (values, expected, places))
+    x[...] = values
+    pool.max_pool(x, *POOLS[name][1:5], out, indices)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(indices, places)
 
 
 @pytest.mark.parametrize("name", POOLS)
