@@ -45,13 +45,13 @@ def gradient(T: Any, out: Any, wanted: Any) -> Step:
     return lambda: T.autograd.grad(out, wanted, cotangent, retain_graph=True)[0]
 
 
-def convolution(part: str, N: int, C: int, H: int, W: int, K: int, R: int) -> Maker:
+def convolution(part: str, N: int, C: int, H: int, W: int, K: int, R: int, stride: int = 1, groups: int = 1) -> Maker:
     def make(T: Any) -> Step:
         x = T.randn(N, C, H, W, requires_grad=True)
-        weight = T.randn(K, C, R, R, requires_grad=True)
+        weight = T.randn(K, C // groups, R, R, requires_grad=True)
 
         def forward():
-            return T.nn.functional.conv2d(x, weight, padding=R // 2)
+            return T.nn.functional.conv2d(x, weight, stride=stride, padding=R // 2, groups=groups)
 
         if part == "forward":
             return forward
@@ -165,6 +165,8 @@ CONVOLUTIONS = (
     (8, 64, 56, 56, 64, 3),
     (1, 512, 14, 14, 512, 3),
 )
+# of MobileNetV2: N, C, H, W, R, stride
+DEPTHWISE = ((8, 144, 32, 32, 3, 1), (8, 96, 64, 64, 3, 2), (8, 384, 8, 8, 3, 1))
 POOLS = (
     ((50, 16, 28, 28), 2, 2, 0),
     ((64, 32, 32, 32), 2, 2, 0),
@@ -208,6 +210,14 @@ def convolved(part: str, shape: tuple[int, ...]) -> Case:
     return Case("convolution", f"{part} {times(shape)}", make, most, 2 * N * K * C * R * R * H * W, moved)
 
 
+def depthwise(part: str, shape: tuple[int, ...]) -> Case:
+    N, C, H, W, R, stride = shape
+    outputs = N * C * (H // stride) * (W // stride)
+    make = convolution(part, N, C, H, W, C, R, stride, C)
+    name = f"{part} depthwise {times(shape[:-1])}, stride {stride}"
+    return Case("convolution", name, make, CONVOLUTION[part], 2 * outputs * R * R, 4 * (N * C * H * W + outputs))
+
+
 CASES: tuple[Case, ...] = (
     *(
         Case("families", f"{name}, {n:,}", partial(make, n=n), target, flops * n, 4 * moved * n)
@@ -216,6 +226,7 @@ CASES: tuple[Case, ...] = (
     ),
     *(product(*shape) for shape in PRODUCTS),
     *(convolved(part, shape) for shape in CONVOLUTIONS for part in parts(shape)),
+    *(depthwise(part, shape) for shape in DEPTHWISE for part in CONVOLUTION),
     *(
         Case("pooling", f"{part} {times(shape)}, {pool[0]}x{pool[0]}", pooling(part, shape, *pool), most)
         for shape, *pool in POOLS

@@ -38,6 +38,10 @@ CONVS = {
     "padding_one_side": (2, 2, (5, 6), 3, (3, 3), (1, 1), (0, 2), (1, 1), 1),
     "rows_that_no_window_reaches": (2, 2, (8, 8), 3, (2, 2), (3, 3), (0, 0), (1, 1), 1),
     "depthwise": (2, 6, (7, 9), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+    "depthwise_of_wide_rows": (2, 3, (5, 37), 3, (3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "depthwise_stride": (3, 4, (11, 14), 4, (3, 3), (2, 2), (1, 1), (1, 1), 4),
+    "depthwise_uneven": (2, 3, (11, 13), 3, (3, 2), (2, 3), (1, 0), (2, 1), 3),
+    "depthwise_line": (2, 5, (23,), 5, (4,), (2,), (3,), (2,), 5),
     "depthwise_multiplier": (2, 3, (7, 9), 6, (3, 3), (2, 2), (1, 1), (1, 1), 3),
     "line": (3, 4, (23,), 6, (5,), (2,), (3,), (2,), 2),
     "line_of_one_tap": (2, 3, (9,), 5, (1,), (1,), (0,), (1,), 1),
@@ -94,6 +98,17 @@ def torch_results(x, w, bias, g, options):
 def test_convolution_and_gradients_are_the_naive_sums(name, dtype):
     *data, options = arrays(CONVS[name], dtype)
     for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("name", ["depthwise_of_wide_rows", "depthwise_stride"])
+def test_depthwise_convolution_of_infinities_and_nan_is_the_naive_sums(name, value):
+    *data, options = arrays(CONVS[name], np.float32)
+    data[0].reshape(-1)[:: data[0].size // 5] = value
+    with np.errstate(invalid="ignore"):
+        wanted = results(naive, *data, options)
+    for ours, expected in zip(results(conv, *data, options), wanted):
         np.testing.assert_array_equal(ours, expected)
 
 

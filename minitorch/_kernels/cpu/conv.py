@@ -23,7 +23,7 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import products, threads
+from . import conv_depthwise, products, threads
 from .conv_tiles import TILE, VECTOR_BYTES, VECTORS, transpose
 from .conv_tiles import tile as sum_tile
 from .inner import inner
@@ -259,6 +259,9 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
     if _is_product(w, stride, padding, groups):
         _multiply(w.reshape(w.shape[:2]), x, bias, out)
         return
+    if conv_depthwise.fits(x, w, groups, padding, stride, dilation):
+        conv_depthwise.convolution(x, w, bias, stride, padding, dilation, out)
+        return
     size = _padded_size(x, padding)
     pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
     plan = _filled(pixels), taps, _identity(pixels.size), _identity(taps.size)
@@ -278,6 +281,10 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
     if _is_product(w, stride, padding, groups) and out.shape[2:] == g.shape[2:]:
         _multiply(w.reshape(w.shape[:2]).T, g, bias, out)
         return
+    spread = max(stride) > 1  # by zeros, which are no neutral elements beside inf and nan
+    if conv_depthwise.fits(g, w, groups, padding, stride, dilation) and not (spread and not np.isfinite(w).all()):
+        conv_depthwise.convolution_transpose(g, w, bias, stride, padding, dilation, out)
+        return
     area, outer = prod(w.shape[2:]), w.shape[0] // groups
     size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], out.shape[2:], stride, padding, dilation)
     if len(plans) < prod(stride):
@@ -290,6 +297,9 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     """dw[k, c, r, s] = sum over n, i, j of g[n, k, i, j] * x[n, c, i', j'], named as in convolution."""
     if dw.size == 0 or g.size == 0:
         dw.fill(0)
+        return
+    if conv_depthwise.fits(x, dw, groups, padding, stride, dilation):
+        conv_depthwise.convolution_backward_weight(g, x, stride, padding, dilation, dw)
         return
     g, x, dest = whole(g), whole(x), whole(dw)
     lanes, channels = _lanes(dw.dtype), g.shape[1] // groups

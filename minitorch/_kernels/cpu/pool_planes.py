@@ -17,23 +17,12 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat
 from .inner import inner
+from .plane_vectors import LANES, data_of, reach, splat, taps
 from .shared import over_rows
 
-LANES = 8
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
 WIDEST = 16  # taps in a row, each of which is a few instructions
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-
-
-def _data(context, builder, kind, value):
-    return context.make_array(kind)(context, builder, value).data
-
-
-def _splat(builder, value):
-    """A vector of LANES times the value."""
-    hole = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
-    zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
-    return builder.shuffle_vector(builder.insert_element(hole, value, _I32(0)), hole, zeros)
 
 
 def _wins(builder, value, best, kind):
@@ -41,18 +30,6 @@ def _wins(builder, value, best, kind):
     if isinstance(kind, types.Float):
         return builder.or_(builder.fcmp_ordered(">", value, best), builder.fcmp_unordered("uno", value, value))
     return (builder.icmp_signed if kind.signed else builder.icmp_unsigned)(">", value, best)
-
-
-def _taps(builder, start, kind, columns, stride):
-    """The elements of LANES windows of one row, whose first begins at the pointer `start`: a vector for each tap."""
-    line = ir.VectorType(start.type.pointee, LANES * stride)
-    hole = ir.Constant(line, ir.Undefined)
-    for column in range(columns):
-        if column % stride == 0:
-            pointer = builder.bitcast(builder.gep(start, [_I64(column)]), line.as_pointer())
-            loaded = builder.load(pointer, align=kind.bitwidth // 8)
-        lanes = range(column % stride, LANES * stride, stride)
-        yield builder.shuffle_vector(loaded, hole, ir.Constant(ir.VectorType(_I32, LANES), list(lanes)))
 
 
 def block_of(columns, stride):
@@ -65,16 +42,16 @@ def block_of(columns, stride):
     @intrinsic
     def take(typing_context, x, at, line, rows, corner, width, out, indices, to):
         def codegen(context, builder, signature, args):
-            read, written, places = (_data(context, builder, signature.args[k], args[k]) for k in (0, 6, 7))
+            read, written, places = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 6, 7))
             at, line, rows, corner, width = args[1:6]
-            first = next(_taps(builder, builder.gep(read, [at]), x.dtype, 1, stride))
+            first = next(taps(builder, builder.gep(read, [at]), x.dtype, 1, stride))
             best = cgutils.alloca_once_value(builder, first)
-            place = cgutils.alloca_once_value(builder, _splat(builder, builder.trunc(corner, _I32)))
+            place = cgutils.alloca_once_value(builder, splat(builder, builder.trunc(corner, _I32)))
             with cgutils.for_range(builder, rows) as loop:
                 start = builder.gep(read, [builder.add(at, builder.mul(line, loop.index))])
                 below = builder.add(corner, builder.mul(width, loop.index))
-                for column, value in enumerate(_taps(builder, start, x.dtype, columns, stride)):
-                    tap = _splat(builder, builder.trunc(builder.add(below, _I64(column)), _I32))
+                for column, value in enumerate(taps(builder, start, x.dtype, columns, stride)):
+                    tap = splat(builder, builder.trunc(builder.add(below, _I64(column)), _I32))
                     before = builder.load(best)
                     wins = _wins(builder, value, before, x.dtype)
                     builder.store(builder.select(wins, value, before), best)
@@ -94,7 +71,7 @@ def block_of(columns, stride):
 def planes_of(columns, apart):
     """The compiled loop over planes, for windows of so many columns, so many apart."""
     block = block_of(columns, apart)
-    reach = (columns - 1) // apart * apart + LANES * apart
+    reached = reach(columns, apart)
 
     @inner()
     def one_window(x, at, line, rows, corner, width, out, indices, to):
@@ -114,7 +91,7 @@ def planes_of(columns, apart):
         source, values, places = flat(x), flat(out), flat(indices)
         if padded.size:
             source = padded
-        last_from, last_to = source.size - (rows - 1) * line - reach, values.size - LANES
+        last_from, last_to = source.size - (rows - 1) * line - reached, values.size - LANES
         for m in range(x.shape[0]):
             begin = m * height * width
             if padded.size:
