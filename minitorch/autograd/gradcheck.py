@@ -40,7 +40,7 @@ def gradcheck(
     """Whether func's gradients equal finite differences: GradcheckError, or False, if not.
 
     Each output is sent back alone, so `check_undefined_grad` has nothing more to check here; `masked` would matter to
-    sparse inputs only. Batched gradients raise NotImplementedError.
+    sparse inputs only. `check_batched_grad` and `check_batched_forward_grad` run the derivatives under vmap too.
 
     >>> import minitorch as torch
     >>> x = torch.ones(3, dtype=torch.float64, requires_grad=True)
@@ -51,7 +51,6 @@ def gradcheck(
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     _require(check_backward_ad, "check_backward_ad", check_batched_grad=check_batched_grad)
     _require(check_forward_ad, "check_forward_ad", check_batched_forward_grad=check_batched_forward_grad)
-    _refuse("gradcheck", check_batched_grad=check_batched_grad, check_batched_forward_grad=check_batched_forward_grad)
     values = _tupled(inputs)
     try:
         wanted = _differentiable_inputs(values)
@@ -66,6 +65,7 @@ def gradcheck(
             _check_zero_gives_zero(outputs, wanted)
         if check_forward_ad:
             _check_forward(func, values, wanted, eps, atol, rtol)
+        _check_batched(func, values, wanted, outputs, check_batched_grad, check_batched_forward_grad)
     except GradcheckError:
         if raise_exception:
             raise
@@ -107,7 +107,6 @@ def gradgradcheck(
         check_rev_over_rev, "check_rev_over_rev", check_undefined_grad=check_undefined_grad,
         check_batched_grad=check_batched_grad,
     )  # fmt: skip
-    _refuse("gradgradcheck", check_batched_grad=check_batched_grad)
     values = _tupled(inputs)
     if grad_outputs is None:
         outputs = _differentiable(func(*values))
@@ -124,7 +123,7 @@ def gradgradcheck(
     return gradcheck(
         gradients, values + directions, eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol,
         raise_exception=raise_exception, check_grad_dtypes=check_grad_dtypes, check_forward_ad=check_fwd_over_rev,
-        check_backward_ad=check_rev_over_rev, fast_mode=fast_mode,
+        check_backward_ad=check_rev_over_rev, check_batched_grad=check_batched_grad, fast_mode=fast_mode,
     )  # fmt: skip
 
 
@@ -133,12 +132,6 @@ def _require(have: bool, needed: str, **flags: bool) -> None:
     for name, value in flags.items():
         if value and not have:
             raise AssertionError(f"Setting {name}=True requires {needed} to be True")
-
-
-def _refuse(function: str, **flags: bool) -> None:
-    for name, value in flags.items():
-        if value:
-            raise NotImplementedError(f"{function}(): {name}=True is not supported by minitorch")
 
 
 def _tupled(value: Any) -> tuple[Any, ...]:
@@ -358,6 +351,24 @@ def _check_forward(
         for j, (a, n) in enumerate(zip(found, numerical, strict=True)):
             if not _close(a, n, rtol, atol):
                 raise GradcheckError(_mismatch(i, j, n, a, "computed with forward mode "))
+
+
+def _check_batched(
+    func: Callable[..., Any],
+    values: tuple[Any, ...],
+    wanted: list[Any],
+    outputs: list[Any],
+    backward: bool,
+    forward: bool,
+) -> None:
+    if not (backward or forward):
+        return
+    from . import _batched_gradients
+
+    if forward:
+        _batched_gradients.check_batched_forward(func, values, wanted)
+    if backward:
+        _batched_gradients.check_batched_backward(outputs, wanted)
 
 
 def _check_directions(
