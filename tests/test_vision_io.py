@@ -1,5 +1,8 @@
 """minitorch.vision.io: files become the numbers that Pillow finds in them; damaged ones are named."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import torchvision
@@ -66,8 +69,93 @@ def test_png_of_16_bits(tmp_path):
     Image.fromarray(values).save(tmp_path / "x.png")
     read = io.read_image(tmp_path / "x.png")
     assert read.dtype == minitorch.uint16 and (read[0].numpy() == values).all()
-    with pytest.raises(NotImplementedError, match="16 bits"):
-        io.read_image(tmp_path / "x.png", "RGB")
+
+
+WIDE = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def filtered(image, first):
+    """The rows of an image (H, W, C), each by another of PNG's filters, as the standard writes them down."""
+    pixel = 2 * image.shape[2]
+    rows = [list(row.astype(">u2").tobytes()) for row in image]
+    above, out = [0] * len(rows[0]), b""
+    for number, row in enumerate(rows):
+        kind = (number + first) % 5
+        out += bytes([kind])
+        for k, value in enumerate(row):
+            a, b, c = (row[k - pixel], above[k], above[k - pixel]) if k >= pixel else (0, above[k], 0)
+            nearest = min((a, b, c), key=lambda v: abs(a + b - c - v))
+            out += bytes([(value - (0, a, b, (a + b) // 2, nearest)[kind]) % 256])
+        above = row
+    return out
+
+
+def write_wide_png(path, image, interlaced=False, extra=()):
+    """A PNG file of 16 bits of an image (H, W, C)."""
+    height, width, channels = image.shape
+    parts = [image[y::down, x::right] for x, y, right, down in PASSES] if interlaced else [image]
+    data = zlib.compress(b"".join(filtered(part, i) for i, part in enumerate(parts) if part.size))
+    header = struct.pack(">IIBBBBB", width, height, 16, WIDE[channels], 0, 0, interlaced)
+    chunks = [(b"IHDR", header), *extra, (b"IDAT", data[:50]), (b"IDAT", data[50:]), (b"IEND", b"")]
+    packed = [struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("channels", WIDE)
+def test_png_of_16_bits_in_every_color_type(channels, interlaced, tmp_path):
+    rng = np.random.default_rng(channels)
+    for height, width in ((11, 9), (1, 1), (3, 2), (40, 20)):
+        values = rng.integers(0, 2**16, (height, width, channels), np.uint16)
+        write_wide_png(tmp_path / "x.png", values, interlaced)
+        read = io.read_image(tmp_path / "x.png")
+        assert read.dtype == minitorch.uint16 and (read.numpy() == values.transpose(2, 0, 1)).all()
+        if channels > 2:  # the eight bits that Pillow reads are the upper ones
+            assert (read.numpy() >> 8 == expected(Image.open(tmp_path / "x.png"))).all()
+
+
+@pytest.mark.parametrize("channels", WIDE)
+def test_png_of_16_bits_in_other_channels(channels, tmp_path):
+    values = np.random.default_rng(0).integers(0, 2**16, (5, 6, channels), np.uint16)
+    values[0, :, :3] = 40000
+    write_wide_png(tmp_path / "x.png", values)
+    read = {mode: io.read_image(tmp_path / "x.png", mode).numpy() for mode in ("GRAY", "GRAY_ALPHA", "RGB", "RGBA")}
+    assert [x.shape[0] for x in read.values()] == [1, 2, 3, 4]
+    alpha = values[..., -1] if channels in (2, 4) else 65535
+    assert (read["RGBA"][3] == alpha).all() and (read["GRAY_ALPHA"][1] == alpha).all()
+    colors = np.repeat(values[..., :1], 3, 2) if channels < 3 else values[..., :3]
+    assert (read["RGB"] == colors.transpose(2, 0, 1)).all() and (read["RGBA"][:3] == read["RGB"]).all()
+    luma = colors @ [0.2989, 0.587, 0.1141]
+    assert np.abs(read["GRAY"][0] - luma).max() < 4 and (read["GRAY"][0, 0] == 40000).all()
+    assert (read["GRAY"][0] == read["GRAY_ALPHA"][0]).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_png_of_16_bits_is_turned_as_one_of_8(orientation, tmp_path):
+    exif = Image.Exif()
+    exif[274] = orientation
+    values = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    Image.fromarray(values).save(tmp_path / "narrow.png", exif=exif)
+    extra = [(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))]
+    write_wide_png(tmp_path / "wide.png", values.astype(np.uint16), extra=extra)
+    narrow, wide = (io.read_image(tmp_path / f"{n}.png", apply_exif_orientation=True) for n in ("narrow", "wide"))
+    assert (narrow.numpy() == wide.numpy()).all()
+
+
+def test_damaged_png_of_16_bits_is_named(tmp_path):
+    values = np.random.default_rng(0).integers(0, 2**16, (20, 20, 3), np.uint16)
+    path = tmp_path / "x.png"
+    write_wide_png(path, values)
+    whole = path.read_bytes()
+    for damaged, why in ((whole[:-100], "ends before|is damaged"), (whole[:900] + b"?" + whole[901:], "is damaged")):
+        path.write_bytes(damaged)
+        with pytest.raises(RuntimeError, match=rf"x\.png' cannot be decoded: .*({why})"):
+            io.read_image(path)
+    write_wide_png(path, values, extra=[(b"tRNS", bytes(6))])
+    assert io.read_image(path, "RGB").shape == (3, 20, 20)
+    with pytest.raises(NotImplementedError, match="transparent colour"):
+        io.read_image(path, "RGBA")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

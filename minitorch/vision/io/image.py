@@ -11,6 +11,7 @@ import minitorch as torch
 from minitorch import Tensor
 
 from .._pillow import image_from_array, pillow
+from . import _png
 
 
 class ImageReadMode(Enum):
@@ -27,6 +28,9 @@ class ImageReadMode(Enum):
 _PILLOW_MODES = {
     ImageReadMode.GRAY: "L", ImageReadMode.GRAY_ALPHA: "LA", ImageReadMode.RGB: "RGB", ImageReadMode.RGB_ALPHA: "RGBA",
 }  # fmt: skip
+
+
+_ORIENTATION = 0x0112  # the tag of EXIF
 
 
 # ---------------------------------------------------------------------- files
@@ -72,13 +76,21 @@ def _as_tensor(image: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array.transpose((2, 0, 1))))
 
 
-def _sixteen_bits(image: Any, data: bytes, mode: ImageReadMode, name: str) -> Tensor | None:
-    """A PNG file of 16 bits a channel, which Pillow keeps only if it is grey; None for all other files."""
-    if image.format != "PNG" or data[24] != 16:
-        return None
-    if data[25] != 0 or mode not in (ImageReadMode.UNCHANGED, ImageReadMode.GRAY):
-        raise NotImplementedError(f"{name}: PNG images of 16 bits are supported only if grey, and read as grey")
-    return torch.from_numpy(np.array(image).astype(np.uint16)[None])
+def _sixteen_bits(data: bytes, mode: ImageReadMode, turn: int, name: str) -> Tensor:
+    """A PNG file of 16 bits a channel, turned as the number of its EXIF orientation says."""
+    image, transparent = _png.decode(data)
+    if mode != ImageReadMode.UNCHANGED:
+        if transparent and mode in (ImageReadMode.GRAY_ALPHA, ImageReadMode.RGB_ALPHA):
+            raise NotImplementedError(f"{name}: a transparent colour of a PNG image of 16 bits is not made alpha")
+        image = _png.in_channels(image, mode.value)
+    return torch.from_numpy(np.ascontiguousarray(_turned(image, turn).transpose((2, 0, 1))))
+
+
+def _turned(image: Any, orientation: int) -> Any:
+    """The image (H, W, C) as an EXIF orientation of 1 to 8 wants it shown."""
+    image = image.swapaxes(0, 1) if orientation > 4 else image
+    image = image[::-1] if orientation in (3, 4, 7, 8) else image
+    return image[:, ::-1] if orientation in (2, 3, 6, 7) else image
 
 
 def _decoded(data: Any, mode: Any, turn: bool, formats: tuple[str, ...], name: str) -> Tensor:
@@ -91,9 +103,8 @@ def _decoded(data: Any, mode: Any, turn: bool, formats: tuple[str, ...], name: s
         if image.format == "GIF":
             frames = [_as_tensor(frame.convert("RGB")) for frame in pillow("ImageSequence").Iterator(image)]
             return torch.stack(frames) if len(frames) > 1 else frames[0]
-        wide = _sixteen_bits(image, raw, mode, name)
-        if wide is not None:
-            return wide
+        if image.format == "PNG" and _png.header(raw).bits == 16:  # of which Pillow keeps eight
+            return _sixteen_bits(raw, mode, image.getexif().get(_ORIENTATION, 1) if turn else 1, name)
         if image.format == "JPEG" and mode == ImageReadMode.GRAY:
             image.draft("L", None)  # the luminance as the file has it
         image = pillow("ImageOps").exif_transpose(image) if turn else image
