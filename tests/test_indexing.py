@@ -716,3 +716,15 @@ def test_inference_mode_reads_and_writes_by_index():
         x[[0, 1]] = 2.0
         x[x > 1] += 1
         assert x.scatter_(0, minitorch.tensor([2]), 9.0).tolist() == [3, 3, 9]
+
+
+# ---------------------------------------------------------------------- flips
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.float32])
+@pytest.mark.parametrize("shape", [(3, 7, 9), (5,), (2, 0, 3), (1, 1), (4, 2, 130)])
+def test_flips_of_rows_of_any_length_are_torchs(shape, dtype):
+    array = numbers(shape).astype(dtype)
+    for dims in ([-1], [0], sorted({0, len(shape) - 1}), list(range(len(shape)))):
+        ours, theirs = (lib.from_numpy(array) for lib in BOTH)
+        np.testing.assert_array_equal(ours.flip(dims).numpy(), theirs.flip(dims).numpy())
+        ours, theirs = (t.transpose(0, -1) for t in (ours, theirs))
+        np.testing.assert_array_equal(ours.flip(dims).numpy(), theirs.flip(dims).numpy())

@@ -61,8 +61,8 @@ def _check_alpha(record: Op, x: Any, other: Any, alpha: Any) -> np.dtype:
 
 def refuse_zero_division(name: str, x: Any, y: Any) -> None:
     """Integer division by zero is an error; floats give infinity or nan."""
-    if not isinstance(y, Tensor) and y.__class__ not in NUMBERS:
-        return  # refused for another reason
+    if not isinstance(y, Tensor) and (y.__class__ not in NUMBERS or y):
+        return  # not 0, or refused for another reason
     divisor = y.array if isinstance(y, Tensor) else y
     integers = isinstance(x, Tensor) and x.array.dtype not in FLOATS and not isinstance(y, float)
     if (

@@ -409,10 +409,10 @@ def _check_weights(a: np.ndarray, cumulative: bool) -> None:
             raise RuntimeError(f"{invalid_weights} (encountering probability entry = infinity or NaN)")
     else:
         check(
-            bool(((a >= 0) & (a < np.inf)).all()),
+            bool(np.minimum.reduce(a, None) >= 0 and np.maximum.reduce(a, None) < np.inf),  # false for nan
             "probability tensor contains either `inf`, `nan` or element < 0",
         )
-    if not bool((a.sum(-1) > 0).all()):
+    if not (np.add.reduce(a, -1) > 0).all():
         raise RuntimeError(f"{invalid_weights} (sum of probabilities <= 0)")
 
 

@@ -372,7 +372,7 @@ def all(input, dim=None, keepdim=False):
 
 @all.cpu
 def all_cpu(input, dim=None, keepdim=False):
-    return _truth(np.all, input, dim, keepdim)
+    return _truth(np.logical_and, input, dim, keepdim)
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -382,11 +382,11 @@ def any(input, dim=None, keepdim=False):
 
 @any.cpu
 def any_cpu(input, dim=None, keepdim=False):
-    return _truth(np.any, input, dim, keepdim)
+    return _truth(np.logical_or, input, dim, keepdim)
 
 
-def _truth(function: Any, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
-    found = function(input, axis=_truth_dims(dim, input.ndim), keepdims=keepdim)
+def _truth(function: np.ufunc, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+    found = function.reduce(input, axis=_truth_dims(dim, input.ndim), keepdims=keepdim)
     return np.asarray(found, np.uint8 if input.dtype == np.uint8 else np.bool_)
 
 

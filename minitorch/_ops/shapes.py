@@ -281,7 +281,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     from .check import check_broadcast
 
     tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    shape: tuple[int, ...] = ()
+    shape: tuple[int, ...] = tensors[0].array.shape if tensors else ()
+    if all([t.array.shape == shape for t in tensors]):
+        return tensors
     for t in tensors:
         check_broadcast(shape, t.array.shape)
         shape = np.broadcast_shapes(shape, t.array.shape)
