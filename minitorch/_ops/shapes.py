@@ -282,7 +282,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
     tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     shape: tuple[int, ...] = tensors[0].array.shape if tensors else ()
-    if all([t.array.shape == shape for t in tensors]):
+    if all(t.array.shape == shape for t in tensors):
         return tensors
     for t in tensors:
         check_broadcast(shape, t.array.shape)
