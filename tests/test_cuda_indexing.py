@@ -1,11 +1,17 @@
 """Masks, positions and scatters on an emulated GPU."""
 
+import inspect
+import textwrap
+
 import numpy as np
 import pytest
+import simt
 from cuda_compare import gpu, gradients, mostly_slow, normal, same  # noqa: F401
 
 import minitorch
-from minitorch._kernels.cuda import index
+from minitorch._kernels.cuda import index, scan, selecting
+from minitorch._kernels.cuda.kernel import Kernel
+from minitorch._kernels.cuda.lower import define
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -123,3 +129,52 @@ def test_masks_on_the_host_serve_tensors_on_the_gpu():
     x = minitorch.arange(4.0).cuda()
     assert x[minitorch.tensor([True, False, True, False])].tolist() == [0.0, 2.0]
     assert x[minitorch.tensor([3, 0])].tolist() == [3.0, 0.0]
+
+
+# ---------------------------------------------------------------------- barriers
+def placing(made):
+    """Where 300 of 600 numbers are not zero, by a kernel like `place_kernel`'s."""
+    x, found = np.arange(600, dtype=np.int32) % 2, np.zeros(300, np.int64)
+    simt.run(made, 1, x, np.array([300]), found, 600)
+    return found, np.flatnonzero(x)
+
+
+def running(made):
+    """The largest number so far of 600, and its place, by a kernel like `extreme_rows_kernel`'s."""
+    x = np.random.default_rng(0).integers(0, 1000, 600).astype(np.int32)
+    values, places = np.zeros(600, np.int32), np.zeros(600, np.int64)
+    simt.run(made, 1, x, values, places, 600)
+    np.testing.assert_array_equal(x[places], values)
+    return values, np.maximum.accumulate(x)
+
+
+INT32 = np.dtype(np.int32)
+MEETING = {
+    "placing": (placing, selecting.place_kernel(INT32)),
+    "running": (running, scan.extreme_rows_kernel(INT32, True)),
+}
+
+
+def without_barrier(made, number):
+    """The kernel without one of its barriers."""
+    text = textwrap.dedent(inspect.getsource(made.function))
+    lines = text[text.index("def ") :].splitlines()
+    barriers = [i for i, line in enumerate(lines) if line.strip().startswith("syncthreads()")]
+    del lines[barriers[number]]
+    names = {**made.function.__globals__, **inspect.getclosurevars(made.function).nonlocals}
+    return Kernel(define("\n".join(lines) + "\n", made.function.__name__, names), made.signature, made.block)
+
+
+@pytest.mark.parametrize("name", MEETING)
+def test_threads_that_meet_do_not_race(name):
+    run, made = MEETING[name]
+    found, expected = run(made)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", mostly_slow(MEETING, "placing"))
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_missing_barrier_is_found(name, number):
+    run, made = MEETING[name]
+    with pytest.raises(simt.Fault, match="race"):
+        run(without_barrier(made, number))

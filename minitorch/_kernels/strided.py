@@ -82,6 +82,14 @@ def restrided(a: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: 
     return view if view.dtype is a.dtype else view.view(a.dtype)
 
 
+def places_of(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np.ndarray:
+    """Where in memory each element lies, counted in elements."""
+    places = np.full(shape, offset, np.int64)
+    for i, (n, s) in enumerate(zip(shape, strides, strict=True)):
+        places += (np.arange(n) * s).reshape((n,) + (1,) * (len(shape) - i - 1))
+    return places
+
+
 class _Window:
     """What NumPy needs in order to make an array over memory that another array keeps alive."""
 

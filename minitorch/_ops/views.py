@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._kernels.strided import restrided, viewed_strides
+from minitorch._kernels.strided import places_of, restrided, viewed_strides
 
 from .check import c_name, check, integer, wrap_dim, wrap_dims
 from .op import structured, view
@@ -348,20 +348,12 @@ def as_strided_backward_cpu(g, input_geometry, size, stride, storage_offset):
     shape, strides, start = input_geometry
     offset = start if storage_offset is None else storage_offset
     low = min(start, offset)
-    places = _places(size, stride, offset - low)
-    mine = _places(shape, strides, start - low)
+    places = places_of(size, stride, offset - low)
+    mine = places_of(shape, strides, start - low)
     memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
     np.add.at(memory, places.ravel(), g.ravel())
     shares = np.bincount(mine.ravel(), minlength=memory.size)
     return np.ascontiguousarray(memory[mine] / np.maximum(shares, 1).astype(g.dtype)[mine]).reshape(shape)
-
-
-def _places(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> np.ndarray:
-    """Where in memory each element lies, counted in elements."""
-    places = np.full(shape, offset, np.int64)
-    for i, (n, s) in enumerate(zip(shape, strides, strict=True)):
-        places += (np.arange(n) * s).reshape((n,) + (1,) * (len(shape) - i - 1))
-    return places
 
 
 @as_strided_backward.grad("g")
@@ -380,7 +372,7 @@ def as_strided_read_cpu(g, input_geometry, size, stride, storage_offset=None):
     shape, strides, start = input_geometry
     offset = start if storage_offset is None else storage_offset
     low = min(start, offset)
-    places, mine = _places(size, stride, offset - low), _places(shape, strides, start - low)
+    places, mine = places_of(size, stride, offset - low), places_of(shape, strides, start - low)
     memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
     shares = np.bincount(mine.ravel(), minlength=memory.size)
     np.add.at(memory, mine.ravel(), g.ravel())

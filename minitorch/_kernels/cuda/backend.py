@@ -22,19 +22,20 @@ MODULES: dict[str, str] = {
     "conv": "convolution_backward_weight convolution_forward convolution_transpose",
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
-        "masked_fill_into masked_zero repeat_sizes roll_dims select_backward shifted slice_backward spread "
-        "to_copy tril triu unsafe_view zeroed"
+        "masked_fill_into masked_zero repeat_sizes roll_dims select_backward shifted slice_backward spread to_copy "
+        "tril triu unsafe_view zeroed"
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows",
     "rng": (
         "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
-        "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform"
+        "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform normal_both "
+        "normal_mean normal_std"
     ),
     "scan": "cummax_dim cummin_dim cumprod cumsum cumsum_from_end linear_scan logcumsumexp",
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "sort": "kthvalue_dim median_dim median_of_all mode_dim nanmedian_dim sort_dim topk_dim",
     "embedding": "embedding_backward embedding_rows",
-    "gemm": "addbmm addmm addmv baddbmm bmm dot linear_2d mm mv",
+    "gemm": "addbmm addmm addmv baddbmm bmm dot euclidean_distances linear_2d mm mv",
     "index": (
         "gather gather_backward index_add_into index_copy_into index_fill_into index_select index_select_backward "
         "pick_in_planes rows_cleared rows_kept scatter_add_into scatter_cleared scatter_extreme scatter_into "
@@ -51,16 +52,23 @@ MODULES: dict[str, str] = {
     ),
     "padding": "bordered bordered_backward",
     "patches": "col2im im2col unfold_backward",
-    "pool": "max_pool_backward max_pool_planes max_pool_volumes",
+    "pool": (
+        "adaptive_max_planes adaptive_max_volumes max_pool_backward max_pool_planes max_pool_volumes unpool_planes "
+        "unpool_volumes"
+    ),
     "recurrent": "recurrent_gradients recurrent_layer",
     "resample": (
-        "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes map_axes upsample_bicubic2d "
-        "upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d "
-        "upsample_nearest_exact1d upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
+        "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes map_axes products_at "
+        "upsample_bicubic2d upsample_bicubic2d_aa upsample_bilinear2d upsample_bilinear2d_aa upsample_lanczos2d_aa "
+        "upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d "
+        "upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d weighted_gather weighted_scatter"
     ),
-    "search": "bincount histc_bins is_among search_sorted unique_slices",
+    "search": "bag_numbers bincount histc_bins is_among search_sorted unique_slices",
     "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
-    "views": "diag_embed diagonal_backward part_written part_zeroed strided_part strided_spread strided_written",
+    "views": (
+        "as_strided_backward diag_embed diagonal_backward part_written part_zeroed strided_part strided_spread "
+        "strided_written"
+    ),
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "
         "sum sum_of_valid sum_to_size variance"

@@ -13,14 +13,16 @@ long, K is cut into parts, which are added in order: results never depend on tim
 """
 
 import sys
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minitorch._kernels import half
 from minitorch._kernels.codegen import Formula
+from minitorch._kernels.scalar import maximum, sqrt
 
-from . import array, copy, gemm_kernels, pointwise, runtime
+from . import array, copy, gemm_kernels, pointwise, reduce, runtime
 from .array import CudaArray
 from .tensor_cores import HALVES
 
@@ -210,6 +212,31 @@ def addbmm(inferred: Any, input: CudaArray, a: CudaArray, b: CudaArray, beta: An
     (batch, n, k), m = a.shape, b.shape[2]
     rows, columns = copy.reshaped(a.transpose(1, 0, 2), n, batch * k), copy.reshaped(b, batch * k, m)
     return _added(inferred, input, mm(inferred, rows, columns), beta, alpha)
+
+
+def _square(x):
+    return x * x
+
+
+def _distance(product, x, y):
+    return sqrt(maximum(x + y - 2.0 * product, 0.0))
+
+
+SQUARE, DISTANCE = Formula(_square), Formula(_distance)
+
+
+def euclidean_distances(inferred: Any, x1: CudaArray, x2: CudaArray) -> CudaArray:
+    """|a - b|^2 = |a|^2 - 2ab + |b|^2 for rows of x1 (..., P, M) and x2 (..., R, M): one product of matrices."""
+    shape, dtype = inferred
+    (p, m), r = x1.shape[-2:], x2.shape[-2]
+    batch = prod(shape[:-2])
+    rows, columns = copy.reshaped(x1, batch, p, m), copy.reshaped(x2, batch, r, m)
+    products = product(rows, columns.transpose(0, 2, 1), array.empty((batch, p, r), dtype))
+    squares = [
+        reduce.sum((x.shape[:2], dtype), pointwise.compute(SQUARE, [x], (), x.shape, dtype), 2) for x in (rows, columns)
+    ]
+    terms = [products, squares[0][:, :, None], squares[1][:, None]]
+    return copy.reshaped(pointwise.compute(DISTANCE, terms, (), products.shape, dtype), *shape)
 
 
 def linear_2d(inferred: Any, x: CudaArray, w: CudaArray, bias: CudaArray) -> CudaArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import copy
+from . import copy, index
 from .array import CudaArray, empty
 from .block import BLOCK
 from .device import WORDS, blockIdx, i8, threadIdx
@@ -59,6 +59,42 @@ def max_pool_kernel(dtype: np.dtype) -> Kernel:
             indices[i] = place
 
     return max_pool
+
+
+@cache
+def adaptive_kernel(dtype: np.dtype) -> Kernel:
+    """kernel(x, out, indices, count, sizes of x, sizes of out): windows that cover x evenly, and may overlap."""
+    code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
+    read, _ = element_functions(dtype, kind)
+
+    @kernel(f"{code}* {code}* i8* i4 i4 i4 i4 i4 i4 i4", block=BLOCK)
+    def adaptive_max(x, out, indices, count, depth, height, width, out_depth, out_height, out_width):
+        i = blockIdx.x * BLOCK + threadIdx.x
+        if i < count:
+            line = i // out_width
+            w = i - line * out_width
+            sheet = line // out_height
+            h = line - sheet * out_height
+            plane = sheet // out_depth
+            d = sheet - plane * out_depth
+            start = i8(plane) * (depth * height * width)
+            d0 = d * depth // out_depth
+            h0 = h * height // out_height
+            w0 = w * width // out_width
+            place = (d0 * height + h0) * width + w0
+            best = read(x[start + place])
+            for a in range(d0, ((d + 1) * depth + out_depth - 1) // out_depth):
+                for b in range(h0, ((h + 1) * height + out_height - 1) // out_height):
+                    for c in range(w0, ((w + 1) * width + out_width - 1) // out_width):
+                        at = (a * height + b) * width + c
+                        value = read(x[start + at])
+                        if value > best or value != value:
+                            best = value
+                            place = at
+            out[i] = x[start + place]
+            indices[i] = place
+
+    return adaptive_max
 
 
 @cache
@@ -165,7 +201,36 @@ def _scattered(g: CudaArray, indices: CudaArray, shape: Any, dtype: np.dtype) ->
 
 
 FLOAT = np.dtype(np.float32)
+
+
+def adaptive_max_planes(inferred: Any, input: CudaArray, output_size: Any) -> tuple[CudaArray, CudaArray]:
+    """The maxima of windows that cover planes, or volumes, evenly, and where in them they lie."""
+    (shape, dtype), (_, place) = inferred
+    out, indices = empty(shape, dtype), empty(shape, place)
+    if out.size:
+        sizes = [(1,) * (SPACE + 2 - len(s)) + tuple(s[2:]) for s in (input.shape, shape)]
+        made = adaptive_kernel(dtype)
+        made.launch(-(-out.size // BLOCK), copy.contiguous(input), out, indices, out.size, *sizes[0], *sizes[1])
+    return out, indices
+
+
+adaptive_max_volumes = adaptive_max_planes
+
+
+def unpool_planes(inferred: Any, input: CudaArray, indices: CudaArray, size: Any) -> CudaArray:
+    """Zeros with the elements at their places in each plane."""
+    shape, dtype = inferred
+    planes, made = prod(shape[:2]), copy.full(shape, 0, dtype)
+    flat, at = (copy.reshaped(a, planes, prod(a.shape[2:])) for a in (input, indices))
+    index.scatter_into(None, copy.reshaped(made, planes, prod(shape[2:])), flat, at, 1)
+    return made
+
+
+unpool_volumes = unpool_planes
+
+
 REPRESENTATIVE = {
+    "adaptive_max": lambda: adaptive_kernel(np.dtype(np.float32)),
     "max_pool": lambda: max_pool_kernel(FLOAT),
     "max_pool_gradient": lambda: gradient_kernel(FLOAT),
 }

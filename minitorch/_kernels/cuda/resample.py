@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from minitorch._dtype import FLOATS
+from minitorch._kernels.codegen import Formula
 
-from . import copy, runtime
+from . import copy, pointwise, reduce, runtime
+from . import index as positions
 from .array import CudaArray, empty, from_host
 from .block import BLOCK
 from .device import WORDS, blockIdx, i8, threadIdx
@@ -77,10 +79,58 @@ def map_axes(inferred: Any, input: CudaArray, maps: Any) -> CudaArray:
     return x
 
 
+# ---------------------------------------------------------------------- weighted sums at places of an image
+def _product(x, y):
+    return x * y
+
+
+PRODUCT = Formula(_product)
+
+
+def _over_channels(index: CudaArray, channels: int) -> CudaArray:
+    """index (N, T, P) as (N, C, T * P)"""
+    n, terms, points = index.shape
+    flat = copy.reshaped(index, n, 1, terms * points)
+    return flat.restrided((n, channels, terms * points), (flat.strides[0], 0, flat.strides[2]))
+
+
+def _weighted(samples: CudaArray, weight: CudaArray) -> CudaArray:
+    """samples (N, C, P) or (N, C, T, P) times weight (N, T, P), as (N, C, T, P)."""
+    wide = samples[:, :, None] if samples.ndim == 3 else samples
+    shape = (*samples.shape[:2], *weight.shape[1:])
+    return pointwise.compute(PRODUCT, [wide, weight[:, None]], (), shape, samples.dtype)
+
+
+def weighted_gather(inferred: Any, image: CudaArray, index: CudaArray, weight: CudaArray) -> CudaArray:
+    """Of images (N, C, S): the sum over t of weight (N, T, P) times what index (N, T, P) says, if not negative."""
+    return reduce.sum(inferred, _weighted(_read(image, index), weight), 2)
+
+
+def _read(image: CudaArray, index: CudaArray) -> CudaArray:
+    n, channels = image.shape[:2]
+    places = _over_channels(index, channels)
+    return copy.reshaped(positions.gather((places.shape, image.dtype), image, places, 2), n, channels, *index.shape[1:])
+
+
+def weighted_scatter(inferred: Any, samples: CudaArray, index: CudaArray, weight: CudaArray, size: int) -> CudaArray:
+    """Samples (N, C, P) times the weights, added to zeros where the index says."""
+    places = _over_channels(index, samples.shape[1])
+    given = copy.reshaped(_weighted(samples, weight), *places.shape)
+    return positions.scatter_add_into(inferred, copy.full(inferred[0], 0, inferred[1]), given, places, 2)
+
+
+def products_at(inferred: Any, samples: CudaArray, image: CudaArray, index: CudaArray) -> CudaArray:
+    """The sum over C of samples (N, C, P) times what the index says of the image."""
+    read = _read(image, index)
+    each = pointwise.compute(PRODUCT, [read, samples[:, :, None]], (), read.shape, samples.dtype)
+    return reduce.sum(inferred, each, 1)
+
+
 REPRESENTATIVE = {"map_axis": lambda: map_axis_kernel(np.dtype(np.float32))}
 for _name in (
-    "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes upsample_bicubic2d upsample_bilinear2d "
-    "upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d "
-    "upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d"
+    "adaptive_avg_planes adaptive_avg_volumes avg_pool_planes avg_pool_volumes upsample_bicubic2d "
+    "upsample_bicubic2d_aa upsample_bilinear2d upsample_bilinear2d_aa upsample_lanczos2d_aa upsample_linear1d "
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_nearest_exact1d upsample_nearest_exact2d "
+    "upsample_nearest_exact3d upsample_trilinear3d"
 ).split():
     globals()[_name] = map_axes

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.codegen import Formula
 from minitorch._kernels.half import FLOAT_INFO
 
-from . import copy, philox, runtime
+from . import copy, philox, pointwise, reduce, runtime
 from .array import CudaArray, empty, empty_like
 from .device import (  # type: ignore[attr-defined]
     absolute,
@@ -352,6 +353,34 @@ def fill_bernoulli_p(inferred: Any, input: CudaArray, p: CudaArray, generator: A
 
 def bernoulli_sample(inferred: Any, input: CudaArray, generator: Any) -> CudaArray:
     return fill_bernoulli_p(inferred, empty(*inferred), input, generator)
+
+
+def _moved(x, y, mean):
+    return x * y + mean
+
+
+MOVED = Formula(_moved)
+
+
+def normal_mean(inferred: Any, mean: CudaArray, std: float, generator: Any) -> CudaArray:
+    return _normal(inferred, mean, np.asarray(std, np.float32), generator)
+
+
+def normal_std(inferred: Any, std: CudaArray, mean: float, generator: Any) -> CudaArray:
+    return normal_both(inferred, np.asarray(mean, np.float32), std, generator)
+
+
+def normal_both(inferred: Any, mean: Any, std: CudaArray, generator: Any) -> CudaArray:
+    if std.size and not reduce.amin(((), std.dtype), std).item() >= 0:
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    return _normal(inferred, mean, std, generator)
+
+
+def _normal(inferred: Any, mean: Any, std: Any, generator: Any) -> CudaArray:
+    """Normal numbers times std plus mean: arrays, or one number each."""
+    sample = fill_normal(None, empty(*inferred), generator, None)
+    pointwise.write(MOVED, [sample, std, mean], (), sample)
+    return sample
 
 
 FLOAT = np.dtype(np.float32)

@@ -23,10 +23,9 @@ from .device import (  # type: ignore[attr-defined]
     log2,
     maximum,
     minimum,
+    rint,
     sqrt,
     static,
-    tan,
-    trunc,
     where,
 )
 
@@ -78,10 +77,21 @@ def zero_like(x):
     return 0.0 * minimum(absolute(x), 1.0)
 
 
+def sine_of_pi(r):
+    """sin(pi r) for |r| <= 1/2, by its Taylor series: the word `sin` reduces any argument, in local memory."""
+    y = 3.141592653589793 * r
+    term = y
+    total = y
+    for k in static(1, 11):
+        term = term * y * y * (-1.0 / (2 * k * (2 * k + 1)))
+        total = total + term
+    return total
+
+
 def digamma(x):
     """Up by recurrence, then the asymptotic series of DLMF 5.11.2; below 0 by reflection (5.5.4)."""
     is_negative = x < 0.0
-    part = where(is_negative, x - trunc(x), 0.5)  # tan has the period pi: the whole part would only cost precision
+    part = where(is_negative, x - rint(x), 0.5)
     a = where(is_negative, 1.0 - x, x)
     total = zero_like(x)
     for _ in range(10):
@@ -91,7 +101,8 @@ def digamma(x):
     z = 1.0 / (a * a)
     series = z * (1 / 12 - z * (1 / 120 - z * (1 / 252 - z * (1 / 240 - z * (1 / 132 - z * (691 / 32760 - z / 12))))))
     result = where(isinf(a), a, total + log(a) - 0.5 / a - series)
-    mirrored = where(part == 0.0, x - x, 3.141592653589793) / tan(3.141592653589793 * part)
+    cosine = 3.141592653589793 * sine_of_pi(0.5 - absolute(part))
+    mirrored = where(part == 0.0, x - x, cosine) / sine_of_pi(part)
     result = where(is_negative, result - mirrored, result)
     return where(x == 0.0, copysign(1.0 / absolute(x), -x), result)
 

@@ -10,7 +10,7 @@ from minitorch._kernels.codegen import Formula
 from minitorch._kernels.scalar import floor, minimum, where
 
 from . import copy, pointwise, reduce, scan
-from .array import CudaArray, empty
+from .array import CudaArray, empty, from_host
 from .block import BLOCK
 from .device import WORDS, atomic_add, blockIdx, i8, threadIdx
 from .formulas import STORAGE, compute_type, element_functions
@@ -207,6 +207,22 @@ def histc_bins(inferred: Any, input: CudaArray, bins: int, min: Any, max: Any) -
         raise RuntimeError("torch.histc: max must be larger than min")
     places = pointwise.compute(BIN, [flat], (low, high, float(bins)), flat.shape, INT64)
     return copy.converted(_counts(places, bins), dtype)
+
+
+def bag_numbers(inferred: Any, offsets: CudaArray, count: int) -> CudaArray:
+    """For each of `count` positions the bag that it belongs to; offsets are where the bags begin."""
+    shape, dtype = inferred
+    first, last = (int(offsets[i].item()) if offsets.size else 0 for i in (0, -1))
+    if first:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+            f"However, got {first}"
+        )
+    if last > count:
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length {count} but got offsets[-1] of {last}")
+    everywhere = from_host(np.arange(count), offsets.device.index)
+    after = search_sorted((shape, INT64), offsets, everywhere, None, True, False)
+    return pointwise.compute(BEFORE_FIRST, [after], (), shape, dtype)
 
 
 FLOAT = np.dtype(np.float32)

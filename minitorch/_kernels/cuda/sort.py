@@ -109,7 +109,7 @@ def merge_kernel(dtype: np.dtype, descending: bool) -> Kernel:
             other = min(n, (own + 1 - 2 * is_second) * width)
             x = read(values[at])
             low = other
-            high = min(n, other + width)
+            high = other + min(width, n - other)  # which does not overflow
             while low < high:
                 middle = (low + high) // 2
                 y = read(values[base + middle])

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from . import array, copy
+from minitorch._kernels.strided import places_of
+
+from . import array, copy, index
 from .array import CudaArray
 
 
@@ -75,3 +77,24 @@ def part_zeroed(inferred: Any, g: CudaArray, view: Any, args: Any) -> CudaArray:
     part = view.forward(made, *args)
     copy.write(part, array.filled((), 0, g.dtype, g.device.index))
     return made
+
+
+# ---------------------------------------------------------------------- as_strided
+def _at(g: CudaArray, *geometries: Any) -> list[CudaArray]:
+    """Where in memory the elements of each (shape, strides, offset) lie, from the first of all on; and how much that
+    is: worked out on the host."""
+    low = min(offset for *_, offset in geometries)
+    found = [places_of(shape, strides, offset - low).reshape(-1) for shape, strides, offset in geometries]
+    extent = 1 + max(int(a.max(initial=0)) for a in found)
+    return [*[array.from_host(a, g.device.index) for a in found], copy.full((extent,), 0, g.dtype)]
+
+
+def as_strided_backward(
+    inferred: Any, g: CudaArray, input_geometry: Any, size: Any, stride: Any, storage_offset: Any
+) -> CudaArray:
+    """Each element of g added at its place in memory, then the input's elements read from there."""
+    start = input_geometry[2]
+    view = size, stride, start if storage_offset is None else storage_offset
+    mine, places, memory = _at(g, input_geometry, view)
+    index.rows_added(memory, copy.reshaped(g, g.size), places, 0)
+    return copy.reshaped(index.index_select((mine.shape, g.dtype), memory, mine, 0), *inferred[0])
