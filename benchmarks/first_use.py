@@ -1,6 +1,6 @@
 """Rows of what the first call of each operation costs: `python -m benchmarks.first_use [word ...]`.
 
-Each operation of torch's database that minitorch claims runs forward and backward, in float32, in a process of its own
+Each operation of torch's database that minitorch claims runs forward, then backward, in float32, in its own process,
 with an empty kernel cache. Counted is CPU time, with other work on the machine the only figure that repeats; what
 Numba's import and its first compilation take, which whatever comes first pays, is left out and has a row of its own.
 """
@@ -19,7 +19,8 @@ from benchmarks.processes import Plan
 from benchmarks.results import ROOT, Row
 
 MOST, MOST_OF_CONVOLUTIONS = 1.5, 5.0
-SHOWN = 1.0  # operations that take less have no row
+SHOWN = 1.0  # what takes less has no row
+WAYS = "forward", "backward"
 
 
 def in_child(program, *arguments):
@@ -48,7 +49,7 @@ def start_of_numba():
 
 
 def first_use(opinfo, name):
-    """Seconds of one call and its gradients, by the sample of most elements among the first ten."""
+    """Seconds of one call, and of its gradients, by the sample of most elements among the first ten."""
     import torch
 
     import minitorch
@@ -61,13 +62,14 @@ def first_use(opinfo, name):
     start_of_numba()
     began = time.process_time()
     outputs = opinfo.differentiable(function(x, *args, **kwargs), minitorch)
+    between = time.process_time()
     if outputs:
         minitorch.autograd.backward(outputs, [minitorch.ones(o.shape, dtype=o.dtype) for o in outputs])
-    return time.process_time() - began
+    return between - began, time.process_time() - between
 
 
-def measured(words: list[str]) -> Iterator[tuple[str, float]]:
-    """(operation, seconds) of those whose name contains one of the words; of all without words."""
+def measured(words: list[str]) -> Iterator[tuple[str, tuple[float, float]]]:
+    """(operation, seconds forward and backward) of those whose name contains one of the words; of all without words."""
     sys.path.insert(0, str(ROOT / "tests"))
     opinfo = importlib.import_module("opinfo")
     torch = importlib.import_module("torch")
@@ -87,11 +89,13 @@ def rows(plan: Plan) -> Iterator[Row]:
     yield Row("first_use", "start of Numba", "s", in_child(start_of_numba))
     taken = dict(measured(["softmax"] if plan.quick else []))
     yield Row("first_use", "operations measured", "count", len(taken))
-    for name, seconds in sorted(taken.items(), key=lambda item: -item[1]):
+    apart = [(t, name, way) for name, times in taken.items() for t, way in zip(times, WAYS, strict=True)]
+    for seconds, name, way in sorted(apart, reverse=True):
         if seconds > SHOWN:
-            yield Row("first_use", name, "s", seconds, target=limit(name), bounds="ours")
+            yield Row("first_use", f"{name}, {way}", "s", seconds, target=limit(name), bounds="ours")
 
 
 if __name__ == "__main__":
-    for name, seconds in measured(sys.argv[1:]):
-        print(f"{seconds:6.2f} s  {name}{'  over the limit' if seconds > limit(name) else ''}", flush=True)
+    for name, times in measured(sys.argv[1:]):
+        over = "  over the limit" if max(times) > limit(name) else ""
+        print(f"{times[0]:6.2f} s {times[1]:6.2f} s  {name}{over}", flush=True)

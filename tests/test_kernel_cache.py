@@ -3,7 +3,9 @@
 Numba's state is per process, so most tests run a small script in a process of its own.
 """
 
+import ast
 import ctypes
+import gc
 import hashlib
 import importlib
 import json
@@ -16,6 +18,7 @@ import sys
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from minitorch._kernels import cache
 
@@ -442,6 +445,52 @@ def test_a_text_that_fails_leaves_no_module_behind(own_folder):
     with pytest.raises(ZeroDivisionError):
         cache.load("broken", "1 / 0\n")
     assert set(sys.modules) == before
+
+
+def test_kernels_that_are_kept_are_not_imported_by_others():
+    """What an ordinary import runs is left to Numba's own cache; `load_file` is the way to them."""
+    leading_to = {}
+    trees = {p.stem: ast.parse(p.read_text()) for p in (ROOT / "minitorch/_kernels/cpu").glob("*.py")}
+    for file, tree in trees.items():
+        functions = [f for f in tree.body if isinstance(f, ast.FunctionDef)]
+        kept = {f.name for f in functions if any("cache=True" in ast.unparse(d) for d in f.decorator_list)}
+        callers = [f.name for f in functions if kept & {n.id for n in ast.walk(f) if isinstance(n, ast.Name)}]
+        leading_to[file] = kept.union(callers)
+    imports = [(file, n) for file, tree in trees.items() for n in tree.body if isinstance(n, ast.ImportFrom)]
+    names = [(file, n.module, alias.name) for file, n in imports for alias in n.names if n.level == 1 and n.module]
+    assert len(names) > 50
+    assert not [n for n in names if n[2] in leading_to.get(n[1], ())]
+
+
+LOOKS = """import gc
+from numba import njit, types
+from numba.extending import intrinsic
+seen = []
+@intrinsic
+def look(typing_context, x):
+    seen.append(gc.isenabled())
+    return (x(x), lambda context, builder, signature, args: args[0]) if x == types.int64 else None
+@njit(cache=True)
+def kernel(x):
+    return look(x)
+"""
+
+
+def test_pythons_garbage_collector_rests_while_a_kernel_compiles(own_folder):
+    module = cache.load("looks", LOOKS)
+    assert module.kernel(3) == 3
+    assert gc.isenabled()
+    with pytest.raises(TypingError):
+        module.kernel(0.5)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(TypingError):
+            module.kernel(np.float32(0.5))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert module.seen and not any(module.seen)
 
 
 def test_a_hand_written_file_shows_itself_in_tracebacks_and_follows_changes(own_folder, tmp_path):

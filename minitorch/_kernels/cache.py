@@ -15,6 +15,7 @@ folder or file: the kernel is compiled anew and one RuntimeWarning per process s
 
 import ast
 import functools
+import gc
 import hashlib
 import importlib.util
 import linecache
@@ -290,6 +291,7 @@ def _execute(tree: ast.Module, name: str, path: str, title: str, digest: str) ->
     for imported in _project_imports(tree, module.__package__):
         _load_before_import(imported)
     _hold_compiler_over_fork()
+    _pause_collections()
     sys.modules[name] = module  # before execution: compiled code looks its module up by name
     try:
         exec(compile(tree, path, "exec"), vars(module))
@@ -428,35 +430,64 @@ def _hold_compiler_over_fork():
     hold_over_fork(global_compiler_lock)
 
 
+def _when_compiling(began, ended):
+    """Call began(cache of the kernel) and ended() around each compilation of a kernel, not of the helpers it calls."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        def on_start(self, compilation):
+            cache = getattr(compilation.data["dispatcher"], "_cache", None)
+            if isinstance(cache, _KernelCache):
+                began(cache)
+
+        def on_end(self, compilation):
+            if isinstance(getattr(compilation.data["dispatcher"], "_cache", None), _KernelCache):
+                ended()
+
+    event.register("numba:compile", Listener())
+
+
+@functools.cache
+def _pause_collections():
+    """Python's cyclic collector would look through all that Numba makes, for a tenth of the time that it compiles."""
+    was_on = []
+
+    def pause(_):
+        was_on.append(gc.isenabled())
+        gc.disable()
+
+    def resume():
+        if was_on.pop():
+            gc.enable()
+
+    _when_compiling(pause, resume)
+
+
 @functools.cache
 def _show_progress():
     """From now on a terminal sees one line while a kernel compiles, erased when it is done.
 
     Into an empty cache it is many kernels: a line that stays says so, and how to have them compiled beforehand.
     """
-    from numba.core import event
+    done = shown = 0
 
-    class Progress(event.Listener):
-        done = 0
-        shown = 0
+    def line(text):
+        nonlocal shown
+        sys.stderr.write(f"\r{' ' * shown}\r{text}")
+        sys.stderr.flush()
+        shown = len(text)
 
-        def on_start(self, compilation):
-            cache = getattr(compilation.data["dispatcher"], "_cache", None)
-            if isinstance(cache, _KernelCache):  # not the helpers that a kernel calls
-                if not self.done and (folder := _folder()) and not any(folder.glob("*.kernel")):
-                    self._line(f"minitorch compiles each kernel on its first use and keeps it in {folder.parent}: ")
-                    sys.stderr.write("`python -m minitorch.warm` compiles the usual ones now\n")
-                    self.shown = 0
-                self._line(f"minitorch: compiling kernels (first use) ... {self.done} done, {cache.title}")
+    def began(cache):
+        nonlocal shown
+        if not done and (folder := _folder()) and not any(folder.glob("*.kernel")):
+            line(f"minitorch compiles each kernel on its first use and keeps it in {folder.parent}: ")
+            sys.stderr.write("`python -m minitorch.warm` compiles the usual ones now\n")
+            shown = 0
+        line(f"minitorch: compiling kernels (first use) ... {done} done, {cache.title}")
 
-        def on_end(self, compilation):
-            if isinstance(getattr(compilation.data["dispatcher"], "_cache", None), _KernelCache):
-                self.done += 1
-                self._line("")
+    def ended():
+        nonlocal done
+        done += 1
+        line("")
 
-        def _line(self, text):
-            sys.stderr.write(f"\r{' ' * self.shown}\r{text}")
-            sys.stderr.flush()
-            self.shown = len(text)
-
-    event.register("numba:compile", Progress())
+    _when_compiling(began, ended)

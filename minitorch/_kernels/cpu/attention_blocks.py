@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from .blas import gemm_at
+from .inlined import smaller
 from .inner import inner
 from .parallel import share_of, split
 from .vector import exp, exp_below_zero, larger, log
@@ -109,27 +110,27 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
     heads, queries, keys, width, wide = sizes
     T, size = sums.dtype.type, sums.itemsize
     one, zero, lowest, scale = T(1), T(0), T(-math.inf), T(scale)
-    most = min(QUERIES, queries) * min(KEYS, keys)
+    most = smaller(QUERIES, queries) * smaller(KEYS, keys)
     scores, totals = work[part, :most], work[part, 2 * most :]
     at = scores.ctypes.data
     blocks = -(-queries // QUERIES)
     begin, end = share_of(sums.shape[0] * blocks, part, parts)
     for item in range(begin, end):
         pair, first = item // blocks, item % blocks * QUERIES
-        rows = min(QUERIES, queries - first)
+        rows = smaller(QUERIES, queries - first)
         q_at, out_at = head_of(q, pair, heads) + first * q[3], head_of(out, pair, heads) + first * out[3]
         k_at, v_at = head_of(k, pair, heads), head_of(v, pair, heads)
         mask_at = head_of(mask, pair, heads) + first * mask[3]
         tops = sums[pair, first : first + rows]
         for i in range(rows):
             tops[i], totals[i] = lowest, zero
-        stop = min(keys, first + rows) if is_causal else keys
+        stop = smaller(keys, first + rows) if is_causal else keys
         for start in range(0, stop, KEYS):
-            n = min(KEYS, stop - start)
+            n = smaller(KEYS, stop - start)
             gemm_at(function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at + start * k[3], k[3] // size,
                     zero, at, n)  # fmt: skip
             for i in range(rows):
-                seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                 row = scores[i * n : i * n + seen]
                 if is_causal:
                     clear(scores[i * n + seen : i * n + n])
@@ -170,7 +171,7 @@ def backward_part(
     heads, queries, keys, width, wide = sizes
     T, size = sums.dtype.type, sums.itemsize
     one, zero, scale = T(1), T(0), T(scale)
-    most = min(QUERIES, queries) * min(KEYS, keys)
+    most = smaller(QUERIES, queries) * smaller(KEYS, keys)
     weights, changes = work[part, :most], work[part, most : 2 * most]
     at, changes_at = weights.ctypes.data, changes.ctypes.data
     begin, end = share_of(sums.shape[0] * groups, part, parts)
@@ -181,12 +182,12 @@ def backward_part(
         )  # fmt: skip
         d_q_0 = head_of(d_q, pair, heads) + group * d_q[4]
         blocks = share_of(-(-keys // KEYS), group, groups)
-        for start in range(blocks[0] * KEYS, min(keys, blocks[1] * KEYS), KEYS):
+        for start in range(blocks[0] * KEYS, smaller(keys, blocks[1] * KEYS), KEYS):
             k_at, v_at = head_of(k, pair, heads) + start * k[3], head_of(v, pair, heads) + start * v[3]
             d_k_at, d_v_at = head_of(d_k, pair, heads) + start * d_k[3], head_of(d_v, pair, heads) + start * d_v[3]
             for first in range(start if is_causal else 0, queries, QUERIES):
-                rows = min(QUERIES, queries - first)
-                n = min(KEYS, (min(keys, first + rows) if is_causal else keys) - start)
+                rows = smaller(QUERIES, queries - first)
+                n = smaller(KEYS, (smaller(keys, first + rows) if is_causal else keys) - start)
                 q_at, g_at, out_at = q_0 + first * q[3], g_0 + first * g[3], out_0 + first * out[3]
                 gemm_at(
                     function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at, k[3] // size, zero, at, n
@@ -194,7 +195,7 @@ def backward_part(
                 gemm_at(function, False, True, rows, n, wide, one, g_at, g[3] // size, v_at, v[3] // size,
                         zero, changes_at, n)  # fmt: skip
                 for i in range(rows):
-                    seen = min(n, max(0, first + i + 1 - start)) if is_causal else n
+                    seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                     row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
                     if is_causal:
                         clear(weights[i * n + seen : i * n + n])

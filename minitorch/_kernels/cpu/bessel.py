@@ -6,13 +6,14 @@ DLMF is the Digital Library of Mathematical Functions, https://dlmf.nist.gov.
 import math
 
 import numpy as np
-from numba import njit
+
+from .inner import inner
 
 INF, NAN, EULER = math.inf, math.nan, 0.5772156649015329
 
 
 # ---------------------------------------------------------------------- modified Bessel functions
-@njit(error_model="numpy")
+@inner()
 def scaled_i(order, x):
     """exp(-x) I(order, x) for x >= 0, order 0 or 1: the power series DLMF 10.25.2, from 25 on 10.40.1."""
     if x < 25.0:
@@ -33,33 +34,33 @@ def scaled_i(order, x):
     return total / math.sqrt(2.0 * math.pi * x)
 
 
-@njit(error_model="numpy")
+@inner()
 def i0e(x):
     x = abs(np.float64(x))
     return scaled_i(0, x) if x < INF else 1.0 / x
 
 
-@njit(error_model="numpy")
+@inner()
 def i1e(x):
     a = abs(np.float64(x))
     return math.copysign(scaled_i(1, a), x) if a < INF else 1.0 / np.float64(x)
 
 
-@njit(error_model="numpy")
+@inner()
 def i0(x):
     x = abs(np.float64(x))
     half = math.exp(0.5 * x)  # exp(x) alone would overflow too early
     return scaled_i(0, x) * half * half if x < INF else NAN
 
 
-@njit(error_model="numpy")
+@inner()
 def i1(x):
     a = abs(np.float64(x))
     half = math.exp(0.5 * a)
     return math.copysign(scaled_i(1, a) * half * half, x) if a < INF else NAN
 
 
-@njit(error_model="numpy")
+@inner()
 def scaled_k_integral(order, x):
     """exp(x) K(order, x), the integral of exp(-x (cosh t - 1)) cosh(order t), DLMF 10.32.9.
 
@@ -77,7 +78,7 @@ def scaled_k_integral(order, x):
         k += 1
 
 
-@njit(error_model="numpy")
+@inner()
 def scaled_k(order, x):
     x = np.float64(x)
     if x == 0.0:
@@ -89,18 +90,18 @@ def scaled_k(order, x):
     return scaled_k_integral(float(order), x)
 
 
-@njit(error_model="numpy")
+@inner()
 def k0(x):
     return scaled_k(0, x) * math.exp(-x)
 
 
-@njit(error_model="numpy")
+@inner()
 def k1(x):
     return scaled_k(1, x) * math.exp(-x)
 
 
 # ---------------------------------------------------------------------- Bessel functions
-@njit(error_model="numpy")
+@inner()
 def hankel(order, x, second):
     """J or, if `second`, Y for x >= 25: Hankel's expansion, DLMF 10.17.3."""
     p, q, term = 1.0, 0.0, 1.0
@@ -124,7 +125,7 @@ def hankel(order, x, second):
     return scale * (p * sine + q * cosine) if second else scale * (p * cosine - q * sine)
 
 
-@njit(error_model="numpy")
+@inner()
 def miller(order, x, second):
     """J or Y for 0 < x < 25: J by downward recurrence (DLMF 3.6), Y by Neumann's series (10.8, 10.23)."""
     above, here = 0.0, 1e-280
@@ -154,7 +155,7 @@ def miller(order, x, second):
     return 2.0 / math.pi * ((log - 1.0) * j1 - series1 - j0 / x) / norm
 
 
-@njit(error_model="numpy")
+@inner()
 def bessel_j(order, x):
     a = abs(np.float64(x))
     if a == INF:
@@ -165,7 +166,7 @@ def bessel_j(order, x):
     return -value if order == 1 and x < 0.0 else value
 
 
-@njit(error_model="numpy")
+@inner()
 def bessel_y(order, x):
     x = np.float64(x)
     if x == 0.0:
@@ -175,7 +176,7 @@ def bessel_y(order, x):
     return miller(order, x, True) if x < 25.0 else hankel(order, x, True)
 
 
-@njit(error_model="numpy")
+@inner()
 def spherical_j0(x):
     x = np.float64(x)
     if abs(x) == INF:
@@ -186,7 +187,7 @@ def spherical_j0(x):
     return math.sin(x) / x
 
 
-@njit(error_model="numpy")
+@inner()
 def airy_ai(x):
     """DLMF 9.4.1 (series) between -8 and 2, 9.6.2 (as K of order 1/3) above, 9.7.9 below."""
     x = np.float64(x)
@@ -225,13 +226,13 @@ def airy_ai(x):
 
 
 # ---------------------------------------------------------------------- orthogonal polynomials
-@njit(error_model="numpy")
+@inner()
 def degree(n):
     """n cut to an integer; -1 for what is none, as nan and infinity: torch's polynomials of a negative degree are 0."""
     return int(n) if -1.0 < n < 2.0**63 else -1
 
 
-@njit(error_model="numpy")
+@inner()
 def chebyshev(n, x, first):
     """The recurrence p(k+1) = 2 x p(k) - p(k-1) from p(0) = 1 and p(1) = first (DLMF 18.9)."""
     n = degree(n)
@@ -245,7 +246,7 @@ def chebyshev(n, x, first):
     return here
 
 
-@njit(error_model="numpy")
+@inner()
 def hermite(n, x, factor):
     """H (factor 2) or He (factor 1)."""
     n = degree(n)
@@ -259,7 +260,7 @@ def hermite(n, x, factor):
     return here
 
 
-@njit(error_model="numpy")
+@inner()
 def laguerre(n, x):
     n = degree(n)
     if n < 0:
@@ -272,7 +273,7 @@ def laguerre(n, x):
     return here
 
 
-@njit(error_model="numpy")
+@inner()
 def legendre(n, x):
     n = degree(n)
     if n < 0:

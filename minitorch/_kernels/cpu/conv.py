@@ -26,6 +26,7 @@ from numba import njit
 from . import conv_depthwise, products, threads
 from .conv_tiles import TILE, VECTOR_BYTES, VECTORS, transpose
 from .conv_tiles import tile as sum_tile
+from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
@@ -62,7 +63,7 @@ def _pad_part(part, parts, x, n, images, padded, corner):
     at, end = share_of(images * channels, part, parts)
     while at < end:
         image, c = at // channels, at % channels
-        many = min(channels - c, end - at)
+        many = smaller(channels - c, end - at)
         _pad(x, n + image, padded, image, corner, c, c + many)
         at += many
 
@@ -80,7 +81,7 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
         base = start + o * outer_step
         for lane in range(0, full, square):
             for t in range(0, count, square):
-                t = min(t, count - square)
+                t = smaller(t, count - square)
                 at = base + lane * step + table[t0] + t
                 transpose(source, at, step, dest, row + t * lanes + lane, lanes)
         for lane in range(full, lanes):
@@ -99,7 +100,7 @@ def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
         full = used // square * square
     for lane in range(0, full, square):
         for t in range(0, count, square):
-            t = min(t, count - square)
+            t = smaller(t, count - square)
             at = start + lane * step + table[t0] + t
             transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
     for lane in range(full, used):
@@ -117,7 +118,7 @@ def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
     for block in range(begin, end):
         group, k = block // blocks, block % blocks * lanes
         _pack(
-            w, group * group_step + k * lane_step, lane_step, min(lanes, channels - k),
+            w, group * group_step + k * lane_step, lane_step, smaller(lanes, channels - k),
             outer, outer_step, filter_taps, np.intp(0), filter_taps.size,
             weights, block * outer * filter_taps.size * lanes, lanes,
         )  # fmt: skip
@@ -128,7 +129,7 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
     """This part of the blocks of pixels, of all blocks of lanes, of all images."""
     bases, offsets, where, _ = plan
     groups, channels, lanes, area, inputs = sizes
-    source, tile = padded.reshape(-1), tiles[part]
+    source, tile = flat(padded), tiles[part]
     # Not a bare 0: Numba would compile the helpers once more for a literal.
     zero, pixels, taps = np.intp(0), where.size, offsets.size
     blocks = (channels + lanes - 1) // lanes
@@ -144,18 +145,18 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
                 _pad(x, n, padded, image, corner, zero, x.shape[1])
                 previous = n
         group, k = block // blocks, block % blocks * lanes
-        p1 = min(p0 + BLOCK, pixels)
+        p1 = smaller(p0 + BLOCK, pixels)
         start, s0, step = bias, block * lanes, 0
         for t in range(0, taps, TAPS):
             v0 = (block * taps + t) * lanes
             for p in range(p0, p1, TILE):
                 sum_tile(
-                    weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t, min(TAPS, taps - t),
-                    start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes,
+                    weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t,
+                    smaller(TAPS, taps - t), start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes,
                 )  # fmt: skip
             start, s0, step = tile, 0, lanes
         d0 = ((n * groups + group) * channels + k) * area
-        _unpack(tile, zero, min(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
+        _unpack(tile, zero, smaller(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -182,10 +183,10 @@ def _pack_gradient_part(part, parts, g, n, many, group_size, identity, packed, s
         i, block, p0 = at // (groups * blocks * spans), at // spans % (groups * blocks), at % spans * BLOCK
         group, k = block // blocks, block % blocks * lanes
         first = i // group_size * group_size
-        row = first * groups * blocks + block * min(group_size, many - first) + i - first
+        row = first * groups * blocks + block * smaller(group_size, many - first) + i - first
         _pack(
-            g, (((n + i) * groups + group) * channels + k) * pixels, pixels, min(lanes, channels - k),
-            np.intp(1), np.intp(0), identity, p0, min(p0 + BLOCK, pixels),
+            g, (((n + i) * groups + group) * channels + k) * pixels, pixels, smaller(lanes, channels - k),
+            np.intp(1), np.intp(0), identity, p0, smaller(p0 + BLOCK, pixels),
             packed, (row * pixels + p0) * lanes, lanes,
         )  # fmt: skip
 
@@ -202,13 +203,13 @@ def _correlate_weights_part(part, parts, source, image, many, group_size, plan, 
     at = begin
     while at < end:
         block = at // tiles
-        last = min(end, (block + 1) * tiles)
+        last = smaller(end, (block + 1) * tiles)
         for i in range(0, many, group_size):
-            together = min(group_size, many - i)
+            together = smaller(group_size, many - i)
             x0 = ((image + i) * groups + block // blocks) * inputs
             row = (i * groups * blocks + block * together) * pixels
             for p0 in range(0, pixels, span):
-                count = together * (min(p0 + span, pixels) - p0)
+                count = together * (smaller(p0 + span, pixels) - p0)
                 for tile in range(at, last):
                     d0 = tile * TILE * lanes
                     sum_tile(
@@ -230,18 +231,18 @@ def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_si
     zero, blocks = np.intp(0), (channels + lanes - 1) // lanes
     room = packed.size // (groups * blocks * pixels * lanes)
     for n in range(0, x.shape[0], room):
-        many = min(room, x.shape[0] - n)
+        many = smaller(room, x.shape[0] - n)
         image = n
         if copies:
             image = 0
             split(crew, _pad_part, parts, (parts, x, n, many, padded, corner))
         split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, plan[2], packed, sizes))
-        ends = parts, padded.reshape(-1), image, many, group_size, plan, packed, sums, sizes
+        ends = parts, flat(padded), image, many, group_size, plan, packed, sums, sizes
         split(crew, _correlate_weights_part, parts, ends)
     for block in range(groups * blocks):
         group, k = block // blocks, block % blocks * lanes
         _unpack(
-            sums, block * plan[0].size * lanes, min(lanes, channels - k), lanes,
+            sums, block * plan[0].size * lanes, smaller(lanes, channels - k), lanes,
             plan[2], zero, taps, dw, (group * channels + k) * taps, taps,
         )  # fmt: skip
 

@@ -11,10 +11,13 @@ import math
 
 from numba import njit
 
+from .inlined import smaller
+from .inner import inner
+
 INF = math.inf
 
 
-@njit
+@inner()
 def log_add(a, b):
     if a < b:
         a, b = b, a
@@ -25,7 +28,7 @@ def log_add(a, b):
 def ctc_loss(log_probs, letters, alpha):
     """-log p(target | log_probs) of one sample (T, C); inf if no path emits the target. T >= 1; alpha is -inf."""
     n, last = letters.size, log_probs.shape[0] - 1
-    for s in range(min(n, 2)):
+    for s in range(smaller(n, 2)):
         alpha[0, s] = log_probs[0, letters[s]]
     for t in range(1, last + 1):
         for s in range(n):

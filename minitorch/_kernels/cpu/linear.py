@@ -5,6 +5,8 @@ Arrays in, destination last; nothing is allocated here.
 
 from numba import njit
 
+from .inlined import flat
+
 
 @njit(cache=True, error_model="numpy", _nrt=False)
 def linear(x, w, b, dest):
@@ -53,7 +55,7 @@ def column_sums(g, dest):
 @njit(cache=True, error_model="numpy", _nrt=False, fastmath={"reassoc"})
 def squared_error(x, y, scale, dest):
     """dest = scale * sum over i of (x[i] - y[i])^2, summed in float64 in any order."""
-    a, b, total = x.reshape(-1), y.reshape(-1), 0.0
+    a, b, total = flat(x), flat(y), 0.0
     for i in range(a.size):
         d = a[i] - b[i]
         total += d * d
@@ -63,7 +65,7 @@ def squared_error(x, y, scale, dest):
 @njit(cache=True, error_model="numpy", _nrt=False)
 def squared_error_gradient(g, x, y, scale, dest):
     """dest[i] = 2 * scale * g * (x[i] - y[i]) for a 0-dim g."""
-    a, b, d = x.reshape(-1), y.reshape(-1), dest.reshape(-1)
+    a, b, d = flat(x), flat(y), flat(dest)
     s = dest.dtype.type(2.0 * scale) * g[()]
     for i in range(a.size):
         d[i] = s * (a[i] - b[i])

@@ -4,29 +4,29 @@ A product that torch adds on with one rounding is a `muladd` here.
 """
 
 import numpy as np
-from numba import njit
 
 from .inlined import muladd
+from .inner import inner
 
 HALF, ONE, ZERO = np.float32(0.5), np.float32(1.0), np.float32(0.0)
 
 
-@njit
+@inner()
 def add(x, y, alpha):
     return muladd(y, alpha, x)
 
 
-@njit
+@inner()
 def addcmul(x, y, z, value):
     return muladd(value * y, z, x)
 
 
-@njit
+@inner()
 def addcdiv(x, y, z, value):
     return x + value * y / z
 
 
-@njit
+@inner()
 def lerp(x, y, weight):
     # from the nearer end, as torch does
     if abs(weight) < HALF:
@@ -34,7 +34,7 @@ def lerp(x, y, weight):
     return muladd(weight - ONE, y - x, y)
 
 
-@njit
+@inner()
 def sign(x):
     if x > ZERO:
         return ONE

@@ -19,8 +19,8 @@ ROWS = 32  # of the batch in a part: with fewer a product takes much longer for 
 TEXT = """
 from numba import njit
 from minitorch._kernels.cpu.parallel import split
-from minitorch._kernels.cpu.recurrent_steps import {kind}_{pass_}, over_{pass_}s
-part_of = over_{pass_}s({kind}_{pass_})
+from minitorch._kernels.cpu.recurrent_steps import {kind}_{pass_}, over_{pass_}s, product_by_{by}
+part_of = over_{pass_}s({kind}_{pass_}, product_by_{by})
 @njit(cache=True, nogil=True, error_model='numpy', _nrt=False)
 def kernel(crew, parts, {params}):
     split(crew, part_of, parts, (parts, {params}))
@@ -32,9 +32,10 @@ PARAMETERS = {
 
 
 @once
-def _kernel(kind: str, pass_: str) -> Any:
+def _kernel(kind: str, pass_: str, by: str) -> Any:
     cache.load_file("cpu.recurrent_steps")  # before the import, which finds it then: our cache, not Numba's
-    return cache.load(f"{kind}_{pass_}", TEXT.format(kind=kind, pass_=pass_, params=PARAMETERS[pass_])).kernel
+    text = TEXT.format(kind=kind, pass_=pass_, by=by, params=PARAMETERS[pass_])
+    return cache.load(f"{kind}_{pass_}", text).kernel
 
 
 def _run(kind: str, pass_: str, steps: int, r: Any, *args: Any) -> None:
@@ -42,7 +43,9 @@ def _run(kind: str, pass_: str, steps: int, r: Any, *args: Any) -> None:
     rows, width = r.shape[-2:]
     work, blocks = steps * rows * width * (width // (4 * MATRIX) + 1), max(1, -(-rows // ROWS))
     crew, _ = threads.share(work, blocks)
-    _kernel(kind, pass_)(crew, blocks if threads.cuts(work, blocks) else 1, blas_function(r.dtype.char, "gemm"), *args)
+    function = blas_function(r.dtype.char, "gemm")
+    kernel = _kernel(kind, pass_, "blas" if function else "loops")
+    kernel(crew, blocks if threads.cuts(work, blocks) else 1, function, *args)
 
 
 def layer(

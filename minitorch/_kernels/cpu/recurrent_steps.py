@@ -27,7 +27,7 @@ def tanh(T, x):
 
 
 # ---------------------------------------------------------------------- one step: gates, recurrent part, state -> state
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def lstm_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates x + r are i, f, g, o, which with tanh(next c) are kept (N, 5 H); out, out_c (N, H) = next h, c."""
     T = out.dtype.type
@@ -47,7 +47,7 @@ def lstm_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = kept[n, 3 * H + j] * t
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x (N, 4 H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
     T = d_h.dtype.type
@@ -73,7 +73,7 @@ def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] = T(0)
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def gru_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4 H) with n's recurrent part; out = out_c = next h."""
     T = out.dtype.type
@@ -92,7 +92,7 @@ def gru_step(x, r, h, c, kept, out, out_c, begin, end):
             out_c[n, j] = out[n, j]
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x and d_r (N, 3 H) from d_h, the next h's gradient, which becomes that of h past the gates."""
     T = d_h.dtype.type
@@ -115,7 +115,7 @@ def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] *= kept[n, H + j]
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def rnn_tanh_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = tanh(x + r), which is kept."""
     T = out.dtype.type
@@ -126,7 +126,7 @@ def rnn_tanh_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = value
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     T = d_h.dtype.type
     for n in range(begin, end):
@@ -135,7 +135,7 @@ def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
             d_h[n, j] = T(0)
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def rnn_relu_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = max(x + r, 0), nan if that is nan; it is kept."""
     T = out.dtype.type
@@ -147,7 +147,7 @@ def rnn_relu_step(x, r, h, c, kept, out, out_c, begin, end):
             out[n, j] = value
 
 
-@inner(_nrt=False, inline="always")
+@inner(_nrt=False, fastmath={"contract"})
 def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     T = d_h.dtype.type
     for n in range(begin, end):
@@ -157,22 +157,25 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
 
 
 # ---------------------------------------------------------------------- all steps
-@inner(_nrt=False, inline="always")
-def product(function, a, w, out, begin, end):
-    """out = a @ w in these rows; by BLAS unless `function` is 0."""
+# out = a @ w in these rows: by BLAS, or where there is none
+@inner(_nrt=False)
+def product_by_blas(function, a, w, out, begin, end):
     k, n = w.shape
-    if function:
-        gemm(function, False, False, end - begin, n, k, a, begin * k, k, w, 0, n, out, begin * n, n)
-    else:
-        for i in range(begin, end):
+    gemm(function, False, False, end - begin, n, k, a, begin * k, k, w, 0, n, out, begin * n, n)
+
+
+@inner(_nrt=False, fastmath={"contract"})
+def product_by_loops(function, a, w, out, begin, end):
+    k, n = w.shape
+    for i in range(begin, end):
+        for j in range(n):
+            out[i, j] = 0
+        for m in range(k):
             for j in range(n):
-                out[i, j] = 0
-            for m in range(k):
-                for j in range(n):
-                    out[i, j] += a[i, m] * w[m, j]
+                out[i, j] += a[i, m] * w[m, j]
 
 
-def over_steps(step):
+def over_steps(step, product):
     """The loop over all steps of a layer, compiled with its `step`."""
 
     @inner(_nrt=False, fastmath={"contract"})
@@ -197,7 +200,7 @@ def over_steps(step):
     return part_of
 
 
-def over_gradients(gradient):
+def over_gradients(gradient, product):
     """The loop back over all steps of a layer, compiled with the `gradient` of one."""
 
     @inner(_nrt=False, fastmath={"contract"})

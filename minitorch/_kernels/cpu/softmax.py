@@ -10,12 +10,14 @@ import math
 import numpy as np
 from numba import njit
 
+from .inlined import smaller
+from .inner import inner
 from .vector import exp, larger
 
 LANES = 128
 
 
-@njit(error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
+@inner(fastmath={"nnan", "nsz", "reassoc"})
 def row_maximum(x, i, stop):
     """The largest x[i, j < stop]. Any if one is nan: the sum of exponentials is nan then, whatever is returned."""
     m = x[i, 0]
@@ -30,7 +32,7 @@ def softmax(x, dest, period):
     T = dest.dtype.type
     n = x.shape[1]
     for i in range(x.shape[0]):
-        stop = min(n, i % period + 1) if period else n
+        stop = smaller(n, i % period + 1) if period else n
         m, s = row_maximum(x, i, stop), T(0)
         for j in range(stop):
             e = exp(x[i, j] - m)
@@ -80,7 +82,7 @@ def log_softmax_gradient(g, out, dest):
             dest[i, j] = g[i, j] - exp(out[i, j]) * s
 
 
-@njit(error_model="numpy")
+@inner()
 def column_totals(x, o, start, stop, top, total, dest):
     """top: the largest of each column; total: the sum of its exp(x - top), terms of which go to dest."""
     top[:] = x.dtype.type(-np.inf)
@@ -103,7 +105,7 @@ def softmax_columns(x, dest, scratch):
     outer, n, inner = dest.shape
     for o in range(outer):
         for start in range(0, inner, LANES):
-            stop = min(inner, start + LANES)
+            stop = smaller(inner, start + LANES)
             top, total = scratch[0], scratch[1]
             column_totals(x, o, start, stop, top, total, dest)
             for i in range(n):
@@ -118,7 +120,7 @@ def log_softmax_columns(x, dest, scratch):
     outer, n, inner = dest.shape
     for o in range(outer):
         for start in range(0, inner, LANES):
-            stop = min(inner, start + LANES)
+            stop = smaller(inner, start + LANES)
             top, total = scratch[0], scratch[1]
             column_totals(x, o, start, stop, top, total, dest)
             for k in range(stop - start):
@@ -135,7 +137,7 @@ def softmax_gradient_columns(g, out, dest, scratch):
     outer, n, inner = dest.shape
     for o in range(outer):
         for start in range(0, inner, LANES):
-            stop = min(inner, start + LANES)
+            stop = smaller(inner, start + LANES)
             s = scratch[0]
             s[:] = 0
             for i in range(n):
@@ -154,7 +156,7 @@ def log_softmax_gradient_columns(g, out, dest, scratch):
     outer, n, inner = dest.shape
     for o in range(outer):
         for start in range(0, inner, LANES):
-            stop = min(inner, start + LANES)
+            stop = smaller(inner, start + LANES)
             s = scratch[0]
             s[:] = 0
             for i in range(n):

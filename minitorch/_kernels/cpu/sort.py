@@ -11,6 +11,8 @@ would take half as long again.
 import numpy as np
 from numba import njit
 
+from .inner import inner
+
 SMALL = 16  # elements that quicksort leaves to insertion
 SORT, SELECT, PARTIAL = 0, 1, 2  # all in order; the nth in its place; the first n in order, by a heap
 
@@ -29,7 +31,7 @@ def float_keys(bits, flip, keys):
         keys[i] = ~key if flip else key
 
 
-@njit(inline="always")
+@inner()
 def heap(keys, index, first, middle, last, ordered):
     """The smallest of first..last into first..middle: as a heap, or in order."""
     n = middle - first
@@ -63,7 +65,7 @@ def heap(keys, index, first, middle, last, ordered):
         keys[first + hole], index[first + hole] = key, at
 
 
-@njit(inline="always")
+@inner()
 def split(keys, index, first, last):
     """Median of three to the front, then Hoare's partition; returns where the upper part begins."""
     a, b, c = first + 1, first + (last - first) // 2, last - 1

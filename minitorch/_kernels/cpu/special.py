@@ -7,7 +7,8 @@ that name them (`codegen.Formula`).
 import math
 
 import numpy as np
-from numba import njit
+
+from .inner import inner
 
 INF, NAN = math.inf, math.nan
 SQRT_HALF, SQRT_PI, SQRT_TWO_PI = math.sqrt(0.5), math.sqrt(math.pi), math.sqrt(2 * math.pi)
@@ -20,19 +21,19 @@ BERNOULLI = (
 
 
 # ---------------------------------------------------------------------- the error function
-@njit(error_model="numpy")
+@inner()
 def erfc(x):
     return math.erfc(x)
 
 
-@njit(error_model="numpy")
+@inner()
 def exp_of_square(x):
     """exp(x * x): the part of x that squares exactly, then the rest, since exp magnifies the rounding of x * x."""
     high = np.floor(x * 65536.0) / 65536.0
     return math.exp(high * high) * math.exp((x - high) * (x + high))
 
 
-@njit(error_model="numpy")
+@inner()
 def erfcx(x):
     """exp(x^2) erfc(x); from 10 on the asymptotic series of DLMF 7.12.1."""
     x = np.float64(x)
@@ -45,20 +46,20 @@ def erfcx(x):
     return total / (x * SQRT_PI)
 
 
-@njit(error_model="numpy")
+@inner()
 def ndtr(x):
     """The normal distribution function."""
     return 0.5 * math.erfc(-x * SQRT_HALF)
 
 
-@njit(error_model="numpy")
+@inner()
 def log_ndtr(x):
     if x < -1.0:
         return math.log(0.5 * erfcx(-x * SQRT_HALF)) - 0.5 * np.float64(x) * x
     return math.log1p(-0.5 * math.erfc(x * SQRT_HALF))
 
 
-@njit(error_model="numpy")
+@inner()
 def lower_quantile(p):
     """The x <= 0 with ndtr(x) = p, for p <= 1/2: Abramowitz and Stegun 26.2.23, then Halley steps."""
     if p == 0.0:
@@ -77,7 +78,7 @@ def lower_quantile(p):
     return x
 
 
-@njit(error_model="numpy")
+@inner()
 def ndtri(p):
     """The inverse of ndtr."""
     p = np.float64(p)
@@ -88,7 +89,7 @@ def ndtri(p):
     return lower_quantile(p) if p < 0.5 else -lower_quantile(1.0 - p)
 
 
-@njit(error_model="numpy")
+@inner()
 def erfinv(y):
     y = np.float64(y)
     a = abs(y)
@@ -105,12 +106,12 @@ def erfinv(y):
 
 
 # ---------------------------------------------------------------------- the gamma function
-@njit(error_model="numpy")
+@inner()
 def lgamma(x):
     return math.lgamma(x)
 
 
-@njit(error_model="numpy")
+@inner()
 def digamma(x):
     """Up by recurrence, then the asymptotic series of DLMF 5.11.2; below 0 by reflection (5.5.4)."""
     x = np.float64(x)
@@ -136,7 +137,7 @@ def digamma(x):
     return reflected + total + math.log(x) - 0.5 / x - series
 
 
-@njit(error_model="numpy")
+@inner()
 def zeta(s, q):
     """Hurwitz's zeta function, the sum of (q + k)^-s over k >= 0; its terms below 0 are those of another one."""
     s, q = np.float64(s), np.float64(q)
@@ -157,7 +158,7 @@ def zeta(s, q):
     return sign * mirrored + zeta_above_zero(s, part)
 
 
-@njit(error_model="numpy")
+@inner()
 def zeta_above_zero(s, q):
     """zeta for s > 1 and q > 0, by Euler-Maclaurin (DLMF 25.11.7)."""
     if q == INF:
@@ -186,7 +187,7 @@ def zeta_above_zero(s, q):
     return total
 
 
-@njit(error_model="numpy")
+@inner()
 def polygamma(n, x):
     """The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x), DLMF 25.11.12."""
     x = np.float64(x)
@@ -196,7 +197,7 @@ def polygamma(n, x):
     return sign * math.gamma(n + 1.0) * zeta(n + 1.0, x)
 
 
-@njit(error_model="numpy")
+@inner()
 def gamma_factor(a, x):
     """x^a e^-x / Gamma(a); for a large a by Stirling's series around x = a, where the logarithms would cancel."""
     if a < 20.0 or x < 0.2 * a or x > 3.0 * a:
@@ -207,7 +208,7 @@ def gamma_factor(a, x):
     return math.sqrt(a / (2 * math.pi)) * math.exp(a * (math.log1p(d) - d) - stirling)
 
 
-@njit(error_model="numpy")
+@inner()
 def gamma_series(a, x):
     """The lower incomplete gamma function over Gamma(a), DLMF 8.11.4."""
     term = total = 1.0 / a
@@ -219,7 +220,7 @@ def gamma_series(a, x):
     return total * gamma_factor(a, x)
 
 
-@njit(error_model="numpy")
+@inner()
 def gamma_fraction(a, x):
     """The upper one, for x > a + 1: the continued fraction DLMF 8.9.2 by Lentz's method."""
     b = x + 1.0 - a
@@ -236,7 +237,7 @@ def gamma_fraction(a, x):
     return h * gamma_factor(a, x)
 
 
-@njit(error_model="numpy")
+@inner()
 def igamma(a, x):
     """The regularized lower incomplete gamma function."""
     a, x = np.float64(a), np.float64(x)
@@ -253,7 +254,7 @@ def igamma(a, x):
     return 1.0 - gamma_fraction(a, x) if x > 1.0 and x > a + 1.0 else gamma_series(a, x)
 
 
-@njit(error_model="numpy")
+@inner()
 def igammac(a, x):
     """The regularized upper incomplete gamma function."""
     a, x = np.float64(a), np.float64(x)
@@ -264,7 +265,7 @@ def igammac(a, x):
     return 1.0 - igamma(a, x)
 
 
-@njit(error_model="numpy")
+@inner()
 def upper_gamma_near_zero(a, x):
     """1 - x^a / Gamma(a + 1) + ..., where the lower function is near 1 if a is small: DLMF 8.7.3."""
     if x >= 0.5 and -0.4 / math.log(min(x, 0.999999)) < a and a > 0.5:
