@@ -274,6 +274,10 @@ class Formula:
         """kernel(*arrays, *numbers, dest) over contiguous arrays of one shape; those named in `scalars` are 0-dim."""
         return self._build("flat", FLAT, scalars)
 
+    def inplace(self) -> Callable[..., None]:
+        """As `flat`, where dest is the first array too: read through dest, since LLVM fears that two arrays overlap."""
+        return self._build("inplace", FLAT, ())
+
     def total(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
         """kernel(*arrays, *numbers, dest): the sum over all elements, into a 0-dim dest."""
         return self._build("total", TOTAL, scalars)
@@ -322,7 +326,8 @@ class Formula:
             elif a in scalars:
                 setup.append(f"{a} = {a}_[()]")
             else:
-                setup.append(f"flat_{a} = flat({a}_)")
+                array = "dest" if variant == "inplace" and not position else f"{a}_"
+                setup.append(f"flat_{a} = flat({array})")
                 loads.append(f"{a} = flat_{a}[i]")
         starts = []
         if variant in ("strided", "lines"):

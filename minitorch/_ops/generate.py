@@ -334,18 +334,22 @@ class FunctionText:
 
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
         op = self.op
-        SCOPE[f"{op.name}_loops"] = loops = SCOPE["Loops"](formula, SMALL)
-        SCOPE[f"{op.name}_kernel"], SCOPE[f"{op.name}_large"] = loops.flat, loops.large
         x = f"{self.first}_array"
+        # LLVM makes of a choice that leaves an element as it is a jump over the store, and no vector instructions
+        chosen = self.inplace and "where" in formula.words
+        inplace = self.inplace and arrays[0] == x and not chosen
+        name = op.name + "_inplace" * inplace
+        SCOPE[f"{name}_loops"] = loops = SCOPE["Loops"](formula, SMALL, inplace)
+        SCOPE[f"{name}_kernel"], SCOPE[f"{name}_large"] = loops.flat, loops.large
         dtype = "BOOL_NUMPY" if op.result == "bool" else f"{x}.dtype"
         out = "o = " + (
             x if self.inplace else f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_like({x}, {dtype})"
         )
         call = ", ".join([*arrays, *formula.scalars, "o"])
-        plain = [out, f"({op.name}_kernel if o.size < LARGE else {op.name}_large)({call})"]
-        if self.inplace and VECTORISED & formula.words:  # which over one array for both has no vector instructions
+        plain = [out, f"({name}_kernel if o.size < LARGE else {name}_large)({call})"]
+        if chosen:
             plain.insert(1, f"{x} = o.copy() if o.size > SMALL else o")
-        general = f"{op.name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
+        general = f"{name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
         general += f"{x if self.inplace else 'None'}, {dtype})"
         checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]
         checks += when_slow(formula, x)

@@ -32,11 +32,14 @@ def broadcast_shape(arrays: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 class Loops:
-    """A formula's loops; `flat(*arrays, *numbers, dest)` is the one for contiguous arrays of one shape."""
+    """A formula's loops; `flat(*arrays, *numbers, dest)` is the one for contiguous arrays of one shape.
 
-    def __init__(self, formula: Formula, small: int):
-        self.formula, self.small = formula, small
-        self.flat = for_contiguous(formula.flat(), self._any_layout)
+    With `inplace` dest is the first of the arrays, always.
+    """
+
+    def __init__(self, formula: Formula, small: int, inplace: bool = False):
+        self.formula, self.small, self.variant = formula, small, "inplace" if inplace else "flat"
+        self.flat = for_contiguous(formula.inplace() if inplace else formula.flat(), self._any_layout)
         self._shared: Any = None
 
     def _any_layout(self, *args: Any) -> None:
@@ -54,9 +57,10 @@ class Loops:
             self.flat(*args)
             return
         if self._shared is None:
-            source = self.formula.source("flat")
+            source = self.formula.source(self.variant)
             params, rows = ([f"{p}_" for p in names] + ["dest"] for names in (self.formula.params, self.formula.arrays))
-            self._shared = shared.over_rows(self.formula.name, source, " ".join(params), " ".join(rows))
+            name = f"{self.formula.name}_{self.variant}"
+            self._shared = shared.over_rows(name, source, " ".join(params), " ".join(rows))
         flat = [a.reshape(-1) for a in arrays]
         self._shared(crew, parts, *flat[:-1], *args[count:-1], flat[-1])
 
