@@ -173,7 +173,7 @@ def test_every_formula_lowers_or_says_which_function_is_missing():
             words = formula.words & {"left_shift", "right_shift", "gcd", "lcm"}
             dtype = np.dtype(np.int64 if words or op.name.startswith("bitwise") else np.float32)
             how = tuple([Operand(dtype, "each")] * len(formula.arrays))
-            if formula.words - vocabulary(compute_type(dtype)).keys():
+            if formula.words - {"power"} - vocabulary(compute_type(dtype)).keys():  # which stands for x ** y
                 with pytest.raises(NotImplementedError, match="is not implemented for device 'cuda'"):
                     pointwise.flat(formula, how, dtype)
                 continue
