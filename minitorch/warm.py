@@ -88,6 +88,7 @@ def arithmetic() -> None:
     w, b, x = data(), data(), data(5)
     loss = ((w * x + b - 1) ** 2).mean()
     loss.backward()
+    loss.sum()
     slope = w.grad
     assert slope is not None
     with torch.no_grad():
@@ -112,6 +113,20 @@ def indexing() -> None:
 def random_numbers() -> None:
     torch.manual_seed(0)
     torch.randn(1 << 20), torch.randperm(100), torch.randint(10, (10,))
+
+
+def shared_by_threads() -> None:
+    """What has kernels of its own for arrays so large that threads share them."""
+    planes = nn.Conv2d(3, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)
+    net = nn.Sequential(*planes, nn.Flatten(), nn.Linear(4096, 64))
+    for name in ("SGD", "Adam"):
+        update = getattr(torch.optim, name)(net.parameters(), lr=1e-3)
+        F.cross_entropy(net(data(16, 3, 32, 32)), torch.arange(16)).backward()
+        update.step()
+    x = data(2048, 100)
+    (F.layer_norm(x, (100,)) + F.softmax(x, -1) + F.log_softmax(x, -1)).relu().mean(1).sum().backward()
+    F.cross_entropy(x, torch.arange(2048) % 100).backward()
+    nn.Linear(4096, 1024)(data(1, 4096)).sum().backward()
 
 
 def labels(count: int) -> Callable[[], Any]:
@@ -155,6 +170,7 @@ EVERYDAY: dict[str, Row] = {
     "arithmetic": arithmetic,
     "indexing": indexing,
     "random numbers": random_numbers,
+    "arrays shared by threads": shared_by_threads,
 }
 
 
