@@ -83,8 +83,11 @@ def test_train_mnist_prints_the_same_with_and_without_torch(digits, tmp_path, ar
     assert "of 360 read correctly" in printed
 
 
+# with batch norm and Adam, PyTorch's own losses at 1 and 2 threads are 0.003 apart after 40 steps
 @pytest.mark.slow
-@pytest.mark.parametrize("args", [["--model", "quick"], ["--model", "simple"], ["--steps", "5", "--workers", "2"]])
+@pytest.mark.parametrize(
+    "args", [["--model", "quick"], ["--model", "simple", "--steps", "30"], ["--steps", "5", "--workers", "2"]]
+)
 def test_train_cifar_prints_the_same_with_and_without_torch(digits, tmp_path, args):
     printed = assert_same_output(tmp_path, SCRIPTS / "train_cifar.py", str(digits), *args)
     assert "of 360 held-out digits read correctly" in printed
