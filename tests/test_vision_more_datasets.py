@@ -341,7 +341,7 @@ def test_usps_is_torchvisions(tmp_path, train):
 def test_all_of_torchvisions_names_are_there_or_said_to_be_missing():
     for name in theirs_datasets.__all__:
         if name in ours_datasets.__all__:
-            assert isinstance(getattr(ours_datasets, name), type)
+            assert isinstance(getattr(ours_datasets, name), type) == isinstance(getattr(theirs_datasets, name), type)
         else:
             with pytest.raises(NotImplementedError, match=f"torchvision.datasets.{name} is not supported"):
                 getattr(ours_datasets, name)

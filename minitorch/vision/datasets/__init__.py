@@ -61,6 +61,7 @@ __all__ = [
     "VOCDetection",
     "VOCSegmentation",
     "VisionDataset",
+    "wrap_dataset_for_transforms_v2",
 ]
 
 # the less common ones, imported when first named: module -> names
