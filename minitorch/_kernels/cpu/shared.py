@@ -79,7 +79,6 @@ class Rows:
     def in_parts(self, crew: int, parts: int, *args: Any) -> None:
         """The kernel on so many parts."""
         if self._shared is None:
-            cache.load_file(f"cpu.{self.file}")  # before the import, which finds it then: our cache, not Numba's
             source = f"from numba import njit\nfrom minitorch._kernels.cpu.{self.file} import {self.function} as serial"
             self._shared = over_rows(self.function, source, *self.names)
         self._shared(crew, parts, *args)
