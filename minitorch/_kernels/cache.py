@@ -69,10 +69,11 @@ def load(name: str, text: str) -> types.ModuleType:
         module = _loaded.get((name, text))
         if module is None:
             tree = ast.parse(text)
-            digest = _digest(text, tree, "")
+            imported = _imported(tree, "")
+            digest = _digest(text, "", imported)
             stem = f"{name}_{digest[:16]}"
             path = _publish(f"{stem}.py", text)
-            module = _loaded[name, text] = _execute(tree, stem, path, name, digest)
+            module = _loaded[name, text] = _execute(tree, imported, stem, path, name, digest)
         return module
 
 
@@ -97,14 +98,12 @@ def _module_of_file(file: str | pathlib.Path) -> types.ModuleType:
         if module is None:
             text = path.read_text(encoding="utf-8")
             tree = ast.parse(text, str(path))
-            if path.is_relative_to(_HERE):
-                parts = path.relative_to(_HERE).with_suffix("").parts
-                name = ".".join((_PACKAGE, *parts))
-                digest = _digest(text, tree, name.rpartition(".")[0])
-            else:
-                digest = _digest(text, tree, "")
-                name = f"{path.stem}_{digest[:16]}"
-            module = _execute(tree, name, str(path), path.stem, digest)
+            own = path.is_relative_to(_HERE)
+            package = ".".join((_PACKAGE, *path.relative_to(_HERE).parts[:-1])) if own else ""
+            imported = _imported(tree, package)
+            digest = _digest(text, package, imported)
+            name = f"{package}.{path.stem}" if own else f"{path.stem}_{digest[:16]}"
+            module = _execute(tree, imported, name, str(path), path.stem, digest)
             _loaded["", str(path)] = module
         return module
 
@@ -220,9 +219,14 @@ def _publish(file: str, text: str) -> str:
 # From text to module
 
 
-def _digest(text: str, tree: ast.Module, package: str) -> str:
-    """A hash of the text and of every project module that it imports, directly or not."""
-    texts = {package: text}
+def _digest(text: str, package: str, imported: dict[str, str]) -> str:
+    """A hash of a module's text and of every text that it imports."""
+    return hashlib.sha256(repr(sorted({package: text, **imported}.items())).encode()).hexdigest()
+
+
+def _imported(tree: ast.Module, package: str) -> dict[str, str]:
+    """Full name and text of every project module that a module of this package imports, directly or not."""
+    texts: dict[str, str] = {}
     trees = [(tree, package)]
     for tree, package in trees:
         for name in _project_imports(tree, package):
@@ -230,7 +234,7 @@ def _digest(text: str, tree: ast.Module, package: str) -> str:
             if name not in texts and path.is_file():
                 texts[name] = path.read_text(encoding="utf-8")
                 trees.append((ast.parse(texts[name]), name.rpartition(".")[0]))
-    return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()
+    return texts
 
 
 def _project_imports(tree: ast.Module, package: str) -> list[str]:
@@ -274,22 +278,23 @@ def _prepare(tree: ast.Module) -> list[str]:
     return kept
 
 
-def _load_before_import(name: str) -> None:
-    """Load a kernel file, if that is what a kernel imports: an ordinary import would give it Numba's own cache."""
-    file = name.removeprefix(f"{_PACKAGE}.")
-    path = _HERE.joinpath(*file.split(".")).with_suffix(".py")
-    if file != name and name not in sys.modules and path.is_file() and "@njit(cache=True" in path.read_text("utf-8"):
-        load_file(file)
+def _load_kernels(imported: dict[str, str]) -> None:
+    """Load the kernel files among these modules: an ordinary import would give them Numba's own cache."""
+    for name, text in imported.items():
+        file = name.removeprefix(f"{_PACKAGE}.")
+        if file != name and name not in sys.modules and "@njit(cache=True" in text:
+            load_file(file)
 
 
-def _execute(tree: ast.Module, name: str, path: str, title: str, digest: str) -> types.ModuleType:
-    """Run the tree as module `name` and give its kernels their cache."""
+def _execute(
+    tree: ast.Module, imported: dict[str, str], name: str, path: str, title: str, digest: str
+) -> types.ModuleType:
+    """Run the tree as module `name` and give its kernels, and those that it imports, their cache."""
     module = types.ModuleType(name)
     module.__file__ = path
     module.__package__ = name.rpartition(".")[0]
     kept = _prepare(tree)
-    for imported in _project_imports(tree, module.__package__):
-        _load_before_import(imported)
+    _load_kernels(imported)
     _hold_compiler_over_fork()
     _pause_collections()
     sys.modules[name] = module  # before execution: compiled code looks its module up by name

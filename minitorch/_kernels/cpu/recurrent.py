@@ -33,7 +33,6 @@ PARAMETERS = {
 
 @once
 def _kernel(kind: str, pass_: str, by: str) -> Any:
-    cache.load_file("cpu.recurrent_steps")  # before the import, which finds it then: our cache, not Numba's
     text = TEXT.format(kind=kind, pass_=pass_, by=by, params=PARAMETERS[pass_])
     return cache.load(f"{kind}_{pass_}", text).kernel
 
