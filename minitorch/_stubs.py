@@ -20,7 +20,7 @@ from typing import Any, ForwardRef
 import minitorch
 from minitorch._ops.generate import built
 from minitorch._ops.op import OPS, Op
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 
 HERE = Path(__file__).parent
 

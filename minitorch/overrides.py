@@ -104,7 +104,7 @@ def _dispatch(public: Any, inner: Callable[..., Any], args: tuple[Any, ...], kwa
 
 def _overridden(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What a generated function asks, with all its arguments: those that are at their defaults are left out."""
-    from minitorch._ops.operands import FUNCTIONS
+    from minitorch._ops.public import FUNCTIONS
 
     f = FUNCTIONS[name]
     defaults = list(f.__defaults__ or ())

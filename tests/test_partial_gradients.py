@@ -1,8 +1,8 @@
 """autograd.grad computes the gradients that were asked for, and no others."""
 
 import minitorch
-from minitorch._ops.generate import SCOPE
 from minitorch._ops.op import OPS
+from minitorch._ops.scope import SCOPE
 
 
 def test_only_the_wanted_gradient_of_a_node_is_computed(monkeypatch):

@@ -20,8 +20,8 @@ from minitorch._tensor import Tensor
 from .check import c_name, check, no_kernel, not_implemented_for, wrap_dim
 from .nodes import titled
 from .op import pointwise
-from .operands import FUNCTIONS, number_argument
-from .public import op, public
+from .operands import number_argument
+from .public import FUNCTIONS, op, public
 
 # torch's argument `inplace`
 _INPLACE = "if inplace: return functions['{name}_']({call})"

@@ -11,9 +11,8 @@ from minitorch._tensor import Tensor
 
 from .axis_maps import AxisMap, Maps, axis_map_op, from_ranges
 from .check import check, no_kernel
-from .operands import FUNCTIONS
 from .pooling import PLURAL, as_batch, as_plane, check_argument_dims, max_op, per_axis, pool_kernels, unbatched
-from .public import PUBLIC, op, public
+from .public import FUNCTIONS, PUBLIC, op, public
 
 empty = np.empty
 

@@ -22,8 +22,9 @@ from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, next_key
 
 from .check import broadcast_error, no_kernel
-from .generate import SCOPE, Positional, node_class
+from .generate_backward import node_class
 from .inplace import check_inplace, rebase
+from .intercepted import Positional
 from .nodes import OpNode, aliased, geometry, without_recording
 from .op import Op
 from .operands import (
@@ -36,6 +37,7 @@ from .operands import (
     same_device,
     to_float,
 )  # fmt: skip
+from .scope import SCOPE
 
 ndarray = np.ndarray
 

@@ -15,7 +15,6 @@ from .nodes import titled
 from .op import OPS, Op
 from .operands import (
     CONSTANTS,
-    FUNCTIONS,
     NUMBERS,
     common_dtype,
     number_operand,
@@ -25,7 +24,7 @@ from .operands import (
     tensors_only,
     to_float,
 )
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 
 
 def scaled_sum(record: Op, twin: str, input: Any, other: Any, alpha: Any) -> Any:

@@ -20,8 +20,8 @@ from .check import c_name, check
 from .gradient_kernels import by_kernel
 from .normalization import as_tuple
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS, cast
-from .public import op, public
+from .operands import cast
+from .public import FUNCTIONS, op, public
 
 _C_TYPES = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Byte": "unsigned char"}
 

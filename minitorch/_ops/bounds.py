@@ -13,14 +13,13 @@ from .check import integer, invalid_arguments, no_kernel
 from .nodes import titled
 from .op import OPS
 from .operands import (
-    FUNCTIONS,
     NUMBERS,
     common_dtype,
     number_argument,
     number_operand,
     refuse_complex,
 )
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 
 
 @public("torch Tensor", "clip")

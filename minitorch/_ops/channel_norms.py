@@ -15,8 +15,7 @@ from minitorch.autograd.grad_mode import no_grad
 from .check import check, no_kernel, wrap_dim
 from .normalization import as_tuple, gradient_name, input_gradient_in_ops, normalised, or_constant
 from .op import structured
-from .operands import FUNCTIONS
-from .public import PUBLIC, op, public
+from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS, SUM
 
 

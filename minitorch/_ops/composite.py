@@ -17,8 +17,8 @@ from .check import check, check_inplace_shape, checked_value
 from .devices import moved
 from .memory_formats import RANK, check_rank, in_format, suggested
 from .nodes import titled
-from .operands import FUNCTIONS, NUMBERS, cast
-from .public import PUBLIC, op, public
+from .operands import NUMBERS, cast
+from .public import FUNCTIONS, PUBLIC, op, public
 from .shapes import broadcast_tensors, reshape, view  # noqa: F401
 
 

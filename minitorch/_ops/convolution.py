@@ -13,8 +13,7 @@ from .check import c_name, check, integer, no_kernel
 from .linalg import cpp_name
 from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 empty = np.empty
 MOST = 2**62 - 1  # what torch takes as padding

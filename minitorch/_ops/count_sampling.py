@@ -11,8 +11,7 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
 from .op import structured
-from .operands import FUNCTIONS
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 from .sampling import stream_of
 
 

@@ -17,8 +17,7 @@ from .composite import reshape
 from .losses import reduction_name
 from .nll_loss import divisor_of, nll_loss, picked_weights, reduced
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .softmax import kernels
 
 empty = np.empty

@@ -12,8 +12,7 @@ from minitorch._tensor import Tensor
 from . import loss_reduction as _reduction
 from .check import check, float_required, refuse_batch
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 
 @structured(tensors="log_probs targets", title="CtcLoss")

@@ -32,8 +32,7 @@ from .matrices import (
     unpack,
 )
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 INT32 = np.dtype(np.int32)
 

@@ -9,9 +9,8 @@ from minitorch._tensor import Tensor, strided, wrap
 
 from .check import check, integer, no_kernel, wrap_dim
 from .op import OPS, structured
-from .operands import FUNCTIONS
 from .positions import kernels
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 from .shapes import reshape
 from .views import diagonal
 

@@ -9,8 +9,8 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check
 from .op import structured
-from .operands import FUNCTIONS, cast, common_dtype
-from .public import into, op, public
+from .operands import cast, common_dtype
+from .public import FUNCTIONS, into, op, public
 from .shapes import broadcast_tensors
 
 MANY = 25  # rows from which on torch takes a matrix product for Euclidean distances

@@ -15,9 +15,9 @@ from .copies import check_overlap
 from .indexing import value_for, warn_if_expanded
 from .nodes import titled
 from .op import OPS, Op, structured
-from .operands import FUNCTIONS, NUMBERS, cast
+from .operands import NUMBERS, cast
 from .positions import At, first_outside, kernels
-from .public import into, public
+from .public import FUNCTIONS, into, public
 
 ndarray = np.ndarray
 INDEX_DTYPES = frozenset((np.dtype(np.int64), np.dtype(np.int32)))

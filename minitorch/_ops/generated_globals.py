@@ -24,7 +24,7 @@ def silently(function: Any, *args: Any) -> Any:
 
 def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
-    from . import activations, apply, arithmetic, check, copies, inplace, nodes, operands, reductions
+    from . import activations, apply, arithmetic, check, copies, inplace, nodes, operands, public, reductions
 
     return {
         "BOOL_NUMPY": BOOL_NUMPY,
@@ -62,7 +62,7 @@ def for_generated_code() -> dict[str, Any]:
         "empty": np.empty,
         "empty_like": np.empty_like,
         "for_out": inplace.for_out,
-        "functions": operands.FUNCTIONS,
+        "functions": public.FUNCTIONS,
         "geometry": nodes.geometry,
         "getframe": getframe,
         "heappush": heappush,

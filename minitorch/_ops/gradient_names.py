@@ -17,7 +17,7 @@ from minitorch._tensor import Tensor
 
 from . import reductions, shapes
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES
-from .operands import FUNCTIONS
+from .public import FUNCTIONS
 
 
 def inverse_order(dims: Any) -> tuple[int, ...]:

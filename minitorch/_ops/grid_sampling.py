@@ -16,8 +16,8 @@ from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, no_kernel
 from .op import structured
-from .operands import FUNCTIONS, cast
-from .public import op, public
+from .operands import cast
+from .public import FUNCTIONS, op, public
 from .resampling import cubic_weights
 from .shapes import reshape
 

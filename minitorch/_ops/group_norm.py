@@ -23,8 +23,7 @@ from .channel_norms import (
 from .check import no_kernel
 from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant, same_dtype
 from .op import structured
-from .operands import FUNCTIONS
-from .public import PUBLIC, op, public
+from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS
 
 

@@ -10,8 +10,8 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import check, concrete
 from .op import OPS
-from .operands import FUNCTIONS
 from .positions import At
+from .public import FUNCTIONS
 
 ndarray = np.ndarray
 NoneType = type(None)

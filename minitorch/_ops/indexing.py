@@ -18,9 +18,9 @@ from .check import C_NAMES, c_name, check, checked_value
 from .copies import check_not_overlapping, check_overlap
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
-from .operands import FUNCTIONS, NUMBERS, cast, constant_like
+from .operands import NUMBERS, cast, constant_like
 from .positions import At, add_at, read, spread_back
-from .public import public
+from .public import FUNCTIONS, public
 
 ndarray = np.ndarray
 NoneType = type(None)

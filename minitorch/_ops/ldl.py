@@ -11,8 +11,7 @@ from minitorch.return_types import return_type
 from .check import c_name, check, check_broadcast, concrete
 from .matrices import column_major, floating, into, kernel_for, square
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 INT32 = np.dtype(np.int32)
 LdlFactor = return_type("linalg_ldl_factor", "LD pivots")

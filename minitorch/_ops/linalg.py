@@ -15,8 +15,7 @@ from minitorch._tensor import Tensor
 from .check import c_name, check, no_kernel
 from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .shapes import reshape
 
 empty = np.empty

@@ -11,8 +11,7 @@ from minitorch._tensor import Tensor
 from . import ctc, losses  # noqa: F401 - nn.functional's functions have these names first
 from .arithmetic import write_result
 from .check import wrap_dim
-from .operands import FUNCTIONS
-from .public import PROPERTIES, op, public
+from .public import FUNCTIONS, PROPERTIES, op, public
 
 
 # ---------------------------------------------------------------------- methods as functions

@@ -12,8 +12,7 @@ from . import loss_reduction as _reduction
 from .check import anywhere, c_name, check, float_required
 from .losses import reduced, reduction_name
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 arange = FACTORIES["arange"]
 

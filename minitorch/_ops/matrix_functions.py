@@ -15,8 +15,7 @@ from .check import c_name, check, wrap_dim
 from .linalg import matmul
 from .matrices import at_least_2d, floating, into, kernel_for, square, tensor_gradient
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .singular_values import svd, svdvals
 from .solving import inv, inv_ex
 

@@ -84,8 +84,7 @@ from . import (  # noqa: F401 - they fill the tables
 from .generate import make_functions
 from .gradient_names import fill
 from .op import OPS, Op
-from .operands import FUNCTIONS
-from .public import PROPERTIES, PUBLIC
+from .public import FUNCTIONS, PROPERTIES, PUBLIC
 
 TORCH: dict[str, Any] = {}
 FUNCTIONAL: dict[str, Any] = {}

@@ -14,8 +14,7 @@ from .check import C_NAMES, c_name, float_required
 from .losses import reduction_name
 from .nodes import titled
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 empty = np.empty
 

@@ -18,8 +18,7 @@ from minitorch._type_info import finfo
 from .check import C_NAMES, check, no_kernel
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import PUBLIC, op, public
+from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS
 
 

@@ -10,8 +10,7 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
 from .op import structured
-from .operands import FUNCTIONS
-from .public import PUBLIC, into, op, public
+from .public import FUNCTIONS, PUBLIC, into, op, public
 from .reductions import FLOATS, SUM, Reduction, reduction_of
 
 # the orders with a loop of their own; the others are powers

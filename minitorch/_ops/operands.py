@@ -24,6 +24,7 @@ from .check import (
     type_name,
 )
 from .op import OPS, Op
+from .public import FUNCTIONS
 
 ndarray = np.ndarray
 NUMBERS = frozenset((float, int, bool))
@@ -220,10 +221,6 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
                 f"{op.name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
             ) from None
     raise TypeError(f"{op.name}(): unsupported operands {[type_name(a) for a in args]}") from None
-
-
-# every public function by name, operators too: filled by namespaces.py
-FUNCTIONS: dict[str, Any] = {}
 
 
 def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exception:

@@ -14,8 +14,7 @@ from minitorch._tensor import Tensor
 from .axis_maps import Maps, axis_map_op, from_ranges
 from .check import check, integer, no_kernel
 from .op import Op, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 empty = np.empty
 COUNT = {1: "one int", 2: "two ints", 3: "three ints"}

@@ -14,7 +14,6 @@ from .check import C_NAMES, check, invalid_arguments
 from .nodes import titled
 from .op import OPS, structured
 from .operands import (
-    FUNCTIONS,
     NUMBERS,
     cast,
     refuse_cast,
@@ -22,7 +21,7 @@ from .operands import (
     refuse_float_result,
     tensors_only,
 )
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 
 
 @public("torch Tensor")

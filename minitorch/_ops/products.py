@@ -12,8 +12,7 @@ from minitorch._tensor import Tensor
 from .check import c_name, check, integer, no_kernel, wrap_dim, wrap_dims
 from .linalg import cpp_name, matmul
 from .matrices import into
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .shapes import reshape
 
 

@@ -12,6 +12,9 @@ from .op import OPS
 # (`linalg`, `special`) with that name before it: torch.cross is not torch.linalg.cross.
 PUBLIC: dict[str, tuple[Callable[..., Any], list[str]]] = {}
 
+# every function by its own name, those of records and operators too: filled by namespaces.py
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
 # properties of Tensor
 PROPERTIES: dict[str, property] = {}
 

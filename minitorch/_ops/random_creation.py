@@ -18,8 +18,7 @@ from minitorch.autograd.grad_mode import state
 
 from .check import C_NAMES, c_name, check
 from .memory_formats import in_format
-from .operands import FUNCTIONS
-from .public import public
+from .public import FUNCTIONS, public
 from .sampling import (
     check_std,
     draw,

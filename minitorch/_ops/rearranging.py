@@ -8,8 +8,7 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import public
+from .public import FUNCTIONS, public
 
 ndarray = np.ndarray
 

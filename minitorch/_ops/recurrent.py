@@ -22,8 +22,7 @@ from minitorch.autograd.grad_mode import state as grad_state
 from .check import check
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 

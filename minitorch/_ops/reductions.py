@@ -15,11 +15,11 @@ from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, float_required, integer, wrap_dim, wrap_dims
-from .generate import SMALL
 from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
 from .public import into, op, public
+from .scope import SMALL
 
 ndarray = np.ndarray
 empty = np.empty

@@ -16,8 +16,7 @@ from minitorch.autograd.grad_mode import check_inference, state
 from .check import check, sizes
 from .inplace import check_inplace
 from .memory_formats import RANK, channels_last_strides, check_rank, suggested
-from .operands import FUNCTIONS
-from .public import public
+from .public import FUNCTIONS, public
 
 
 def _becomes(self: Tensor, view: Callable[..., Tensor], *args: Any) -> Tensor:

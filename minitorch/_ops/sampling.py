@@ -16,8 +16,7 @@ from minitorch.autograd.grad_mode import state
 from .check import c_name, check
 from .copies import check_not_overlapping
 from .op import OPS, Op, structured
-from .operands import FUNCTIONS
-from .public import public
+from .public import FUNCTIONS, public
 
 # a dtype as the messages of torch's distributions name it
 CPP_NAMES = {

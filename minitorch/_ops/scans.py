@@ -11,8 +11,7 @@ from minitorch.return_types import return_type
 
 from .check import c_word, check, integer, no_kernel, wrap_dim
 from .op import OPS, structured
-from .operands import FUNCTIONS
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 from .reductions import reduction_of, result_dtype
 
 FLOATS = dtypes.FLOATS

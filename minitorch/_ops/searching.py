@@ -13,9 +13,8 @@ from minitorch.return_types import return_type
 
 from .check import c_name, c_word, check, integer, needs_data, no_kernel, wrap_dim
 from .op import structured
-from .operands import FUNCTIONS
 from .ordering import stable_order
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 
 FLOATS = dtypes.FLOATS
 

@@ -10,8 +10,8 @@ from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, needs_data
 from .op import OPS, structured
-from .operands import FUNCTIONS, NUMBERS, cast, common_dtype, number_operand, refuse_complex
-from .public import into, op, public
+from .operands import NUMBERS, cast, common_dtype, number_operand, refuse_complex
+from .public import FUNCTIONS, into, op, public
 from .reductions import reduced_dims, reduced_shape
 
 ndarray = np.ndarray

@@ -29,8 +29,7 @@ from .matrices import (
     unpack,
 )
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .random_creation import randn
 from .shapes import reshape
 from .solving import broadcast_batches

@@ -24,8 +24,7 @@ from .matrices import (
 )
 from .nodes import titled
 from .op import structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .shapes import reshape
 
 SINGULAR = (

@@ -16,8 +16,7 @@ from minitorch._tensor import Tensor, disabled_torch_function, layout, new, wrap
 
 from .check import check, integer, non_negative
 from .op import view
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .shapes import reshape
 
 sparse_coo = layout("sparse_coo")

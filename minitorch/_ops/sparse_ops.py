@@ -9,8 +9,7 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check, wrap_dims
 from .op import OPS, Op, structured
-from .operands import FUNCTIONS
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .rows import rows_added
 from .sparse import SparseTensor, flat_indices, gathered, made
 

@@ -32,8 +32,8 @@ from .arithmetic import write_result
 from .check import check, integer
 from .matrices import tensor_gradient
 from .op import pointwise, structured
-from .operands import FUNCTIONS, to_float
-from .public import into, op, public
+from .operands import to_float
+from .public import FUNCTIONS, into, op, public
 
 _EVERYWHERE = "torch Tensor special"
 

@@ -10,8 +10,7 @@ from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, anywhere, check, integer, wrap_dim
 from .op import structured
-from .operands import FUNCTIONS
-from .public import into, op, public
+from .public import FUNCTIONS, into, op, public
 from .reductions import FLOATS, count_reduced, reduction_of, three_parts
 
 

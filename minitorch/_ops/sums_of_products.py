@@ -14,8 +14,8 @@ from .check import c_name, check, no_kernel, wrap_dim
 from .linalg import bmm, cpp_name, mm, mv
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import FUNCTIONS, common_dtype
-from .public import op, public
+from .operands import common_dtype
+from .public import FUNCTIONS, op, public
 from .views import expand_to
 
 

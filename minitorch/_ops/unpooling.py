@@ -11,9 +11,8 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
 from .op import Op, structured
-from .operands import FUNCTIONS
 from .pooling import as_batch, max_op, per_axis, pool_kernels, unbatched
-from .public import op, public
+from .public import FUNCTIONS, op, public
 from .random_creation import rand
 
 empty = np.empty

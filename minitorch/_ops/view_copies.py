@@ -8,8 +8,8 @@ from minitorch._tensor import Tensor
 
 from .check import check, wrap_dim
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, Op, structured
-from .operands import FUNCTIONS, cast
-from .public import into, op, public
+from .operands import cast
+from .public import FUNCTIONS, into, op, public
 
 
 # ---------------------------------------------------------------------- copies

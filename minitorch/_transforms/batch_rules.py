@@ -9,8 +9,8 @@ from typing import Any
 
 from minitorch._ops.check import wrap_dim
 from minitorch._ops.op import OPS
-from minitorch._ops.operands import FUNCTIONS
 from minitorch._ops.positions import At
+from minitorch._ops.public import FUNCTIONS
 from minitorch._ops.views import inferred_shape
 from minitorch._tensor import Tensor
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from minitorch._ops.apply import _bring_together
 from minitorch._ops.check import wrap_dim
-from minitorch._ops.generate import InPlace
+from minitorch._ops.intercepted import InPlace
 from minitorch._ops.joining import tensor_list
 from minitorch._ops.op import OPS, Op
-from minitorch._ops.operands import FUNCTIONS, cast, common_dtype
+from minitorch._ops.operands import cast, common_dtype
 from minitorch._ops.positions import At
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 
 from .levels import is_batched, on_copy, spread_out, writes

@@ -3,7 +3,7 @@
 from typing import Any
 
 from minitorch._ops.op import OPS
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.autograd.function import Function, call
 from minitorch.autograd.grad_mode import state

@@ -13,9 +13,9 @@ from typing import Any
 from minitorch._creation import empty_strided
 from minitorch._dtype import OF_NUMPY
 from minitorch._kernels.strided import element_strides
-from minitorch._ops.generate import InPlace
+from minitorch._ops.intercepted import InPlace
 from minitorch._ops.op import OPS
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 
 from .levels import Level, innermost, logical, on_copy, physical, tensors_in, writes

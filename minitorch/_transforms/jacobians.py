@@ -6,7 +6,7 @@ from typing import Any
 
 from minitorch._creation import eye, zeros_like
 from minitorch._dtype import FLOATS
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
 from minitorch.utils._pytree import tree_flatten, tree_map, tree_unflatten

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 
 

@@ -9,9 +9,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from minitorch._ops.generate import InPlace
+from minitorch._ops.intercepted import InPlace
 from minitorch._ops.op import OPS
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
 from minitorch.utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_unflatten

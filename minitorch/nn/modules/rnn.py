@@ -5,7 +5,7 @@ import warnings
 from typing import Any, ClassVar
 
 from minitorch._creation import empty, zeros
-from minitorch._ops.operands import FUNCTIONS
+from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter
