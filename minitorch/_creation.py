@@ -1,198 +1,26 @@
 """Factories: tensors from nothing but a shape, a range or a number.
 
-Each is written as what it computes; the arguments that all of torch's factories take (out, dtype, layout, device,
-requires_grad, pin_memory) are added by `factory`, the `..._like` and `new_...` forms are made by `like` and `new`.
+Each is written as what it computes; the arguments that all of torch's factories take are added by `_factory.factory`,
+the `..._like` and `new_...` forms are made by `like` and `new`.
 """
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
-from math import isfinite, prod
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from . import _dtype as dtypes
 from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
-from ._device import backend
+from ._factory import factory, number, size_of, too_large
 from ._kernels import half
-from ._kernels.half import converted
 from ._kernels.strided import restrided
-from ._ops.check import C_NAMES, check, checked_value, integer, invalid_arguments, no_kernel, non_negative, refuse_batch
+from ._ops.check import check, checked_value, integer, invalid_arguments
 from ._ops.memory_formats import RANK, in_format
 from ._tensor import Tensor, contiguous_format, preserve_format
 
 ndarray = np.ndarray
-
-
-# ---------------------------------------------------------------------- arguments
-def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """A shape given as separate integers or as one sequence."""
-    if not size:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    sequence = isinstance(size[0], (tuple, list))
-    if sequence:
-        if len(size) > 1:
-            raise TypeError(f"{name}() takes 1 positional argument but {len(size)} were given")
-        size = tuple(size[0])
-    for n in size:
-        if n.__class__ is not int or n < 0:
-            return _checked_size(name, size, sequence)
-    return size
-
-
-def _checked_size(name: str, size: tuple[Any, ...], sequence: bool) -> tuple[int, ...]:
-    size = tuple([_length(name, n, position, sequence) for position, n in enumerate(size)])
-    if name == "zeros" and min(size, default=0) < 0:
-        raise RuntimeError("zeros: Dimension size must be non-negative.")
-    return non_negative(size)
-
-
-def _length(name: str, n: Any, position: int, sequence: bool) -> int:
-    if isinstance(n, Tensor):
-        if not n.ndim and n.array.dtype not in dtypes.FLOATS:
-            return int(n)
-    elif hasattr(n, "__index__") and not isinstance(n, bool):
-        return n.__index__()
-    what = type(n).__name__
-    if sequence and isinstance(n, bool):
-        problem = f"(position 1) must be tuple of ints, but found element of type {what} at pos {position}"
-    elif not position and not sequence:
-        problem = f"(position 1) must be tuple of ints, not {what}"
-    else:
-        problem = (
-            f'failed to unpack the object at pos {position + 1} with error "type must be tuple of ints,but got {what}"'
-        )
-    raise TypeError(f"{name}(): argument 'size' {problem}")
-
-
-def number(name: str, argument: str, position: int, value: Any) -> Any:
-    """A Python number, also from a 0-dim tensor or of NumPy's."""
-    if isinstance(value, Tensor) and not value.ndim:
-        refuse_batch(name, **{argument: value})
-        return value.item()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, complex):
-        raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
-    if not isinstance(value, (int, float)):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
-        )
-    return value
-
-
-class Target:
-    """What a factory makes: its name for errors, the dtype if one was given, the device."""
-
-    __slots__ = ("dtype", "name", "numpy", "where")
-
-    def __init__(self, name: str, dtype: Any, device: Any, layout: Any, pin_memory: Any):
-        self.name, self.dtype = name, dtype
-        self.numpy, self.where = options(dtype, device, layout, pin_memory, name)
-
-    def prefer(self, dtype: dtypes.dtype | None) -> None:
-        """Take this dtype, None for the default one, if the caller gave none."""
-        if self.dtype is None and dtype is not None:
-            self.numpy = dtype.numpy
-
-    def empty(self, shape: tuple[int, ...]) -> Any:
-        """An uninitialised array."""
-        if self.where.type != "cpu":
-            return backend(self.where).empty(shape, self.numpy)
-        return allocated(shape, self.numpy)
-
-    def filled(self, shape: tuple[int, ...], value: Any) -> Any:
-        """An array full of one number."""
-        if self.where.type != "cpu":
-            return backend(self.where).filled(shape, value, self.numpy)
-        try:
-            return half.filled(shape, value, self.numpy)
-        except (MemoryError, ValueError):
-            raise too_large(shape, self.numpy) from None
-
-    def holding(self, values: np.ndarray) -> Any:
-        """The values, which nobody else has, in the wanted dtype, on the wanted device."""
-        return placed(values if values.dtype is self.numpy else converted(values, self.numpy), self.where)
-
-    def refuse_uncommon(self, kernel: str) -> None:
-        """torch counts in floats and signed integers and bytes only."""
-        if self.numpy is dtypes.BOOL_NUMPY or dtypes.OF_NUMPY[self.numpy] in dtypes.UNSIGNED:
-            no_kernel(kernel, np.empty(0, self.numpy))
-
-
-def allocated(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised array in main memory."""
-    try:
-        return half.empty(shape, dtype)
-    except (MemoryError, ValueError):
-        raise too_large(shape, dtype) from None
-
-
-def too_large(shape: tuple[int, ...], dtype: np.dtype) -> RuntimeError:
-    """torch's error for an array that memory, or a 64-bit number, cannot hold."""
-    size = prod(shape) * dtype.itemsize
-    if size >= 2**63:
-        return RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)}")
-    return RuntimeError(f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {size} bytes.")
-
-
-_KEYWORDS = [
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-    for name, default in (
-        ("out", None), ("dtype", None), ("layout", None), ("device", None), ("requires_grad", False),
-        ("pin_memory", False),
-    )
-]  # fmt: skip
-
-
-def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
-    """Decorator: from `make(target, ...)`, which returns an array, to torch's function of that name."""
-    name = make.__name__
-
-    @wraps(make)
-    def function(
-        *args: Any,
-        out: Any = None,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-        pin_memory: bool = False,
-        **named: Any,
-    ) -> Tensor:
-        if out is not None:
-            dtype = _dtype_of(out, name, dtype)
-        if "size" in named and not args:
-            args = (named.pop("size"),)
-        array = make(Target(name, dtype, device, layout, pin_memory), *args, **named)
-        t = made(made(array).pin_memory().array if pin_memory else array, requires_grad)
-        return t if out is None else _out(out, t)
-
-    own = list(inspect.signature(make).parameters.values())[1:]
-    after = [p for p in own if p.kind is p.KEYWORD_ONLY]
-    front = [p for p in own if p.kind is not p.KEYWORD_ONLY]
-    function.__signature__ = inspect.Signature([*front, *_KEYWORDS, *after], return_annotation=Tensor)  # type: ignore
-    return function
-
-
-def _dtype_of(out: Any, name: str, dtype: Any) -> dtypes.dtype:
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if dtype is not None and dtype is not out.dtype:
-        raise RuntimeError(
-            f"dtype {C_NAMES[dtype.name]} does not match dtype of out parameter ({C_NAMES[out.dtype.name]})"
-        )
-    return out.dtype
-
-
-def _out(out: Any, result: Tensor) -> Tensor:
-    if out is None:
-        return result
-    from ._ops.inplace import into
-    from ._ops.op import OPS
-
-    return into(out, OPS["fill_with"], result)
 
 
 # ---------------------------------------------------------------------- constants

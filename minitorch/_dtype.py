@@ -110,6 +110,19 @@ UNSIGNED = (uint16, uint32, uint64)
 SUPPORTED = COMMON + UNSIGNED
 # a dtype as torch's C++ messages name it, by its name and by that of NumPy's
 C_NAMES = {name: d.c_name for d in SUPPORTED for name in (d.name, d.numpy.name)}
+# the C++ type of its elements, as others of them show it
+CPP_NAMES = {
+    "float16": "c10::Half",
+    BFLOAT16.name: "c10::BFloat16",
+    "float32": "float",
+    "float64": "double",
+    "int64": "long int",
+    "int32": "int",
+    "int16": "short int",
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "bool": "bool",
+}
 FLOATS = frozenset((float16.numpy, bfloat16.numpy, float32.numpy, float64.numpy))
 HALVES = frozenset((float16, bfloat16, float16.numpy, bfloat16.numpy))  # by either kind of object
 BOOL_NUMPY, INT64_NUMPY, FLOAT32_NUMPY = bool.numpy, int64.numpy, float32.numpy

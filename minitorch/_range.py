@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype as dtypes
-from ._creation import factory, number
+from ._factory import factory, number
 from ._ops.check import check
 
 __all__ = ["range"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype as dtypes
-from ._creation import factory
+from ._factory import factory
 from ._ops.check import check, integer
 
 

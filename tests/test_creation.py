@@ -87,6 +87,13 @@ FACTORIES = {
         lambda ns: ns.ones(2, dtype=ns.float64).new_tensor([1, 2]),
     ],
     "empty_strided": [lambda ns: ns.empty_strided((2, 3), (1, 2)).stride(), lambda ns: ns.empty_strided((2,), (1, 2))],
+    "recorded out": [
+        lambda ns: ns.zeros(2, out=ns.ones(2, requires_grad=True)),
+        lambda ns: ns.arange(2.0, out=ns.ones(2, requires_grad=True)),
+        lambda ns: ns.full((2,), 1.0, out=ns.ones(2, dtype=ns.float64, requires_grad=True), dtype=ns.float32),
+        lambda ns: ns.rand(2, out=ns.ones(2, requires_grad=True)),
+        lambda ns: ns.normal(ns.zeros(2), 1.0, out=ns.ones(2, requires_grad=True)),
+    ],
     "legacy": [lambda ns: ns.Tensor([1, 2]), lambda ns: tuple(ns.Tensor(2, 3).shape), lambda ns: ns.Tensor([[1.5]])],
 }
 

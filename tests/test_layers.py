@@ -18,6 +18,7 @@ LAYERS = [
         "_tensor",
         "_tensor_str",
         "_data",
+        "_factory",
         "_creation",
         "_legacy_types",
         "_type_info",

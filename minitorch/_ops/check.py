@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._dtype import C_NAMES
+from minitorch._dtype import C_NAMES, CPP_NAMES
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._kernels.meta import MetaArray
 from minitorch._kernels.strided import StridedArray
@@ -52,6 +52,11 @@ def c_name(array: Any) -> str:
 @functools.cache  # the name of a NumPy dtype is made anew each time it is asked for
 def _c_name(dtype: np.dtype) -> str:
     return C_NAMES[dtype.name]
+
+
+def cpp_name(array: Any) -> str:
+    """The C++ type of an array's elements, as some of torch's messages show it."""
+    return CPP_NAMES[array.dtype.name]
 
 
 def c_word(dtype: Any) -> str:

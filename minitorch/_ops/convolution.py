@@ -9,8 +9,7 @@ from minitorch._kernels import cache
 from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, integer, no_kernel
-from .linalg import cpp_name
+from .check import c_name, check, cpp_name, integer, no_kernel
 from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, op, public

@@ -11,7 +11,7 @@ from weakref import ref
 import numpy as np
 
 from minitorch._device import backend
-from minitorch._dtype import numpy_dtype
+from minitorch._dtype import C_NAMES, CATEGORY, CPP_NAMES, numpy_dtype
 from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
 from minitorch._storage import refuse_growth
@@ -283,8 +283,6 @@ def for_out(op: Any, out: Any) -> Any:
 
 def dtype_of_out(out: Any, dtype: Any) -> Any:
     """The dtype of the tensor `out=`, which must be `dtype=` if that is given."""
-    from .sampling import CPP_NAMES
-
     if not isinstance(out, Tensor):
         return dtype  # refused when the result is there
     if dtype is not None and numpy_dtype(dtype) != out.array.dtype:
@@ -296,10 +294,6 @@ def dtype_of_out(out: Any, dtype: Any) -> Any:
 def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
     """`out=`: copy the result into it, resized if need be; torch's rules for dtype, gradient and overlap."""
     import warnings
-
-    from minitorch._dtype import CATEGORY
-
-    from .check import C_NAMES
 
     if isinstance(out, (tuple, list)):
         return type(result)(*[into(o, op, r, *operands) for o, r in zip(out, result, strict=True)])
@@ -327,12 +321,10 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
             refuse_growth(have, (out.storage_offset() + made.size) * have.itemsize)
         if have.size:
             warnings.warn(
-                f"An output with one or more elements was resized since it had shape {list(have.shape)}, which "
-                "does not "
-                f"match the required output shape {list(made.shape)}. This behavior is deprecated, and in a future "
+                f"An output with one or more elements was resized since it had shape {list(have.shape)}, which does "
+                f"not match the required output shape {list(made.shape)}. This behavior is deprecated, and in a future "
                 "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly "
-                "reuse an "
-                "out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+                "reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
                 UserWarning,
                 stacklevel=3,
             )
@@ -345,9 +337,6 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
 
 
 def _refuse_out_dtype(name: str, have: str, made: str) -> None:
-    from .check import C_NAMES
-    from .sampling import CPP_NAMES
-
     text = EXACT_OUT.get(name)
     if text is not None:
         raise RuntimeError(

@@ -12,7 +12,7 @@ from minitorch._kernels.cpu.products import dot
 from minitorch._kernels.cpu.products import matmul as array_matmul
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, no_kernel
+from .check import c_name, check, cpp_name, no_kernel
 from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import FUNCTIONS, op, public
@@ -54,23 +54,6 @@ def same_dtype(name: str, a: Any, b: Any) -> None:
             if name == "mm"
             else f"expected scalar type {c_name(a)} but found {c_name(b)}"
         )
-
-
-def cpp_name(a: Any) -> str:
-    """The C++ type of an array's elements, as some of torch's messages show it."""
-    names = {
-        "Half": "c10::Half",
-        "BFloat16": "c10::BFloat16",
-        "Float": "float",
-        "Double": "double",
-        "Long": "long int",
-        "Int": "int",
-        "Short": "short int",
-        "Char": "signed char",
-        "Byte": "unsigned char",
-        "Bool": "bool",
-    }
-    return names[c_name(a)]
 
 
 # ---------------------------------------------------------------------- products of arrays, as gradients name them

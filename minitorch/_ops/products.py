@@ -9,8 +9,8 @@ from minitorch._creation import ones_like
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, integer, no_kernel, wrap_dim, wrap_dims
-from .linalg import cpp_name, matmul
+from .check import c_name, check, cpp_name, integer, no_kernel, wrap_dim, wrap_dims
+from .linalg import matmul
 from .matrices import into
 from .public import FUNCTIONS, op, public
 from .shapes import reshape

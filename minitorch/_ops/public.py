@@ -13,7 +13,7 @@ from .op import OPS
 PUBLIC: dict[str, tuple[Callable[..., Any], list[str]]] = {}
 
 # every function by its own name, those of records and operators too: filled by namespaces.py
-FUNCTIONS: dict[str, Callable[..., Any]] = {}
+FUNCTIONS: dict[str, Any] = {}
 
 # properties of Tensor
 PROPERTIES: dict[str, property] = {}

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import _out, allocated, empty_like, made, size_of
+from minitorch._creation import empty_like
+from minitorch._data import made, placed
 from minitorch._data import options as resolved
-from minitorch._data import placed
 from minitorch._device import backend
 from minitorch._dtype import FLOATS
+from minitorch._factory import allocated, size_of
 from minitorch._generator import default_generator
 from minitorch._kernels import half
 from minitorch._tensor import Tensor, preserve_format
@@ -18,7 +19,7 @@ from minitorch.autograd.grad_mode import state
 
 from .check import C_NAMES, c_name, check
 from .memory_formats import in_format
-from .public import FUNCTIONS, public
+from .public import FUNCTIONS, into, public
 from .sampling import (
     check_std,
     draw,
@@ -326,11 +327,11 @@ def normal(
     if not isinstance(std, Tensor):
         std = number("normal", "std", 2, std)
         check_std(std)
-        return _out(out, FUNCTIONS["normal_mean"](mean, std, generator))
+        return into(out, "normal", FUNCTIONS["normal_mean"](mean, std, generator))
     if not isinstance(mean, Tensor):
         mean = number("normal", "mean", 1, mean)
-        return _out(out, FUNCTIONS["normal_std"](std, mean, generator))
-    return _out(out, FUNCTIONS["normal_both"](mean, std, generator))
+        return into(out, "normal", FUNCTIONS["normal_std"](std, mean, generator))
+    return into(out, "normal", FUNCTIONS["normal_both"](mean, std, generator))
 
 
 @public("torch Tensor")

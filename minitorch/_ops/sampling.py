@@ -6,32 +6,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minitorch._device import backend
-from minitorch._dtype import FLOATS, HALVES
+from minitorch._dtype import CPP_NAMES, FLOATS, HALVES
+from minitorch._factory import refuse_to_record
 from minitorch._generator import Generator, default_generator
 from minitorch._kernels import half
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd.grad_mode import state
 
-from .check import c_name, check
+from .check import c_name, check, cpp_name
 from .copies import check_not_overlapping
 from .op import OPS, Op, structured
 from .public import FUNCTIONS, public
-
-# a dtype as the messages of torch's distributions name it
-CPP_NAMES = {
-    "float16": "c10::Half",
-    "void16": "c10::BFloat16",
-    "float32": "float",
-    "float64": "double",
-    "int64": "long int",
-    "int32": "int",
-    "int16": "short int",
-    "int8": "signed char",
-    "uint8": "unsigned char",
-    "bool": "bool",
-}
-
 
 # kernel -> the record of an op that has it, where the names differ
 _RECORDS = {"random_uniform": "uniform", "randint": "random_between", "random_": "random"}
@@ -272,7 +257,7 @@ def uniform_bounds(array: Any, low: float, high: float) -> None:
     largest = FLOAT_INFO[array.dtype].max
     for argument, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
-            raise RuntimeError(f"{argument} is out of bounds for {CPP_NAMES[array.dtype.name]}")
+            raise RuntimeError(f"{argument} is out of bounds for {cpp_name(array)}")
     if not low <= high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
     if not high - low <= largest:
@@ -356,7 +341,7 @@ def cauchy_(self: Tensor, median: Any = 0, sigma: Any = 1, *, generator: Any = N
     median, sigma = number("cauchy_", "median", 1, median), number("cauchy_", "sigma", 2, sigma)
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    _continuous("Cauchy", self.array, CPP_NAMES[self.array.dtype.name])
+    _continuous("Cauchy", self.array, cpp_name(self.array))
     return _fill("cauchy_", self, "cauchy", generator, median, sigma)
 
 
@@ -410,11 +395,7 @@ def bernoulli(input: Tensor, p: Any = ..., *, generator: Any = None, out: Any = 
 
 def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array of an `out=` argument, in the shape that is about to be written."""
-    if state.grad and out.requires_grad:
-        raise RuntimeError(
-            f"aten::{name}(): functions with out=... arguments don't support automatic "
-            "differentiation, but one of the arguments requires grad."
-        )
+    refuse_to_record(out, name)
     if out.array.shape != shape:
         out.array = backend(out.device).empty(shape, out.array.dtype)
     out.version[0] += 1

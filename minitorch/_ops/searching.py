@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._creation import too_large
+from minitorch._factory import too_large
 from minitorch._kernels import cache
 from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap

@@ -10,8 +10,8 @@ from minitorch._kernels.cpu import products
 from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
-from .check import c_name, check, no_kernel, wrap_dim
-from .linalg import bmm, cpp_name, mm, mv
+from .check import c_name, check, cpp_name, no_kernel, wrap_dim
+from .linalg import bmm, mm, mv
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import common_dtype
