@@ -88,6 +88,12 @@ def test_what_refuses_is_told_from_what_is_missing(tmp_path):
     assert "These raise NotImplementedError when called:\n  torch.onnx.export" in text and complete
 
 
+def test_a_script_without_names_of_torch_is_told_so(tmp_path):
+    (tmp_path / "s.py").write_text("import minitorch as torch\ntorch.ones(2)")
+    script = str(tmp_path / "s.py")
+    assert report(script) == (f"{script} uses no name of torch or torchvision.", True)
+
+
 def test_modules_beside_the_script_are_read_too(tmp_path):
     files = {
         "main.py": "import model, os\nfrom parts import head",

@@ -1,7 +1,7 @@
 """`apply(op, *args)`: what calling an op means, in general form.
 
-The functions that `generate.py` writes do the same for NumPy arrays, faster; this one serves every other device and
-float16 and bfloat16, and is what the tests compare the generated functions with.
+The functions that `generate_forward.py` writes do the same for NumPy arrays, faster; this one serves every other device
+and float16 and bfloat16, and is what the tests compare the generated functions with.
 
 Halves are widened to float32 for the op's kernel and rounded once. Their gradients likewise: see `OpNode.run_general`.
 """
@@ -64,7 +64,7 @@ def _applied(op: Op, args: tuple[Any, ...], dest: Any) -> Any:
     if op.kind == "pointwise":
         inferred = None if on_cpu else _inferred.get(_key(op, values))
         if inferred is None:
-            _bring_together(op, values)
+            bring_together(op, values)
     halves = on_cpu and _has_halves(values)
     if on_cpu and not halves:  # as after `half + float`
         return (Positional(op) if op.keyword_only else op).function(*[values[p] for p in op.params])
@@ -116,7 +116,7 @@ def _edge(t: Tensor) -> Any:
     return t.edge if t.base is None else current_edge(t)
 
 
-def _bring_together(op: Op, values: dict[str, Any]) -> None:
+def bring_together(op: Op, values: dict[str, Any]) -> None:
     """Operands of a pointwise op in the dtype that it computes in."""
     tensors = [values[t] for t in op.tensors]
     if len(tensors) > 1:

@@ -38,7 +38,7 @@ APART = frozenset(
     "index_add index_copy".split()
 )
 
-# local names of the functions that `generate.py` writes, and what every node has: no argument may have one of them
+# local names of functions that `generate_forward.py` writes, and what every node has: no argument may have one of them
 RESERVED = frozenset("c d e f heap keep last mode new o state t v".split()) | frozenset(Node.__slots__)
 
 # what a gradient may name besides: the gradient of the output; whether this pass is the node's last, so that outputs

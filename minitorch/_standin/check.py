@@ -275,6 +275,8 @@ def report(script: str) -> tuple[str, bool]:
         for name, lines in uses.lines.items():
             used.setdefault(name, []).extend(f"{path}:{line}" for line in lines)
         needed |= uses.lines.keys() - uses.optional
+    if not used:
+        return f"{script} uses no name of torch or torchvision.", True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         states = {name: state(name) for name in sorted(used)}

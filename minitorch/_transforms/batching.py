@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from minitorch._ops.apply import _bring_together
+from minitorch._ops.apply import bring_together
 from minitorch._ops.check import wrap_dim
 from minitorch._ops.intercepted import InPlace
 from minitorch._ops.joining import tensor_list
@@ -101,7 +101,7 @@ def same_dtype(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     values = dict(zip(op.params, args, strict=True))
     if len(op.tensors) > 1 and all(isinstance(values[t], Tensor) for t in op.tensors):
         if len({values[t].array.dtype for t in op.tensors}) > 1:
-            _bring_together(op, values)
+            bring_together(op, values)
     return tuple(values.values())
 
 

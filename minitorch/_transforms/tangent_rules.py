@@ -10,7 +10,7 @@ from typing import Any
 
 from minitorch._creation import zeros_like
 from minitorch._dtype import FLOATS, NUMBER_DTYPE
-from minitorch._ops.apply import _bring_together
+from minitorch._ops.apply import bring_together
 from minitorch._ops.op import OPS, Op
 from minitorch._ops.operands import NUMBERS, constant
 from minitorch._tensor import DETACH, Tensor
@@ -94,7 +94,7 @@ def pointwise(op: Op, args: tuple[Any, ...], tangents: dict[str, Tensor | None],
     for t in op.tensors:
         if values[t].__class__ in NUMBERS:
             values[t] = constant(values[t], NUMBER_DTYPE[values[t].__class__, first.array.dtype])
-    _bring_together(op, values)
+    bring_together(op, values)
     values["out"] = out
     total: Any = None
     for t in op.edges:

@@ -47,7 +47,7 @@ def modified_error(array: Any, which: str, cell: list[Any], then: int, saver: st
 
 
 class Node:
-    """One recorded call. `_ops/generate.py` makes a subclass per op, with a slot for all that it keeps.
+    """One recorded call. `_ops/generate_backward.py` makes a subclass per op, with a slot for all that it keeps.
 
     `grad` is the gradient that has arrived so far during a backward pass, `owned` says that nothing else refers to its
     memory, `key` orders the pass, `hooks` is None or the hooks that run on the gradient before the node does. `code`
