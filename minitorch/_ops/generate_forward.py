@@ -126,7 +126,7 @@ class FunctionText:
         yield f"if mode is not None and mode is not NO_GRAD: return mode.call({target}, ({call},))"
 
     def arrays(self) -> Iterator[str]:
-        """From arguments to arrays of one dtype: numbers become 0-dim tensors, operands are promoted."""
+        """From arguments to arrays: numbers become 0-dim tensors, what the lines below do not serve goes to `apply`."""
         op, x = self.op, self.first
         yield "try:"
         inner = [f"{x}_array = {x}.array"]
@@ -155,8 +155,12 @@ class FunctionText:
         if "dtype" in op.others:
             unusual += " or dtype in HALVES"
         yield f"if {unusual}: return {general}({op.name}_op, {', '.join(op.params)})"
-        if op.kind != "pointwise":
-            return
+        if op.kind == "pointwise":
+            yield from self.one_dtype()
+
+    def one_dtype(self) -> Iterator[str]:
+        """Operands of a pointwise op in the dtype that it computes in, or torch's refusal of theirs."""
+        op, x = self.op, self.first
         if op.broadcasts:
             differ = " or ".join(f"{x}_array.dtype is not {y}_array.dtype" for y in op.tensors[1:])
             joined = ", ".join(op.tensors)
