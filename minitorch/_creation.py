@@ -242,9 +242,9 @@ def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndar
 
 def _fused(dtype: Any) -> Callable[[np.ndarray, Any, Any], np.ndarray]:
     """x * y + z with one rounding."""
-    from ._kernels.cpu.rng import _fma32, _fma64
+    from ._kernels.cpu.rounding import fma32, fma64
 
-    return _fma32 if dtype == np.float32 else lambda x, y, z: _fma64(x.astype(np.float64), y, z)
+    return fma32 if dtype == np.float32 else lambda x, y, z: fma64(x.astype(np.float64), y, z)
 
 
 def _end(to: Any, name: str, argument: str, position: int, value: Any) -> Any:

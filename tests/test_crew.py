@@ -32,6 +32,8 @@ def convolutions(seed, groups=1):
     draw = np.random.default_rng(seed)
     n, c, k, h, w = (int(draw.integers(1, m)) for m in (6, 5, 40, 20, 20))
     taps, stride, dilation = (int(draw.integers(1, 4)) for _ in range(3))
+    if taps == 1:
+        k += 32  # only blocks of filters are shared then: two of them, however wide the vectors are
     x = torch.from_numpy(draw.standard_normal((n, c * groups, h + 9, w + 9), "f")).requires_grad_()
     weight = torch.from_numpy(draw.standard_normal((k * groups, c, taps, taps), "f")).requires_grad_()
     bias = torch.from_numpy(draw.standard_normal(k * groups, "f"))

@@ -121,19 +121,22 @@ def load_digits_cnn():
     return module
 
 
-def first_losses(script, framework, steps):
+def first_losses(script, framework, steps, dtype="float32"):
     framework.manual_seed(0)
     pictures, labels, training, _ = script.make_data(framework)
-    model = script.make_model(framework.nn)
-    losses = script.train(framework, model, pictures, labels, training, epochs=2)
+    model = script.make_model(framework.nn).to(getattr(framework, dtype))
+    losses = script.train(framework, model, pictures.to(getattr(framework, dtype)), labels, training, epochs=2)
     return list(itertools.islice(losses, steps))
 
 
-def test_digits_cnn_follows_torchs_loss_curve_for_fifty_steps():
+# In float32 a unit's sign, or the largest of four pixels, may hang on the last bit: PyTorch at one thread and at two
+# part from each other by 0.003 after 28 steps on a processor with AVX-512.
+@pytest.mark.parametrize(("dtype", "steps", "error"), [("float32", 20, 1e-4), ("float64", 50, 1e-12)])
+def test_digits_cnn_follows_torchs_loss_curve(dtype, steps, error):
     script = load_digits_cnn()
-    ours, theirs = (first_losses(script, framework, 50) for framework in (minitorch, torch))
-    assert len(ours) == 50
-    assert ours == pytest.approx(theirs, abs=1e-4, rel=0)
+    ours, theirs = (first_losses(script, framework, steps, dtype) for framework in (minitorch, torch))
+    assert len(ours) == steps
+    assert ours == pytest.approx(theirs, abs=error, rel=0)
 
 
 def test_digits_cnn_holds_out_the_same_digits_as_torch():

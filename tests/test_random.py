@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from minitorch._kernels.cpu import rng
+from minitorch._kernels.cpu import rng, rounding
 
 # Without AVX2 torch's own normals differ in the last bits, so there is nothing to be equal to.
 pytestmark = pytest.mark.skipif(
@@ -136,15 +136,15 @@ def test_normals_of_a_large_tensor_equal_torch(mean, std, rest):
         *pair(3),
         lambda s, o: rng.normal(s, o, mean, std),
         lambda g, t: t.normal_(mean, std, generator=g),
-        rng._COMPILED + rest,
+        rounding._COMPILED + rest,
         "float32",
     )
 
 
 @pytest.mark.parametrize("size", [16, 37, 1000, rng._NORMAL_CHUNK, rng._NORMAL_CHUNK + 5])
-@pytest.mark.parametrize("drawn", [-(1 << 40), rng._COMPILED], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("drawn", [-(1 << 40), rounding._COMPILED], ids=["numpy", "compiled"])
 def test_normals_are_the_same_numbers_by_either_way(monkeypatch, drawn, size):
-    monkeypatch.setattr(rng, "_drawn", drawn)
+    monkeypatch.setattr(rounding, "_drawn", drawn)
     assert_same_fill(
         *pair(3),
         lambda s, o: rng.normal(s, o, 0.5, 2.0),
@@ -152,6 +152,16 @@ def test_normals_are_the_same_numbers_by_either_way(monkeypatch, drawn, size):
         size,
         "float32",
     )
+
+
+@pytest.mark.parametrize("name", ["log", "log1p", "exp", "cos", "sin", "tan"])
+def test_the_c_librarys_functions_are_the_same_numbers_by_either_way(monkeypatch, name):
+    x = np.concatenate((np.random.default_rng(0).random(1000), [0.0, 1e-300, 1.0, 1000.0 if name == "exp" else 2.0]))
+    found = []
+    for drawn in (-(1 << 40), rounding._COMPILED):
+        monkeypatch.setattr(rounding, "_drawn", drawn)
+        found.append(rounding.libm(name, x))
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

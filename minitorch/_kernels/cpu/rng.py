@@ -28,9 +28,10 @@ from numpy import ndarray
 from minitorch._kernels import cache
 from minitorch._kernels.half import FLOAT_INFO, filled
 
+from .rounding import cos_sin32, fma32, fma64, libm, log32, pays
+
 _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
-_COMPILED = 1 << 18  # float32 normals after which a compiled loop has saved the time that its loading takes
 _CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
 _PYTHON = 4096  # up to so many elements are shuffled in Python, which takes 2 ms: a compiled loop's loading takes 50
@@ -141,47 +142,16 @@ def _modulo(words, count):
     return words - words // count * count
 
 
-def _fma32(x, y, z):
-    """x * y + z with one rounding: torch's compiler fuses; float64 holds the product exactly."""
-    wide = np.multiply(x, y, dtype=np.float64)
-    wide += z
-    return wide.astype(np.float32)
-
-
-def _fma64(x, y, z):
-    """The same for float64 arrays x and numbers y, z, by Dekker's exact product and sum."""
-    y, z = float(y), float(z)
-    if y == 1.0:
-        return x + z
-    if z == 0.0:
-        return x * y
-    with np.errstate(invalid="ignore", over="ignore"):
-        product = x * y
-        total = product + z
-        x_high, x_low = _split(x)
-        y_high, y_low = _split(np.float64(y))
-        error = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
-        added = total - product
-        fused = total + ((product - (total - added)) + (z - added) + error)
-    return np.where(np.isfinite(fused), fused, total)  # near overflow the splitting itself fails
-
-
 def _store(part, values):
     # torch's way from float64 to a half leads over float32: two roundings
     part[...] = values.astype(np.float32) if part.itemsize == 2 else values
 
 
-def _split(x):
-    scaled = x * 134217729.0
-    high = scaled - (scaled - x)
-    return high, x - high
-
-
 def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: float = 1.0) -> None:
     """Fill a floating array with values from [low, high); what rounds up to high becomes low."""
-    unit, fma, work = _unit24, _fma32, np.float32
+    unit, fma, work = _unit24, fma32, np.float32
     if out.dtype == np.float64:
-        unit, fma, work = _unit53, _fma64, np.float64
+        unit, fma, work = _unit53, fma64, np.float64
     if low == 0.0 and high == 1.0 and out.dtype == work:
         for part in _chunks(out):
             part[...] = unit(stream, part.size)
@@ -200,9 +170,9 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
     n = flat.size
     if n < 16 or not contiguous:
         for part in _chunks(flat):
-            _store(part, _fma64(_normal_pairs(stream, part.size), std, mean))
+            _store(part, fma64(_normal_pairs(stream, part.size), std, mean))
         return
-    if flat.dtype == np.float32 and _pays(n):
+    if flat.dtype == np.float32 and pays(n + _CALL):
         kernels = cache.load_file("cpu.normals")
         fill, scratch = kernels.fill, np.empty((2, kernels.LANES), np.float32)
         mean, std = np.float32(mean), np.float32(std)
@@ -231,16 +201,6 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
             flat[-16:] = values[-16:]
 
 
-_drawn = 0
-
-
-def _pays(n):
-    """Whether so many float32 normals have been drawn in this process that a compiled loop for them has paid."""
-    global _drawn
-    _drawn += n + _CALL
-    return _drawn >= _COMPILED
-
-
 def _normal_pairs(stream, n):
     """n standard normals in float64, beginning with the cached one; an odd one out is cached."""
     values, begin = np.empty(n), 0
@@ -249,10 +209,10 @@ def _normal_pairs(stream, n):
     count = (n - begin + 1) // 2
     if count:
         uniform = _unit53(stream, 2 * count)
-        radius = np.sqrt(-2.0 * np.log1p(-uniform[1::2]))
+        radius = np.sqrt(-2.0 * libm("log1p", -uniform[1::2]))
         angle = 2.0 * math.pi * uniform[0::2]
-        values[begin::2] = radius * np.cos(angle)
-        second = radius * np.sin(angle)
+        values[begin::2] = radius * libm("cos", angle)
+        second = radius * libm("sin", angle)
         values[begin + 1 :: 2] = second[: (n - begin) // 2]
         if (n - begin) % 2:
             stream.next_double = float(second[-1])
@@ -264,13 +224,13 @@ def _box_muller(uniform, mean, std):
     first, second = uniform.reshape(-1, 2, 8).swapaxes(0, 1).reshape(2, -1)
     values = np.empty((2, first.size), uniform.dtype)
     if uniform.dtype == np.float64:
-        radius = np.sqrt(-2.0 * np.log(1.0 - first))
+        radius = np.sqrt(-2.0 * libm("log", 1.0 - first))
         angle = 2.0 * math.pi * second
-        sin, cos, fma = np.sin(angle), np.cos(angle), _fma64
+        sin, cos, fma = libm("sin", angle), libm("cos", angle), fma64
     else:
         mean, std = np.float32(mean), np.float32(std)
-        radius = np.sqrt(np.float32(-2.0) * _log32(np.float32(1.0) - first))
-        (cos, sin), fma = _cos_sin32(np.float32(2.0 * math.pi) * second), _fma32
+        radius = np.sqrt(np.float32(-2.0) * log32(np.float32(1.0) - first))
+        (cos, sin), fma = cos_sin32(np.float32(2.0 * math.pi) * second), fma32
     np.multiply(radius, cos, values[0])
     np.multiply(radius, sin, values[1])
     if std == 1.0:
@@ -278,83 +238,6 @@ def _box_muller(uniform, mean, std):
     else:
         values = fma(values, std, mean)
     return values.reshape(2, -1, 8).swapaxes(0, 1).reshape(-1)
-
-
-def _round32(text):
-    return np.array(text.split(), np.float32).astype(np.float64)
-
-
-# the polynomials of Cephes' logf, cosf and sinf, and pi / 4 in three pieces
-_LOG = _round32(
-    "7.0376836292e-2 -1.1514610310e-1 1.1676998740e-1 -1.2420140846e-1 1.4249322787e-1 "
-    "-1.6668057665e-1 2.0000714765e-1 -2.4999993993e-1 3.3333331174e-1"
-).tolist()
-_LN2_HIGH, _LN2_LOW = 0.693359375, np.float32(-2.12194440e-4)
-_COS_SIN = _round32(
-    "2.443315711809948e-5 -1.9515295891e-4 -1.388731625493765e-3 8.3321608736e-3 4.166664568298827e-2 -1.6666654611e-1"
-).reshape(3, 2, 1)
-_QUARTER_PI = _round32("0.78515625 2.4187564849853515625e-4 3.77489497744594108e-8").tolist()
-
-
-def _horner32(x, coefficients, rounded):
-    """A polynomial by fused steps, rounded to float32 after each; leading axes broadcast."""
-    wide = x.astype(np.float64)
-    value = wide * coefficients[0]
-    value += coefficients[1]
-    for coefficient in coefficients[2:]:
-        rounded[...] = value
-        value[...] = rounded
-        value *= wide
-        value += coefficient
-    rounded[...] = value
-    return rounded
-
-
-def _log32(x):
-    """log of float32 x in (0, 1], rounded exactly where torch's vector code rounds."""
-    bits = x.view(np.int32)
-    # the exponent that leaves a mantissa in [sqrt(1/2), sqrt(2)): 0x3F3504F3 is sqrt(1/2)
-    exponent = (bits - 0x3F3504F3) >> 23
-    mantissa = (bits - (exponent << 23)).view(np.float32)
-    mantissa -= np.float32(1.0)
-    exponent = exponent.astype(np.float32)
-    square = mantissa * mantissa
-    result = _horner32(mantissa, _LOG, np.empty_like(x))
-    result *= mantissa
-    wide = np.multiply(result, square, dtype=np.float64)
-    wide += exponent * _LN2_LOW
-    result[...] = wide
-    square *= np.float32(0.5)
-    result -= square
-    result += mantissa
-    np.multiply(exponent, _LN2_HIGH, wide)
-    wide += result
-    result[...] = wide
-    return result
-
-
-def _cos_sin32(x):
-    """cos and sin of float32 x in [0, 2 pi], likewise."""
-    octant = (x * np.float32(4.0 / math.pi)).astype(np.int32) + 1 & -2
-    turns = octant.astype(np.float64)
-    for piece in _QUARTER_PI:
-        x = (x - turns * piece).astype(np.float32)
-    square = x * x
-    cos, sin = _horner32(square, _COS_SIN, np.empty((2, x.size), np.float32)) * square
-    wide = np.multiply(cos, square, dtype=np.float64)
-    square *= np.float32(0.5)
-    wide -= square
-    cos[...] = wide
-    cos += np.float32(1.0)
-    np.multiply(sin, x, wide, dtype=np.float64)
-    wide += x
-    sin[...] = wide
-    swap = (octant & 2) != 0
-    cosine, sine = np.where(swap, sin, cos), np.where(swap, cos, sin)
-    # octants 4 to 7 of each turn by the sign bit
-    sine.view(np.int32)[...] ^= (octant & 4) << 29
-    cosine.view(np.int32)[...] ^= (octant + 2 & 4) << 29
-    return cosine, sine
 
 
 def randint(stream: TorchStream, out: ndarray, low: int, high: int) -> None:
@@ -435,7 +318,7 @@ def exponential(stream: TorchStream, out: ndarray, lambd: float = 1.0) -> None:
     """Fill a floating array with exponential values of rate lambd."""
     scale = -1.0 / lambd
     for part in _chunks(out):
-        _store(part, scale * np.log1p(-_unit53(stream, part.size)))
+        _store(part, scale * libm("log1p", -_unit53(stream, part.size)))
 
 
 def geometric(stream: TorchStream, out: ndarray, p: float) -> None:
@@ -443,21 +326,21 @@ def geometric(stream: TorchStream, out: ndarray, p: float) -> None:
     scale = math.log1p(-p)
     with np.errstate(divide="ignore"):
         for part in _chunks(out):
-            trials = np.ceil(np.log(_unit53(stream, part.size)) / scale)
+            trials = np.ceil(libm("log", _unit53(stream, part.size)) / scale)
             part[...] = trials if out.dtype in FLOAT_INFO else trials.astype(np.int64)
 
 
 def cauchy(stream: TorchStream, out: ndarray, median: float = 0.0, sigma: float = 1.0) -> None:
     """Fill a floating array with Cauchy values."""
     for part in _chunks(out):
-        value = np.tan(math.pi * (_unit53(stream, part.size) - 0.5))
-        _store(part, _fma64(value, sigma, median))
+        value = libm("tan", math.pi * (_unit53(stream, part.size) - 0.5))
+        _store(part, fma64(value, sigma, median))
 
 
 def log_normal(stream: TorchStream, out: ndarray, mean: float = 1.0, std: float = 2.0) -> None:
     """Fill a floating array with exponentials of normals."""
     for part in _chunks(out):
-        _store(part, np.exp(_fma64(_normal_pairs(stream, part.size), std, mean)))
+        _store(part, libm("exp", fma64(_normal_pairs(stream, part.size), std, mean)))
 
 
 def multinomial(stream: TorchStream, probs: ndarray, num_samples: int, replacement: bool = False) -> ndarray:
