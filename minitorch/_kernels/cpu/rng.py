@@ -32,6 +32,7 @@ from .rounding import cos_sin32, fma32, fma64, libm, log32, pays
 
 _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
+_FEW_PAIRS = 8  # so many pairs of normals are made in Python in the time of NumPy's ten calls
 _CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
 _PYTHON = 4096  # up to so many elements are shuffled in Python, which takes 2 ms: a compiled loop's loading takes 50
@@ -207,7 +208,16 @@ def _normal_pairs(stream, n):
     if n and stream.next_double is not None:
         values[0], stream.next_double, begin = stream.next_double, None, 1
     count = (n - begin + 1) // 2
-    if count:
+    if 0 < count <= _FEW_PAIRS:
+        uniform = _unit53(stream, 2 * count).tolist()
+        for i in range(count):
+            radius, angle = math.sqrt(-2.0 * math.log1p(-uniform[2 * i + 1])), 2.0 * math.pi * uniform[2 * i]
+            values[begin + 2 * i] = radius * math.cos(angle)
+            if begin + 2 * i + 1 < n:
+                values[begin + 2 * i + 1] = radius * math.sin(angle)
+            else:
+                stream.next_double = radius * math.sin(angle)
+    elif count:
         uniform = _unit53(stream, 2 * count)
         radius = np.sqrt(-2.0 * libm("log1p", -uniform[1::2]))
         angle = 2.0 * math.pi * uniform[0::2]
