@@ -305,7 +305,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
         kind = f"numpy.{type(a).__name__}" if isinstance(a, np.generic) else type(a).__name__
         raise TypeError(f"expected np.ndarray (got {kind})")
     found = dtypes.of_numpy(a.dtype)
-    if any(s < 0 for s in a.strides):
+    if min(a.strides, default=0) < 0:
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
             "currently supported. (You can probably work around this by making a copy of your array  with "
@@ -336,9 +336,9 @@ def _warn_not_writable(what: str, how: str, short: str) -> None:
 
 def _shared(a: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """An array over the same memory, writable, where a storage begins."""
-    interface = dict(a.__array_interface__)
+    interface = a.__array_interface__
     strides = contiguous_strides(a.shape, a.itemsize) if not a.size else a.strides
-    interface.update(strides=strides, data=(interface["data"][0], False), typestr=dtype.str)
+    interface |= {"strides": strides, "data": (interface["data"][0], False), "typestr": dtype.str}
     shared = np.asarray(_Foreign(interface, a))
     return shared if shared.dtype is dtype else shared.view(dtype)
 

@@ -14,6 +14,7 @@ from minitorch._device import settled
 from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
 
 from .check import check, check_inplace_shape, checked_value
+from .copies import check_overlap
 from .devices import moved
 from .memory_formats import RANK, check_rank, in_format, suggested
 from .nodes import titled
@@ -106,7 +107,7 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
 
 def _converter(name: str, dtype: dtypes.dtype) -> Callable[..., Tensor]:
     def convert(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
-        return to(self, dtype, memory_format=memory_format)
+        return to(self, dtype) if memory_format is preserve_format else to(self, dtype, memory_format=memory_format)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The tensor as {dtype}."
@@ -153,15 +154,13 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
 @public("Tensor", words="other=src")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write src's values, broadcast and converted, into this tensor."""
-    from .copies import check_overlap
-
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
     if src is not self:
         check_overlap(self, src)
     if self.array.shape != src.array.shape:
         check_inplace_shape([self.array.shape, src.array.shape])
-    if self.device != src.device:
+    if not (isinstance(self.array, np.ndarray) and isinstance(src.array, np.ndarray)) and self.device != src.device:
         src = moved(src, self.device, non_blocking)
     return FUNCTIONS["copy_from_"](self, src)
 
