@@ -79,10 +79,18 @@ def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count
     for phi, value, update in zip([q, here, *sums], first, following, strict=True):
         phi.add_incoming(value, before)
         phi.add_incoming(update, loop)
-    builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
+    again = builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
+    again.set_metadata("llvm.loop", _not_unrolled(builder.module))
     builder.position_at_end(after)
     for (i, lane), value in zip(cells, new, strict=True):
         _store(builder, value, dest, wide(i * VECTORS * size + lane), itemsize)
+
+
+def _not_unrolled(module):
+    """What a loop is told to stay as it is: unrolled for Zen 5, it kept sums in memory and took twice the time."""
+    loop = module.add_metadata(["of a tile", module.add_metadata(["llvm.loop.unroll.disable"])])
+    loop.operands = loop, *loop.operands[1:]  # by referring to itself first it is a loop's
+    return loop
 
 
 def _data(context, builder, kind, array):
