@@ -42,8 +42,10 @@ ROOM = 2**20
 ITSELF, OWN, SHARED = 0, 1, 2
 
 
-def _lanes(dtype):
-    return VECTORS * VECTOR_BYTES // dtype.itemsize
+def _lanes(dtype, channels):
+    """Of a block: one vector if it holds the channels, else VECTORS."""
+    size = VECTOR_BYTES // dtype.itemsize
+    return size if channels <= size else VECTORS * size
 
 
 @inner()
@@ -72,7 +74,7 @@ def _pad_part(part, parts, x, n, images, padded, corner):
 def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0, lanes):
     """dest[d0 + (o, t), lane] = source[start + o * outer_step + lane * step + table[t]]."""
     count = t1 - t0
-    square = lanes // VECTORS
+    square = np.intp(VECTOR_BYTES // source.itemsize)
     full = 0
     if count >= square and table[t1 - 1] - table[t0] == count - 1:
         full = used // square * square
@@ -94,7 +96,7 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
 def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
     """dest[start + lane * step + table[t]] = source[s0 + (t, lane)]."""
     count = t1 - t0
-    square = lanes // VECTORS
+    square = np.intp(VECTOR_BYTES // source.itemsize)
     full = 0
     if count >= square and table[t1 - 1] - table[t0] == count - 1:
         full = used // square * square
@@ -152,7 +154,7 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
             for p in range(p0, p1, TILE):
                 sum_tile(
                     weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t,
-                    smaller(TAPS, taps - t), start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes,
+                    smaller(TAPS, taps - t), start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes, lanes,
                 )  # fmt: skip
             start, s0, step = tile, 0, lanes
         d0 = ((n * groups + group) * channels + k) * area
@@ -214,7 +216,7 @@ def _correlate_weights_part(part, parts, source, image, many, group_size, plan, 
                     d0 = tile * TILE * lanes
                     sum_tile(
                         packed, (row + p0) * lanes, source, x0, bases, tile % tiles * TILE, offsets, p0, count,
-                        sums, d0, lanes, sums, d0,
+                        sums, d0, lanes, sums, d0, lanes,
                     )  # fmt: skip
         at = last
 
@@ -303,7 +305,8 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
         conv_depthwise.convolution_backward_weight(g, x, stride, padding, dilation, dw)
         return
     g, x, dest = whole(g), whole(x), whole(dw)
-    lanes, channels = _lanes(dw.dtype), g.shape[1] // groups
+    channels = g.shape[1] // groups
+    lanes = _lanes(dw.dtype, channels)
     size = _padded_size(x, padding)
     pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
     group_size = min(len(x), max(1, BLOCK // pixels.size))
@@ -356,7 +359,8 @@ def _multiply(w, x, bias, out):
 def _write(x, size, corner, w, steps, groups, bias, plans, out):
     """Run _correlate once per plan into out, over copies where an array is not contiguous."""
     x, w, dest = whole(x), whole(w), whole(out)
-    lanes, channels = _lanes(out.dtype), out.shape[1] // groups
+    channels = out.shape[1] // groups
+    lanes = _lanes(out.dtype, channels)
     blocks = groups * -(-channels // lanes)
     start = np.zeros((groups, blocks // groups * lanes), out.dtype)
     if bias is not None:

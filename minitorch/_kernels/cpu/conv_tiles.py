@@ -21,25 +21,34 @@ SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold s
 
 
 @intrinsic
-def tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0):
-    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], above."""
+def tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0, lanes):
+    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[...], above.
+
+    The lanes are those of one vector or of VECTORS.
+    """
     at = types.intp
-    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at)
+    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at, at)
 
     def codegen(context, builder, signature, args):
         def pointer(k):
             data = _data(context, builder, signature.args[k], args[k])
             return builder.gep(data, [args[k + 1]])
 
+        itemsize = vectors.dtype.bitwidth // 8
         ends = [pointer(k) for k in (0, 2, 4, 6, 9, 12)]
-        _emit_tile(builder, vectors.dtype.bitwidth // 8, *ends, args[8], args[11])
+        narrow = builder.icmp_signed("<=", args[14], args[14].type(VECTOR_BYTES // itemsize))
+        with builder.if_else(narrow) as (one, several):
+            with one:
+                _emit_tile(builder, itemsize, 1, *ends, args[8], args[11])
+            with several:
+                _emit_tile(builder, itemsize, VECTORS, *ends, args[8], args[11])
         return context.get_dummy_value()
 
     return types.void(*arrays), codegen
 
 
-def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count, step):
-    """Emit the sum over q with TILE x VECTORS accumulators held in registers."""
+def _emit_tile(builder, itemsize, width, vectors, x, bases, offsets, start, dest, count, step):
+    """Emit the sum over q with TILE x `width` accumulators held in registers."""
     wide, size = ir.IntType(64), VECTOR_BYTES // itemsize
     vector = ir.VectorType(vectors.type.pointee, size)
     # fmuladd, not fma: without the instruction the latter becomes a library call.
@@ -56,7 +65,7 @@ def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
         return builder.shuffle_vector(one, hole, zeros)
 
-    cells = [(i, j * size) for i in range(TILE) for j in range(VECTORS)]
+    cells = [(i, j * size) for i in range(TILE) for j in range(width)]
     rows = [builder.gep(x, [index(bases, wide(i))]) for i in range(TILE)]
     first = [wide(0), vectors]
     for i, lane in cells:
@@ -68,14 +77,14 @@ def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count
     builder.branch(loop)
     builder.position_at_end(loop)
     q, here, *sums = (builder.phi(value.type) for value in first)
-    columns = [_load(builder, here, wide(j * size), vector, itemsize) for j in range(VECTORS)]
+    columns = [_load(builder, here, wide(j * size), vector, itemsize) for j in range(width)]
     shift = index(offsets, q)
     values = [splat(builder.load(builder.gep(row, [shift]))) for row in rows]
     new = [
         builder.call(multiply_add, [values[i], columns[lane // size], total])
         for (i, lane), total in zip(cells, sums, strict=True)
     ]
-    following = [builder.add(q, wide(1)), builder.gep(here, [wide(VECTORS * size)]), *new]
+    following = [builder.add(q, wide(1)), builder.gep(here, [wide(width * size)]), *new]
     for phi, value, update in zip([q, here, *sums], first, following, strict=True):
         phi.add_incoming(value, before)
         phi.add_incoming(update, loop)
@@ -83,7 +92,7 @@ def _emit_tile(builder, itemsize, vectors, x, bases, offsets, start, dest, count
     again.set_metadata("llvm.loop", _not_unrolled(builder.module))
     builder.position_at_end(after)
     for (i, lane), value in zip(cells, new, strict=True):
-        _store(builder, value, dest, wide(i * VECTORS * size + lane), itemsize)
+        _store(builder, value, dest, wide(i * width * size + lane), itemsize)
 
 
 def _not_unrolled(module):
