@@ -75,15 +75,19 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
     """dest[d0 + (o, t), lane] = source[start + o * outer_step + lane * step + table[t]]."""
     count = t1 - t0
     square = np.intp(VECTOR_BYTES // source.itemsize)
-    full = 0
-    if count >= square and table[t1 - 1] - table[t0] == count - 1:
-        full = used // square * square
+    whole_lanes = 0
+    if table[t1 - 1] - table[t0] == count - 1:
+        whole_lanes = used // square * square
     for o in range(outer):
         row = d0 + o * count * lanes
         base = start + o * outer_step
+        full = whole_lanes
+        if (outer - o) * count < square:  # what a square of few taps reads and writes too much is the next o's
+            full = 0
         for lane in range(0, full, square):
             for t in range(0, count, square):
-                t = smaller(t, count - square)
+                if count > square:
+                    t = smaller(t, count - square)
                 at = base + lane * step + table[t0] + t
                 transpose(source, at, step, dest, row + t * lanes + lane, lanes)
         for lane in range(full, lanes):
@@ -97,14 +101,17 @@ def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
     """dest[start + lane * step + table[t]] = source[s0 + (t, lane)]."""
     count = t1 - t0
     square = np.intp(VECTOR_BYTES // source.itemsize)
-    full = 0
-    if count >= square and table[t1 - 1] - table[t0] == count - 1:
-        full = used // square * square
+    full = used // square * square if count >= square else 0
     for lane in range(0, full, square):
         for t in range(0, count, square):
             t = smaller(t, count - square)
-            at = start + lane * step + table[t0] + t
-            transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
+            at = start + lane * step + table[t0 + t]
+            if table[t0 + t + square - 1] - table[t0 + t] == square - 1:
+                transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
+            else:
+                for k in range(square):
+                    for i in range(lane, lane + square):
+                        dest[start + i * step + table[t0 + t + k]] = source[s0 + (t + k) * lanes + i]
     for lane in range(full, used):
         for t in range(count):
             dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
@@ -130,7 +137,7 @@ def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
 def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes):
     """This part of the blocks of pixels, of all blocks of lanes, of all images."""
     bases, offsets, where, _ = plan
-    groups, channels, lanes, area, inputs = sizes
+    groups, channels, lanes, area, inputs, outputs = sizes
     source, tile = flat(padded), tiles[part]
     # Not a bare 0: Numba would compile the helpers once more for a literal.
     zero, pixels, taps = np.intp(0), where.size, offsets.size
@@ -157,7 +164,7 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
                     smaller(TAPS, taps - t), start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes, lanes,
                 )  # fmt: skip
             start, s0, step = tile, 0, lanes
-        d0 = ((n * groups + group) * channels + k) * area
+        d0 = n * outputs + (group * channels + k) * area
         _unpack(tile, zero, smaller(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
 
 
@@ -361,24 +368,39 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
     x, w, dest = whole(x), whole(w), whole(out)
     channels = out.shape[1] // groups
     lanes = _lanes(out.dtype, channels)
-    blocks = groups * -(-channels // lanes)
-    start = np.zeros((groups, blocks // groups * lanes), out.dtype)
+    start = np.zeros((groups, -(-channels // lanes) * lanes), out.dtype)
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
     for plan in plans:
-        pixels, taps = plan[2].size, plan[1].size
-        items = len(x) * blocks * -(-pixels // BLOCK)
-        crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps), items)
-        room = ITSELF if x.shape[2:] == size else OWN if len(x) >= parts else SHARED
-        padded = _workspace(x, parts if room == OWN else len(x), size)
-        sizes = groups, channels, lanes, prod(out.shape[2:]), padded[0].size // groups
-        tiles = np.empty((parts, (BLOCK + TILE) * lanes), out.dtype)
-        weights = np.empty(blocks * lanes * taps, out.dtype)
-        source = volumes(x, 2), volumes(padded, 2), room, in_volume(corner)
-        ends = w.reshape(-1), steps, start.reshape(-1), plan, weights, tiles, dest.reshape(-1), sizes
-        _correlate(crew, parts, *source, *ends)
+        together = max(1, min(len(x), BLOCK // plan[2].size)) if groups == 1 else 1
+        for begin, end in (0, len(x) // together * together), (len(x) // together * together, len(x)):
+            if begin < end:
+                _run(x[begin:end], size, corner, w, steps, start, plan, min(together, end - begin), dest[begin:end])
     if dest is not out:
         out[...] = dest
+
+
+def _run(x, size, corner, w, steps, start, plan, together, out):
+    """_correlate by one plan, where so many images lie side by side as the channels of one: small ones fill no tile."""
+    groups, lanes = start.shape[0], _lanes(out.dtype, out.shape[1] // start.shape[0])
+    channels, area = out.shape[1] // groups, prod(out.shape[2:])
+    inputs = x.shape[1] * prod(size)
+    if together > 1:
+        bases, offsets, where, taps = plan
+        where = _spread(where, together, out[0].size)
+        plan = _filled(_spread(bases[: plan[2].size], together, inputs)), offsets, where, taps
+    x = x.reshape(-1, together * x.shape[1], *x.shape[2:])
+    blocks, pixels, taps = groups * -(-channels // lanes), plan[2].size, plan[1].size
+    items = len(x) * blocks * -(-pixels // BLOCK)
+    crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps), items)
+    room = ITSELF if x.shape[2:] == size else OWN if len(x) >= parts else SHARED
+    padded = _workspace(x, parts if room == OWN else len(x), size)
+    sizes = groups, channels, lanes, area, together * inputs // groups, together * out[0].size
+    tiles = np.empty((parts, (BLOCK + TILE) * lanes), out.dtype)
+    weights = np.empty(blocks * lanes * taps, out.dtype)
+    source = volumes(x, 2), volumes(padded, 2), room, in_volume(corner)
+    ends = w.reshape(-1), steps, start.reshape(-1), plan, weights, tiles, out.reshape(-1), sizes
+    _correlate(crew, parts, *source, *ends)
 
 
 def _workspace(x, images, size):
