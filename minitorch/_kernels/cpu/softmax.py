@@ -2,7 +2,8 @@
 
 Rows are those of a matrix. Columns are the middle of (outer, n, inner); LANES of them are taken at a time, so that
 loops run over neighbours in memory and what they read twice stays in the cache.
-Sums may be taken in any order, so that LLVM uses vector instructions. T is the arrays' type; nothing is allocated.
+Sums may be taken in any order, so that LLVM uses vector instructions. No exponent is above 0, which saves a bound and a
+factor; exponentials below the smallest normal number are 0. T is the arrays' type; nothing is allocated.
 """
 
 import math
@@ -12,7 +13,7 @@ from numba import njit
 
 from .inlined import smaller
 from .inner import inner
-from .vector import exp, larger
+from .vector import exp, exp_below_zero, larger
 
 LANES = 128
 
@@ -35,7 +36,7 @@ def softmax(x, dest, period):
         stop = smaller(n, i % period + 1) if period else n
         m, s = row_maximum(x, i, stop), T(0)
         for j in range(stop):
-            e = exp(x[i, j] - m)
+            e = exp_below_zero(x[i, j] - m)
             dest[i, j] = e
             s += e
         r = T(1) / s
@@ -52,7 +53,7 @@ def log_softmax(x, dest):
     for i in range(x.shape[0]):
         m, s = row_maximum(x, i, x.shape[1]), T(0)
         for j in range(x.shape[1]):
-            s += exp(x[i, j] - m)
+            s += exp_below_zero(x[i, j] - m)
         logarithm = T(math.log(s))
         for j in range(x.shape[1]):
             dest[i, j] = (x[i, j] - m) - logarithm
@@ -94,7 +95,7 @@ def column_totals(x, o, start, stop, top, total, dest):
     for i in range(x.shape[1]):
         row, terms = x[o, i, start:stop], dest[o, i, start:stop]
         for k in range(row.size):
-            e = exp(row[k] - top[k])
+            e = exp_below_zero(row[k] - top[k])
             terms[k] = e
             total[k] += e
 
@@ -188,7 +189,7 @@ def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
         m, s = row_maximum(x, i, x.shape[1]), T(0)
         if slopes.shape[0]:
             for j in range(x.shape[1]):
-                e = exp(x[i, j] - m)
+                e = exp_below_zero(x[i, j] - m)
                 slopes[i, j] = e
                 s += e
             scale = T(factor) * w
@@ -198,5 +199,5 @@ def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
             slopes[i, t] -= scale
         else:
             for j in range(x.shape[1]):
-                s += exp(x[i, j] - m)
+                s += exp_below_zero(x[i, j] - m)
         losses[i] = w * (T(math.log(s)) + m - x[i, t])
