@@ -194,6 +194,20 @@ except ValueError as error:
     assert run(tmp_path / "cache", script, text) == ([[1.0, 2.0], "too large", 1], "")
 
 
+def test_kernels_of_one_maker_from_two_processes_keep_their_own_functions(tmp_path):
+    script = """
+import json
+import minitorch
+x, w = minitorch.arange(162.0).reshape(1, 2, 9, 9), minitorch.arange(18.0).reshape(2, 1, 3, 3)
+convolve = minitorch.nn.functional.conv2d
+print(json.dumps([convolve(x, w, stride=stride, groups=2).tolist() for stride in STRIDES]))
+"""
+    first, second, both = (
+        run(tmp_path / "cache", script.replace("STRIDES", strides))[0] for strides in ("[1]", "[2]", "[1, 2]")
+    )
+    assert both == first + second
+
+
 @pytest.mark.slow
 def test_a_parallel_kernel_loads_in_a_second_process(tmp_path):
     text = f"""
