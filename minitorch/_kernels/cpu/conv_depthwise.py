@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat
 from .inner import inner
-from .plane_vectors import LANES, data_of, reach, splat, taps
+from .plane_vectors import LANES, copy_line, data_of, reach, splat, taps
 from .shared import over_rows
 from .tables import whole
 
@@ -97,16 +97,16 @@ def planes_of(columns, stride, dilation):
     def planes(x, channel, w, bias, sizes, padded, out):
         rows, down, apart, top, left, line, high, long, spread, spread_columns = sizes
         wide, weights, values, to = out.shape[2], flat(w), flat(out), 0 * rows
+        source, height, width = flat(x), x.shape[1], x.shape[2]
         last_to = values.size - LANES
         for m in range(x.shape[0]):
             for h in range(high):
-                begin, row = (h * spread + top) * line + left, x[m, h]
-                if spread_columns == 1:  # in vectors
-                    for k in range(long):
-                        padded[begin + k] = row[k]
+                begin, row = (h * spread + top) * line + left, (m * height + h) * width
+                if spread_columns == 1:
+                    copy_line(source, row, padded, begin, long)
                 else:
                     for k in range(long):
-                        padded[begin + k * spread_columns] = row[k]
+                        padded[begin + k * spread_columns] = source[row + k]
             tap, start = channel[m] * rows * columns, bias[channel[m]]
             for i in range(out.shape[1]):
                 end, at = to + wide, i * down * line
@@ -133,16 +133,17 @@ def filters_of(columns, stride, dilation):
     @inner()
     def filters(channels, x, g, sizes, padded, gradient, sums, dw):
         rows, down, apart, top, left, line, high, long, blocks = sizes
+        source, slopes = flat(x), flat(g)
+        (images, of_all), (height, width), (tall, wide) = x.shape[:2], x.shape[2:], g.shape[2:]
         for i in range(channels.size):
             c = channels[i]
             sums[:] = 0
-            for n in range(x.shape[0]):
+            for n in range(images):
+                plane = n * of_all + c
                 for h in range(high):
-                    for k in range(long):
-                        padded[(h + top) * line + left + k] = x[n, c, h, k]
-                for h in range(g.shape[2]):
-                    for k in range(g.shape[3]):
-                        gradient[k] = g[n, c, h, k]
+                    copy_line(source, (plane * height + h) * width, padded, (h + top) * line + left, long)
+                for h in range(tall):
+                    copy_line(slopes, (plane * tall + h) * wide, gradient, 0 * h, wide)
                     for r in range(rows):
                         block(gradient, padded, (h * down + r * apart) * line, blocks, sums, r * columns * LANES)
             for t in range(rows * columns):

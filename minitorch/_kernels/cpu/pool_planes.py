@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat
 from .inner import inner
-from .plane_vectors import LANES, data_of, reach, splat, taps
+from .plane_vectors import LANES, copy_line, data_of, reach, splat, taps
 from .shared import over_rows
 
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
@@ -88,17 +88,15 @@ def planes_of(columns, apart):
     def planes(x, sizes, padded, lowest, first, out, indices):
         rows, stride, top, left, line, high, long = sizes
         height, width, wide, to = x.shape[1], x.shape[2], out.shape[2], 0 * rows
-        source, values, places = flat(x), flat(out), flat(indices)
-        if padded.size:
-            source = padded
+        given, values, places = flat(x), flat(out), flat(indices)
+        source = padded if padded.size else given
         last_from, last_to = source.size - (rows - 1) * line - reached, values.size - LANES
         for m in range(x.shape[0]):
             begin = m * height * width
             if padded.size:
                 begin = 0
                 for h in range(high):
-                    for w in range(long):
-                        padded[(h + top) * line + left + w] = x[m, h, w]
+                    copy_line(given, (m * height + h) * width, padded, (h + top) * line + left, long)
             for i in range(out.shape[1]):
                 end, at, corner = to + wide, begin + i * stride * line, (i * stride - top) * width - left
                 while to < end:
