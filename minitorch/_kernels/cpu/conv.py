@@ -371,8 +371,9 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
     start = np.zeros((groups, -(-channels // lanes) * lanes), out.dtype)
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
+    most = len(x) * (start.shape[1] // lanes) // threads.count() if groups == 1 else 1  # leaves every thread a part
     for plan in plans:
-        together = max(1, min(len(x), BLOCK // plan[2].size)) if groups == 1 else 1
+        together = max(1, min(len(x), most, BLOCK // plan[2].size))
         for begin, end in (0, len(x) // together * together), (len(x) // together * together, len(x)):
             if begin < end:
                 _run(x[begin:end], size, corner, w, steps, start, plan, min(together, end - begin), dest[begin:end])
@@ -381,7 +382,10 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
 
 
 def _run(x, size, corner, w, steps, start, plan, together, out):
-    """_correlate by one plan, where so many images lie side by side as the channels of one: small ones fill no tile."""
+    """_correlate by one plan, where so many images lie side by side as the channels of one: small ones fill no tile.
+
+    Each sum is the same, whatever lies beside it.
+    """
     groups, lanes = start.shape[0], _lanes(out.dtype, out.shape[1] // start.shape[0])
     channels, area = out.shape[1] // groups, prod(out.shape[2:])
     inputs = x.shape[1] * prod(size)
