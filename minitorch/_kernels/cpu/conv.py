@@ -29,6 +29,7 @@ from .conv_tiles import tile as sum_tile
 from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
+from .plane_vectors import copy_line
 from .tables import grid, in_volume, volumes, whole
 
 # Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
@@ -51,11 +52,14 @@ def _lanes(dtype, channels):
 @inner()
 def _pad(x, n, padded, image, corner, c0, c1):
     """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
+    source, dest = flat(x), flat(padded)
+    (channels, deep, high, wide), (_, all_deep, all_high, all_wide) = x.shape[1:], padded.shape[1:]
     for c in range(c0, c1):
-        for d in range(x.shape[2]):
-            for h in range(x.shape[3]):
-                for w in range(x.shape[4]):
-                    padded[image, c, corner[0] + d, corner[1] + h, corner[2] + w] = x[n, c, d, h, w]
+        for d in range(deep):
+            row = ((n * channels + c) * deep + d) * high * wide
+            to = ((image * channels + c) * all_deep + corner[0] + d) * all_high + corner[1]
+            for h in range(high):
+                copy_line(source, row + h * wide, dest, (to + h) * all_wide + corner[2], wide)
 
 
 @inner()
