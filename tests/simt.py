@@ -118,7 +118,8 @@ class Machine:
         self.global_end = self.top
         self.code = build(kernel)
         # for each byte and way of touching it: the block that did, -1 for none, -2 for several
-        self.blocks = {kind: np.full(self.global_end, -1, np.int32) for kind in (READ, WRITE, ATOMIC)}
+        kinds = (READ, WRITE, ATOMIC) if races else ()
+        self.blocks = {kind: np.full(self.global_end, -1, np.int32) for kind in kinds}
 
     def take(self, name, array):
         if not array.flags.c_contiguous:

@@ -13,6 +13,8 @@ import simt
 
 from minitorch._kernels.cuda.device import *  # noqa: F403
 from minitorch._kernels.cuda.kernel import Kernel
+from minitorch._kernels.cuda.search import search_kernel
+from minitorch._kernels.cuda.sort import merge_kernel
 
 # ruff: noqa: F405 - the words of kernels
 
@@ -167,6 +169,16 @@ def test_what_is_compiled_does_what_is_emulated(name):
     for a, b in zip(ours, theirs):
         if isinstance(a, np.ndarray):
             assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), np.flatnonzero(a != b)[:10]
+
+
+def test_bisection_of_rows_that_32_bits_just_count():
+    n, byte = (1 << 31) - 5000, np.dtype(np.uint8)
+    row = np.zeros(n, byte)  # memory that nobody touches but where the bisection looks
+    at, value, order = np.zeros(1, np.int64), np.ones(1, byte), np.zeros(1, np.int64)
+    on_host(search_kernel(byte, byte, False), 1, row, value, at, 1, n, 1, 1)
+    assert at.tolist() == [n]
+    on_host(merge_kernel(byte, False), 1, row, at, value, order, 1, n, 1 << 30)
+    assert (value.tolist(), order.tolist()) == ([0], [n])
 
 
 def test_a_planted_difference_is_found(monkeypatch):

@@ -3,14 +3,23 @@
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 from sass import disassembler, faults
 
 from minitorch._kernels import cuda
+from minitorch._kernels.cuda import pointwise
 from minitorch._kernels.cuda.device import *  # noqa: F403
 from minitorch._kernels.cuda.kernel import KERNELS, Kernel
+from minitorch._ops.op import OPS
 
 # ruff: noqa: F405 - the words of kernels
+
+
+def float32_kernel(formula):
+    """The kernel of a pointwise formula over arrays of float32."""
+    how = (pointwise.Operand(np.dtype(np.float32), "each"),) * len(formula.arrays)
+    return pointwise.flat(formula, how, np.dtype(np.float32))[0]
 
 
 def every_kernel():
@@ -21,6 +30,10 @@ def every_kernel():
             found = importlib.import_module(f"{cuda.__name__}.{module.name}")
             listed = getattr(found, "REPRESENTATIVE", {})
             makers.update({f"{module.name}: {name}": make for name, make in listed.items()})
+    for name in ("digamma", "polygamma_of_order", "zeta", "i0e", "i1e"):
+        op = OPS[name]
+        for formula in (op.formula, *[g.formula for g in op.gradients.values() if name != "digamma"]):
+            makers[f"special functions: {formula.name}"] = lambda f=formula: float32_kernel(f)
     defined = {name: lambda k=k: k for name, k in KERNELS.items() if name.startswith(cuda.__name__)}
     return {**makers, **defined}
 

@@ -23,6 +23,11 @@ def load_lanes(values, source, at, lanes):
         values[0] = source[at]
 
 
+def between(low, high):
+    """The place half way from low to high, in the type of both: their sum might not fit."""
+    return low + ((high - low) >> 1)
+
+
 def row_sum(value, scratch, warps):
     """The sum of every thread's value."""
     total = value

@@ -22,6 +22,7 @@ from .array import CudaArray, empty, empty_like
 from .device import PLACES, WORDS
 from .formulas import STORAGE, compute_type, element_functions, helper
 from .kernel import kernel_from
+from .scalar import LONG
 
 BLOCK = 256
 ROUNDS = 2  # loads of each operand that a thread has under way
@@ -259,8 +260,9 @@ def flat(formula: Formula, how: tuple[Operand, ...], dtype: np.dtype, is_long: b
     t = _Text(formula, how, dtype)
     sizes = [o.dtype.itemsize for o in how if o.how == "each"] + [dtype.itemsize]
     lanes = min(16 // max(sizes), 8)
-    lanes = lanes if lanes > 1 and lanes * min(sizes) >= 4 else 1
-    rounds, stride = (ROUNDS if lanes > 1 else 2 * ROUNDS), BLOCK * lanes
+    is_long_formula = not LONG.isdisjoint(formula.code.co_names)  # whose time is not that of its loads
+    lanes = lanes if lanes > 1 and lanes * min(sizes) >= 4 and not is_long_formula else 1
+    rounds, stride = (1 if is_long_formula else ROUNDS if lanes > 1 else 2 * ROUNDS), BLOCK * lanes
     each = [name for name, o in t.named if o.how == "each"]
     load, store = (
         ("load({0}_, at + r * {1}, {2})", "store(dest, at + r * {}, *results[:])") if lanes > 1

@@ -247,6 +247,8 @@ def same(x):
 OF_FLOATS = {f.__name__: f for f in (
     floor_divide, remainder, logaddexp, logaddexp2, log_ndtr, digamma, zeta_above_zero, zeta, polygamma, i0e, i1e,
 )}  # fmt: skip
+LONG = {"digamma", "zeta_above_zero", "zeta", "polygamma", "i0e", "i1e"}
+"""Those with loops of hundreds of instructions, which a kernel should not hold once for each lane."""
 OF_INTEGERS = {
     **{f.__name__: f for f in (integer_power, gcd, lcm, left_shift, right_shift)},
     "isnan": never, "isinf": never, "isfinite": always, "signbit": is_negative,

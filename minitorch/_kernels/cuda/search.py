@@ -11,7 +11,7 @@ from minitorch._kernels.scalar import floor, minimum, where
 
 from . import copy, pointwise, reduce, scan
 from .array import CudaArray, empty, from_host
-from .block import BLOCK
+from .block import BLOCK, between
 from .device import WORDS, atomic_add, blockIdx, i8, threadIdx
 from .formulas import STORAGE, compute_type, element_functions
 from .index import INT64, gather, index_select, rows_added, rows_set
@@ -39,7 +39,7 @@ def search_kernel(dtype: np.dtype, wanted: np.dtype, right: bool) -> Kernel:
             low = 0
             high = n
             while low < high:
-                middle = (low + high) // 2
+                middle = between(low, high)
                 y = number(read(sequence[base + middle]))
                 if right:
                     is_before = (y <= x) | (x != x)

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import copy
 from .array import CudaArray, empty
-from .block import BLOCK
+from .block import BLOCK, between
 from .device import WORDS, blockIdx, i4, i8, shared_array, syncthreads, threadIdx, where
 from .formulas import STORAGE, element_functions
 from .kernel import Kernel, kernel
@@ -109,9 +109,9 @@ def merge_kernel(dtype: np.dtype, descending: bool) -> Kernel:
             other = min(n, (own + 1 - 2 * is_second) * width)
             x = read(values[at])
             low = other
-            high = other + min(width, n - other)  # which does not overflow
+            high = other + min(width, n - other)
             while low < high:
-                middle = (low + high) // 2
+                middle = between(low, high)
                 y = read(values[base + middle])
                 # of equal elements those of the first piece come first
                 if where(is_second == 1, before(x, y), not before(y, x)):
@@ -200,7 +200,7 @@ def rank_kernel(dtype: np.dtype, skips_nan: bool) -> Kernel:
             low = 0
             high = n
             while low < high:  # the nan lie behind all numbers
-                middle = (low + high) // 2
+                middle = between(low, high)
                 x = read(values[base + middle])
                 if x == x:
                     low = middle + 1
