@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from cuda_compare import gpu, gradients, mostly_slow, normal, same  # noqa: F401
 
 import minitorch
+from minitorch._kernels.cuda import attention
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -234,6 +236,67 @@ def test_attention_in_blocks(sizes, gpu):  # noqa: F811
     q, k, v = normal(2, queries, width), normal(2, keys, width, seed=1), normal(2, keys, width, seed=2)
     _both(lambda layers, q, k, v: layers.scaled_dot_product_attention(q, k, v, is_causal=causal), q, k, v)
     assert {"attention", "attention_query_gradient", "attention_key_gradient"} <= set(gpu.launched)
+
+
+def _attend(torch, q, k, v, mask, **given):
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, **given)
+
+
+MASKS = {"hides": (3, 1, 5, 7), "is added": (5, 7), "for keys": (2, 1, 1, 7)}
+
+
+@pytest.mark.parametrize("name", mostly_slow(MASKS, "hides"))
+def test_attention_behind_a_mask(name, gpu):  # noqa: F811
+    q, k, v = normal(3, 2, 5, 16), normal(3, 2, 7, 16, seed=1), normal(3, 2, 7, 16, seed=2)
+    if name == "for keys":
+        q, k, v = q[:2], k[:2], v[:2]
+    mask = normal(*MASKS[name], seed=3)
+    if name == "is added":
+        mask[1, 2], mask[4] = -np.inf, np.finfo(np.float32).min
+    else:
+        mask = mask > -0.3
+        mask[1, 0, 0] = False  # this query looks nowhere
+    attend = lambda torch, *x: _attend(torch, *x)  # noqa: E731
+    same(attend, q, k, v, mask, error=1e-5)
+    if name == "is added":
+        mask[4] = 0.5
+    slopes = lambda torch, q, k, v, m: gradients(torch, lambda *x: _attend(torch, *x, m) ** 2, q, k, v)  # noqa: E731
+    same(slopes, q, k, v, mask, error=1e-5)
+    assert {"attention", "attention_query_gradient", "attention_key_gradient"} <= set(gpu.launched)
+
+
+@pytest.mark.parametrize("causal", mostly_slow([False, True], "True"))
+def test_attention_with_dropout_draws_the_same_weights_in_every_kernel(causal, gpu):  # noqa: F811
+    arrays = [normal(2, 34, 16), normal(2, 37, 16, seed=1), normal(2, 37, 16, seed=2), normal(2, 34, 16, seed=3)]
+    minitorch.manual_seed(3)
+    q, k, v, g = (minitorch.from_numpy(a).cuda().requires_grad_() for a in arrays)
+    out = _attend(minitorch, q, k, v, None, dropout_p=0.3, is_causal=causal)
+    (out * g.detach()).sum().backward()
+    minitorch.manual_seed(3)
+    kept = attention.kept_weights(q.array, k.array, attention.drawn(0.3, 0)).to_host()
+    assert abs((kept == 0).mean() - 0.3) < 0.03
+    assert set(np.unique(kept)) == {np.float32(0), np.float32(1 / 0.7)}
+    ours = [out.detach(), q.grad, k.grad, v.grad]
+    q, k, v, g = (torch.from_numpy(a).double().requires_grad_() for a in arrays)
+    scores = q @ k.mT / 4
+    if causal:
+        scores = scores.masked_fill(torch.ones(34, 37).tril() == 0, -torch.inf)
+    out = (scores.softmax(-1) * torch.from_numpy(kept)) @ v
+    (out * g.detach()).sum().backward()
+    for found, expected in zip(ours, [out.detach(), q.grad, k.grad, v.grad], strict=True):
+        np.testing.assert_allclose(found.cpu().numpy(), expected.numpy(), 1e-5, 1e-5)
+
+
+def test_attention_with_dropout_has_second_gradients_and_drops_anew():
+    q = minitorch.from_numpy(normal(1, 4, 16)).cuda().requires_grad_()
+    first, second = (_attend(minitorch, q, q, q, None, dropout_p=0.5) for _ in range(2))
+    assert (first != second).any()
+    assert (_attend(minitorch, q, q, q, None, dropout_p=1.0) == 0).all()
+    slope = minitorch.autograd.grad(first.sum(), q, create_graph=True)[0]
+    plain = minitorch.autograd.grad(first.sum(), q)[0]
+    np.testing.assert_allclose(slope.detach().cpu().numpy(), plain.cpu().numpy(), 1e-5, 1e-5)
+    (slope**2).sum().backward()
+    assert q.grad.isfinite().all()
 
 
 # ---------------------------------------------------------------------- recurrent layers

@@ -1,7 +1,7 @@
 """Scaled dot-product attention and multi-head attention.
 
-Attention is one kernel where the device has it, `attention_in_blocks`, and otherwise made of other ops: with dropout,
-with a mask that wants a gradient, under function transforms, and for the gradient of a gradient.
+Attention is one kernel where the device has it, `attention_in_blocks`, and otherwise made of other ops: with dropout on
+the CPU, with a mask that wants a gradient, under function transforms, and for the gradient of a gradient.
 """
 
 import warnings
@@ -13,7 +13,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._creation import zeros
 from minitorch._kernels.cpu import attention as kernels
-from minitorch._tensor import Tensor
+from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check
@@ -35,8 +35,11 @@ def _c_type(t: Tensor) -> str:
 @structured(
     tensors="queries keys values mask?", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention"
 )
-def attention_in_blocks(queries, keys, values, mask, is_causal, scale):
-    """The result, and of each row the logarithm of the sum that its softmax divides by; no gradient for a mask."""
+def attention_in_blocks(queries, keys, values, mask, is_causal, scale, dropout):
+    """The result, and of each row the logarithm of the sum that its softmax divides by; no gradient for a mask.
+
+    `dropout` is what the device's kernels drew, or None.
+    """
     wide = dtypes.float32.numpy if queries.dtype.itemsize == 2 else queries.dtype
     return [((*queries.shape[:-1], values.shape[-1]), queries.dtype), (queries.shape[:-1], wide)]
 
@@ -45,8 +48,8 @@ attention_in_blocks.cpu(kernels.attention)
 
 
 @attention_in_blocks.shared("found")
-def attention_found(g, queries, keys, values, mask, out, sums, is_causal, scale):
-    return attention_gradients(g, queries, keys, values, mask, out, sums, is_causal, scale)  # noqa: F821
+def attention_found(g, queries, keys, values, mask, out, sums, is_causal, scale, dropout):
+    return attention_gradients(g, queries, keys, values, mask, out, sums, is_causal, scale, dropout)  # noqa: F821
 
 
 @attention_in_blocks.grad("queries")
@@ -64,12 +67,17 @@ def attention_grad_value(found):
     return found[2]
 
 
-def _attention_gradients_in_ops(g, query, key, value, mask, out, sums, is_causal, scale):
+def _attention_gradients_in_ops(g, query, key, value, mask, out, sums, is_causal, scale, dropout):
     matmul, transpose = FUNCTIONS["matmul"], FUNCTIONS["transpose"]
-    weights = _weights(query, key, mask, is_causal, scale)
+    weights = used = _weights(query, key, mask, is_causal, scale)
     slopes = matmul(g, transpose(value, -2, -1))
+    if dropout is not None:
+        from minitorch._kernels.cuda.attention import kept_weights
+
+        kept = cast(wrap(kept_weights(query.array, key.array, dropout)), weights.array.dtype)
+        slopes, used = slopes * kept, weights * kept
     slopes = weights * (slopes - FUNCTIONS["sum"](slopes * weights, -1, True)) * scale
-    return matmul(slopes, key), matmul(transpose(slopes, -2, -1), query), matmul(transpose(weights, -2, -1), g)
+    return matmul(slopes, key), matmul(transpose(slopes, -2, -1), query), matmul(transpose(used, -2, -1), g)
 
 
 ARRAY_NAMES["attention_gradients"] = kernels.attention_gradients
@@ -85,17 +93,19 @@ def _in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -
     if query.is_cuda:
         from minitorch._kernels.cuda.attention import fits
 
-        return mask is None and k.shape[-2] > 0 and fits(q.shape[-1], v.shape[-1], q.dtype)
+        is_added = mask is None or _is_added(mask, (*q.shape[:-1], k.shape[-2]), k.__class__)
+        return is_added and k.shape[-2] > 0 and fits(q.shape[-1], v.shape[-1], q.dtype)
     if not q.__class__ is k.__class__ is v.__class__ is np.ndarray or q.shape[-1] != k.shape[-1]:
         return False
-    return kernels.fits(q.dtype, *q.shape, *v.shape) and (mask is None or _is_added(mask, (*q.shape[:-1], k.shape[-2])))
+    is_added = mask is None or _is_added(mask, (*q.shape[:-1], k.shape[-2]), np.ndarray)
+    return is_added and kernels.fits(q.dtype, *q.shape, *v.shape)
 
 
-def _is_added(mask: Tensor, scores: tuple[int, ...]) -> bool:
-    """Whether the mask has a value for each of the scores and wants no gradient."""
+def _is_added(mask: Tensor, scores: tuple[int, ...], kind: type) -> bool:
+    """Whether the mask, an array of this class, has a value for each of the scores and wants no gradient."""
     sizes = mask.shape[::-1]
     fits = 0 < len(sizes) <= len(scores) and all(m in (1, n) for m, n in zip(sizes, scores[::-1], strict=False))
-    return fits and mask.array.__class__ is np.ndarray and not (mask.requires_grad and state.mode is None)
+    return fits and mask.array.__class__ is kind and not (mask.requires_grad and state.mode is None)
 
 
 # ---------------------------------------------------------------------- attention
@@ -129,15 +139,18 @@ def scaled_dot_product_attention(
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p:g}")
     dtype, width, on_gpu = query.array.dtype, query.array.shape[-1], query.is_cuda
     scale = scale if scale is not None else 1.0 / sqrt(width) if width else 1.0
-    if on_gpu and not dropout_p and not enable_gqa and _in_blocks(query, key, value, attn_mask):
-        return op("attention_in_blocks")(query, key, value, None, is_causal, scale)[0]
+    if enable_gqa:
+        key, value = _shared(query, key), _shared(query, value)
+    if on_gpu and dropout_p >= 0 and _in_blocks(query, key, value, attn_mask):
+        from minitorch._kernels.cuda.attention import drawn
+
+        dropout = drawn(dropout_p, query.array.device.index) if dropout_p else None
+        return op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale, dropout)[0]
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     if wide is not dtype:
         query, key, value = cast(query, wide), cast(key, wide), cast(value, wide)
-    if enable_gqa:
-        key, value = _shared(query, key), _shared(query, value)
     if not on_gpu and not dropout_p and _in_blocks(query, key, value, attn_mask):
-        out = op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale)[0]
+        out = op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale, None)[0]
     else:
         weights = _weights(query, key, attn_mask, is_causal, scale)
         if dropout_p > 0:

@@ -22,8 +22,12 @@ def fits(dtype: np.dtype, *sizes: int) -> bool:
     return all(sizes) and bool(blas_function(dtype.char, "gemm"))
 
 
-def attention(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float) -> tuple[Any, Any]:
+def attention(
+    query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scale: float, dropout: None = None
+) -> tuple[Any, Any]:
     """(out, sums) of query (..., L, E), key (..., S, E), value (..., S, V), and a mask for (..., L, S) or None.
+
+    Only a GPU's kernel takes `dropout`.
 
     A mask of bools says what is seen, another is added. sums (..., L) are the logarithms of what softmax divides by.
     In memory out is in the order of the query, as torch's is.
@@ -42,8 +46,9 @@ def attention(query: Any, key: Any, value: Any, mask: Any, is_causal: bool, scal
 
 
 def attention_gradients(
-    g: Any, query: Any, key: Any, value: Any, mask: Any, out: Any, sums: Any, is_causal: bool, scale: float
-) -> tuple[Any, Any, Any]:
+    g: Any, query: Any, key: Any, value: Any, mask: Any, out: Any, sums: Any, is_causal: bool, scale: float,
+    dropout: None = None,
+) -> tuple[Any, Any, Any]:  # fmt: skip
     """The gradients of query, key and value, from that of out."""
     g, q, k, v, out = (_in_rows(_by_heads(a)) for a in (g, query, key, value, out))
     d_q, d_k, d_v = map(np.zeros_like, (q, k, v))

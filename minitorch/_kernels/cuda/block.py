@@ -4,10 +4,12 @@
 All threads of the block must come here. The order of additions is fixed, so results repeat.
 """
 
+import numpy as np
+
 from .device import exp, load, maximum, shfl_xor, static, syncthreads, threadIdx  # type: ignore[attr-defined]
 
 BLOCK, WARP = 256, 32
-LOWEST = {"f4": -3.4e38, "f8": -1.7e308}  # below every number but -inf, and no infinity to subtract from one
+LOWEST = {code: float(np.finfo(code).min) for code in ("f4", "f8")}  # above -inf alone, and no infinity to subtract
 
 
 def threads_for(n: int) -> int:
