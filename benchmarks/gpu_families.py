@@ -20,6 +20,9 @@ FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "bmm": (lambda T, x, y: x @ y, ((3, 9, 10), (3, 10, 7))),
     "linear": (lambda T, x, w, c: T.nn.functional.linear(x, w, c), ((6, 10), (5, 10), (5,))),
     "conv2d": (lambda T, x, w: T.nn.functional.conv2d(x, w, padding=1), ((2, 3, 7, 7), (4, 3, 3, 3))),
+    "depthwise conv2d": (
+        lambda T, x, w: T.nn.functional.conv2d(x, w, padding=1, stride=2, groups=3), ((2, 3, 7, 7), (3, 1, 3, 3))
+    ),
     "max_pool2d": (lambda T, x: T.nn.functional.max_pool2d(x, 2), ((2, 3, 8, 8),)),
     "softmax": (lambda T, x: x.softmax(-1), ((9, 33),)),
     "log_softmax": (lambda T, x: x.log_softmax(-1), ((9, 33),)),
@@ -32,6 +35,12 @@ FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "embedding": (lambda T, w: T.nn.functional.embedding(T.tensor([1, 0, 1], device=w.device), w), ((4, 6),)),
     "attention": (
         lambda T, q, k, v: T.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
+        ((1, 2, 9, 16), (1, 2, 9, 16), (1, 2, 9, 16)),
+    ),
+    "attention behind a mask": (
+        lambda T, q, k, v: T.nn.functional.scaled_dot_product_attention(
+            q, k, v, T.ones(9, 9, device=q.device).tril(3) > 0
+        ),
         ((1, 2, 9, 16), (1, 2, 9, 16), (1, 2, 9, 16)),
     ),
     "cumsum": (lambda T, x: x.cumsum(1), ((3, 40),)),

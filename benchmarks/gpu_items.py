@@ -312,8 +312,29 @@ def _channels(n: int) -> int:
     return 64 if n > 8 else 2
 
 
+def _heads(n: int) -> int:
+    return 4 if n > 8 else 1
+
+
+def _width(n: int) -> int:
+    return 64 if n > 8 else 16
+
+
+def _channel_by_channel(T: Any, x: Any, w: Any) -> Any:
+    return T.nn.functional.conv2d(x, w, padding=1, groups=w.shape[0])
+
+
+def _attention(T: Any, q: Any, k: Any, v: Any) -> Any:
+    return T.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def _attended(n: int) -> float:
+    return 2.0 * 128 * n * n * 64  # half of both products
+
+
+HEADS = (_pictures, _heads, same, _width)
 VOLUME = (1, _channels, same, same, same)
-IMAGE, FILTER = (_pictures, _channels, same, same), (_channels, _channels, 3, 3)
+IMAGE, FILTER, DEPTHWISE = (_pictures, _channels, same, same), (_channels, _channels, 3, 3), (_channels, 1, 3, 3)
 ROWS, SQUARE = (1000, _thousandth), (same, same)
 FLOPS = "TFLOP/s"
 SPEEDS = [
@@ -333,6 +354,26 @@ SPEEDS = [
     Speed("bf16 GEMM", _step(_product, SQUARE, SQUARE, dtype="bfloat16"), 4096, 8, 0.4, _cube, FLOPS),
     Speed("conv forward", _step(_conv, IMAGE, FILTER), 56, 2, 0.3, _convolved, FLOPS),
     Speed("conv backward", _step(_conv, IMAGE, FILTER, grad=True), 56, 2, 0.2, lambda n: 2 * _convolved(n), FLOPS),
+    Speed("depthwise", _step(_channel_by_channel, IMAGE, DEPTHWISE), 112, 2, 0.9, lambda n: 8.0 * 2048 * n * n),
+    Speed(
+        "depthwise backward",
+        _step(_channel_by_channel, IMAGE, DEPTHWISE, grad=True),
+        112,
+        2,
+        0.9,
+        lambda n: 16.0 * 2048 * n * n,
+    ),
+    Speed("attention", _step(_attention, *[HEADS] * 3), 1024, 8, 0.2, _attended, FLOPS),
+    Speed(
+        "attention backward",
+        _step(_attention, *[HEADS] * 3, grad=True),
+        1024,
+        8,
+        0.2,
+        lambda n: 2.5 * _attended(n),
+        FLOPS,
+    ),
+    Speed("bf16 attention", _step(_attention, *[HEADS] * 3, dtype="bfloat16"), 1024, 8, 0.1, _attended, FLOPS),
     Speed("Adam of 50 tensors", _adam, 10**6, 8, 1.0, lambda n: 50 * 28.0 * n),
 ]
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from emulated_gpu import emulated
 
 import minitorch
+from minitorch._kernels.cuda import conv_depthwise
 
 
 @pytest.fixture
@@ -64,6 +66,51 @@ def test_tf32_is_the_default_and_rounds(gpu):
 )
 def test_shapes_and_arguments(gpu, exact, x, w, options):
     compare(x, w, **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "options"),
+    [
+        ((2, 3, 6, 5), (3, 1, 3, 3), dict(padding=1)),
+        pytest.param((1, 2, 9, 8), (2, 1, 3, 2), dict(stride=2, padding=(2, 0)), marks=pytest.mark.slow),
+        pytest.param((1, 2, 9, 9), (2, 1, 2, 3), dict(stride=(1, 3), dilation=(3, 2)), marks=pytest.mark.slow),
+        pytest.param((1, 2, 7, 8), (2, 1, 7, 7), dict(padding=4, bias=False), marks=pytest.mark.slow),
+        pytest.param((2, 3, 9), (3, 1, 3), dict(name="conv1d", padding=1, stride=2), marks=pytest.mark.slow),
+        pytest.param(
+            (1, 3, 3, 4), (3, 1, 3, 3), dict(name="conv_transpose2d", stride=2, padding=1, output_padding=1),
+            marks=pytest.mark.slow,
+        ),
+    ],
+)  # fmt: skip
+def test_a_filter_for_each_channel(gpu, x, w, options):
+    compare(x, w, groups=x[1], **options)  # exact, whatever tf32 is allowed
+    assert any("depthwise" in name for name in gpu.launched)
+    assert not any("correlate" in name for name in gpu.launched)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_a_filter_for_each_channel_in_other_dtypes(gpu, dtype):
+    compare((1, 2, 6, 6), (2, 1, 3, 3), dtype=dtype, groups=2, padding=1, error=2e-6 if dtype == "float64" else 1e-2)
+
+
+def test_a_filters_gradient_takes_no_infinity_that_its_tap_has_not_met(gpu):
+    grads = []
+    for T in (torch, minitorch):
+        x = T.ones(1, 1, 6, 5)
+        x[0, 0, 5] = T.inf
+        w = T.ones(1, 1, 2, 2, requires_grad=True)
+        x, held = (x, w) if T is torch else (x.cuda(), w.cuda())
+        T.nn.functional.conv2d(x, held).sum().backward()
+        grads.append(w.grad.tolist())
+    assert grads[0] == grads[1]
+
+
+@pytest.mark.slow
+def test_a_filters_gradient_in_parts(gpu, monkeypatch):
+    monkeypatch.setattr(conv_depthwise, "CHUNK", 10)
+    compare((2, 2, 9, 10), (2, 1, 3, 3), groups=2)
+    assert "add_parts_f4" in gpu.launched
 
 
 @pytest.mark.slow

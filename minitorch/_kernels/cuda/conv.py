@@ -17,7 +17,7 @@ import numpy as np
 
 from minitorch._kernels import half
 
-from . import array, gemm, gemm_kernels, patches, runtime
+from . import array, conv_depthwise, gemm, patches, runtime
 from .array import CudaArray
 from .conv_kernels import correlate, correlate_weights
 
@@ -29,6 +29,11 @@ def convolution_forward(
     groups: int,
 ) -> CudaArray:  # fmt: skip
     """out[n, k, p, q] = bias[k] + sum over c, r, s of w[k, c, r, s] * x[n, c, p', q'], as `cpu/conv.py` has it."""
+    if conv_depthwise.fits(x, w.shape, groups):
+        out = array.empty(*inferred)
+        x, w, planes, stride, padding, dilation = _planes(x, w, out, stride, padding, dilation)
+        conv_depthwise.convolve(x, w, bias, planes, stride, padding, dilation, (1, 1), False)
+        return out
     if _by_columns(x):
         return patches.convolution(inferred, x, w, bias, stride, padding, dilation, groups)
     out = array.empty(*inferred)
@@ -49,6 +54,12 @@ def convolution_transpose(
     dilation: Any, groups: int,
 ) -> CudaArray:  # fmt: skip
     """out[n, c, p', q'] = bias[c] + sum over k, r, s of g[n, k, p, q] * w[k, c, r, s], named as in the convolution."""
+    if conv_depthwise.fits(g, w.shape, groups):
+        out = array.empty(*inferred)
+        g, w, planes, stride, padding, dilation = _planes(g, w, out, stride, padding, dilation)
+        corner = tuple((k - 1) * d - p for k, d, p in zip(w.shape[2:], dilation, padding))
+        conv_depthwise.convolve(g, w, bias, planes, (1, 1), corner, dilation, stride, True)
+        return out
     if _by_columns(g):
         return patches.transpose(inferred, g, w, bias, size, stride, padding, dilation, groups)
     out = array.empty(*inferred)
@@ -83,6 +94,11 @@ def convolution_backward_weight(
     inferred: Any, g: CudaArray, x: CudaArray, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> CudaArray:
     """dw[k, c, r, s] = sum over n, p, q of g[n, k, p, q] * x[n, c, p', q'], named as in the convolution."""
+    if g.size and conv_depthwise.fits(x, inferred[0], groups):
+        dw = array.empty(*inferred)
+        x, w, g, stride, padding, dilation = _planes(x, dw, g, stride, padding, dilation)
+        g = g if g.flags.c_contiguous else g.copy()
+        return conv_depthwise.backward_weight(g, x, dw, w.shape[2:], stride, padding, dilation)
     if _by_columns(g):
         return patches.backward_weight(inferred, g, x, stride, padding, dilation, groups)
     dw = array.empty(*inferred)
@@ -103,19 +119,13 @@ def convolution_backward_weight(
     parts = max(1, min(2 * gemm.multiprocessors() // (prod(tiles) * groups), pixels // CHUNK))
     chunk = -(-pixels // (parts * 32)) * 32
     parts = -(-pixels // chunk)
-    direct = parts == 1 and dw.dtype == np.float32
-    sums = dw if direct else array.empty((parts, *dw.shape), np.dtype(np.float32))
+    sums = gemm.room_for_parts(parts, dw, np.dtype(np.float32))
     ends = (g, g.shape[1] * area, m * area, x, x.strides[0] // x.dtype.itemsize, w.shape[1] * prod(x.shape[2:]))
     correlate_weights(kind, tile).launch(
         (*tiles, groups * parts), m, n, pixels, chunk, parts, *ends, *x.shape[2:], table, *g.shape[2:],
         *stride, *(-p for p in padding), sums,
     )  # fmt: skip
-    if direct:
-        return dw
-    whole = dw if dw.dtype == np.float32 else array.empty(dw.shape, np.dtype(np.float32))
-    add = gemm_kernels.add_parts("f4")
-    add.launch(min(-(-dw.size // 256), 4096), dw.size, dw.size, parts, sums, whole, 0, 0, 1.0, 0.0)
-    return whole if whole is dw else whole.astype(dw.dtype)
+    return gemm.parts_added(sums, dw)
 
 
 # Parts of these

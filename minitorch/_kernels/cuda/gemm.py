@@ -90,6 +90,22 @@ def product(
     return out
 
 
+def room_for_parts(parts: int, whole: CudaArray, kind: np.dtype) -> CudaArray:
+    """Where a kernel puts the parts, of dtype `kind`, of the sums in an array: itself where there is but one."""
+    return whole if parts == 1 and whole.dtype == kind else array.empty((parts, *whole.shape), kind)
+
+
+def parts_added(sums: CudaArray, whole: CudaArray) -> CudaArray:
+    """The array whose parts are in what `room_for_parts` gave, added in order."""
+    if sums is whole:
+        return whole
+    out = whole if whole.dtype == sums.dtype else array.empty(whole.shape, sums.dtype)
+    add = gemm_kernels.add_parts(sums.dtype.str[1:])
+    n = out.size
+    add.launch(min(-(-n // 256), 4096), n, n, sums.shape[0], sums, out, 0, 0, 1.0, 0.0)
+    return out if out is whole else out.astype(whole.dtype)
+
+
 def _check_reach(*matrices: tuple[int, int]) -> None:
     """Refuse (distance of lines, lines) by which a tile's last place, counted in 32 bits, would overflow."""
     for leading, lines in matrices:
