@@ -6,7 +6,7 @@ All threads of the block must come here. The order of additions is fixed, so res
 
 import numpy as np
 
-from .device import exp, load, maximum, shfl_xor, static, syncthreads, threadIdx  # type: ignore[attr-defined]
+from .device import exp, i8, load, maximum, shfl_xor, static, syncthreads, threadIdx  # type: ignore[attr-defined]
 
 BLOCK, WARP = 256, 32
 LOWEST = {code: float(np.finfo(code).min) for code in ("f4", "f8")}  # above -inf alone, and no infinity to subtract
@@ -28,6 +28,12 @@ def load_lanes(values, source, at, lanes):
 def between(low, high):
     """The place half way from low to high, in the type of both: their sum might not fit."""
     return low + ((high - low) >> 1)
+
+
+def column_start(column, n, inner):
+    """Where a column along the middle of (outer, n, inner) begins."""
+    o = column // inner
+    return i8(o) * n * inner + (column - o * inner)
 
 
 def row_sum(value, scratch, warps):

@@ -9,7 +9,7 @@ import numpy as np
 from . import copy, index
 from .array import CudaArray, empty
 from .block import BLOCK
-from .device import WORDS, blockIdx, i8, threadIdx
+from .device import WORDS, advance, blockIdx, i8, threadIdx
 from .formulas import STORAGE, element_functions
 from .kernel import Kernel, kernel
 
@@ -17,15 +17,39 @@ SPACE = 3
 SIZES = " ".join(["i4"] * 18)  # of x, out, kernel, stride, padding, dilation
 
 
+def place_in_volume(i, depth, height, width):
+    """(plane, depth, row, column) of element i."""
+    line = i // width
+    sheet = line // height
+    plane = sheet // depth
+    return plane, sheet - plane * depth, line - sheet * height, i - line * width
+
+
+def window(i, inputs, outputs):
+    """The first input of window i of those that cover a dimension evenly, and the first behind it."""
+    return i * inputs // outputs, ((i + 1) * inputs + outputs - 1) // outputs
+
+
+def largest(x, d0, d1, dd, h0, h1, dh, w0, w1, dw, height, width, read):
+    """Where in a window the largest element lies: the first of equals, and the last nan before all."""
+    place = (d0 * height + h0) * width + w0
+    best = read(x[place])
+    for a in range(d0, d1, dd):
+        for b in range(h0, h1, dh):
+            for c in range(w0, w1, dw):
+                at = (a * height + b) * width + c
+                value = read(x[at])
+                if value > best or value != value:
+                    best = value
+                    place = at
+    return place
+
+
 @cache
 def max_pool_kernel(dtype: np.dtype) -> Kernel:
-    """kernel(x, out, indices, count, sizes of x, sizes of out, kernel, stride, padding, dilation), three of each.
-
-    The first of equals wins, and the last nan over everything.
-    """
+    """kernel(x, out, indices, count, sizes of x, sizes of out, kernel, stride, padding, dilation), three of each."""
     code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
     read, _ = element_functions(dtype, kind)
-    number = WORDS[kind]
 
     @kernel(f"{code}* {code}* i8* i4 {SIZES}", block=BLOCK)
     def max_pool(
@@ -34,27 +58,19 @@ def max_pool_kernel(dtype: np.dtype) -> Kernel:
     ):  # fmt: skip
         i = blockIdx.x * BLOCK + threadIdx.x
         if i < count:
-            line = i // out_width
-            w = (i - line * out_width) * sw - pw
-            sheet = line // out_height
-            h = (line - sheet * out_height) * sh - ph
-            plane = sheet // out_depth
-            d = (sheet - plane * out_depth) * sd - pd
+            plane, d, h, w = place_in_volume(i, out_depth, out_height, out_width)
+            d = d * sd - pd
+            h = h * sh - ph
+            w = w * sw - pw
             start = i8(plane) * (depth * height * width)
             # the first place of the window that lies within x, and so for the other dimensions
             d0 = d + (max(-d, 0) + dd - 1) // dd * dd
             h0 = h + (max(-h, 0) + dh - 1) // dh * dh
             w0 = w + (max(-w, 0) + dw - 1) // dw * dw
-            place = (d0 * height + h0) * width + w0
-            best = number(read(x[start + place]))
-            for a in range(d0, min(d + kd * dd, depth), dd):
-                for b in range(h0, min(h + kh * dh, height), dh):
-                    for c in range(w0, min(w + kw * dw, width), dw):
-                        at = (a * height + b) * width + c
-                        value = read(x[start + at])
-                        if value > best or value != value:
-                            best = value
-                            place = at
+            d1 = min(d + kd * dd, depth)
+            h1 = min(h + kh * dh, height)
+            w1 = min(w + kw * dw, width)
+            place = largest(advance(x, start), d0, d1, dd, h0, h1, dh, w0, w1, dw, height, width, read)
             out[i] = x[start + place]
             indices[i] = place
 
@@ -71,26 +87,12 @@ def adaptive_kernel(dtype: np.dtype) -> Kernel:
     def adaptive_max(x, out, indices, count, depth, height, width, out_depth, out_height, out_width):
         i = blockIdx.x * BLOCK + threadIdx.x
         if i < count:
-            line = i // out_width
-            w = i - line * out_width
-            sheet = line // out_height
-            h = line - sheet * out_height
-            plane = sheet // out_depth
-            d = sheet - plane * out_depth
+            plane, d, h, w = place_in_volume(i, out_depth, out_height, out_width)
             start = i8(plane) * (depth * height * width)
-            d0 = d * depth // out_depth
-            h0 = h * height // out_height
-            w0 = w * width // out_width
-            place = (d0 * height + h0) * width + w0
-            best = read(x[start + place])
-            for a in range(d0, ((d + 1) * depth + out_depth - 1) // out_depth):
-                for b in range(h0, ((h + 1) * height + out_height - 1) // out_height):
-                    for c in range(w0, ((w + 1) * width + out_width - 1) // out_width):
-                        at = (a * height + b) * width + c
-                        value = read(x[start + at])
-                        if value > best or value != value:
-                            best = value
-                            place = at
+            d0, d1 = window(d, depth, out_depth)
+            h0, h1 = window(h, height, out_height)
+            w0, w1 = window(w, width, out_width)
+            place = largest(advance(x, start), d0, d1, 1, h0, h1, 1, w0, w1, 1, height, width, read)
             out[i] = x[start + place]
             indices[i] = place
 
@@ -114,14 +116,11 @@ def gradient_kernel(dtype: np.dtype) -> Kernel:
     ):  # fmt: skip
         i = blockIdx.x * BLOCK + threadIdx.x
         if i < count:
-            size = depth * height * width
-            plane = i // size
-            place = i - plane * size
-            line = place // width
-            w = place - line * width + pw
-            d = line // height
-            h = line - d * height + ph
+            plane, d, h, w = place_in_volume(i, depth, height, width)
+            place = (d * height + h) * width + w
             d = d + pd
+            h = h + ph
+            w = w + pw
             start = i8(plane) * (out_depth * out_height * out_width)
             total = number(0.0)
             for a in range(max(d - (kd - 1) * dd + sd - 1, 0) // sd, min(d // sd + 1, out_depth)):

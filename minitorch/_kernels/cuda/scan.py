@@ -12,7 +12,7 @@ import numpy as np
 
 from . import copy
 from .array import CudaArray, empty
-from .block import BLOCK, WARP
+from .block import BLOCK, WARP, column_start
 from .device import (  # type: ignore[attr-defined]
     WORDS,
     blockIdx,
@@ -101,8 +101,7 @@ def columns_kernel(name: str, dtype: np.dtype, reverse: bool) -> Kernel:
     def scan(x, out, columns, n, inner):
         column = blockIdx.x * BLOCK + threadIdx.x
         if column < columns:
-            o = column // inner
-            start = i8(o) * n * inner + (column - o * inner)
+            start = column_start(column, n, inner)
             a = number(first)
             for k in range(n):
                 at = start + i8(n - 1 - k if reverse else k) * inner
@@ -123,8 +122,7 @@ def linear_kernel(dtype: np.dtype, reverse: bool) -> Kernel:
     def linear_scan_columns(x, factor, out, columns, n, inner):
         column = blockIdx.x * BLOCK + threadIdx.x
         if column < columns:
-            o = column // inner
-            start = i8(o) * n * inner + (column - o * inner)
+            start = column_start(column, n, inner)
             a = number(0)
             for k in range(n):
                 at = start + i8(n - 1 - k if reverse else k) * inner
@@ -210,8 +208,7 @@ def extreme_columns_kernel(dtype: np.dtype, largest: bool) -> Kernel:
     def running_extreme(x, values, places, columns, n, inner):
         column = blockIdx.x * BLOCK + threadIdx.x
         if column < columns:
-            o = column // inner
-            start = i8(o) * n * inner + (column - o * inner)
+            start = column_start(column, n, inner)
             top = read(x[start])
             place = 0
             for k in range(n):

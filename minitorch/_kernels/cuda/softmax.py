@@ -12,7 +12,7 @@ import numpy as np
 
 from . import copy
 from .array import CudaArray, empty
-from .block import BLOCK, LOWEST, WARP, load_lanes, row_exponentials, row_sum, threads_for
+from .block import BLOCK, LOWEST, WARP, column_start, load_lanes, row_exponentials, row_sum, threads_for
 from .device import (  # type: ignore[attr-defined]
     WORDS,
     advance,
@@ -97,8 +97,7 @@ def columns_kernel(dtype: np.dtype, is_log: bool) -> Kernel:
     def softmax(x, dest, columns, n, inner):
         column = blockIdx.x * BLOCK + threadIdx.x
         if column < columns:
-            o = column // inner
-            start = i8(o) * n * inner + (column - o * inner)
+            start = column_start(column, n, inner)
             m = number(lowest)
             s = number(0.0)
             for j in range(n):
