@@ -235,6 +235,31 @@ def test_functions_of_the_gamma_and_bessel_families():
     same(lambda torch, x: gradients(torch, lambda x: torch.lgamma(x) * torch.digamma(x), x), y, error=1e-5)
 
 
+def test_what_came_before_is_computed_as_at_first():
+    x, half = minitorch.arange(6.0).reshape(2, 3).cuda(), minitorch.ones(2, 3).bfloat16().cuda()
+    whole, scale = minitorch.tensor([[1], [2]]).cuda(), minitorch.tensor(3.0, requires_grad=True)
+    calls = {
+        "number": lambda: x * 2, "float": lambda: whole * 2.0, "bool": lambda: whole * True, "half": lambda: half * 2.5,
+        "mixed": lambda: x + whole, "halves": lambda: x + half, "turned": lambda: 1 - x, "layout": lambda: x.t() * 2,
+        "mode": lambda: minitorch.div(whole, 2, rounding_mode="floor"), "true": lambda: minitorch.div(whole, 2),
+        "compared": lambda: x > 2, "recorded": lambda: x * scale, "leaf": lambda: (x * 1).requires_grad_() * x,
+    }  # fmt: skip
+    for name, call in calls.items():
+        made = [call() for _ in range(3)]
+        known = [(t.dtype, t.shape, t.stride(), t.device, t.requires_grad, str(t.tolist())) for t in made]
+        assert len(set(known)) == 1, name
+        assert len({t.data_ptr() for t in made}) == 3, name
+    for _ in range(2):  # and the gradient of a number of the CPU's goes there
+        with minitorch.no_grad():
+            assert not (x * scale).requires_grad
+        scale.grad = None
+        (x * scale).sum().backward()
+        assert scale.grad.item() == 15.0
+        assert not scale.grad.is_cuda
+        with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+            x + minitorch.ones(2, 3)
+
+
 def test_an_update_in_place_takes_no_memory_of_its_own(gpu):  # noqa: F811
     x, y = minitorch.arange(6.0).reshape(2, 3).cuda(), minitorch.ones(3).cuda()
     before, count = x.data_ptr(), len(gpu.allocations[0])

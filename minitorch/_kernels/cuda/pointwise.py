@@ -18,6 +18,7 @@ from minitorch._kernels.cpu.loops import merged
 from minitorch._kernels.half import BFLOAT16
 from minitorch._kernels.scalar import erf, exp, tanh, where  # type: ignore[attr-defined]
 
+from . import runtime
 from .array import CudaArray, empty, empty_like
 from .device import PLACES, WORDS
 from .formulas import STORAGE, compute_type, element_functions, helper
@@ -96,31 +97,51 @@ def compute(
     `numbers` are the formula's keyword-only parameters. The result's dimensions lie in memory as those of the first
     operand that has them all.
     """
-    full = next((a for a in operands if a.shape == shape and isinstance(a, CudaArray) and 0 not in a.strides), None)
-    dest = empty(shape, dtype) if full is None else empty_like(full, dtype)
-    write(formula, operands, numbers, dest)
+    given, key = _given(operands, [formula, shape, dtype])
+    prepared = _prepared.get(key)
+    if prepared is None:
+        full = next((a for a in operands if a.shape == shape and isinstance(a, CudaArray) and 0 not in a.strides), None)
+        made = empty(shape, dtype) if full is None else empty_like(full, dtype)
+        prepared = _keep(key, (made.nbytes, made.strides, _prepare(formula, operands, made)))
+    nbytes, strides, launches = prepared
+    dest = CudaArray(shape, dtype, runtime.allocate(nbytes), strides)
+    for each in launches:
+        each.launch(given, numbers, dest.pointer)
     return dest
 
 
 def write(formula: Formula, operands: Sequence[Any], numbers: Sequence[Any], dest: CudaArray) -> None:
     """The formula over arrays that broadcast to dest's shape, into dest."""
-    key = formula, _layout(dest), *[_layout(a) for a in operands]
+    given, key = _given(operands, [formula, dest.dtype, dest.shape, dest.strides])
     prepared = _prepared.get(key)
     if prepared is None:
-        if len(_prepared) >= KEPT:
-            _prepared.clear()
-        prepared = _prepared[key] = _prepare(formula, operands, dest)
-    given = [a.pointer if a.__class__ is CudaArray else a.item() for a in operands]
+        prepared = _keep(key, _prepare(formula, operands, dest))
     for each in prepared:
         each.launch(given, numbers, dest.pointer)
 
 
+def _given(operands: Sequence[Any], key: list[Any]) -> tuple[list[Any], tuple[Any, ...]]:
+    """What a kernel is given for each operand, its address or value; and the key with all that decides the launches."""
+    given = []
+    for a in operands:
+        if a.__class__ is CudaArray:
+            given.append(a.pointer)
+            key += a.dtype, a.shape, a.strides
+        else:
+            given.append(a.item())
+            key.append(a.dtype)
+    return given, tuple(key)
+
+
+def _keep(key: tuple[Any, ...], prepared: Any) -> Any:
+    if len(_prepared) >= KEPT:
+        _prepared.clear()
+    _prepared[key] = prepared
+    return prepared
+
+
 KEPT = 4096
 _prepared: dict[Any, Any] = {}  # what layouts decide is worked out once: a step of training has those of the last
-
-
-def _layout(a: Any) -> Any:
-    return (a.dtype, a.shape, a.strides) if a.__class__ is CudaArray else a.dtype
 
 
 def _prepare(formula: Formula, operands: Sequence[Any], dest: CudaArray) -> list[Any]:
