@@ -34,6 +34,10 @@ def test_counts_and_membership():
         minitorch.tensor([-1]).cuda().bincount()
 
 
+def test_quantiles():
+    same(lambda torch, x: (x.quantile(0.3), x.quantile(0.5, 1), x.nanquantile(0.2, 0, True)), normal(3, 4))
+
+
 # ---------------------------------------------------------------------- padding and windows
 @pytest.mark.parametrize("mode", mostly_slow(["reflect", "replicate", "circular"], "reflect"))
 def test_padding_with_the_inputs_own_elements(mode):

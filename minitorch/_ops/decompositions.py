@@ -27,6 +27,7 @@ from .matrices import (
     kernel_for,
     pack,
     packed_shape,
+    refuse_failed,
     square,
     tensor_gradient,
     unpack,
@@ -108,7 +109,13 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Any = None) -> Tensor:
     tensor([[2., 0.],
             [1., 2.]])
     """
-    return into(out, op("cholesky_factor")(A, bool(upper), "linalg.cholesky")[0], "linalg_cholesky")
+    return into(out, _cholesky(A, upper, "linalg.cholesky")[0], "linalg_cholesky")
+
+
+def _cholesky(A: Tensor, upper: bool, checked: str) -> tuple[Tensor, Tensor]:
+    factor, info = op("cholesky_factor")(A, bool(upper), checked)
+    refuse_failed(checked, info, NOT_POSITIVE)
+    return factor, info
 
 
 CholeskyEx = return_type("linalg_cholesky_ex", "L info")
@@ -117,7 +124,7 @@ CholeskyEx = return_type("linalg_cholesky_ex", "L info")
 @public("linalg")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None) -> Any:
     """(L, info): cholesky without a check; info is the order of the first minor that is not positive definite."""
-    found = op("cholesky_factor")(A, bool(upper), "linalg.cholesky_ex" if check_errors else "")
+    found = _cholesky(A, upper, "linalg.cholesky_ex" if check_errors else "")
     return into(out, CholeskyEx(*found), "linalg_cholesky_ex")
 
 
@@ -126,7 +133,7 @@ def torch_cholesky(input: Tensor, upper: bool = False, *, out: Any = None) -> Te
     """Same as linalg.cholesky."""
     if not input.numel() and input.ndim >= 2:
         return into(out, op("clone")(input), "cholesky")
-    return into(out, op("cholesky_factor")(input, bool(upper), "cholesky")[0], "cholesky")
+    return into(out, _cholesky(input, upper, "cholesky")[0], "cholesky")
 
 
 # ---------------------------------------------------------------------- LU
@@ -228,7 +235,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
 
 def _check_u(name: str, info: Tensor) -> None:
     try:
-        first_failure(name, concrete(info.array), SINGULAR_U)
+        first_failure(name, info.array.to_host() if info.is_cuda else concrete(info.array), SINGULAR_U)
     except LinAlgError as e:  # where torch raises the general class
         raise RuntimeError(*e.args) from None
 

@@ -67,6 +67,12 @@ def first_failure(name: str, info: np.ndarray, text: str) -> None:
         raise LinAlgError(f"{name}: {element}" + text.format(info=info.reshape(-1)[failed[0]]))
 
 
+def refuse_failed(name: str, info: Tensor, text: str) -> None:
+    """`first_failure` of what a GPU's kernel found, if there is a name; the CPU's kernels do this themselves."""
+    if name and info.is_cuda:
+        first_failure(name, info.array.to_host(), text)
+
+
 # ---------------------------------------------------------------------- results
 class Named:
     """What `inplace.into` asks of an op: its name, for messages."""

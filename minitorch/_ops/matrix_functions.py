@@ -45,7 +45,7 @@ def det_backward(g: Tensor, A: Tensor, det: Tensor) -> Tensor:
     """g det(A) A^-T; for singular matrices g det(U) det(V) U diag(products of the other singular values) V^T."""
     if A.shape[-1] == 1:
         return op("unsqueeze")(op("unsqueeze")(g, -1), -1)
-    if (det.array != 0).all():
+    if ((det.array.to_host() if det.is_cuda else det.array) != 0).all():
         return op("unsqueeze")(op("unsqueeze")(g * det, -1), -1) * inv(A).mT
     U, S, Vh = svd(A)
     sign = g * op("determinant")(U) * op("determinant")(Vh)

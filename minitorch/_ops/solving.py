@@ -19,6 +19,7 @@ from .matrices import (
     floating,
     into,
     kernel_for,
+    refuse_failed,
     square,
     tensor_gradient,
 )
@@ -106,13 +107,19 @@ def inv(A: Tensor, *, out: Any = None) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    return into(out, op("inverse_matrix")(A, "linalg.inv")[0], "linalg_inv")
+    return into(out, _inverse(A, "linalg.inv")[0], "linalg_inv")
+
+
+def _inverse(A: Tensor, checked: str) -> tuple[Tensor, Tensor]:
+    inverse, info = op("inverse_matrix")(A, checked)
+    refuse_failed(checked, info, SINGULAR)
+    return inverse, info
 
 
 @public("linalg")
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Any:
     """(inverse, info): inv without a check; info is the first zero of U's diagonal in A = P @ L @ U."""
-    found = op("inverse_matrix")(A, "linalg.inv_ex" if check_errors else "")
+    found = _inverse(A, "linalg.inv_ex" if check_errors else "")
     return into(out, InvEx(*found), "linalg_inv_ex")
 
 
@@ -178,6 +185,7 @@ def _solve(A: Tensor, B: Tensor, left: bool, checked: str) -> tuple[Tensor, Tens
     kernel_for("lu_cpu", A.array)
     A, B = broadcast_batches(A, B)
     X, info = op("solve_matrices")(*((A, B) if left else (A.mT, B.mT)), checked)
+    refuse_failed(checked, info, UNSOLVED)
     X = X if left else X.mT
     if vectors:
         X = op("squeeze_dims")(X, (-1,))

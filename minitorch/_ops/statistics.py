@@ -181,6 +181,7 @@ def _checked_q(input: Tensor, q: Any, interpolation: str) -> Tensor:
         if not 0 <= q <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
         q = wrap(np.array(q, input.array.dtype))
+        q = q.to(input.device) if input.is_cuda else q
     check(q.ndim <= 1, "quantile() q must be a scalar or 1D tensor")
     check(q.dtype is input.dtype, "quantile() q tensor must be same dtype as the input tensor")
     inside = FUNCTIONS["logical_and"](q >= 0, q <= 1)

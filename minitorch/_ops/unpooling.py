@@ -213,7 +213,7 @@ def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_
         )
     if samples is None:
         batch = 1 if input.ndim == n + 1 else input.shape[0]
-        samples = rand(batch, input.shape[-n - 1], n, dtype=input.dtype)
+        samples = rand(batch, input.shape[-n - 1], n, dtype=input.dtype, device=input.device)
     single = "must either be a single Int or tuple of Ints"
     kernel = per_axis(kernel, n, f"{function}: kernel_size {single}", "kernel_size", function)
     size = per_axis(size, n, f"{function}: output_size {single}", "output_size", function)

@@ -42,6 +42,10 @@ MODULES: dict[str, str] = {
         "scatter_multiply_into scatter_one scatter_product take_one"
     ),
     "losses": "mse_backward mse_reduced",
+    "matrices": (
+        "cholesky_factor constant_beside determinant inverse_matrix log_determinant lu_factors pivot_matrix "
+        "solve_matrices solve_triangular_matrices"
+    ),
     "normalization": (
         "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
         "group_norm_rows layer_norm_gradients layer_norm_rows"
