@@ -113,3 +113,21 @@ def test_clamp_in_place_by_a_wider_dtype_narrows_the_result_not_the_bounds(bound
         return ns.tensor([5, 200], dtype=ns.uint8).clamp_(*wide)
 
     assert_same_outcome(*both(program))
+
+
+@pytest.mark.parametrize("name", ["nansum", "nanmean", "mean"])
+def test_a_sum_or_mean_has_the_dtype_of_out_or_torchs_refusal(name):
+    dtypes = "float32", "float64", "bfloat16", "int64", "bool"
+    with EverySample() as sample:
+        for a, out, dtype, dim in product(dtypes, dtypes, (None, *dtypes), (None, 1)):
+
+            def program(ns):
+                x = ns.tensor([[3.0, 1.0, 2.0], [0.1, 2.0, 5.0]]).to(getattr(ns, a))
+                if x.is_floating_point():
+                    x[0, 2] = float("nan")
+                options = {} if dtype is None else {"dtype": getattr(ns, dtype)}
+                result = getattr(ns, name)(x, dim, out=ns.empty(0, dtype=getattr(ns, out)), **options)
+                return str(result.dtype).split(".")[1], result.double()
+
+            with sample(a, out, dtype, dim):
+                assert_same_outcome(*both(program))

@@ -276,6 +276,8 @@ def for_out(op: Any, out: Any) -> Any:
     """The function of a record whose result goes to `out=`: one that the mode may choose."""
     choose = getattr(state.mode, "for_out", None)
     function = op.function if choose is None else choose(op)
+    if op.name == "mean":
+        return lambda input, *args, dtype: function(input, *args, dtype=_dtype_of_mean(out, input, dtype))
     if op.name not in IN_DTYPE_OF_OUT:
         return function
     return lambda *args, dtype: function(*args, dtype=dtype_of_out(out, dtype))
@@ -289,6 +291,21 @@ def dtype_of_out(out: Any, dtype: Any) -> Any:
         made, have = CPP_NAMES[numpy_dtype(dtype).name], CPP_NAMES[out.array.dtype.name]
         raise RuntimeError(f"Expected out tensor to have dtype {made}, but got {have} instead")
     return out.dtype
+
+
+def _dtype_of_mean(out: Any, input: Tensor, dtype: Any) -> Any:
+    """The same where only floats will do."""
+    from minitorch._dtype import FLOATS, get_default_dtype
+
+    from .check import C_NAMES, c_name
+    from .reductions import mean_dtype
+
+    mean_dtype("mean", input.array, dtype)
+    chosen = dtype_of_out(out, dtype)
+    if isinstance(out, Tensor) and out.array.dtype not in FLOATS:
+        made = C_NAMES[get_default_dtype().numpy.name]  # torch divides the sum that is in `out` already
+        raise RuntimeError(f"result type {made} can't be cast to the desired output type {c_name(out.array)}")
+    return chosen
 
 
 def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:

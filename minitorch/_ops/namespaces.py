@@ -44,6 +44,7 @@ from . import (  # noqa: F401 - they fill the tables
     low_level,
     margin_losses,
     matrix_functions,
+    nan_sums,
     normalization,
     norms,
     ordering,

@@ -14,7 +14,7 @@ from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, c_name, float_required, integer, wrap_dim, wrap_dims
+from .check import C_NAMES, float_required, integer, wrap_dim, wrap_dims
 from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
@@ -177,7 +177,6 @@ class Reduction:
 
 SUM = Reduction("sum", wide=True, merge=np.add.reduce)
 MEAN = Reduction("mean", wide=True, merge=np.mean)
-NANSUM = Reduction("nansum", wide=True)
 PROD = Reduction("prod", wide=True, merge=np.multiply.reduce)
 AMAX = Reduction("amax", numpy=np.maximum.reduce)
 AMIN = Reduction("amin", numpy=np.minimum.reduce)
@@ -224,21 +223,6 @@ def sum_cpu(input, dim=None, keepdim=False, dtype=None):
 @sum_.grad("input")
 def sum_grad(g, input_shape, input_dtype, dim, keepdim):
     return spread(g, input_shape, dim, keepdim, 1, input_dtype)
-
-
-@structured(tensors="input", title="Nansum")
-def sum_of_valid(input, dim, keepdim):
-    return reduced_shape(input.shape, reduced_dims(dim, input.ndim), keepdim), input.dtype
-
-
-@sum_of_valid.cpu
-def sum_of_valid_cpu(input, dim, keepdim):
-    return NANSUM(input, dim, keepdim)
-
-
-@sum_of_valid.grad("input")
-def sum_of_valid_grad(g, input, dim, keepdim):
-    return where(input == input, keep_dims(g, input, dim, keepdim), 0.0)  # noqa: F821
 
 
 def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
@@ -469,28 +453,3 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """log(sum(exp(input))), without overflow."""
     return into(out, "logsumexp", op("logsumexp_dims")(to_float(input), dim, keepdim))
-
-
-@public("torch Tensor")
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
-    """The sum with nan counted as zero.
-
-    >>> import minitorch as torch
-    >>> torch.tensor([1.0, float("nan")]).nansum()
-    tensor(1.)
-    """
-    if not input.is_floating_point():
-        return op("sum")(input, dim, keepdim, dtype=dtype, out=out)
-    return into(out, "nansum", op("sum_of_valid")(input if dtype is None else input.to(dtype), dim, keepdim))
-
-
-@public("torch Tensor")
-def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
-    """The mean of what is not nan."""
-    if not input.is_floating_point():
-        raise RuntimeError(
-            f"nanmean(): expected input to have floating point or complex dtype but got {c_name(input.array)}"
-        )
-    count = op("sum")(input == input, dim, keepdim)
-    result = nansum(input, dim, keepdim, dtype=dtype) / count
-    return into(out, "nanmean", result)
