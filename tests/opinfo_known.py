@@ -16,7 +16,6 @@ KNOWN: dict[tuple[str, str], str] = {
         (f"nn.functional.linear_cross_entropy.{way}", "double gradient"): "torch's chunked form gives zeros"
         for way in ("chunked", "chunked_none")
     },
-    ("addbmm", "bfloat16"): _ROUNDS_ONCE,
     ("matrix_exp", "float16"): _OVERFLOWS,
     ("matrix_exp", "bfloat16"): _OVERFLOWS,
     ("matrix_exp", "float32"): "torch computes in single precision, with an error above the tolerance",

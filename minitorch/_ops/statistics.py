@@ -184,7 +184,7 @@ def _checked_q(input: Tensor, q: Any, interpolation: str) -> Tensor:
         q = q.to(input.device) if input.is_cuda else q
     check(q.ndim <= 1, "quantile() q must be a scalar or 1D tensor")
     check(q.dtype is input.dtype, "quantile() q tensor must be same dtype as the input tensor")
-    inside = FUNCTIONS["logical_and"](q >= 0, q <= 1)
+    inside = (q >= 0) & (q <= 1)
     check(q.is_meta or not anywhere(~inside), "quantile() q values must be in the range [0, 1]")
     return q
 

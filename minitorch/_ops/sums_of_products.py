@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._dtype import FLOATS
+from minitorch._dtype import FLOATS, HALVES
 from minitorch._kernels.cpu import products
+from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
@@ -105,7 +106,7 @@ def baddbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
     return _sum_of(input, products.matmul(batch1, batch2), beta, alpha)
 
 
-@structured(tensors="input batch1 batch2", on="torch Tensor")
+@structured(tensors="input batch1 batch2", on="torch Tensor", halves="own")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     check(batch1.ndim == 3, "batch1 must be a 3D tensor")
     wrap_dim(2, batch2.ndim)
@@ -124,7 +125,12 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 @addbmm.cpu
 def addbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
-    (n, m), _ = addbmm.infer(input, batch1, batch2)
+    (n, m), dtype = addbmm.infer(input, batch1, batch2)
+    if dtype in HALVES:  # torch adds one product after the other, and rounds each sum
+        total = widened(input)
+        for a, b in zip(widened(batch1), widened(batch2), strict=True):
+            total, beta = widened(rounded(_sum_of(total, products.dot(a, b), beta, alpha), dtype)), 1
+        return _sum_of(total, np.zeros((n, m), np.float32), beta, alpha)
     rows = batch1.transpose(1, 0, 2).reshape(n, -1) if batch1.size else np.zeros((n, 0), batch1.dtype)
     columns = batch2.reshape(-1, m) if rows.shape[1] else np.zeros((0, m), batch2.dtype)
     return _sum_of(input, products.dot(rows, columns), beta, alpha)
