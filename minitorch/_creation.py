@@ -218,8 +218,9 @@ def _spaced(to: Any, start: Any, end: Any, steps: Any, finish: Callable[[np.ndar
     ends = (("start", start), ("end", end))
     if isinstance(steps, bool) or not hasattr(steps, "__index__") or any(isinstance(v, str) for _, v in ends):
         invalid_arguments(name, start, end, steps)
-    long = [f"{what} with {v.ndim} dimension(s)" for what, v in ends if isinstance(v, Tensor) and v.ndim]
-    check(not long, f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(long)}.")
+    given = {what: v.ndim for what, v in ends if isinstance(v, Tensor)}
+    seen = " and ".join(f"{what} with {ndim} dimension(s)" for what, ndim in given.items())
+    check(not any(given.values()), f"{name} only supports 0-dimensional start and end tensors, but got {seen}.")
     low, high = _end(to, name, "start", 1, start), _end(to, name, "end", 2, end)
     steps = steps.__index__()
     check(steps >= 0, "number of steps must be non-negative")

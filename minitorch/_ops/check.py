@@ -161,7 +161,7 @@ def pair(value: Any, name: str, function: str) -> tuple[int, int]:
 
 def broadcast_error(shapes: list[tuple[int, ...]]) -> RuntimeError:
     """torch's error for shapes that do not broadcast."""
-    a, b = shapes[0], shapes[-1]
+    a = b = shapes[0]
     for b in shapes[1:]:
         for i in range(1, min(len(a), len(b)) + 1):
             if a[-i] != b[-i] and 1 not in (a[-i], b[-i]):
@@ -169,6 +169,7 @@ def broadcast_error(shapes: list[tuple[int, ...]]) -> RuntimeError:
                     f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at non-singleton "
                     f"dimension {max(len(a), len(b)) - i}"
                 )
+        a = np.broadcast_shapes(a, b)
     return RuntimeError(f"output with shape {list(a)} doesn't match the broadcast shape {list(b)}")
 
 
@@ -181,9 +182,10 @@ def check_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 def check_inplace_shape(shapes: list[tuple[int, ...]]) -> None:
     """Refuse operands that would broadcast the first, which is written to."""
-    for other in shapes[1:]:
-        check_broadcast(shapes[0], other)
-    shape = np.broadcast_shapes(*shapes)
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise broadcast_error(shapes) from None
     if shape != shapes[0]:
         raise RuntimeError(f"output with shape {list(shapes[0])} doesn't match the broadcast shape {list(shape)}")
 

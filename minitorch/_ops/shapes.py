@@ -302,17 +302,21 @@ def broadcast_shapes(*shapes: Any) -> Any:
 
     made: list[int] = []
     for position, shape in enumerate(shapes):
-        full = (shape,) if isinstance(shape, int) else tuple(shape)
-        made[:0] = [1] * (len(full) - len(made))
-        for i in range(-1, -1 - len(full), -1):
-            n = full[i]
-            if not (n >= 0 and (n in (1, made[i]) or made[i] == 1)):
+        shape = (shape,) if isinstance(shape, int) else shape
+        if not isinstance(shape, (tuple, list)):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {shape}")
+        made[:0] = [1] * (len(shape) - len(made))
+        for i in range(-1, -1 - len(shape), -1):
+            n = shape[i]
+            if n in (1, made[i]):
+                continue
+            if made[i] != 1:
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {n} at {i}! Mismatching argument at index "
-                    f"{position} "
-                    f"had {shape}; but expected shape should be broadcastable to {made}"
+                    f"{position} had {shape}; but expected shape should be broadcastable to {made}"
                 )
-            made[i] = made[i] if n == 1 else n
+            check(n >= 0, "Attempting to broadcast a dimension with negative length!", ValueError)
+            made[i] = n
     return Size(made)
 
 
