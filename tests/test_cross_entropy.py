@@ -1,8 +1,11 @@
 """Cross-entropy whose gradient is computed with the loss."""
 
+from math import prod
+
 import numpy as np
 import pytest
 import torch as real
+from compare import assert_same_outcome, both
 
 import minitorch as torch
 
@@ -68,3 +71,38 @@ def test_rows_that_do_not_count_have_the_gradient_zero_whatever_the_loss_is_mult
         loss = ns.nn.functional.cross_entropy(x, ns.full_like(target, -100), reduction=reduction)
         (loss * factor).sum().backward()
         assert loss.isnan().all() == (reduction == "mean") and not x.grad.any()
+
+
+CLASSES = {
+    "a row and its class": ((3,), [1]),
+    "a row and two classes": ((3,), [0, 1]),
+    "a row and no class": ((3,), []),
+    "a row and a matrix": ((3,), [[1]]),
+    "a row and a float": ((3,), [1.0]),
+    "an ignored row": ((3,), [-100]),
+    "rows and one class": ((2, 3), 1),
+    "rows and a matrix": ((2, 3), [[1, 2], [0, 0]]),
+    "rows and floats": ((2, 3), [1.0, 2.0]),
+    "steps and too many": ((1, 3, 2), [[0, 1, 1]]),
+    "pictures and rows": ((1, 3, 2, 2), [[0, 1]]),
+    "pictures and smaller ones": ((1, 3, 2, 2), [[[0, 1]]]),
+    "no dimension": ((), 0),
+}
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.5], [1.0, 2.0], "float64"], ids=["-", "3", "2", "float64"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_that_fit_or_do_not_fit_the_input_are_torchs_loss_or_error(name, weight, smoothing):
+    shape, classes = CLASSES[name]
+
+    def run(ns, function):
+        target = ns.tensor(classes) if classes != [] else ns.tensor([], dtype=ns.int64)
+        w = ns.ones(3, dtype=ns.float64) if weight == "float64" else weight and ns.tensor(weight)
+        options = {"label_smoothing": smoothing} if smoothing else {}
+        x = ns.arange(float(prod(shape))).reshape(shape)
+        return getattr(ns.nn.functional, function)(x, target, w, reduction="none", **options)
+
+    assert_same_outcome(*both(lambda ns: run(ns, "cross_entropy")))
+    if not smoothing:
+        assert_same_outcome(*both(lambda ns: run(ns, "nll_loss")))

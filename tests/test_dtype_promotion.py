@@ -131,3 +131,32 @@ def test_a_sum_or_mean_has_the_dtype_of_out_or_torchs_refusal(name):
 
             with sample(a, out, dtype, dim):
                 assert_same_outcome(*both(program))
+
+
+@pytest.mark.parametrize(
+    "name",
+    "binary_cross_entropy binary_cross_entropy_with_logits mse_loss huber_loss smooth_l1_loss kl_div "
+    "soft_margin_loss".split(),
+)
+def test_a_loss_has_torchs_dtype_or_its_refusal(name):
+    with EverySample() as sample:
+        for a, b in product(("float32", "float64", "bfloat16", "int64"), ALL):
+            with sample(a, b):
+                assert_same_outcome(*both(lambda ns: _loss(ns, name, a, b)))
+        for a, b, weight in product(("float32", "float64"), ("float32", "float64"), ("float32", "float64", "int64")):
+            for option in ("weight", "pos_weight"):
+                if (option == "weight" and name.startswith("binary")) or name.endswith("logits"):
+                    with sample(a, b, option, weight):
+                        assert_same_outcome(*both(lambda ns: _loss(ns, name, a, b, **{option: weight})))
+
+
+def _loss(ns, name, a, b, **weights):
+    x, y = ns.tensor([[1, 0], [1, 1]]).to(getattr(ns, a)), ns.tensor([[1, 0], [0, 1]]).to(getattr(ns, b))
+    given = {option: ns.tensor([1, 2]).to(getattr(ns, dtype)) for option, dtype in weights.items()}
+    result = getattr(ns.nn.functional, name)(x, y, reduction="sum", **given)
+    return str(result.dtype), result.float()
+
+
+@pytest.mark.parametrize("shapes", [((3,), (2, 3)), ((), (3,)), ((2, 3), (3,))], ids=str)
+def test_soft_margin_loss_takes_no_target_larger_than_its_input(shapes):
+    assert_same_outcome(*both(lambda ns: ns.nn.functional.soft_margin_loss(*[ns.ones(s) for s in shapes])))

@@ -12,10 +12,10 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
 
 from . import loss_reduction as _reduction
-from .check import C_NAMES, c_name, check, float_required
+from .check import c_name, check, float_required
 from .composite import reshape
 from .losses import reduction_name
-from .nll_loss import divisor_of, nll_loss, picked_weights, reduced
+from .nll_loss import check_class_weight, divisor_of, nll_loss, picked_weights, reduced
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, op, public
 from .softmax import kernels
@@ -188,14 +188,10 @@ def cross_entropy(
         and not label_smoothing
         and t.dtype is dtypes.INT64_NUMPY
     ):
-        _check_weight(x, weight)
+        check_class_weight(x, weight)
         fused = state.mode is None and x.__class__ is np.ndarray and x.dtype in dtypes.FLOATS and input.requires_grad
         rows = "cross_entropy_with_slopes" if fused else "cross_entropy_rows"
         return FUNCTIONS[rows](input, target, weight, code, ignore_index)
-    check(
-        x.ndim > 0,
-        "Expected input to have at least 1 dimension, got 0 dimensions" if not x.ndim else "",
-    )
     class_dim = 0 if x.ndim == 1 else 1
     if x.shape == t.shape:
         if t.dtype not in dtypes.FLOATS:
@@ -206,19 +202,8 @@ def cross_entropy(
     hard = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return hard
+    check(x.ndim > 1 or not t.ndim, "output with shape [] doesn't match the broadcast shape [1]")
     return _smoothed(logs, target, weight, code, ignore_index, label_smoothing, class_dim, hard)
-
-
-def _check_weight(x: np.ndarray, weight: Tensor | None) -> None:
-    if weight is not None:
-        if not (weight.ndim == 1 and weight.array.size == x.shape[1]):
-            raise RuntimeError(
-                f"weight tensor should be defined either for all {x.shape[1]} classes or no classes but got weight "
-                "tensor of shape: "
-                f"{list(weight.shape)}"
-            )
-        if weight.array.dtype != x.dtype:
-            raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
 
 
 def _class_weights(logs: Tensor, weight: Tensor, class_dim: int) -> Tensor:

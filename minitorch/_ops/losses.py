@@ -129,6 +129,8 @@ def mse_loss(
         reduction = reduction_name(size_average, reduce, reduction)
     input, target = _same_shape(input, target)
     code = _reduction.get_enum(reduction)
+    if weight is None and target.array.dtype == np.bool_:
+        target = target.to(input.dtype)  # bools have no difference
     if weight is not None:
         if weight.shape != input.shape:
             raise ValueError("Weights and input must have the same size.")
@@ -166,7 +168,7 @@ def l1_loss(
 
 
 # ---------------------------------------------------------------------- per element
-@pointwise(title="SmoothL1Loss", kernel="smooth_l1_cpu")
+@pointwise(title="SmoothL1Loss", result="float_only", kernel="smooth_l1_cpu")
 def smooth_l1_each(x, y, *, beta):
     d = absolute(x - y)
     return where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta)
@@ -184,7 +186,7 @@ def smooth_l1_each_grad_y(g, x, y, *, beta):
     return where(absolute(d) < beta, -g * d / beta, where(d > 0.0, -g, g))
 
 
-@pointwise(title="HuberLoss", kernel="huber_cpu")
+@pointwise(title="HuberLoss", result="float_only", kernel="huber_cpu")
 def huber_each(x, y, *, delta):
     d = absolute(x - y)
     return where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
@@ -247,8 +249,18 @@ def huber_loss(
     _reduction.get_enum(reduction)
     delta = number_argument("huber_loss", "delta", 4, delta, "float")
     check(delta > 0, "huber_loss does not support non-positive values for delta.")
-    losses = op("huber_each")(input, target, float(delta))
+    losses = _in_place_of(input, op("huber_each")(input, target, float(delta)))
     return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
+
+
+def _in_place_of(to: Tensor, result: Tensor) -> Tensor:
+    """The result in the dtype of `to`, for torch writes it there; its refusal where it does not fit."""
+    have, made = to.array, result.array
+    if dtypes.CATEGORY[made.dtype] > dtypes.CATEGORY[have.dtype]:
+        raise RuntimeError(f"result type {c_name(made)} can't be cast to the desired output type {c_name(have)}")
+    if made.shape != have.shape:
+        raise RuntimeError(f"output with shape {list(have.shape)} doesn't match the broadcast shape {list(made.shape)}")
+    return result if made.dtype == have.dtype else result.to(to.dtype)
 
 
 def _weighted(losses: Tensor, weight: Tensor, reduction: str) -> Tensor:
@@ -275,6 +287,8 @@ def kl_div(
             "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
+    floats = input.is_floating_point() and target.is_floating_point()
+    check(floats, "kl_div: Integral inputs not supported.")
     losses = target.exp() * (target - input) if log_target else op("xlogy")(target, target) - target * input
     if reduction == "batchmean":
         total = op("sum")(losses)
@@ -342,7 +356,7 @@ def binary_cross_entropy(
     if target.array.dtype != input.array.dtype:
         raise RuntimeError(f"Found dtype {c_name(target.array)} but expected {c_name(input.array)}")
     losses = op("binary_cross_entropy_each")(input, target)
-    return reduced(losses if weight is None else losses * weight, reduction)
+    return reduced(losses if weight is None else (losses * weight).to(losses.dtype), reduction)
 
 
 @public("nn.functional")
@@ -360,10 +374,17 @@ def binary_cross_entropy_with_logits(
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     logs = op("logsigmoid")(input)
+    check(
+        target.dtype is not dtypes.bool,
+        "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+        "operator instead.",
+    )
     if pos_weight is not None:
-        logs = logs * ((pos_weight - 1) * target + 1)
-    losses = (1 - target) * input - logs
-    result = reduced(losses if weight is None else losses * weight, reduction)
+        logs = _in_place_of(logs, logs * ((pos_weight - 1) * target + 1))
+    losses = _in_place_of(target, _in_place_of(target, (1 - target) * input) - logs)
+    if weight is not None:
+        losses = _in_place_of(losses, losses * weight)
+    result = reduced(losses, reduction)
     return titled(result, "BinaryCrossEntropyWithLogitsBackward0", through=True)
 
 
@@ -374,4 +395,5 @@ def soft_margin_loss(
     """log(1 + exp(-target input)), targets 1 and -1."""
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
-    return reduced((-input * target).exp().log1p(), reduction)
+    powers = _in_place_of(input, _in_place_of(input, -input * target).exp())
+    return reduced(powers.log1p(), reduction)

@@ -10,7 +10,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from . import loss_reduction as _reduction
-from .check import C_NAMES, c_name, float_required
+from .check import C_NAMES, c_name, check, float_required
 from .losses import reduction_name
 from .nodes import titled
 from .op import structured
@@ -113,7 +113,10 @@ def nll_loss(
     if size_average is not None or reduce is not None:
         reduction = reduction_name(size_average, reduce, reduction)
     code = _reduction.get_enum(reduction)
-    class_dim = _checked_class_dim(input, target, weight)
+    _check_operands(input, target, weight)
+    class_dim = min(1, input.ndim - 1)
+    if target.ndim == input.ndim:  # one class for one row, which need not say so
+        target = op("squeeze_dims")(target, (0,))
     if state.mode in (None, NO_GRAD) and input.array.__class__ is target.array.__class__ is np.ndarray:
         return FUNCTIONS["nll_loss_of_classes"](input, target, weight, code, ignore_index)
     kept = op("ne")(target, ignore_index)
@@ -127,18 +130,46 @@ def nll_loss(
     return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
 
 
-def _checked_class_dim(input: Tensor, target: Tensor, weight: Tensor | None) -> int:
-    """The dimension of the classes, for operands that fit together."""
+def _check_operands(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    """torch's checks, which it makes for rows, pictures and all else in other words and another order."""
     x, t = input.array, target.array
-    class_dim = 0 if x.ndim == 1 else 1
-    if x.ndim > 1 and x.shape[0] != t.shape[0]:
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0]}).")
-    if x.shape[:class_dim] + x.shape[class_dim + 1 :] != t.shape:
-        raise RuntimeError(
-            f"Expected target size {[*x.shape[:class_dim], *x.shape[class_dim + 1 :]]}, got {list(t.shape)}"
-        )
+    check(x.ndim > 0, "Expected 1 or more dimensions (got 0)", ValueError)
+    if x.ndim > 1 and x.shape[0] != (t.shape[0] if t.ndim else 0):
+        batch = t.shape[0] if t.ndim else 0
+        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({batch}).")
+    wanted = (*x.shape[: min(1, x.ndim - 1)], *x.shape[2:])
+    if x.ndim <= 2:
+        check(t.ndim <= 1, "0D or 1D target tensor expected, multi-target not supported")
+    elif x.ndim == 4:
+        if t.ndim != 3:
+            raise RuntimeError(
+                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {t.ndim}"
+            )
+    elif t.shape != wanted:
+        raise RuntimeError(f"Expected target size {list(wanted)}, got {list(t.shape)}")
     if t.dtype not in (np.int64, np.uint8):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {c_name(t)}")
+    if x.ndim == 1 and t.shape not in ((), (1,)):
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {t.shape[0]}")
+    _check_number_of_weights(x, weight)
+    if x.ndim == 4 and t.shape != wanted:
+        raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
+    check_class_weight(x, weight)
+
+
+def _check_number_of_weights(x: Any, weight: Tensor | None) -> None:
+    classes = x.shape[min(1, x.ndim - 1)]
+    if weight is not None and weight.array.shape != (classes,):
+        raise RuntimeError(
+            "weight tensor should be defined either for all or no classes"
+            if x.ndim > 2
+            else f"weight tensor should be defined either for all {classes} classes or no classes but got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
+
+
+def check_class_weight(x: Any, weight: Tensor | None) -> None:
+    """Refuse weights that are not one number of x's dtype for each class."""
+    _check_number_of_weights(x, weight)
     if weight is not None and weight.array.dtype != x.dtype:
         raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")
-    return class_dim
