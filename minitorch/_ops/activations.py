@@ -338,7 +338,7 @@ def prelu_kernel_grad_y(g, x):
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x above 0, weight x below; a weight with n elements goes along dimension 1."""
     if input.array.dtype != weight.array.dtype:
-        raise RuntimeError(f"prelu: Type promoting not supported. Got {_c_type(input)} and {_c_type(weight)}")
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {c_name(input.array)} and {c_name(weight.array)}")
     if weight.array.size != 1:
         check(input.ndim > 0, "Not allow zero-dim input tensor.")
         channels = input.shape[1] if input.ndim > 1 else 1
@@ -355,10 +355,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     elif weight.ndim == 1 and not input.ndim:
         weight = weight.reshape(())
     return op("prelu_kernel")(input, weight)
-
-
-def _c_type(t: Tensor) -> str:
-    return {"float32": "float", "float64": "double"}.get(t.dtype.name, t.dtype.name)
 
 
 @public("nn.functional")

@@ -194,6 +194,7 @@ def embedding_bag(
     """
     if weight.dtype == dtypes.int64 and input.is_floating_point():
         input, weight = weight, input  # once the order of the arguments, which torch still takes
+    check(weight.ndim == 2, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}", ValueError)
     _check_bags(input, offsets, mode, scale_grad_by_freq, sparse, per_sample_weights)
     _refuse_sparse_gradient("embedding_bag", sparse, weight)
     n = weight.shape[0]

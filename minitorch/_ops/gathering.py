@@ -122,6 +122,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
             "got "
             f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
+    if indices.array.dtype != np.int64:
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {c_name(indices.array)}")
     dim = wrap_dim(dim, input.ndim)
     shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
     wide = [(*shape[:dim], t.shape[dim], *shape[dim + 1 :]) for t in (input, indices)]

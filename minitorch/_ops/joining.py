@@ -338,7 +338,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
 
 def _sized_places(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, list[slice]]:
     check(input.ndim, "split expects at least a 1-dimensional tensor")
-    dim = wrap_dim(dim, input.ndim)
+    given, dim = dim, wrap_dim(dim, input.ndim)
     n = input.array.shape[dim]
     for s in split_sizes:
         if s < 0:
@@ -349,8 +349,8 @@ def _sized_places(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, list[
     ends = list(accumulate(split_sizes, initial=0))
     if ends[-1] != n:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but "
-            f"got split_sizes={list(split_sizes)}"
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {given}), "
+            f"but got split_sizes={list(split_sizes)}"
         )
     return dim, [slice(a, b) for a, b in pairwise(ends)]
 

@@ -336,6 +336,14 @@ def gaussian_nll_loss(
     return reduced(losses, reduction)
 
 
+def _within_0_and_1(t: Tensor) -> bool:
+    """Whether all elements are, which a nan is not."""
+    if t.array.__class__ is not np.ndarray:
+        return t.is_meta or not anywhere(~((t >= 0) & (t <= 1)))
+    with np.errstate(invalid="ignore"):
+        return not t.array.size or bool(t.array.min() >= 0 and t.array.max() <= 1)
+
+
 @public("nn.functional")
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
@@ -349,12 +357,10 @@ def binary_cross_entropy(
             "Please ensure they have the same size."
         )
     _reduction.get_enum(reduction)
-    check(
-        input.is_meta or not anywhere((input < 0) | (input > 1)),
-        "all elements of input should be between 0 and 1",
-    )
     if target.array.dtype != input.array.dtype:
         raise RuntimeError(f"Found dtype {c_name(target.array)} but expected {c_name(input.array)}")
+    for what, probabilities in (("input", input), ("target", target)):
+        check(_within_0_and_1(probabilities), f"all elements of {what} should be between 0 and 1")
     losses = op("binary_cross_entropy_each")(input, target)
     return reduced(losses if weight is None else (losses * weight).to(losses.dtype), reduction)
 

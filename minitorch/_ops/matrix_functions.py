@@ -233,7 +233,7 @@ def matrix_norm(
     floating(name, A.array)
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     if len(dims) != 2:
-        raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {', '.join(map(str, dims))}")
+        raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
     row, column = wrap_dim(dims[0], A.ndim), wrap_dim(dims[1], A.ndim)
     if row == column:
         raise RuntimeError(f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")

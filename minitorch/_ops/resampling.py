@@ -198,8 +198,8 @@ def _check_sizes(input: Tensor, sizes: Any) -> None:
 
     if min(*shape[2:], *sizes) <= 0:
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({listed(shape[2:])}) output "
-            f"({listed(sizes)})"
+            f"Input and output sizes should be greater than 0, but got input ({listed(shape[2:])})"
+            f"{' and' * (n == 1)} output ({listed(sizes)})"
         )
     if shape[1] <= 0:
         raise RuntimeError(f"Non-empty {input.ndim}D data tensor expected but got a tensor with sizes {shape}")
