@@ -54,6 +54,7 @@ TABLE = {
     "binary_cross_entropy nan": lambda ns: f(ns).binary_cross_entropy(ns.full((3,), math.nan), ns.ones(3)),
     "binary_cross_entropy dtypes": lambda ns: f(ns).binary_cross_entropy(ns.full((3,), 2.0), ns.ones(3).double()),
     "embedding_bag of a vector": lambda ns: f(ns).embedding_bag(ns.zeros(2, 2).long(), ns.ones(5)),
+    "fractional_max_pool2d to less than nothing": lambda ns: f(ns).fractional_max_pool2d(ns.ones(1, 1, 9, 9), 2, -3),
     "linspace of vectors": lambda ns: ns.linspace(ns.tensor(0.0), ns.ones(1), 3),
     "copy_ shapes": lambda ns: ns.ones(3).copy_(ns.ones(4)),
     "mm shapes": lambda ns: ns.mm(ns.ones(2, 3), ns.ones(2, 3)),
@@ -288,3 +289,10 @@ def test_nan_losses_train_on_as_in_torch():
 def test_counts_of_numbers_too_large_to_count_are_refused(largest):
     """NumPy's own bincount writes before the start of its array for the first."""
     assert_same_outcome(*both(lambda ns: ns.bincount(ns.tensor([1, largest]))))
+
+
+@pytest.mark.parametrize("kernel", [0, -1, (-(2**31), 2)], ids=str)
+def test_fractional_windows_of_nothing_are_refused(kernel):
+    """torch gives places outside the input for them, and a gradient would be written there."""
+    with pytest.raises(RuntimeError, match="kernel size should be greater than zero"):
+        f(minitorch).fractional_max_pool2d(leaf(minitorch, 1, 1, 9, 9), kernel, 2)

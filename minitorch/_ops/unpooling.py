@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, no_kernel
+from .check import c_name, check, no_kernel, non_negative
 from .op import Op, structured
 from .pooling import as_batch, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, op, public
@@ -161,7 +161,9 @@ def _fractional_infer(input, samples, kernel, size):
     for name, m, k, s in zip(("time", "height", "width")[-n:], input.shape[2:], kernel, size, strict=True):
         if not s + k - 1 <= m:
             raise RuntimeError(f"{where}: pool {name} {k} too large relative to input {name} {m}")
-    shape = (*input.shape[:2], *size)
+        # torch's windows of nothing have places outside the input, where their gradient would go
+        check(k > 0, f"{where}: kernel size should be greater than zero, but got {tuple(kernel)}")
+    shape = non_negative((*input.shape[:2], *size))
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
 
 
