@@ -298,6 +298,44 @@ def test_zero_grad_forgets_or_zeroes():
     same(scenario)
 
 
+@pytest.mark.parametrize("kind", ["plain", "transposed", "slice", "view", "recorded", "requires_grad", "inference"])
+def test_zero_grad_writes_zeros_into_the_gradient_itself(kind):
+    def scenario(lib):
+        p = lib.nn.Parameter(lib.ones(2, 3))
+        whole = lib.full((4, 3), 2.0)
+        if kind == "inference":
+            with lib.inference_mode():
+                p.grad = lib.ones(2, 3)
+        else:
+            p.grad = {
+                "plain": lambda: lib.ones(2, 3),
+                "transposed": lambda: lib.ones(3, 2).t(),
+                "slice": lambda: lib.ones(2, 6)[:, ::2],
+                "view": lambda: whole[1:3],
+                "recorded": lambda: p * 3,
+                "requires_grad": lambda: lib.ones(2, 3).requires_grad_(),
+            }[kind]()
+        grad = p.grad
+        found = outcome(lambda: lib.optim.SGD([p], lr=0.1).zero_grad(set_to_none=False))
+        if kind == "inference":  # torch refuses after it has written
+            return found
+        return found, p.grad is grad, grad.tolist(), whole.tolist(), grad.requires_grad, grad.is_leaf
+
+    same(scenario)
+
+
+def test_zero_grad_counts_as_a_write():
+    def scenario(lib):
+        p = lib.nn.Parameter(lib.ones(3))
+        p.grad = lib.ones(3)
+        loss = (p.grad * lib.ones(3, requires_grad=True)).sum()
+        before = p.grad._version
+        lib.optim.SGD([p], lr=0.1).zero_grad(set_to_none=False)
+        return p.grad._version - before, outcome(loss.backward)[0]
+
+    same(scenario)
+
+
 # ------------------------------------------------------------------ state
 
 
