@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch as pytorch
 from numba import njit
 
 import minitorch as torch
@@ -126,3 +127,30 @@ def test_broadcast_operands_of_a_compiled_formula_are_those_of_numpy(shapes):
     if found.ndim == 2:  # neither operand has steps of one
         turned = torch.clamp(torch.from_numpy(x).t(), min=torch.from_numpy(y).expand(found.shape).t())
         np.testing.assert_array_equal(turned.numpy(), np.maximum(x, y).T)
+
+
+ADDED_PRODUCTS = {  # what torch's loops round once
+    "add": lambda lib, x, y, z: x.add(y, alpha=0.37),
+    "sub": lambda lib, x, y, z: x.sub(y, alpha=0.37),
+    "add_": lambda lib, x, y, z: x.clone().add_(y, alpha=-0.01),
+    "addcmul": lambda lib, x, y, z: x.addcmul(y, z, value=0.37),
+    "lerp": lambda lib, x, y, z: x.lerp(y, z),
+    "lerp of a number": lambda lib, x, y, z: x.lerp(y, 0.7),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ADDED_PRODUCTS)
+def test_product_that_is_added_has_the_bits_of_torch(name, dtype):
+    arrays = [np.random.default_rng(i).standard_normal((33, 17)).astype(dtype) for i in range(3)]
+    for turned in (False, True):
+        found, wanted = (
+            ADDED_PRODUCTS[name](lib, *(lib.tensor(a).t() if turned else lib.tensor(a) for a in arrays)).numpy()
+            for lib in (torch, pytorch)
+        )
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_integers_are_multiplied_and_added():
+    x, y, z = (torch.arange(n, n + 5) for n in (2**60, 3, 2**40))
+    np.testing.assert_array_equal(x.addcmul(y, z, value=7).numpy(), x.numpy() + 7 * y.numpy() * z.numpy())

@@ -61,6 +61,7 @@ COMPILED = {
         "log_ndtr": 1, "ndtr": 1, "ndtri": 1, "polygamma": 2, "zeta": 2, "zeta_above_zero": 2,
     },
     "vector": {"erf": 1},
+    "inlined": {"muladd": 3},
     "bessel": {
         "airy_ai": 1, "bessel_j": 2, "bessel_y": 2, "chebyshev": 3, "hermite": 3, "i0": 1, "i0e": 1, "i1": 1, "i1e": 1,
         "k0": 1, "k1": 1, "laguerre": 2, "legendre": 2, "scaled_k": 2, "spherical_j0": 1,

@@ -86,6 +86,7 @@ def fill() -> None:
         arctan2=OPS["atan2"].function,
         absolute=OPS["abs"].function,
         keep_dims=_tensor_keep_dims,
+        muladd=lambda x, y, z: x * y + z,
         reshape=lambda t, shape: shapes.reshape(t, *shape),
         clone=OPS["clone"].function,
         sum_to_size=OPS["sum_to_size"].function,

@@ -8,7 +8,7 @@ Inside a formula `exp` is the vocabulary's function, although in this file the n
 formulas run with names of their own (`codegen.Formula`). Imported are the vocabulary's names that no op here has.
 """
 
-from minitorch._kernels.scalar import (
+from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     absolute,
     arccos,
     arccosh,
@@ -20,6 +20,7 @@ from minitorch._kernels.scalar import (
     left_shift,
     maximum,
     minimum,
+    muladd,
     right_shift,
     rint,
     where,
@@ -74,7 +75,7 @@ def sub_grad_y(g):
 # of floats: add and sub with alpha
 @pointwise(title="Add", inplace=True, by_name="alpha")
 def add_scaled(x, y, *, alpha=1):
-    return x + alpha * y
+    return muladd(y, alpha, x)
 
 
 @add_scaled.grad("x")
@@ -89,7 +90,7 @@ def add_scaled_grad_y(g, *, alpha):
 
 @pointwise(title="Sub", inplace=True, by_name="alpha")
 def sub_scaled(x, y, *, alpha=1):
-    return x - alpha * y
+    return muladd(y, -alpha, x)
 
 
 @sub_scaled.grad("x")
@@ -273,7 +274,7 @@ def reciprocal_grad_x(g, out):
     on="torch Tensor", inplace=True, bools=False, numbers="", kernel="addcmul_cpu_out", letters=_TERMS, by_name="value"
 )
 def addcmul(x, y, z, *, value=1):
-    return x + value * y * z
+    return muladd(value * y, z, x)
 
 
 @addcmul.grad("x")
@@ -328,7 +329,7 @@ def addcdiv_grad_z(g, y, z, *, value):
     guard="check_lerp(input, end, weight)",
 )
 def lerp(x, y, z):
-    return where(absolute(z) < 0.5, x + z * (y - x), y - (y - x) * (1.0 - z))
+    return where(absolute(z) < 0.5, muladd(z, y - x, x), muladd(z - 1.0, y - x, y))
 
 
 @lerp.grad("x")
@@ -713,7 +714,7 @@ def tanh(x):
 
 @tanh.grad("x")
 def tanh_grad_x(g, out):
-    return g * (1.0 - out * out)
+    return g * muladd(-out, out, 1.0)
 
 
 # ---------------------------------------------------------------------- rounding, sign, choice

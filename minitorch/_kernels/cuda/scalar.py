@@ -15,6 +15,7 @@ from .device import (  # type: ignore[attr-defined]
     exp,
     exp2,
     floor,
+    fma,
     fmod,
     isinf,
     lgamma,
@@ -45,6 +46,11 @@ def remainder(x, y):
     """x % y, which has the sign of y."""
     rest = fmod(x, y)
     return where((rest != 0.0) & ((y < 0.0) != (rest < 0.0)), rest + y, rest)
+
+
+def muladd(x, y, z):
+    """x * y + z, rounded once."""
+    return fma(x, y, z)
 
 
 def logaddexp(x, y):
@@ -224,6 +230,11 @@ def right_shift(x, y):
     return x >> where(fits, y, y * 0 + 63)
 
 
+def integer_muladd(x, y, z):
+    """x * y + z of integers."""
+    return x * y + z
+
+
 def never(x):
     """isnan and isinf of integers."""
     return x != x
@@ -245,14 +256,15 @@ def same(x):
 
 
 OF_FLOATS = {f.__name__: f for f in (
-    floor_divide, remainder, logaddexp, logaddexp2, log_ndtr, digamma, zeta_above_zero, zeta, polygamma, i0e, i1e,
+    floor_divide, remainder, muladd, logaddexp, logaddexp2, log_ndtr, digamma, zeta_above_zero, zeta, polygamma, i0e,
+    i1e,
 )}  # fmt: skip
 LONG = {"digamma", "zeta_above_zero", "zeta", "polygamma", "i0e", "i1e"}
 """Those with loops of hundreds of instructions, which a kernel should not hold once for each lane."""
 OF_INTEGERS = {
     **{f.__name__: f for f in (integer_power, gcd, lcm, left_shift, right_shift)},
     "isnan": never, "isinf": never, "isfinite": always, "signbit": is_negative,
-    **dict.fromkeys(("floor", "ceil", "rint"), same),
+    **dict.fromkeys(("floor", "ceil", "rint"), same), "muladd": integer_muladd,
 }  # fmt: skip
 
 
