@@ -133,6 +133,8 @@ def test_a_statement_in_a_block_loses_its_indentation():
         lambda mod: mod.utils.benchmark.Timer(3),
         lambda mod: mod.utils.benchmark.Timer("x", global_setup="y"),
         lambda mod: mod.utils.benchmark.Timer("x", language="basic"),
+        lambda mod: mod.utils.benchmark.Timer("x", language=3),
+        lambda mod: mod.utils.benchmark.Timer("x", language=mod.utils.benchmark.Language.PYTHON, global_setup="y"),
         lambda mod: mod.utils.benchmark.Timer("x").repeat(),
         lambda mod: mod.utils.benchmark.Timer("x").autorange(),
         lambda mod: mod.utils.benchmark.Compare([3]),
@@ -149,3 +151,10 @@ def test_threads_are_set_for_the_length_of_a_measurement():
     Timer("seen.append(torch.get_num_threads())", globals={"seen": seen}, num_threads=1).timeit(3)
     assert set(seen) == {1}
     assert minitorch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("name", ["cpp", "c++", "CPP"])
+def test_statements_of_cpp_are_refused(name):
+    language = minitorch.utils.benchmark.Language[name] if name == "CPP" else name
+    with pytest.raises(NotImplementedError, match="no compiler for C"):
+        Timer("x", language=language)

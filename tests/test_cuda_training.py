@@ -130,3 +130,22 @@ def test_a_captured_step_trains_as_an_eager_one():
                     loss = step()
                 losses[captured].append(loss.item())
     assert losses[True] == losses[False]
+
+
+def test_batch_cut_replicated_applied_and_gathered_is_the_batch(gpu):
+    parallel = torch.nn.parallel
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2).eval(), torch.nn.ReLU()).cuda()
+    net.append(net[0].__class__(2, 2, device="cuda"))
+    x = torch.randn(4, 3, device="cuda", requires_grad=True)
+    expected = net(x)
+    replicas = parallel.replicate(net, [0, 0])
+    pieces, arguments = parallel.scatter_gather.scatter_kwargs((x,), {}, [0, 0])
+    found = parallel.gather(parallel.parallel_apply(replicas, pieces, arguments, [0, 0]), 0)
+    torch.testing.assert_close(found, expected)
+    leaves = [x, *net.parameters()]
+    torch.testing.assert_close(
+        torch.autograd.grad(found.sum(), leaves), torch.autograd.grad(expected.sum(), leaves), rtol=1e-5, atol=1e-6
+    )
+    assert not list(replicas[0].parameters())
+    with pytest.warns(UserWarning, match="were scalars"):
+        assert parallel.gather([x.sum(), x.sum()], "cpu").shape == (2,)

@@ -1,5 +1,6 @@
 """Adaptive softmax, modules around modules, nn.grad and nn.attention: each program runs in both, from the same seed."""
 
+import collections
 import warnings
 
 import pytest
@@ -87,6 +88,52 @@ def data_parallel(t):
 @program
 def data_parallel_function_without_gpus(t):
     t.nn.parallel.data_parallel(t.nn.Linear(2, 3), t.ones(4, 2))
+
+
+Pair = collections.namedtuple("Pair", "a b")
+
+
+@program
+def scattered_without_tensors(t):
+    values = [3, "x", None, (), {}, [], [1, {"a": 2}], {"a": (1, 2)}, Pair(1, [2])]
+    return [repr(t.nn.parallel.scatter(v, [0, 1])) for v in values]
+
+
+@program
+def scattered_arguments(t):
+    scatter_kwargs = t.nn.parallel.scatter_gather.scatter_kwargs
+    given = [((), {"a": 1}), ((1, 2), {}), ((1,), None), ((), {}), ((1,), {"a": 2})]
+    return [scatter_kwargs(args, kwargs, [0, 1]) for args, kwargs in given]
+
+
+@program
+def gathered_without_tensors(t):
+    values = [None, {"a": None}, (None, None), [None], Pair(None, (None,)), collections.OrderedDict(a=None)]
+    return [repr(t.nn.parallel.gather([v, v], 0)) for v in values]
+
+
+@program
+def replicated_without_parameters(t):
+    m = t.nn.Sequential(t.nn.ReLU(), t.nn.Flatten())
+    copies = t.nn.parallel.replicate(m, [0, 1])
+    return repr(copies), [c is m or c[0] is m[0] for c in copies], t.nn.parallel.replicate(t.nn.Linear(1, 1), [])
+
+
+for _name, _call in {
+    "scatter to the cpu": lambda t: t.nn.parallel.scatter(t.ones(2), ["cpu"]),
+    "gather on the cpu": lambda t: t.nn.parallel.gather([t.ones(2), t.ones(2)], "cpu"),
+    "gather nothing": lambda t: t.nn.parallel.gather([], 0),
+    "gather numbers": lambda t: t.nn.parallel.gather([1, 2], 0),
+    "gather unlike dictionaries": lambda t: t.nn.parallel.gather([{"a": None}, {}], 0),
+    "gather unlike tuples": lambda t: t.nn.parallel.gather([(None, None), (None,)], 0),
+    "replicate on the cpu": lambda t: t.nn.parallel.replicate(t.nn.Linear(1, 1), [0]),
+    "replicate to the cpu": lambda t: t.nn.parallel.replicate(t.nn.ReLU(), ["cpu"]),
+    "apply in parallel": lambda t: t.nn.parallel.parallel_apply([t.nn.ReLU()] * 2, [t.ones(1)] * 2),
+    "apply on the cpu": lambda t: t.nn.parallel.parallel_apply([t.nn.ReLU()], [t.ones(1)], devices=["cpu"]),
+    "apply to too many inputs": lambda t: t.nn.parallel.parallel_apply([t.nn.ReLU()], [1, 2]),
+    "apply to too many arguments": lambda t: t.nn.parallel.parallel_apply([t.nn.ReLU()], [1], [{}, {}]),
+}.items():
+    PROGRAMS[_name] = _call
 
 
 @program

@@ -1,49 +1,11 @@
-"""Same as torch.nn.parallel where there is one device: a wrapped module is the module."""
+"""Same as torch.nn.parallel: batches shared among GPUs; where there is none, a wrapped module is the module."""
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from .data_parallel import DataParallel, data_parallel
+from .distributed import DistributedDataParallel
+from .parallel_apply import parallel_apply
+from .replicate import replicate
+from .scatter_gather import gather, scatter
 
-from minitorch.nn.modules.module import Module
-
-__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
-
-
-class DataParallel(Module):
-    """Same as torch.nn.DataParallel without GPUs: calls `module`, under which name its parameters are found.
-
-    >>> import minitorch as torch
-    >>> list(torch.nn.DataParallel(torch.nn.Linear(1, 1)).state_dict())
-    ['module.weight', 'module.bias']
-    """
-
-    def __init__(
-        self, module: Module, device_ids: Sequence[Any] | None = None, output_device: Any = None, dim: int = 0
-    ) -> None:
-        super().__init__()
-        self.module = module
-        self.device_ids: list[Any] = []
-
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        return self.module(*inputs, **kwargs)
-
-
-def data_parallel(
-    module: Module,
-    inputs: Any,
-    device_ids: Sequence[Any] | None = None,
-    output_device: Any = None,
-    dim: int = 0,
-    module_kwargs: dict[str, Any] | None = None,
-) -> NoReturn:
-    """torch.nn.parallel.data_parallel, which needs GPUs."""
-    raise RuntimeError("device type could not be determined\ndata_parallel needs several GPUs: call the module itself")
-
-
-class DistributedDataParallel(Module):
-    """torch.nn.parallel.DistributedDataParallel, which needs a process group: minitorch runs in one process."""
-
-    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> NoReturn:
-        raise ValueError(
-            "Default process group has not been initialized, please make sure to call init_process_group.\n"
-            "minitorch does not support torch.distributed: train the module itself, in one process"
-        )
+__all__ = [
+    "DataParallel", "DistributedDataParallel", "data_parallel", "gather", "parallel_apply", "replicate", "scatter",
+]  # fmt: skip

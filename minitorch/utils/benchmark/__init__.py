@@ -10,9 +10,9 @@ from .utils.common import (
     unit_to_english,
 )
 from .utils.compare import Colorize, Compare
-from .utils.timer import Timer
+from .utils.timer import Language, Timer
 
 __all__ = [
-    "Colorize", "Compare", "Measurement", "TaskSpec", "Timer", "ordered_unique", "select_unit", "set_torch_threads",
-    "trim_sigfig", "unit_to_english",
+    "Colorize", "Compare", "Language", "Measurement", "TaskSpec", "Timer", "ordered_unique", "select_unit",
+    "set_torch_threads", "trim_sigfig", "unit_to_english",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Timer: how long a statement takes."""
 
+import enum
 import statistics
 import textwrap
 import timeit
@@ -9,7 +10,17 @@ from typing import Any, NoReturn
 
 from . import common
 
-__all__ = ["Timer"]
+__all__ = ["Language", "Timer"]
+
+
+class Language(enum.Enum):
+    """What a statement is written in. Timer runs Python only."""
+
+    PYTHON = 0
+    CPP = 1
+
+
+_LANGUAGES = {"py": Language.PYTHON, "python": Language.PYTHON, "cpp": Language.CPP, "c++": Language.CPP}
 
 
 def _tidied(code: str) -> str:
@@ -43,13 +54,17 @@ class Timer:
         description: str | None = None,
         env: str | None = None,
         num_threads: int = 1,
-        language: Any = "python",
+        language: Language | str = Language.PYTHON,
     ) -> None:
         if not isinstance(stmt, str):
             raise ValueError("Currently only a `str` stmt is supported.")
-        if language in ("cpp", "c++"):
-            raise NotImplementedError(f"Timer: language={language!r} is not supported by minitorch")
-        if language not in ("python", "py"):
+        self._language = _LANGUAGES.get(language) if isinstance(language, str) else language
+        if self._language is Language.CPP:
+            raise NotImplementedError(
+                f"Timer: language={language!r} is not supported by minitorch, which has no compiler for C++: time a "
+                "statement of Python"
+            )
+        if self._language is not Language.PYTHON:
             raise ValueError(f"Invalid language `{language}`.")
         if global_setup:
             raise ValueError(
