@@ -106,3 +106,41 @@ def test_forward_mode_gives_the_derivative_that_reverse_mode_gives(kind):
 def test_gates_that_do_not_fit_the_state_are_refused():
     with pytest.raises(RuntimeError, match=r"lstm: gates of .* do not fit a state of"):
         mt.lstm_cell(mt.randn(2, 3), (mt.randn(2, 4), mt.randn(2, 4)), mt.randn(20, 3), mt.randn(20, 4))
+
+
+def results(T, kind, dtype, recorded=True, **options):
+    """The output and states of a layer, and the states of a cell."""
+    with T.set_grad_enabled(recorded):
+        x = T.ones(5, 2, 3, dtype=dtype)
+        out, state = getattr(T.nn, kind)(3, 4, dtype=dtype, **options)(x)
+        cells = getattr(T.nn, kind + "Cell")(3, 4, dtype=dtype)(x[0])
+        return [out, *(t for s in (state, cells) for t in (s if isinstance(s, tuple) else (s,)))]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_have_the_nodes_of_torch_and_are_views_where_torchs_are(kind, batch_first, dtype):
+    ours, theirs = (results(T, kind, getattr(T, dtype), batch_first=batch_first) for T in (mt, torch))
+    assert [t.grad_fn.name() for t in ours] == [t.grad_fn.name() for t in theirs]
+    assert [t._is_view() for t in ours] == [t._is_view() for t in theirs]
+    behind = [t.grad_fn.next_functions[0][0].name() for t in (ours[0], theirs[0])] if batch_first else [0, 0]
+    assert behind[0] == behind[1]
+    ours, theirs = (results(T, kind, getattr(T, dtype), False, batch_first=batch_first) for T in (mt, torch))
+    assert [t._is_view() for t in ours] == [t._is_view() for t in theirs]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_results_can_be_detached_in_place(kind):
+    for t in results(mt, kind, mt.float32):
+        assert not t.detach_().requires_grad
+
+
+def test_written_results_of_a_cell_have_the_gradient_of_the_other_result():
+    grads = []
+    for T, cell in pair("LSTMCell", 3, 4):
+        h, c = cell(T.ones(2, 3, dtype=T.float64))
+        h.mul_(3)
+        (h.sum() + (c * c).sum()).backward()
+        grads.append(cell.weight_ih.grad)
+    np.testing.assert_allclose(grads[1].numpy(), grads[0].numpy(), rtol=1e-12)

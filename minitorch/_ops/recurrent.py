@@ -21,6 +21,7 @@ from minitorch.autograd.grad_mode import state as grad_state
 
 from .check import check
 from .gradient_kernels import by_kernel
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, op, public
 
@@ -178,7 +179,25 @@ def _in_ops(mode: str, gates: Tensor, state: tuple[Tensor, ...], weights: Any, r
 def _cell(mode: str, input: Tensor, state: tuple[Tensor, ...], weights: tuple[Any, ...]) -> tuple[Tensor, ...]:
     w_ih, w_hh, b_ih, b_hh = weights
     gates = FUNCTIONS["linear"](input, w_ih, b_ih)
-    return _over_steps(mode, gates[None], state, (w_hh, b_hh, None), False)[1]
+    last = _over_steps(mode, gates[None], state, (w_hh, b_hh, None), False)[1]
+    return tuple([_own(s, title) for s, title in zip(last, LAST_OF_CELL[mode], strict=True)])
+
+
+# what torch, whose cells are made of other ops, calls the node of h, and of c
+LAST_OF_CELL = {
+    "lstm": ("MulBackward0", "AddBackward0"),
+    "gru": ("AddBackward0",),
+    "rnn_tanh": ("TanhBackward0",),
+    "rnn_relu": ("ReluBackward0",),
+}
+
+
+def _own(part: Tensor, title: str, through: bool = True) -> Tensor:
+    """A part of a layer's result as torch gives it: not a view, as nothing else refers to its memory."""
+    if part.base is not None:
+        part.base, part.version = None, type(part.version)((0,))
+        titled(part, title, through=through)
+    return part
 
 
 @public("torch")
@@ -221,8 +240,9 @@ def _over_steps(mode: str, gates: Tensor, state: tuple[Tensor, ...], weights: An
     select = FUNCTIONS["select"]
     last = select(out, 0, 0 if reverse else steps - 1)
     if c is None:
-        return out, (last,)
-    return FUNCTIONS["narrow"](out, 0, 0, steps), (last, select(out, 0, steps))
+        return titled(out, "StackBackward0"), (last,)
+    title = "StackBackward0" if out.array.dtype == np.float64 else "MkldnnRnnLayerBackward0"
+    return _own(FUNCTIONS["narrow"](out, 0, 0, steps), title), (last, select(out, 0, steps))
 
 
 def _over_packed(
@@ -309,7 +329,10 @@ def _sequence(mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
         x = op("transpose")(x, 0, 1)
     check(x.shape[0] > 0, "Expected sequence length to be larger than 0 in RNN")
     out, *finals = _stack_of_layers(mode, x, None, states, values["params"], options)
-    return op("transpose")(out, 0, 1) if batch_first else out, *finals
+    if batch_first:
+        out = op("transpose")(out, 0, 1)
+        out = out if mode == "lstm" else _own(out, "TransposeBackward1", through=False)  # torch transposes it in place
+    return out, *finals
 
 
 def _make_sequence(mode: str, states: str) -> None:
