@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import minitorch
+from minitorch import __future__ as future
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 from minitorch.nn.parameter import Parameter, UninitializedTensorMixin
@@ -130,6 +131,11 @@ def _converted(parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> Paramete
 
 
 def _can_take(tensor: Tensor, other: Tensor) -> bool:
+    """Whether a tensor stays itself and takes the other's elements."""
+    if future.get_swap_module_params_on_conversion():
+        return True
+    if future.get_overwrite_module_params_on_conversion():
+        return False
     kinds = {tensor.device.type, other.device.type}
     return len(kinds) == 1 or kinds <= _DENSE_DEVICES
 
