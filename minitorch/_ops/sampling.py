@@ -233,7 +233,7 @@ def _normal_shape(array: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], 
 
 
 def check_deviations(std: np.ndarray) -> None:
-    check(bool((std >= 0).all()), "normal expects all elements of std >= 0.0")
+    check(not std.size or bool(np.minimum.reduce(std, None) >= 0), "normal expects all elements of std >= 0.0")
 
 
 # ------------------------------------------------------------------ in place

@@ -60,14 +60,21 @@ class Categorical(ProbsOrLogits, Distribution):
         return self.mean
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        sample_shape = Size(sample_shape)
-        rows = self.probs.reshape(-1, self._num_events)
-        return torch.multinomial(rows, sample_shape.numel(), True).T.reshape(self._extended_shape(sample_shape))
+        count, rows = Size(sample_shape).numel(), self.probs
+        if rows.dim() > 2:
+            rows = rows.reshape(-1, self._num_events)
+        picked = torch.multinomial(rows, count, True)
+        if count != 1 and picked.dim() == 2:
+            picked = picked.T  # of rows that are cases, not samples
+        return picked.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         self._check(value)
-        index, logits = torch.broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return logits.gather(-1, index[..., :1]).squeeze(-1)
+        index, logits = value.long(), self.logits
+        if index.shape != logits.shape[:-1]:
+            shape = torch.broadcast_shapes(index.shape, logits.shape[:-1])
+            index, logits = index.expand(shape), logits.expand(*shape, -1)
+        return logits.gather(-1, index.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
         logits = self.logits.clamp(min=torch.finfo(self.logits.dtype).min)  # 0 * -inf is 0 here

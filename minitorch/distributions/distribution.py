@@ -143,7 +143,7 @@ class Distribution:
 
     # ------------------------------------------------------------------ for subclasses
     def _extended_shape(self, sample_shape: Any = ()) -> Size:
-        return Size(Size(sample_shape) + self._batch_shape + self._event_shape)
+        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
     def _check(self, value: Tensor) -> None:
         """`_validate_sample`, unless checks are off."""

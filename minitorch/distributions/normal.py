@@ -51,9 +51,12 @@ class Normal(ExponentialFamily):
         return self.stddev.pow(2)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
+        loc, scale = self.loc, self.scale
+        if sample_shape:
+            shape = self._extended_shape(sample_shape)
+            loc, scale = loc.expand(shape), scale.expand(shape)
         with torch.no_grad():
-            return torch.normal(self.loc.expand(shape), self.scale.expand(shape))
+            return torch.normal(loc, scale)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         eps = _standard_normal(self._extended_shape(sample_shape), self.loc.dtype, self.loc.device)

@@ -40,7 +40,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
 
 
 def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
-    return torch.empty(shape, dtype=dtype, device=device).normal_()
+    return torch.randn(shape, dtype=dtype, device=device)
 
 
 def standard_uniform(shape: Size, like: Tensor) -> Tensor:

@@ -79,9 +79,7 @@ class TorchStream:
         self._fresh = self._fresh and n == 0
         if n < _SMALL:
             pairs = self._bits.random_raw(2 * n)
-            words = pairs[0::2] << np.uint64(32)
-            words |= pairs[1::2]
-            return words
+            return pairs[0::2] << np.uint64(32) | pairs[1::2]
         return self._generator.integers(0, 1 << 64, n, np.uint64)
 
     def place(self) -> tuple[dict, bool]:
@@ -208,22 +206,15 @@ def _normal_pairs(stream, n):
     if n and stream.next_double is not None:
         values[0], stream.next_double, begin = stream.next_double, None, 1
     count = (n - begin + 1) // 2
-    if 0 < count <= _FEW_PAIRS:
-        uniform = _unit53(stream, 2 * count).tolist()
-        for i in range(count):
-            radius, angle = math.sqrt(-2.0 * math.log1p(-uniform[2 * i + 1])), 2.0 * math.pi * uniform[2 * i]
-            values[begin + 2 * i] = radius * math.cos(angle)
-            if begin + 2 * i + 1 < n:
-                values[begin + 2 * i + 1] = radius * math.sin(angle)
-            else:
-                stream.next_double = radius * math.sin(angle)
-    elif count:
+    if count:
         uniform = _unit53(stream, 2 * count)
-        radius = np.sqrt(-2.0 * libm("log1p", -uniform[1::2]))
-        angle = 2.0 * math.pi * uniform[0::2]
-        values[begin::2] = radius * libm("cos", angle)
-        second = radius * libm("sin", angle)
-        values[begin + 1 :: 2] = second[: (n - begin) // 2]
+        if count > _FEW_PAIRS:
+            radius, angle = np.sqrt(-2.0 * libm("log1p", -uniform[1::2])), 2.0 * math.pi * uniform[0::2]
+            first, second = radius * libm("cos", angle), radius * libm("sin", angle)
+        else:
+            polar = [(math.sqrt(-2.0 * math.log1p(-v)), 2.0 * math.pi * u) for u, v in uniform.reshape(-1, 2).tolist()]
+            first, second = [r * math.cos(a) for r, a in polar], [r * math.sin(a) for r, a in polar]
+        values[begin::2], values[begin + 1 :: 2] = first, second[: (n - begin) // 2]
         if (n - begin) % 2:
             stream.next_double = float(second[-1])
     return values
