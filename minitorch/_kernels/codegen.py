@@ -286,9 +286,9 @@ class Formula:
         """kernel(*windows, *numbers, dest window, sizes, strides): see `Loops.strided` in `_kernels/cpu/loops.py`."""
         return self._build("strided", STRIDED, ())
 
-    def lines(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
+    def lines(self, scalars: tuple[str, ...] = (), inplace: bool = False) -> Callable[..., None]:
         """As `strided`, for steps of 1 along the innermost dimension, of 0 for the arrays named in `scalars`."""
-        return self._build("lines", LINES, scalars)
+        return self._build("inplace_lines" if inplace else "lines", LINES, scalars)
 
     def _build(self, variant: str, template: str, scalars: tuple[str, ...]) -> Callable[..., None]:
         try:
@@ -319,7 +319,9 @@ class Formula:
         for position, a in enumerate(self.arrays):
             if variant == "strided":
                 loads.append(f"{a} = {a}_[np.uint64(start{position} + at3 * step{position})]")
-            elif variant == "lines":
+            elif variant == "inplace_lines" and not position:
+                loads.append(f"{a} = dest[start{len(self.arrays)} + at3]")
+            elif variant in ("lines", "inplace_lines"):
                 (constant if a in scalars else loads).append(
                     f"{a} = {a}_[start{position}{' + at3' * (a not in scalars)}]"
                 )
@@ -330,7 +332,7 @@ class Formula:
                 setup.append(f"flat_{a} = flat({array})")
                 loads.append(f"{a} = flat_{a}[i]")
         starts = []
-        if variant in ("strided", "lines"):
+        if variant in ("strided", "lines", "inplace_lines"):
             for position in range(len(self.arrays) + 1):
                 outer = " + ".join(f"at{d} * steps_[{position}, {d}]" for d in range(3))
                 if variant == "strided":

@@ -29,6 +29,11 @@ from .public import FUNCTIONS, into, op, public
 
 def scaled_sum(record: Op, twin: str, input: Any, other: Any, alpha: Any) -> Any:
     """add or sub of `alpha * other`, or its in-place `twin`: of floats in one step, which rounds once."""
+    scaled = FUNCTIONS[f"{record.name}_scaled{'_' * twin.endswith('_')}"]
+    if input.__class__ is other.__class__ is Tensor and alpha.__class__ is float:
+        a, b = input.array, other.array
+        if a.dtype is b.dtype and a.shape == b.shape and a.dtype in FLOATS and a.dtype not in dtypes.HALVES:
+            return scaled(input, other, alpha=alpha)  # the everyday case, about which there is nothing to ask
     x = input if isinstance(input, Tensor) or not isinstance(other, Tensor) else as_tensor_like(other, input)
     dtype = _check_alpha(record, x, other, alpha)
     if dtype == np.bool_:
@@ -38,7 +43,7 @@ def scaled_sum(record: Op, twin: str, input: Any, other: Any, alpha: Any) -> Any
         return FUNCTIONS[twin](x, other * alpha)
     if dtype in dtypes.HALVES:  # alpha too, as in torch, which then computes in float32
         alpha = widened(rounded(np.float32(alpha), dtype)).item()
-    return FUNCTIONS[f"{record.name}_scaled{'_' * twin.endswith('_')}"](x, other, alpha=alpha)
+    return scaled(x, other, alpha=alpha)
 
 
 def _check_alpha(record: Op, x: Any, other: Any, alpha: Any) -> np.dtype:

@@ -235,9 +235,7 @@ class FunctionText:
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
         op = self.op
         x = f"{self.first}_array"
-        # LLVM makes of a choice that leaves an element as it is a jump over the store, and no vector instructions
-        chosen = self.inplace and "where" in formula.words
-        inplace = self.inplace and arrays[0] == x and not chosen
+        inplace = self.inplace and arrays[0] == x
         name = op.name + "_inplace" * inplace
         SCOPE[f"{name}_loops"] = loops = SCOPE["Loops"](formula, SMALL, inplace)
         SCOPE[f"{name}_kernel"], SCOPE[f"{name}_large"] = loops.flat, loops.large
@@ -247,8 +245,6 @@ class FunctionText:
         )
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"({name}_kernel if o.size < LARGE else {name}_large)({call})"]
-        if chosen:
-            plain.insert(1, f"{x} = o.copy() if o.size > SMALL else o")
         general = f"{name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
         general += f"{x if self.inplace else 'None'}, {dtype})"
         checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]

@@ -104,7 +104,7 @@ class Loops:
         plan = _plan(dest.shape, tuple([(a.shape, a.strides, a.itemsize) for a in every]))
         if plan.lines:
             names = self.formula.arrays
-            kernel = self.formula.lines(tuple([names[i] for i in plan.constant]))
+            kernel = self.formula.lines(tuple([names[i] for i in plan.constant]), self.variant == "inplace")
         else:
             kernel = self.formula.strided()
         for index in product(*map(range, plan.outer)):  # one, of nothing, for up to four dimensions
