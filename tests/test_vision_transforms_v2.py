@@ -362,3 +362,32 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_call_raises_torchvisions_error(name):
     vc.assert_same_error(*[lambda names=names: WRONG[name](*names) for names in PAIR])
+
+
+# not adjust_contrast: where torch adds one number to many, it rounds the last few elements' products by themselves
+@pytest.mark.parametrize("name", ["adjust_brightness", "adjust_saturation", "rgb_to_grayscale"])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_colours_have_the_bits_of_torchvision(name, dtype):
+    image = np.random.default_rng(0).random((2, 3, 9, 7))
+    image = (image * 255).astype(dtype) if dtype == np.uint8 else image.astype(dtype)
+    factor = (1.3,) if name.startswith("adjust") else ()
+    found = getattr(ours.functional, name)(minitorch.from_numpy(image), *factor)
+    expected = getattr(theirs.functional, name)(torch.from_numpy(image), *factor)
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_normalize_follows_the_numbers_that_it_is_given():
+    image = minitorch.ones(1, 2, 2)
+    for mean, dtype in (
+        ([1], "float32"),
+        ([0.5], "float32"),
+        ((0.5,), "float64"),
+        (minitorch.tensor([0.25]), "float32"),
+    ):
+        found = ours.functional.normalize(image.to(getattr(minitorch, dtype)), mean, [2.0])
+        assert found.flatten().tolist() == [(1 - float(mean[0])) / 2] * 4 and str(found.dtype) == f"torch.{dtype}"
+    with minitorch.inference_mode():
+        ours.functional.normalize(image, [0.125], [4.0])
+    image.requires_grad_()
+    ours.functional.normalize(image, [0.125], [4.0]).sum().backward()
+    assert image.grad.flatten().tolist() == [0.25] * 4

@@ -1,11 +1,13 @@
 """The colours of images that are tensors (..., C, H, W)."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import minitorch as torch
 import minitorch.nn.functional as F
 from minitorch import Tensor
+from minitorch._tensor import wrap
 
 from ._functional_tensor import as_floats, check_channels, check_image, max_value, per_channel
 
@@ -69,6 +71,13 @@ def rgb_to_grayscale(img: Tensor, num_output_channels: int = 1) -> Tensor:
     return grey.expand(*img.shape[:-3], 3, *img.shape[-2:]) if num_output_channels == 3 else grey
 
 
+def grey_fused(img: Tensor) -> Tensor:
+    """The grey image (..., 1, H, W) as torchvision's second version has it: a product and its sum are rounded once."""
+    check_channels(img, (3,))
+    r, g, b = img.unbind(dim=-3)
+    return r.mul(0.2989).add_(g, alpha=0.587).add_(b, alpha=0.114).to(img.dtype).unsqueeze(dim=-3)
+
+
 def _blend(img: Tensor, other: Tensor | float, ratio: float) -> Tensor:
     ratio = float(ratio)
     return _within(ratio * img + (1.0 - ratio) * other, img.dtype)
@@ -76,7 +85,7 @@ def _blend(img: Tensor, other: Tensor | float, ratio: float) -> Tensor:
 
 def blend_fused(img: Tensor, other: Tensor, ratio: float) -> Tensor:
     """The same with one rounding for the last product and sum, as torchvision's second version has it."""
-    return _within(torch.add(img.mul(ratio), other, alpha=1.0 - ratio), img.dtype)
+    return _within(img.mul(ratio).add_(other, alpha=1.0 - ratio), img.dtype)
 
 
 def shift_fused(img: Tensor, other: Tensor, ratio: float) -> Tensor:
@@ -86,7 +95,7 @@ def shift_fused(img: Tensor, other: Tensor, ratio: float) -> Tensor:
 
 
 def _within(total: Tensor, dtype: torch.dtype) -> Tensor:
-    return total.clamp(0, max_value(dtype)).to(dtype)
+    return total.clamp_(0, max_value(dtype)).to(dtype)
 
 
 def adjust_brightness(img: Tensor, brightness_factor: float) -> Tensor:
@@ -96,22 +105,34 @@ def adjust_brightness(img: Tensor, brightness_factor: float) -> Tensor:
     return _blend(img, 0.0, brightness_factor)
 
 
-def adjust_contrast(img: Tensor, contrast_factor: float, blend: Blend = _blend) -> Tensor:
+def brightened(img: Tensor, factor: float) -> Tensor:
+    """adjust_brightness by one product, as torchvision's second version has it."""
+    _check_factor("brightness_factor", factor)
+    check_image(img)
+    check_channels(img)
+    return _within(img.mul(factor), img.dtype)
+
+
+def adjust_contrast(
+    img: Tensor, contrast_factor: float, blend: Blend = _blend, grey: Callable[[Tensor], Tensor] = rgb_to_grayscale
+) -> Tensor:
     _check_factor("contrast_factor", contrast_factor)
     check_image(img)
     check_channels(img, (3, 1))
-    grey = rgb_to_grayscale(img) if img.ndim > 2 and img.shape[-3] == 3 else img
+    light = grey(img) if img.ndim > 2 and img.shape[-3] == 3 else img
     dtype = img.dtype if img.is_floating_point() else torch.float32
-    return blend(img, torch.mean(grey.to(dtype), dim=(-3, -2, -1), keepdim=True), contrast_factor)
+    return blend(img, torch.mean(light.to(dtype), dim=(-3, -2, -1), keepdim=True), contrast_factor)
 
 
-def adjust_saturation(img: Tensor, saturation_factor: float, blend: Blend = _blend) -> Tensor:
+def adjust_saturation(
+    img: Tensor, saturation_factor: float, blend: Blend = _blend, grey: Callable[[Tensor], Tensor] = rgb_to_grayscale
+) -> Tensor:
     _check_factor("saturation_factor", saturation_factor)
     check_image(img)
     check_channels(img)
     if img.ndim == 2 or img.shape[-3] == 1:
         return img
-    return blend(img, rgb_to_grayscale(img), saturation_factor)
+    return blend(img, grey(img), saturation_factor)
 
 
 def adjust_gamma(img: Tensor, gamma: float, gain: float = 1) -> Tensor:
@@ -191,7 +212,7 @@ def autocontrast(img: Tensor) -> Tensor:
     scale = bound / (high - low)
     flat = ~torch.isfinite(scale)
     low, scale = torch.where(flat, 0.0, low), torch.where(flat, 1.0, scale)
-    return ((img - low) * scale).clamp(0, bound).to(img.dtype)
+    return (img - low).mul_(scale).clamp_(0, bound).to(img.dtype)
 
 
 def _equalized(channel: Tensor) -> Tensor:
@@ -227,6 +248,22 @@ def adjust_sharpness(img: Tensor, sharpness_factor: float, blend: Blend = _blend
     return blend(img, smooth, sharpness_factor)
 
 
+def _of_channels(values: Any, img: Tensor) -> tuple[Any, bool]:
+    """The numbers as a tensor that an image is reckoned with, channel by channel, and whether one of them is 0."""
+    if img.device.type == "cpu" and values.__class__ in (list, tuple) and {v.__class__ for v in values} <= {float, int}:
+        array, has_zero = _column(tuple(values), img.dtype)
+        return wrap(array), has_zero
+    t = torch.as_tensor(values, dtype=img.dtype, device=img.device)
+    return t.view(-1, 1, 1) if t.ndim == 1 else t, bool((t == 0).any())
+
+
+@functools.lru_cache(maxsize=64)
+def _column(values: tuple[float, ...], dtype: torch.dtype) -> tuple[Any, bool]:
+    """An array (C, 1, 1), kept since a data set's are the same for each of its images."""
+    t = torch.tensor(values, dtype=dtype)
+    return t.view(-1, 1, 1).array, bool((t == 0).any())
+
+
 def normalize(tensor: Tensor, mean: list[float], std: list[float], inplace: bool = False) -> Tensor:
     check_image(tensor)
     if not tensor.is_floating_point():
@@ -235,8 +272,7 @@ def normalize(tensor: Tensor, mean: list[float], std: list[float], inplace: bool
         raise ValueError(
             f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
         )
-    center, spread = [torch.as_tensor(v, dtype=tensor.dtype) for v in (mean, std)]
-    if (spread == 0).any():
+    (center, _), (spread, has_zero) = (_of_channels(v, tensor) for v in (mean, std))
+    if has_zero:
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
-    center, spread = [v.view(-1, 1, 1) if v.ndim == 1 else v for v in (center, spread)]
     return (tensor.sub_(center) if inplace else tensor - center).div_(spread)

@@ -37,14 +37,27 @@ to_pil_image = v1.to_pil_image
 to_tensor = v1.to_tensor
 
 
+@kernel_for(rgb_to_grayscale, Tensor, Image)
+def rgb_to_grayscale_image(image: Tensor, num_output_channels: int = 1) -> Tensor:
+    if image.ndim < 3 or image.shape[-3] != 3 or num_output_channels not in (1, 3):
+        return v1.rgb_to_grayscale(image, num_output_channels)
+    grey = F_c.grey_fused(image)
+    return grey.expand(image.shape) if num_output_channels == 3 else grey
+
+
+@kernel_for(adjust_brightness, *TENSORS)
+def adjust_brightness_image(image: Tensor, brightness_factor: float) -> Tensor:
+    return F_c.brightened(image, brightness_factor)
+
+
 @kernel_for(adjust_contrast, *TENSORS)
 def adjust_contrast_image(image: Tensor, contrast_factor: float) -> Tensor:
-    return F_c.adjust_contrast(image, contrast_factor, F_c.blend_fused)
+    return F_c.adjust_contrast(image, contrast_factor, F_c.blend_fused, F_c.grey_fused)
 
 
 @kernel_for(adjust_saturation, *TENSORS)
 def adjust_saturation_image(image: Tensor, saturation_factor: float) -> Tensor:
-    return F_c.adjust_saturation(image, saturation_factor, F_c.blend_fused)
+    return F_c.adjust_saturation(image, saturation_factor, F_c.blend_fused, F_c.grey_fused)
 
 
 @kernel_for(adjust_sharpness, *TENSORS)
@@ -63,7 +76,7 @@ def posterize_image(image: Tensor, bits: int) -> Tensor:
     if not image.is_floating_point():
         return v1.posterize(image, bits)
     levels = 1 << bits
-    return image.mul(levels).floor().clamp(0, levels - 1).mul(1.0 / levels)
+    return image.mul(levels).floor_().clamp_(0, levels - 1).mul_(1.0 / levels)
 
 
 def grayscale_to_rgb(inpt: Any) -> Any:
