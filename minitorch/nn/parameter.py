@@ -1,7 +1,7 @@
 """Tensors that a module owns: parameters, which are trained, and buffers, which are only kept."""
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NoReturn
 
 from numpy import ndarray
 
@@ -135,6 +135,13 @@ class UninitializedTensorMixin(Tensor):
     def become_like(self, other: Tensor) -> None:
         """Take another tensor's dtype and device."""
         self.array = _Unknown(other)
+
+    def share_memory_(self) -> NoReturn:
+        """Refused: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before calling `module.share_memory()`."
+        )
 
     @property
     def shape(self) -> Any:

@@ -106,7 +106,11 @@ class Conversions:
         from minitorch._sharing import share_memory
 
         module: Any = self
-        share_memory([*module.parameters(), *module.buffers()])
+        tensors = [*module.parameters(), *module.buffers()]
+        for t in tensors:
+            if isinstance(t, UninitializedTensorMixin):
+                t.share_memory_()  # which says why not
+        share_memory(tensors)
         return self
 
 

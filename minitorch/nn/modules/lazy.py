@@ -1,7 +1,6 @@
 """Modules that take a size from their first input."""
 
 import itertools
-import warnings
 from typing import Any
 
 from minitorch.autograd.grad_mode import no_grad
@@ -16,11 +15,8 @@ class LazyModuleMixin:
     A lazy module derives from this and from the class that it is to become, makes UninitializedParameters, and has an
     `initialize_parameters` that takes what forward takes. After the first call it is of `cls_to_become`.
 
-    >>> import warnings
     >>> import minitorch
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore")  # torch says that they may change, and so do we
-    ...     layer = minitorch.nn.LazyLinear(3)
+    >>> layer = minitorch.nn.LazyLinear(3)
     >>> _ = layer(minitorch.zeros(2, 5))
     >>> layer
     Linear(in_features=5, out_features=3, bias=True)
@@ -33,11 +29,6 @@ class LazyModuleMixin:
         self._load_hook = self._register_load_state_dict_pre_hook(self._lazy_load_hook)  # type: ignore[attr-defined]
         self._initialize_hook = self.register_forward_pre_hook(  # type: ignore[attr-defined]
             self._infer_parameters, with_kwargs=True
-        )
-        warnings.warn(
-            "Lazy modules are a new feature under heavy development so changes to the API or functionality can "
-            "happen at any moment.",
-            stacklevel=2,
         )
 
     def _lazy_tensors(self: Any) -> Any:

@@ -1,4 +1,4 @@
-"""torch.__future__ and torch.utils.swap_tensors: which objects stay the same, in both libraries."""
+"""What conversions do to parameters: torch.__future__, torch.utils.swap_tensors, lazy modules; in both libraries."""
 
 import importlib
 import warnings
@@ -80,3 +80,14 @@ def test_swapped_tensors_have_each_others_contents():
         return outcome(lambda: lib.utils.swap_tensors(x, y)), kept() is y
 
     same(watched)
+
+
+def test_lazy_modules_warn_of_nothing_and_have_no_memory_to_share():
+    def scenario(lib):
+        return (
+            outcome(lambda: lib.nn.LazyLinear(3)),
+            outcome(lambda: lib.nn.LazyLinear(3).share_memory()),
+            outcome(lambda: lib.nn.LazyConv2d(3, 2).weight.share_memory_()),
+        )
+
+    same(scenario)
