@@ -92,10 +92,11 @@ __version__ = "0.1.0"
 
 _LAZY = (
     "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda",
-    "distributed", "distributions", "fft", "func", "functional", "hub", "jit", "linalg", "masked", "mps",
+    "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit", "linalg", "masked", "mps",
     "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization",
     "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
+_ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
     "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
@@ -113,6 +114,7 @@ _LAZY_NAMES = {
     "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp", "compile": "compiler",
     "from_dlpack": "_exchange", "load": "serialization", "range": "_range", "save": "serialization",
     "to_dlpack": "_exchange", "vmap": "func",
+    **dict.fromkeys(_ASSERTIONS.split(), "_assertions"),
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
     **dict.fromkeys(
@@ -121,7 +123,7 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures fx library monitor mtia nested ops package quantization".split()
+    "_export _inductor ao classes export futures library monitor mtia nested ops package quantization".split()
 )
 
 

@@ -40,9 +40,9 @@ def test_three_missing_names_are_reported_with_their_lines_and_nothing_is_run(tm
 
 # a script -> the names that it lacks
 SCRIPTS = {
-    "import torch.fx as fx\nfx.symbolic_trace(len)": ["torch.fx.symbolic_trace"],
-    "import torch.fx": ["torch.fx"],
-    "from torch.fx import Graph, Node as N": ["torch.fx.Graph", "torch.fx.Node"],
+    "import torch.export as fx\nfx.export(len)": ["torch.export.export"],
+    "import torch.export": ["torch.export"],
+    "from torch.export import Graph, Node as N": ["torch.export.Graph", "torch.export.Node"],
     "from torch import *": [],
     "import torch\ntorch.utils.data.DataLoader": [],
     "import torch.nn.functional as F\nclass A:\n    f = F.nothing": ["torch.nn.functional.nothing"],
@@ -59,8 +59,8 @@ SCRIPTS = {
     "import torch\n@torch.nothing\ndef f(x: torch.Nothing = torch.none): pass": [
         "torch.Nothing", "torch.none", "torch.nothing",
     ],
-    "try:\n    from torch.fx import Graph\nexcept ImportError:\n    Graph = None": [],
-    "try:\n    import torch.fx\nfinally:\n    pass": ["torch.fx"],
+    "try:\n    from torch.export import Graph\nexcept ImportError:\n    Graph = None": [],
+    "try:\n    import torch.export\nfinally:\n    pass": ["torch.export"],
     "import torch\nif hasattr(torch, 'nothing'):\n    torch.nothing()": [],
     "import torch\ngetattr(torch, 'nothing'); getattr(torch, 'nothing2', None)": ["torch.nothing"],
     "import torch\ntorch.nn.Module.my_hook = len\ntorch.nothing.x = 1": ["torch.nothing"],
@@ -119,11 +119,11 @@ def test_check_of_wrong_syntax_ends_as_a_run(tmp_path):
 
 
 def test_a_missing_name_fails_with_its_name_its_line_and_where_to_look(tmp_path):
-    (tmp_path / "s.py").write_text("import os\n\nimport torch.fx\n")
+    (tmp_path / "s.py").write_text("import os\n\nimport torch.export\n")
     result = minitorch(tmp_path, "s.py")
     assert result.returncode == 1 and f'File "{tmp_path / "s.py"}", line 3' in result.stderr
     assert result.stderr.splitlines()[-1] == (
-        f"minitorch has no torch.fx ({tmp_path / 's.py'}, line 3). "
+        f"minitorch has no torch.export ({tmp_path / 's.py'}, line 3). "
         "To see what is supported of what the script uses: python -m minitorch --check s.py"
     )
 
