@@ -112,8 +112,8 @@ _SETTINGS = (
 _LAZY_NAMES = {
     "AcceleratorError": "_no_accelerator", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
     "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp", "compile": "compiler",
-    "from_dlpack": "_exchange", "load": "serialization", "range": "_range", "save": "serialization",
-    "to_dlpack": "_exchange", "vmap": "func",
+    "cond": "_control_flow", "from_dlpack": "_exchange", "load": "serialization", "range": "_range",
+    "save": "serialization", "to_dlpack": "_exchange", "vmap": "func",
     **dict.fromkeys(_ASSERTIONS.split(), "_assertions"),
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),

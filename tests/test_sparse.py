@@ -49,6 +49,8 @@ VALUES = {
     "to_sparse of a number": lambda ns: ns.tensor(3.0).to_sparse(),
     "to_sparse of no elements": lambda ns: sparse(ns, np.zeros((0, 3))),
     "to_sparse(layout=)": lambda ns: ns.tensor(DENSE).to_sparse(layout=ns.sparse_coo),
+    "to_sparse_coo": lambda ns: ns.eye(2).to_sparse_coo(),
+    "sparse to_sparse_coo": lambda ns: sparse(ns).to_sparse_coo(),
     "sparse to_sparse": lambda ns: sparse(ns).to_sparse(),
     "sparse_coo_tensor": twice,
     "without a size": lambda ns: ns.sparse_coo_tensor([[0, 2], [1, 0]], [1.0, 2.0]),

@@ -368,6 +368,7 @@ WRONG = {
     "solarize": lambda T, t: T.functional.solarize(t.zeros(3, 2, 2), 3),
     "normalize bytes": lambda T, t: T.functional.normalize(t.zeros(3, 2, 2, dtype=t.uint8), [0.0], [1.0]),
     "normalize zero": lambda T, t: T.functional.normalize(t.zeros(3, 2, 2), [0.0], [0.0]),
+    "normalize channels": lambda T, t: T.functional.normalize(t.zeros(1, 2, 2), [0.0] * 3, [1.0] * 3),
     "normalize two dims": lambda T, t: T.functional.normalize(t.zeros(2, 2), [0.0], [1.0]),
     "no image": lambda T, t: T.functional.hflip(3),
     "one dimension": lambda T, t: T.functional.hflip(t.zeros(3)),

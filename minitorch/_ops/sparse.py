@@ -321,6 +321,12 @@ for _kind in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"):
 
 # ---------------------------------------------------------------------- methods of dense tensors
 @public("Tensor")
+def to_sparse_coo(self: Tensor) -> SparseTensor:
+    """The same as `to_sparse()`, the one layout there is."""
+    return self.to_sparse()
+
+
+@public("Tensor")
 def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
     """The tensor itself: it is dense already."""
     return self if dtype is None else self.to(dtype)

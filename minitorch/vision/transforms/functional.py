@@ -69,7 +69,12 @@ def normalize(tensor: Tensor, mean: list[float], std: list[float], inplace: bool
     """Each channel of a float tensor less its mean, over its standard deviation."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
-    return F_c.normalize(tensor, mean, std, inplace)
+    normalized = F_c.normalize(tensor, mean, std, inplace)
+    if normalized.shape != tensor.shape:  # three means for one channel: only the second version makes three of it
+        raise RuntimeError(
+            f"output with shape {list(tensor.shape)} doesn't match the broadcast shape {list(normalized.shape)}"
+        )
+    return normalized
 
 
 # ---------------------------------------------------------------------- size and place

@@ -1,0 +1,25 @@
+"""`torch.cond`."""
+
+import pytest
+import torch
+
+import minitorch
+
+
+@pytest.mark.parametrize("pred", [True, False, 1])
+def test_cond_calls_one_function(pred):
+    results = []
+    for lib in (minitorch, torch):
+        x = lib.ones(2, requires_grad=True)
+        y = lib.cond(pred, lambda x: x.sin(), lambda x: x * 3, (x,))
+        y.sum().backward()
+        results.append((y.tolist(), x.grad.tolist()))
+    assert results[0][0] == pytest.approx(results[1][0]) and results[0][1] == pytest.approx(results[1][1])
+
+
+def test_cond_takes_tensors_of_one_element():
+    calls = []
+    chosen = minitorch.cond(minitorch.tensor([[False]]), lambda: calls.append("true"), lambda: "false")
+    assert chosen == "false" and calls == []
+    with pytest.raises(RuntimeError, match="Expected pred to be bool or single-element tensor, but got tensor"):
+        minitorch.cond(minitorch.tensor([True, False]), len, len)
