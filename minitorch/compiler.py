@@ -1,7 +1,7 @@
 """Same as torch.compiler: marks and settings for `torch.compile`, which leaves functions as they are."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ._not_compiled import say_once
 
@@ -18,6 +18,8 @@ __all__ = [
     "reset",
     "set_stance",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compile(
@@ -87,10 +89,13 @@ def list_backends(exclude_tags: Any = ()) -> list[str]:
 
 
 class set_stance:
-    """How compiled functions behave, from now on or as a context: nothing is compiled."""
+    """How compiled functions behave, from now on, as a context or for a decorated function: nothing is compiled."""
 
     def __init__(self, stance: str = "default", **options: Any) -> None:
         self.stance = stance
+
+    def __call__(self, fn: F) -> F:
+        return fn
 
     def __enter__(self) -> None:
         return None

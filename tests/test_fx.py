@@ -107,6 +107,18 @@ def test_what_only_values_tell_is_refused_as_in_torch(program):
     assert errors[0] == errors[1]
 
 
+def test_annotations_are_kept_as_in_torch():
+    def annotated(lib):
+        def program(x, n: int, flag: bool = True):
+            return x * n
+
+        program.__annotations__.update({"x": lib.Tensor, "return": lib.Tensor})
+        traced = lib.fx.symbolic_trace(program)
+        return str(traced.graph), traced.code
+
+    assert annotated(minitorch) == annotated(torch)
+
+
 def test_concrete_arguments_are_asserted():
     def program(x, n):
         return x * n

@@ -42,7 +42,7 @@ distributed.is_initialized() | distributed.is_nccl_available() | distributed.is_
 distributed.get_rank() | distributed.get_world_size() | distributed.barrier() | distributed.get_backend()
 nn.parallel.data_parallel(nn.Linear(1, 1), ones(1, 1))
 nn.parallel.DistributedDataParallel(nn.Linear(1, 1)) | nn.DataParallel(nn.Linear(2, 3))
-compiler.is_compiling() | compiler.reset()
+compiler.is_compiling() | compiler.reset() | compiler.set_stance("force_eager")(len)([1, 2])
 _dynamo.reset() | _dynamo.is_compiling() | is_vulkan_available() | onnx.is_in_onnx_export()
 version.cuda | version.hip | version.xpu | version.debug | get_device_module("meta")
 jit.is_scripting() | jit.is_tracing() | jit.annotate(int, 1) | jit.Final

@@ -253,10 +253,7 @@ class Graph:
             found = getattr(found, name)
 
     def __str__(self) -> str:
-        arguments: list[str] = []
-        returned = [""]
-        lines = [node.format_node(arguments, returned) for node in self.nodes]
-        return f"graph():{returned[0]}" + "".join(f"\n    {line}" for line in lines)
+        return "graph():" + "".join(f"\n    {node.format_node()}" for node in self.nodes)
 
     def print_tabular(self) -> None:
         """Print a table of the nodes. It needs the package `tabulate`."""
