@@ -365,7 +365,7 @@ def test_wrong_call_raises_torchvisions_error(name):
 
 
 # not adjust_contrast: where torch adds one number to many, it rounds the last few elements' products by themselves
-@pytest.mark.parametrize("name", ["adjust_brightness", "adjust_saturation", "rgb_to_grayscale"])
+@pytest.mark.parametrize("name", ["adjust_brightness", "adjust_saturation", "rgb_to_grayscale", "autocontrast"])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_colours_have_the_bits_of_torchvision(name, dtype):
     image = np.random.default_rng(0).random((2, 3, 9, 7))
@@ -391,3 +391,17 @@ def test_normalize_follows_the_numbers_that_it_is_given():
     image.requires_grad_()
     ours.functional.normalize(image, [0.125], [4.0]).sum().backward()
     assert image.grad.flatten().tolist() == [0.25] * 4
+
+
+def test_linear_transformation_prints_as_torchvisions():
+    found, expected = (repr(module.LinearTransformation(lib.eye(12), lib.zeros(12))) for module, lib, _ in PAIR)
+    assert found == expected
+
+
+def test_normalize_by_zero_is_refused_in_torchvisions_words():
+    words = []
+    for module, lib, _ in PAIR:
+        with pytest.raises(ValueError) as error:
+            module.functional.normalize(lib.ones(1, 2, 2), [0.5], [0.0])
+        words.append(str(error.value))
+    assert words[0] == words[1]

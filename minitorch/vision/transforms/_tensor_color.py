@@ -215,6 +215,17 @@ def autocontrast(img: Tensor) -> Tensor:
     return (img - low).mul_(scale).clamp_(0, bound).to(img.dtype)
 
 
+def autocontrast_divided(img: Tensor) -> Tensor:
+    """autocontrast by a division, as torchvision's second version has it."""
+    _check_colors(img)
+    bound = max_value(img.dtype)
+    floats = img if img.is_floating_point() else img.to(torch.float32)
+    low, high = floats.amin(dim=(-2, -1), keepdim=True), floats.amax(dim=(-2, -1), keepdim=True)
+    flat = high == low
+    low, step = torch.where(flat, 0.0, low), torch.where(flat, 1.0, (high - low).mul_(1.0 / bound))
+    return (floats - low).div_(step).clamp_(0, bound).to(img.dtype)
+
+
 def _equalized(channel: Tensor) -> Tensor:
     """One channel (H, W) whose levels are used equally often, by Pillow's integer arithmetic."""
     counts = torch.bincount(channel.reshape(-1), minlength=256)

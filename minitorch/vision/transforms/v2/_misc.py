@@ -79,12 +79,12 @@ class LinearTransformation(_OfTensors):
 
     def __init__(self, transformation_matrix: Tensor, mean_vector: Tensor) -> None:
         super().__init__()
-        self._v1 = _LinearTransformationV1(transformation_matrix, mean_vector)
+        _LinearTransformationV1(transformation_matrix, mean_vector)  # which checks both
         self.transformation_matrix = transformation_matrix
         self.mean_vector = mean_vector
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        output = self._v1(inpt.as_subclass(Tensor))
+        output = _LinearTransformationV1(self.transformation_matrix, self.mean_vector)(inpt.as_subclass(Tensor))
         return output if is_pure_tensor(inpt) else wrap(output, like=inpt)
 
 

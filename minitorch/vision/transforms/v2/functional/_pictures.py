@@ -65,6 +65,18 @@ def adjust_sharpness_image(image: Tensor, sharpness_factor: float) -> Tensor:
     return F_c.adjust_sharpness(image, sharpness_factor, F_c.shift_fused)
 
 
+@kernel_for(autocontrast, *TENSORS)
+def autocontrast_image(image: Tensor) -> Tensor:
+    return F_c.autocontrast_divided(image) if image.numel() else image
+
+
+@kernel_for(normalize, *TENSORS)
+def normalize_image(image: Tensor, mean: Any, std: Any, inplace: bool = False) -> Tensor:
+    if image.is_floating_point() and image.ndim > 2 and isinstance(std, (list, tuple)) and not all(std):
+        raise ValueError("std evaluated to zero, leading to division by zero.")
+    return v1.normalize(image, mean, std, inplace)
+
+
 @kernel_for(equalize, *TENSORS)
 def equalize_image(image: Tensor) -> Tensor:
     flat = v1.convert_image_dtype(image, torch.uint8).reshape(-1, *image.shape[-3:])
