@@ -173,8 +173,11 @@ def converted(a: Any, dtype: np.dtype) -> Any:
         return a.copy("K") if a.dtype == dtype else rounded(a, dtype)
     if _is_exact(a.dtype, dtype):
         return a.astype(dtype)
+    wide = widened(a)
+    if wide is not a and wide.dtype == dtype:
+        return wide
     with np.errstate(over="ignore", invalid="ignore"):
-        return widened(a).astype(dtype)
+        return wide.astype(dtype)
 
 
 def write(dest: ndarray, source: Any) -> None:

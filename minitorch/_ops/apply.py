@@ -210,8 +210,9 @@ def _in_float32(op: Op, values: dict[str, Any], arrays: dict[str, Any]) -> tuple
     named = {p: full[p] for p in op.keyword_only}
     inferred = op.infer(*[full[p] for p in op.params if p not in named], **named)
     assert op.forward is not None
+    taken = _taken(op, full)
     with np.errstate(all="ignore"):
-        o = op.forward(*[_taken(op, full)[p] for p in op.params])
+        o = op.forward(*[taken[p] for p in op.params])
     if not op.outputs:
         return (_rounded(o, inferred[1]),)
     dtypes_of_all = [d for _, d in inferred] if isinstance(inferred, list) else [inferred[1]] * len(o)
@@ -252,7 +253,7 @@ def _taken(op: Op, full: dict[str, Any]) -> dict[str, Any]:
     if op.halves == "bits":
         return {p: a.view(np.int16) if a.__class__ in HALF_CLASSES else a for p, a in full.items()}
     wide = {p: _widened(a, False) for p, a in full.items()}
-    if full.get("dtype") in HALVES and op.name != "to_copy":  # torch casts first, then sums
+    if full.get("dtype") in HALVES:  # torch casts first, then sums
         dtype = getattr(full["dtype"], "numpy", full["dtype"])
         wide |= {t: widened(rounded(wide[t], dtype)) for t in op.tensors if wide[t].dtype in FLOATS}
     return wide

@@ -15,7 +15,7 @@ ndarray = np.ndarray
 SHORT = 16  # elements of a last dimension up to which one pass over the rest for each is faster
 
 
-@structured(tensors="input")
+@structured(tensors="input", halves="own")
 def to_copy(input, dtype):
     return input.shape, dtype
 
