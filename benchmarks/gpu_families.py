@@ -66,5 +66,10 @@ FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "pad": (lambda T, x: T.nn.functional.pad(x, (2, 1), "reflect"), ((2, 3, 5),)),
     "unfold": (lambda T, x: T.nn.functional.unfold(x, 3, padding=1), ((1, 2, 4, 5),)),
     "conv3d": (lambda T, x, w: T.nn.functional.conv3d(x, w, padding=1), ((1, 2, 3, 4, 4), (3, 2, 3, 3, 3))),
+    "solve": (
+        lambda T, x, y: T.linalg.solve(x.float() + 5 * T.eye(7, device=x.device), y.float()), ((2, 7, 7), (2, 7, 3))
+    ),
+    "cholesky": (lambda T, x: T.linalg.cholesky(x @ x.mT + T.eye(7, device=x.device)), ((2, 7, 7),)),
+    "slogdet": (lambda T, x: T.linalg.slogdet(x + 5 * T.eye(7, device=x.device))[1], ((2, 7, 7),)),
     "diagonal": (lambda T, x: x.diagonal() * x.diag_embed().sum(), ((4, 5),)),
 }  # fmt: skip

@@ -63,6 +63,18 @@ def test_the_parts_of_factors():
     same(lambda torch, A: torch.linalg.cholesky_ex(A).info, np.stack([-positive(3, 3), positive(3, 3)]), error=0)
 
 
+def test_what_factors_are_good_for():
+    L, B = np.tril(regular(2, 3, 3)) + 2 * np.eye(3, dtype=np.float32), normal(2, 3, 2, seed=1)
+    same(lambda torch, L, B: (torch.cholesky_solve(B, L), torch.cholesky_inverse(L.mT, upper=True)), L, B, error=1e-5)
+    slopes = lambda torch, *x: gradients(torch, lambda L, B: torch.cholesky_solve(B, L) ** 2, *x)  # noqa: E731
+    same(slopes, L, B, error=1e-4)
+    A = regular(2, 3, 3)
+    same(lambda torch, A, B: torch.linalg.lu_solve(*torch.linalg.lu_factor(A), B), A, B, error=1e-5)
+    same(lambda torch, A, b: torch.linalg.solve(A, b), A, B[..., 0].copy(), error=1e-5)
+    distribution = lambda torch, m, A: torch.distributions.MultivariateNormal(m, A @ A.mT)  # noqa: E731
+    same(lambda torch, m, A: distribution(torch, m, A).log_prob(m + 1), B[..., 0].copy(), A, error=1e-5)
+
+
 def test_singular_matrices():
     A = np.stack([np.ones((3, 3), np.float32), regular(3, 3)])
     same(lambda torch, A: torch.linalg.inv_ex(A).info, A, error=0)

@@ -345,8 +345,9 @@ def lu_solve(
             f"{name}: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
             f"{list(pivots.shape)} instead"
         )
+    rows = pivots.array.to_host() if pivots.is_cuda else pivots.array
     check(
-        not pivots.numel() or pivots.array.min() >= 1,
+        not rows.size or rows.min() >= 1,
         "Pivots given to lu_solve must all be greater or equal to 1. Did you properly pass the result of lu_factor?",
     )
     P = op("pivot_matrix")(pivots, LU.shape[-1], LU.array.dtype)

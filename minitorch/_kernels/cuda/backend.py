@@ -43,8 +43,9 @@ MODULES: dict[str, str] = {
     ),
     "losses": "mse_backward mse_reduced",
     "matrices": (
-        "cholesky_factor constant_beside determinant inverse_matrix log_determinant lu_factors pivot_matrix "
-        "solve_matrices solve_triangular_matrices"
+        "cholesky_factor cholesky_inverse_matrix cholesky_solve_matrices constant_beside determinant inverse_matrix "
+        "linalghouseholderproduct_layout linalglusolve_layout linalgsolveex_layout log_determinant lu_factors "
+        "ormqr_layout pivot_matrix solve_matrices solve_triangular_matrices"
     ),
     "normalization": (
         "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "

@@ -305,6 +305,31 @@ def solve_triangular_matrices(
     return x
 
 
+def cholesky_solve_matrices(inferred: Any, B: CudaArray, L: CudaArray, upper: bool) -> CudaArray:
+    """X with L @ L.mT @ X = B, or of an upper factor L.mT @ L @ X = B."""
+    return _from_factor(L, _by_columns(B), upper)
+
+
+def cholesky_inverse_matrix(inferred: Any, L: CudaArray, upper: bool) -> CudaArray:
+    """The inverse of L @ L.mT, or of L.mT @ L."""
+    return _from_factor(L, _identity(L.shape, L.dtype), upper)
+
+
+def _from_factor(L: CudaArray, x: CudaArray, upper: bool) -> CudaArray:
+    lower, higher = (_turned(L), L) if upper else (L, _turned(L))
+    _solve(lower, x, False, False)
+    _solve(higher, x, True, False)
+    return _turned(x)
+
+
+def linalgsolveex_layout(inferred: Any, input: CudaArray) -> CudaArray:
+    """The matrices, laid out by columns."""
+    return _turned(_by_columns(input))
+
+
+linalghouseholderproduct_layout = linalglusolve_layout = ormqr_layout = linalgsolveex_layout
+
+
 def inverse_matrix(inferred: Any, A: CudaArray, checked: str) -> tuple[CudaArray, CudaArray]:
     """(inverse, info)"""
     return _solved(A, _identity(A.shape, A.dtype))
