@@ -91,7 +91,7 @@ def correlate(kind: str, vector: bool, tile: int) -> Kernel:
     c = e.code
     types = f"i4 i4 i4 {c}* {c}* i8 i8 i4 i4 i4* i4 i4 i4 i4 i4 i4 {c}* i8 i4 i4 i4 {c}* i4"
     name = f"correlate_{kind}_{tile}{'v' if vector else ''}"
-    options = dict(shared=e.shared, blocks_per_sm=1, tensor_cores=True, name=name)
+    options = dict(shared=e.shared, blocks_per_sm=e.resident, tensor_cores=True, name=name)
     return Kernel(correlate, types, e.threads, **options)
 
 
@@ -165,8 +165,8 @@ def correlate_weights(kind: str, tile: int) -> Kernel:
 
     c = e.code
     types = f"i4 i4 i4 i4 i4 {c}* i8 i8 {c}* i8 i8 i4 i4 i4* i4 i4 i4 i4 i4 i4 f4*"
-    options = dict(shared=e.shared, blocks_per_sm=1, tensor_cores=True, name=f"correlate_weights_{kind}_{tile}")
-    return Kernel(correlate_weights, types, e.threads, **options)
+    options = dict(shared=e.shared, blocks_per_sm=e.resident, tensor_cores=True)
+    return Kernel(correlate_weights, types, e.threads, name=f"correlate_weights_{kind}_{tile}", **options)
 
 
 REPRESENTATIVE = {

@@ -228,15 +228,21 @@ def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kerne
         for i in static(e.rows):
             for q in static(2):
                 for j in static(4):
+                    row, column = e.to_place(i, q, j, 0)
+                    at = row * i4(ldc) + column
+                    out = regs(2)
                     for h in static(2):
-                        row, column = e.to_place(i, q, j, h)
-                        if top + row < m and first + column < n:
-                            out = alpha * sums[i, j, 2 * q + h]
+                        if top + row < m and first + column + h < n:
+                            out[h] = alpha * sums[i, j, 2 * q + h]
                             if biased != 0:
-                                out += e.widen(bias[first + column])
+                                out[h] += e.widen(bias[first + column + h])
                             if beta != 0.0:
-                                out += beta * e.widen(c[row * i4(ldc) + column])
-                            c[row * i4(ldc) + column] = e.narrow(out)
+                                out[h] += beta * e.widen(c[at + h])
+                            if not vector:
+                                c[at + h] = e.narrow(out[h])
+                    if vector:  # n is even then, and so is the column
+                        if top + row < m and first + column < n:
+                            store(c, at, e.narrow(out[0]), e.narrow(out[1]))
 
     name = f"gemm_{kind}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
     types = PARAMETERS.format(e.code, "f4")

@@ -71,22 +71,19 @@ def engine(kind: str, deep_a: bool, deep_b: bool, tile: int) -> Engine:
     stage = size_a + row_b * (tile if deep_b else depth)
 
     def patch(s, start, o, d, deep, row):
-        """The fragment of 16 along M or N and `k_step` along K: four words, rows 0-7 and 8-15 of each half of K."""
+        """The fragment of 16 along M or N and `k_step` along K: four words, rows 0-7 and 8-15 of each half of K.
+
+        `ldmatrix` moves rows of 16 bytes, so that a word of float32 goes where two halves would.
+        """
         lane = threadIdx.x % 32
-        g = lane // 4
-        t = lane % 4
         w = regs(4)
-        if halves:
-            if deep:
-                w[:] = ldmatrix_x4(s, start + (o + lane % 16) * row + d + lane // 16 * 8)
-            else:
-                w[:] = ldmatrix_x4_trans(s, start + (d + lane // 16 * 8 + lane % 8) * row + o + lane // 8 % 2 * 8)
+        if deep:
+            w[:] = ldmatrix_x4(s, start + (o + lane % 16) * row + d + lane // 16 * (16 // size))
+        elif halves:
+            w[:] = ldmatrix_x4_trans(s, start + (d + lane // 16 * 8 + lane % 8) * row + o + lane // 8 % 2 * 8)
         else:
             for q in static(4):
-                if deep:
-                    w[q] = bits(s[start + (o + g + q % 2 * 8) * row + d + t + q // 2 * 4])
-                else:
-                    w[q] = bits(s[start + (d + t + q // 2 * 4) * row + o + g + q % 2 * 8])
+                w[q] = bits(s[start + (d + lane % 4 + q // 2 * 4) * row + o + lane // 4 + q % 2 * 8])
         return w[0], w[1], w[2], w[3]
 
     def add(sums, fa, fb):
