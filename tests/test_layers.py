@@ -11,7 +11,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "minitorch"
 
 # from the bottom up; a module may import, at its top, from its own layer and from those below
 LAYERS = [
-    ("_fork", "_unsupported", "_kernels", "_device", "_dtype", "_generator"),
+    ("_fork", "_unsupported", "__future__", "_kernels", "_no_accelerator", "_device", "_dtype", "_generator"),
     (
         "_storage",
         "autograd",

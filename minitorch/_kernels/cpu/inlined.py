@@ -61,8 +61,9 @@ def muladd(typing_context, x, y, z):
     """x * y + z with one rounding where the processor can, two where it cannot: as in torch."""
 
     def generate(context, builder, signature, args):
-        if isinstance(z, types.Integer):
-            return builder.add(builder.mul(args[0], args[1]), args[2])
+        if isinstance(z, types.Integer):  # a number among the factors may be wider
+            a, b, c = (context.cast(builder, n, kind, z) for n, kind in zip(args, signature.args))
+            return builder.add(builder.mul(a, b), c)
         kind = args[0].type
         name = f"llvm.fmuladd.f{signature.return_type.bitwidth}"
         signature = ir.FunctionType(kind, [kind] * 3)
