@@ -719,8 +719,11 @@ def test_inference_mode_reads_and_writes_by_index():
 
 
 # ---------------------------------------------------------------------- flips
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.float32])
-@pytest.mark.parametrize("shape", [(3, 7, 9), (5,), (2, 0, 3), (1, 1), (4, 2, 130)])
+# those of more than 4096 elements by a kernel
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.int16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(3, 7, 9), (5,), (2, 0, 3), (1, 1), (4, 2, 130), (31, 7, 19), (9001,), (1, 4099), (4099, 1)]
+)
 def test_flips_of_rows_of_any_length_are_torchs(shape, dtype):
     array = numbers(shape).astype(dtype)
     for dims in ([-1], [0], sorted({0, len(shape) - 1}), list(range(len(shape)))):

@@ -415,13 +415,12 @@ def flip_cpu(input, dims):
     index = [slice(None)] * input.ndim
     for d in dims:
         index[d] = slice(None, None, -1)
-    if input.itemsize > 1 or index[-1] == slice(None):
+    if index[-1] == slice(None) or input.size <= SMALL:
         return input[tuple(index)].copy()
-    index[-1] = slice(None)  # NumPy takes bytes backwards one by one
+    index[-1] = slice(None)  # NumPy takes rows backwards one element at a time
     rows, out = np.ascontiguousarray(input[tuple(index)]), np.empty(input.shape, input.dtype)
-    if out.size:
-        flat = [a.reshape(-1).view(np.uint8) for a in (rows, out)]
-        cache.load_file("cpu.index").reverse_rows(flat[0], input.shape[-1], flat[1])
+    flat = [a.reshape(-1).view(f"u{a.itemsize}") for a in (rows, out)]
+    cache.load_file("cpu.index").reverse_rows(flat[0], input.shape[-1], flat[1])
     return out
 
 

@@ -103,7 +103,7 @@ def band(x, low, high, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def reverse_rows(x, width, out):
-    """Rows of `width` bytes, one after the other in x, each from its end to its start."""
+    """Rows of `width` elements, one after the other in x, each from its end to its start."""
     for start in range(0, x.size, width):
         last = np.uint64(start + width - 1)
         for k in range(np.uint64(width)):  # unsigned indices are not tested for being negative, so vectors are taken
