@@ -97,12 +97,18 @@ def compared(taken: dict[str, list[dict]], row: Row) -> Row:
 
 
 def processor() -> str:
-    """The CPU's model name; `platform.processor()` is empty on most Linux systems."""
+    """The CPU's model name, which on rented machines may be no more than a brand, and LLVM's name of its kind.
+
+    `platform.processor()` is empty on most Linux systems.
+    """
+    from llvmlite.binding import get_host_cpu_name
+
     try:
         found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     except OSError:
         found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    name = found[1].strip() if found else platform.processor() or platform.machine()
+    return f"{name} ({get_host_cpu_name()})"
 
 
 def commit() -> str:
