@@ -27,6 +27,17 @@ def imported(framework):
     return {"seconds": seconds, "heavy": sum(name in sys.modules for name in ("torch", "numba"))}
 
 
+def first_line(framework, started):
+    """Seconds since `started`, as for `first_step`, until a script has imported torch and torchvision."""
+    if framework == "torch":
+        importlib.import_module("benchmarks.vision_cases").models(importlib.import_module("torch"))
+    else:
+        importlib.import_module(f"{framework}.standin").install()
+        importlib.import_module("torch")
+        importlib.import_module("torchvision")
+    return {"seconds": time.time() - float(started)}
+
+
 def workload(framework, name, seconds):
     """The fastest and the median step of at least so many seconds, after one second or two steps to warm up."""
     T = importlib.import_module(framework)
