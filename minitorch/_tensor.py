@@ -618,7 +618,8 @@ class Tensor:
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         handle = add_hook(edge, hook)
-        if self.retains_grad:  # what is retained is the gradient that all other hooks have left
+        # what is retained is the gradient that other hooks have left; a write in place leaves it with the node before
+        if self.retains_grad and self.__dict__["_retains"].id in edge.hooks:
             edge.hooks.move_to_end(self.__dict__["_retains"].id)
         return handle
 

@@ -117,7 +117,7 @@ def random_numbers() -> None:
 
 def shared_by_threads() -> None:
     """What has kernels of its own for arrays so large that threads share them."""
-    planes = nn.Conv2d(3, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)
+    planes = nn.Conv2d(3, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2)
     net = nn.Sequential(*planes, nn.Flatten(), nn.Linear(4096, 64))
     for name in ("SGD", "Adam"):
         update = getattr(torch.optim, name)(net.parameters(), lr=1e-3)
@@ -129,12 +129,17 @@ def shared_by_threads() -> None:
     nn.Linear(4096, 1024)(data(1, 4096)).sum().backward()
 
 
+def in_place(name: str, x: Any) -> Any:
+    return getattr(F, name)(x * 1, inplace=True)
+
+
 def labels(count: int) -> Callable[[], Any]:
     return lambda: torch.arange(count) % 2
 
 
 VECTORS, IMAGES = (8, 16), (2, 16, 8, 8)
 ACTIVATIONS = "relu gelu silu sigmoid tanh leaky_relu elu softplus hardswish relu6 logsigmoid".split()
+IN_PLACE = "relu leaky_relu silu hardswish relu6".split()
 EVERYDAY: dict[str, Row] = {
     "Conv2d": layer(lambda: nn.Sequential(nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, 16, 3)), (2, 3, 12, 12)),
     "Conv2d with stride": layer(lambda: nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.Conv2d(8, 8, 1, 2)), (2, 3, 12, 12)),
@@ -155,6 +160,7 @@ EVERYDAY: dict[str, Row] = {
     "softmax": function(lambda x: F.softmax(x, -1) + F.log_softmax(x, -1), VECTORS, (4, 6, 16)),
     "attention": function(lambda x: F.scaled_dot_product_attention(x, x, x), (2, 2, 6, 16)),
     **{name: function(getattr(F, name), VECTORS, IMAGES) for name in ACTIVATIONS},
+    **{f"{name} in place": function(partial(in_place, name), VECTORS, IMAGES) for name in IN_PLACE},
     "cross_entropy": loss(F.cross_entropy, labels(8), *VECTORS),
     "nll_loss": loss(F.nll_loss, labels(8), *VECTORS),
     "mse_loss": loss(F.mse_loss, lambda: torch.rand(8, 16), *VECTORS),

@@ -180,8 +180,7 @@ def test_indexing_by_tensors_of_integers():
     x, i = normal(3, 5, 7), np.array([0, -1, 2, 0])
     same(lambda torch, x, i: (x[i], x[:, i - 1], x[:, i, i], x[i.reshape(2, 2), :, 0]), x, i, error=0)
     same(lambda torch, x, i: gradients(torch, lambda x: x[i].sum() ** 2 + x[:, i, i] ** 3, x), x, i, error=1e-5)
-    with pytest.raises(NotImplementedError, match="a mask is not implemented for device 'cuda:0'"):
-        minitorch.from_numpy(x).cuda()[minitorch.tensor([True, False, True]).cuda()]
+    same(lambda torch, x, mask: x[mask], x, np.array([True, False, True]), error=0)
 
 
 # ---------------------------------------------------------------------- optimizers

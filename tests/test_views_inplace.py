@@ -444,6 +444,16 @@ def cat_of_written_views(ns):
     return x.grad
 
 
+def hook_after_a_write_behind_a_retained_gradient(ns):
+    x = leaf(ns, 4)
+    y, seen = x.view(2, 2) * 3, []
+    y.retain_grad()
+    y.t_()
+    y.register_hook(lambda g: seen.append(g.shape))
+    weighted(ns, y).backward()
+    return x.grad, y.grad, [tuple(shape) for shape in seen]
+
+
 PROGRAMS = [
     f
     for f in list(globals().values())
