@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import json
 import math
@@ -111,6 +112,17 @@ def processor() -> str:
     return f"{name} ({get_host_cpu_name()})"
 
 
+def openblas() -> str:
+    """The kernels of NumPy's OpenBLAS: its choice for the processor, or that of OPENBLAS_CORETYPE."""
+    from minitorch._kernels.cpu.threads import blas
+
+    name = blas("get_corename")
+    if name is None:
+        return "none"
+    name.restype = ctypes.c_char_p
+    return name().decode()
+
+
 def commit() -> str:
     def git(*command):
         return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True)
@@ -130,6 +142,7 @@ def machine() -> dict[str, Any]:
         "versions": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("torch", "numpy", "numba")},
+            "OpenBLAS kernels": openblas(),
         },
     }
 
