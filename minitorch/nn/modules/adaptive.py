@@ -28,8 +28,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     >>> import minitorch as torch
     >>> loss = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5])
-    >>> loss.log_prob(torch.randn(3, 8)).exp().sum(1)
-    tensor([1.0000, 1.0000, 1.0000], grad_fn=<SumBackward1>)
+    >>> total = loss.log_prob(torch.randn(3, 8)).exp().sum(1)
+    >>> torch.allclose(total, torch.ones(3))
+    True
     """
 
     def __init__(
