@@ -16,7 +16,7 @@ from ._data import made, options, placed
 from ._device import backend
 from ._kernels import half
 from ._kernels.half import converted
-from ._ops.check import C_NAMES, no_kernel, non_negative, refuse_batch
+from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_batch
 from ._tensor import Tensor
 from .autograd.grad_mode import state
 
@@ -178,10 +178,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
 def refuse_to_record(out: Tensor, name: str) -> None:
     """torch's error for an `out=` that requires grad: what a factory makes has no graph."""
     if state.grad and out.requires_grad:
-        raise RuntimeError(
-            f"aten::{name}(): functions with out=... arguments don't support automatic differentiation, but one of "
-            "the arguments requires grad."
-        )
+        raise recorded_out(f"aten::{name}")
 
 
 def _dtype_of(out: Any, name: str, dtype: Any) -> dtypes.dtype:

@@ -64,6 +64,14 @@ def c_word(dtype: Any) -> str:
     return {"float32": "float", "float64": "double", "int64": "long"}.get(dtype.name, dtype.name)
 
 
+def recorded_out(name: str) -> RuntimeError:
+    """torch's error for `out=` where a gradient would be recorded."""
+    return RuntimeError(
+        f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+        "requires grad."
+    )
+
+
 def wrap_dim(dim: int, ndim: int, scalar: bool = True) -> int:
     """A dimension counted from the front. A 0-dim tensor has dimensions -1 and 0 where `scalar` says so."""
     if dim.__class__ is not int:

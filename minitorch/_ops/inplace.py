@@ -21,6 +21,7 @@ from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import MultiNode, Node, next_key
 
+from .check import recorded_out
 from .copies import check_not_overlapping, check_overlap
 from .nodes import aliased, plain_name
 from .op import APART, OPS
@@ -319,10 +320,7 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
     if hasattr(state.mode, "refuse_out"):
         state.mode.refuse_out(op, out, result)
     if state.mode is not NO_GRAD and (out.requires_grad or result.requires_grad):
-        raise RuntimeError(
-            f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
-            "arguments requires grad."
-        )
+        raise recorded_out(op.name)
     for i, other in enumerate(operands):  # gather's index may be all of `out`, but not a part of it
         check_overlap(out, other, apart=op.name in APART and not (i and op.name == "gather"))
     have, made = out.array, result.array
