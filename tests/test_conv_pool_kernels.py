@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 import minitorch
 from minitorch._kernels.cache import load, load_file
-from minitorch._kernels.cpu import conv_integers, conv_tiles
+from minitorch._kernels.cpu import conv_integers, tiles
 
 conv = load_file("cpu.conv")
 pool = load_file("cpu.pool")
@@ -154,10 +154,10 @@ def test_convolution_accepts_any_strides_and_read_only_arrays():
 @pytest.mark.slow  # compiles every kernel anew
 @pytest.mark.parametrize(("vector_bytes", "tile"), [(16, 6), (32, 6), (64, 12)])
 def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
-    tiles_text, conv_text = (pathlib.Path(m.__file__).read_text(encoding="utf-8") for m in (conv_tiles, conv))
+    tiles_text, conv_text = (pathlib.Path(m.__file__).read_text(encoding="utf-8") for m in (tiles, conv))
     constants = f"VECTORS = 2\nVECTOR_BYTES, TILE = {vector_bytes}, {tile}\n"
-    tiles = load("conv_tiles", tiles_text.replace("VECTORS = 2\n", constants))
-    conv_text = conv_text.replace("from .conv_tiles", f"from {tiles.__name__}")
+    other_tiles = load("tiles", tiles_text.replace("VECTORS = 2\n", constants))
+    conv_text = conv_text.replace("from .tiles", f"from {other_tiles.__name__}")
     conv_text = conv_text.replace("from . import", "from minitorch._kernels.cpu import")
     other = load("conv", conv_text.replace("from .", "from minitorch._kernels.cpu."))
     assert (vector_bytes, tile) == (other.VECTOR_BYTES, other.TILE)

@@ -24,13 +24,12 @@ import numpy as np
 from numba import njit
 
 from . import conv_depthwise, products, threads
-from .conv_tiles import TILE, VECTOR_BYTES, VECTORS, transpose
-from .conv_tiles import tile as sum_tile
 from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
 from .plane_vectors import copy_line
 from .tables import grid, in_volume, volumes, whole
+from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
 
 # Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
 # transpose that follows it, and so do the gradient's before it.

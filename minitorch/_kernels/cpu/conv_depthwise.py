@@ -16,9 +16,10 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat
 from .inner import inner
-from .plane_vectors import LANES, copy_line, data_of, reach, splat, taps
+from .plane_vectors import LANES, copy_line, reach, splat, taps
 from .shared import over_rows
 from .tables import whole
+from .tiles import data_of
 
 WIDEST = 16  # taps in a row, each of which is a few instructions
 MULTIPLICATIONS = 16  # with their additions, of one thread in a nanosecond

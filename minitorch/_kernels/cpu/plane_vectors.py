@@ -6,14 +6,10 @@ from numba.extending import intrinsic
 
 from .inlined import smaller
 from .inner import inner
+from .tiles import data_of
 
 LANES, HALF = 8, 4
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-
-
-def data_of(context, builder, kind, value):
-    """The pointer to an array's elements."""
-    return context.make_array(kind)(context, builder, value).data
 
 
 def splat(builder, value):

@@ -17,8 +17,9 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat
 from .inner import inner
-from .plane_vectors import LANES, copy_line, data_of, reach, splat, taps
+from .plane_vectors import LANES, copy_line, reach, splat, taps
 from .shared import over_rows
+from .tiles import data_of
 
 LARGEST = 2**31 - 1  # places in a plane are counted in int32 until they are written
 WIDEST = 16  # taps in a row, each of which is a few instructions

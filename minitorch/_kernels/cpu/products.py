@@ -1,7 +1,8 @@
-"""Matrix products: NumPy's, or above a size by blocks that threads share.
+"""Matrix products: NumPy's, or above a size by compiled code that threads share, on tiles of ours or blocks by BLAS.
 
-How a product is cut into blocks depends on its shape alone, so it has the same bits at any number of threads above one;
-under `use_deterministic_algorithms` it is cut for one thread as well: BLAS may round a block and the whole differently.
+By tiles (`gemm.py`) a product has the same bits at any number of threads. How it is cut into blocks for BLAS depends on
+its shape alone, so it has the same bits at any number above one; under `use_deterministic_algorithms` it is cut for one
+thread as well: BLAS may round a block and the whole differently.
 """
 
 import ctypes
@@ -18,55 +19,88 @@ from . import threads
 MATRIX, VECTOR = 32, 2
 LEAST = 2**18  # multiply-adds below which the question is not worth asking
 BLOCK, BLOCKS = 64, 16  # the longer side is cut into blocks of at least so many, and at most so many blocks
+ROWS, COLUMNS = 4, 8  # with fewer, tiles are mostly empty
 
 
 def dot(a: Any, b: Any) -> Any:
-    """numpy.dot, large matrices shared among threads."""
+    """numpy.dot, large matrices by compiled code."""
     if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= LEAST:
-        out = _shared(a, b)
+        out = _compiled(a, b)
         if out is not None:
             return out
     return np.dot(a, b)
 
 
 def matmul(a: Any, b: Any, out: Any = None) -> Any:
-    """numpy.matmul, large matrices and batches of them shared among threads; `out` in order."""
+    """numpy.matmul, large matrices and batches of them by compiled code; `out` in order."""
     if b.ndim == 3 and a.ndim in (2, 3) and a.size * b.shape[2] >= LEAST // (len(b) if a.ndim == 2 else 1):
-        made = _shared(a, b, out)
+        made = _compiled(a, b, out)
         if made is not None:
             return made
     return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
 
 
-def _shared(a: Any, b: Any, out: Any = None) -> Any:
+def _compiled(a: Any, b: Any, out: Any = None) -> Any:
     """The product of a (m, k) or (batch, m, k) and b (k, n) or (batch, k, n), or None if it is left to NumPy."""
     (m, k), n, batch = a.shape[-2:], b.shape[-1], len(b) if b.ndim == 3 else 1
     fits = k == b.shape[-2] and (a.ndim == 2 or (b.ndim == 3 and len(a) == batch))
-    if a.dtype is not b.dtype or not fits or (threads.count() == 1 and not threads.deterministic):
+    if a.dtype is not b.dtype or not fits:
         return None
-    kind = "gemv" if batch == 1 and min(m, n) == 1 else "gemm"
-    function = blas_function(a.dtype.char, kind)
+    kernels = tiles(m, n, a.dtype)
+    if not kernels and threads.count() == 1 and not threads.deterministic:
+        return None
+    work = batch * m * n * k // (VECTOR if batch == 1 and min(m, n) == 1 else MATRIX)
     blocks = max(1, min(BLOCKS, max(m, n) // BLOCK))
-    work = batch * m * n * k // (VECTOR if kind == "gemv" else MATRIX)
-    crew, parts = threads.share(work, batch * blocks)
-    if not function or not threads.cuts(work, batch * blocks):
+    if not kernels and not (blas_function(a.dtype.char, "gemm") and threads.cuts(work, batch * blocks)):
         return None
     if out is None:
         out = np.empty((batch, m, n) if b.ndim == 3 else (m, n), a.dtype)
-    (a, a_t), (b, b_t) = _flat(a), _flat(b)
-    kernels = cache.load_file("cpu.blas")
-    c = out.reshape(-1)
-    if kind == "gemm":
-        steps = 0 if a.size == m * k else m * k, k * n
-        kernels.matrices(crew, parts, function, a, b, c, (a_t, b_t), (m, n, k, batch), steps, blocks)
-    elif n == 1:
-        kernels.vector(crew, parts, function, a, b, c, a_t, (m, k), blocks)
+    crew, parts = threads.share(work, batch * blocks)
+    ends = flat(a), flat(b), out.reshape(-1), (m, n, k, batch), 0 if a.size == m * k else m * k
+    if kernels:
+        by_tiles(kernels, crew, parts, *ends, blocks if crew else 1)
     else:
-        kernels.vector(crew, parts, function, b, a, c, not b_t, (n, k), blocks)
+        _by_blas(crew, parts, *ends, blocks)
     return out
 
 
-def _flat(a: Any) -> tuple[Any, bool]:
+def by_tiles(kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:
+    """Flat c = a @ b of sizes m, n, k and batch, of flat ends that `flat` made; a's matrices are a_step apart."""
+    (a, a_t), (b, b_t) = a, b
+    m, n, k, _ = sizes
+    lanes = kernels.lanes(c.dtype)
+    steps = (a_step, *((1, m) if a_t else (k, 1))), (k * n, *((1, k) if b_t else (n, 1)))
+    room = np.empty((parts, kernels.DEPTH * lanes), c.dtype), np.empty((parts, m * lanes), c.dtype)
+    kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, np.zeros(lanes, c.dtype), *room)
+
+
+def _by_blas(crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:
+    (a, a_t), (b, b_t) = a, b
+    m, n, k, batch = sizes
+    kernels = cache.load_file("cpu.blas")
+    if batch > 1 or min(m, n) > 1:
+        function = blas_function(c.dtype.char, "gemm")
+        kernels.matrices(crew, parts, function, a, b, c, (a_t, b_t), sizes, (a_step, k * n), blocks)
+        return
+    function = blas_function(c.dtype.char, "gemv")
+    if n == 1:
+        kernels.vector(crew, parts, function, a, b, c, a_t, (m, k), blocks)
+    else:
+        kernels.vector(crew, parts, function, b, a, c, not b_t, (n, k), blocks)
+
+
+def tiles(m: int, n: int, dtype: Any) -> Any:
+    """The kernels of `gemm.py`, if they are the faster ones on this processor for results of m rows and n columns."""
+    return _tiles() if m >= ROWS and n >= COLUMNS and dtype.char in "fd" else None
+
+
+@functools.cache
+def _tiles() -> Any:
+    kernels = cache.load_file("cpu.gemm")
+    return kernels if kernels.BETTER_THAN_BLAS else None
+
+
+def flat(a: Any) -> tuple[Any, bool]:
     """The matrices' elements in order, and whether the matrices are transposed in it."""
     if a.swapaxes(-1, -2).flags.carray and not a.flags.carray:
         return a.swapaxes(-1, -2).reshape(-1), True

@@ -12,7 +12,7 @@ import numpy as np
 from minitorch._kernels import cache
 
 from . import threads
-from .products import MATRIX, blas_function
+from .products import MATRIX, blas_function, flat, tiles
 
 ROWS = 32  # of the batch in a part: with fewer a product takes much longer for each
 
@@ -26,8 +26,8 @@ def kernel(crew, parts, {params}):
     split(crew, part_of, parts, (parts, {params}))
 """
 PARAMETERS = {
-    "step": "function, x, h, c, w_hh, b_hh, reverse, r, out, kept, cells",
-    "gradient": "function, g, before, c, w_hh, reverse, kept, cells, d_h, d_c, through, d_x, d_r",
+    "step": "means, x, h, c, w_hh, b_hh, reverse, r, out, kept, cells",
+    "gradient": "means, g, before, c, w_hh, reverse, kept, cells, d_h, d_c, through, d_x, d_r",
 }
 
 
@@ -37,14 +37,31 @@ def _kernel(kind: str, pass_: str, by: str) -> Any:
     return cache.load(f"{kind}_{pass_}", text).kernel
 
 
-def _run(kind: str, pass_: str, steps: int, r: Any, *args: Any) -> None:
-    """One pass over the steps; r (..., N, gates H) are the products with the hidden state."""
+def _run(kind: str, pass_: str, steps: int, r: Any, w: Any, before: Any, after: Any) -> None:
+    """One pass over the steps; r (..., N, gates H) are the products with the hidden state.
+
+    `before` and `after` are the kernel's arguments but for w, the matrix (k, n) that each step multiplies by.
+    """
     rows, width = r.shape[-2:]
     work, blocks = steps * rows * width * (width // (4 * MATRIX) + 1), max(1, -(-rows // ROWS))
     crew, _ = threads.share(work, blocks)
-    function = blas_function(r.dtype.char, "gemm")
-    kernel = _kernel(kind, pass_, "blas" if function else "loops")
-    kernel(crew, blocks if threads.cuts(work, blocks) else 1, function, *args)
+    by, means, w = _product(rows, w)
+    kernel = _kernel(kind, pass_, by)
+    kernel(crew, blocks if threads.cuts(work, blocks) else 1, means, *before, w, *after)
+
+
+def _product(rows: int, w: Any) -> tuple[str, Any, Any]:
+    """What multiplies so many rows by w: `product_by_` which, its means, and w as it reads it."""
+    k, n = w.shape
+    kernels = tiles(rows, n, w.dtype)
+    if kernels is None:
+        function = blas_function(w.dtype.char, "gemm")
+        return "blas" if function else "loops", function, _in_order(w)
+    lanes = kernels.lanes(w.dtype)
+    packed = np.empty((k, -(-n // lanes) * lanes), w.dtype)
+    (source, transposed) = flat(w)
+    kernels.pack(source, (1, k) if transposed else (n, 1), n, packed)
+    return "tiles", (np.zeros(lanes, w.dtype), np.empty(rows * lanes, w.dtype)), packed
 
 
 def layer(
@@ -57,8 +74,9 @@ def layer(
     """
     steps = len(x)
     r = np.empty(x.shape[1:], x.dtype)
-    x, h, c, w, b_hh = (_in_order(a) for a in (x, h, c, w_hh.T, r[:0].reshape(-1) if b_hh is None else b_hh))
-    _run(kind, "step", steps, r, x, h, c, w, b_hh, reverse, r, out, _rows_of_gates(kept), cells)
+    x, h, c, b_hh = (_in_order(a) for a in (x, h, c, r[:0].reshape(-1) if b_hh is None else b_hh))
+    after = b_hh, reverse, r, out, _rows_of_gates(kept), cells
+    _run(kind, "step", steps, r, w_hh.T, (x, h, c), after)
     if kind == "lstm":
         out[steps] = cells[0 if reverse else -1] if steps else c
 
@@ -70,9 +88,8 @@ def layer_gradient(
     steps = len(kept)
     d_h = np.zeros(h_before.shape[1:], g.dtype)
     d_c, through = (g[steps].copy() if kind == "lstm" else d_h), np.empty_like(d_h)
-    g, c, w_hh = (_in_order(a) for a in (g, c, w_hh))
-    args = g, h_before, c, w_hh, reverse, _rows_of_gates(kept), cells, d_h, d_c, through, d_x, d_r
-    _run(kind, "gradient", steps, d_r, *args)
+    after = reverse, _rows_of_gates(kept), cells, d_h, d_c, through, d_x, d_r
+    _run(kind, "gradient", steps, d_r, w_hh, (_in_order(g), h_before, _in_order(c)), after)
     return d_h, d_c
 
 

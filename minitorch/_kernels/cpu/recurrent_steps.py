@@ -5,7 +5,11 @@ steps of theirs. A row holds its gates one after the other, H numbers each. Each
 few: with more of them LLVM does not find that they are apart, and makes no vector code.
 """
 
+import numpy as np
+
 from .blas import gemm
+from .gemm import multiply
+from .inlined import flat
 from .inner import inner
 from .parallel import share_of
 from .vector import exp
@@ -157,15 +161,23 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
 
 
 # ---------------------------------------------------------------------- all steps
-# out = a @ w in these rows: by BLAS, or where there is none
+# out = a @ w in these rows: by tiles, for which w is packed, by BLAS, or by neither; `means` are what each needs
 @inner(_nrt=False)
-def product_by_blas(function, a, w, out, begin, end):
+def product_by_tiles(means, a, w, out, begin, end):
+    zeros, edge = means
+    k, n, packed, e0 = a.shape[1], out.shape[1], flat(w), begin * zeros.size
+    a, out, a0, c0, step = flat(a), flat(out), begin * k, begin * n, np.intp(1)
+    multiply(a, a0, k, step, packed, a0, n, step, out, c0, n, end - begin, n, k, zeros, packed, True, edge, e0)
+
+
+@inner(_nrt=False)
+def product_by_blas(means, a, w, out, begin, end):
     k, n = w.shape
-    gemm(function, False, False, end - begin, n, k, a, begin * k, k, w, 0, n, out, begin * n, n)
+    gemm(means, False, False, end - begin, n, k, a, begin * k, k, w, 0, n, out, begin * n, n)
 
 
 @inner(_nrt=False, fastmath={"contract"})
-def product_by_loops(function, a, w, out, begin, end):
+def product_by_loops(means, a, w, out, begin, end):
     k, n = w.shape
     for i in range(begin, end):
         for j in range(n):
@@ -179,7 +191,7 @@ def over_steps(step, product):
     """The loop over all steps of a layer, compiled with its `step`."""
 
     @inner(_nrt=False, fastmath={"contract"})
-    def part_of(part, parts, function, x, h, c, w_hh, b_hh, reverse, r, out, kept, cells):
+    def part_of(part, parts, means, x, h, c, w_hh, b_hh, reverse, r, out, kept, cells):
         """out[t] = h after step t of x (T, N, gates H), in this part's rows; kept[t], cells[t] as the step leaves them.
 
         With one row of kept and cells for all steps nothing is left for a gradient. w_hh is (H, gates H).
@@ -189,7 +201,7 @@ def over_steps(step, product):
         for k in range(steps):
             t = steps - 1 - k if reverse else k
             row = t if kept.shape[0] == steps else 0
-            product(function, h, w_hh, r, begin, end)
+            product(means, h, w_hh, r, begin, end)
             if b_hh.size:
                 for n in range(begin, end):
                     for j in range(b_hh.size):
@@ -204,7 +216,7 @@ def over_gradients(gradient, product):
     """The loop back over all steps of a layer, compiled with the `gradient` of one."""
 
     @inner(_nrt=False, fastmath={"contract"})
-    def part_of(part, parts, function, g, before, c, w_hh, reverse, kept, cells, d_h, d_c, through, d_x, d_r):
+    def part_of(part, parts, means, g, before, c, w_hh, reverse, kept, cells, d_h, d_c, through, d_x, d_r):
         """Fills this part's rows of d_x and d_r (T, N, gates H), but for a GRU one array.
 
         d_h and d_c end as the first state's; `through` is as large as d_h.
@@ -218,7 +230,7 @@ def over_gradients(gradient, product):
                 for j in range(d_h.shape[1]):
                     d_h[n, j] += g[t, n, j]
             gradient(d_h, d_c, before[t], previous, kept[t], d_x[t], d_r[t], begin, end)
-            product(function, d_r[t], w_hh, through, begin, end)
+            product(means, d_r[t], w_hh, through, begin, end)
             for n in range(begin, end):
                 for j in range(d_h.shape[1]):
                     d_h[n, j] += through[n, j]

@@ -9,9 +9,9 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from .conv_tiles import SQUARE, _data, _load, _store, transpose
 from .inlined import where
 from .inner import inner
+from .tiles import SQUARE, data_of, load_vector, store_vector, transpose
 
 LANES = 32  # bytes whose sums, of 32 bits each, fit into four of AVX2's registers
 
@@ -21,7 +21,7 @@ def _sums(typingctx, x, x0, step, weights, w0, count, bits, out, o0):
     """out[o0 + lane] = the sum over q < count of weights[w0 + q] * x[x0 + q * step + lane], over 2**bits, rounded."""
 
     def codegen(context, builder, signature, args):
-        read, factors, write = (_data(context, builder, signature.args[k], args[k]) for k in (0, 3, 7))
+        read, factors, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 3, 7))
         byte, word, wide = ir.IntType(8), ir.IntType(32), ir.IntType(64)
         lanes = ir.VectorType(word, LANES)
 
@@ -36,7 +36,7 @@ def _sums(typingctx, x, x0, step, weights, w0, count, bits, out, o0):
         builder.branch(loop)
         builder.position_at_end(loop)
         q, at, total = (builder.phi(kind) for kind in (wide, wide, lanes))
-        values = builder.zext(_load(builder, read, at, ir.VectorType(byte, LANES), 1), lanes)
+        values = builder.zext(load_vector(builder, read, at, LANES), lanes)
         factor = builder.sext(builder.load(builder.gep(factors, [builder.add(args[4], q)])), word)
         new = builder.add(q, wide(1)), builder.add(at, args[2]), builder.add(total, builder.mul(values, splat(factor)))
         for phi, start, update in zip((q, at, total), (wide(0), args[1], half), new, strict=True):
@@ -48,7 +48,7 @@ def _sums(typingctx, x, x0, step, weights, w0, count, bits, out, o0):
         for sign, limit in (("<", 0), (">", 255)):
             bound = ir.Constant(lanes, [limit] * LANES)
             result = builder.select(builder.icmp_signed(sign, result, bound), bound, result)
-        _store(builder, builder.trunc(result, ir.VectorType(byte, LANES)), write, args[8], 1)
+        store_vector(builder, builder.trunc(result, ir.VectorType(byte, LANES)), write, args[8])
         return context.get_dummy_value()
 
     at = types.intp

@@ -1,0 +1,186 @@
+"""Matrix products by tiles of sums held in registers, for processors whose vectors OpenBLAS may leave half empty.
+
+    c[i, j] = sum over k of a[i, k] * b[k, j]
+
+The columns of b are packed into panels, DEPTH rows at a time, which stay in L1 while all rows of a pass by; a is read
+where it lies, in rows or in columns (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008,
+pack both: here L2 is large enough). A sum is that of each DEPTH products, added in the order of k, whatever the block,
+the tile or the thread it falls to, so a product has the same bits at any number of threads.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .inlined import flat, smaller
+from .inner import inner
+from .parallel import share_of, split
+from .plane_vectors import copy_line
+from .tiles import (
+    SQUARE,
+    TILE,
+    VECTOR_BYTES,
+    VECTORS,
+    WIDE,
+    add_products,
+    fits_one_vector,
+    lanes_of,
+    load_tile,
+    pointers,
+    store_tile,
+    transpose,
+)  # fmt: skip
+
+# OpenBLAS's AVX2 code is as fast as ours, and its AVX-512 code, but it does not always choose that: told by
+# OPENBLAS_CORETYPE, or unsure of a processor, it takes twice the time.
+BETTER_THAN_BLAS = VECTOR_BYTES == 64
+DEPTH = 256  # rows of a panel: of two vectors each they are 32 KiB
+HEIGHTS = TILE, TILE // 3  # of tiles, so that the last rows do not cost as much as TILE
+
+
+def lanes(dtype):
+    """The numbers in a row of a panel."""
+    return VECTORS * VECTOR_BYTES // dtype.itemsize
+
+
+@intrinsic
+def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row, dest, d0, d_row, rows, lanes):
+    """dest[i * d_row + lane] = start[i * s_row + lane] + sum over q of panel[q, lane] * a[i * row + q * step].
+
+    For i < rows <= TILE; the lanes are those of one vector or of VECTORS, a panel's row has VECTORS.
+    """
+    at = types.intp
+    arrays = (panel, at, a, at, at, at, at, start, at, at, dest, at, at, at, at)
+
+    def codegen(context, builder, signature, args):
+        panel, a, start, dest = pointers(context, builder, signature, args, (0, 2, 7, 10))
+        row, step, count, s_row, d_row, rows, lanes = (args[k] for k in (4, 5, 6, 9, 12, 13, 14))
+        last = builder.sub(rows, WIDE(1))
+
+        def emit(height, width):
+            # What is more than `rows` does the last row once more.
+            places = [builder.select(builder.icmp_signed("<", last, WIDE(i)), last, WIDE(i)) for i in range(height)]
+            lines = [builder.gep(a, [builder.mul(i, row)]) for i in places]
+            size = lanes_of(panel)
+            zero = ir.Constant(ir.VectorType(panel.type.pointee, size), [0.0] * size)
+            zeros, shift = [[zero] * width] * height, lambda q: builder.mul(q, step)
+            sums = add_products(builder, panel, VECTORS * size, lines, shift, count, zeros)
+            before = load_tile(builder, start, [builder.mul(i, s_row) for i in places], width)
+            totals = [list(map(builder.fadd, *rows)) for rows in zip(before, sums, strict=True)]
+            store_tile(builder, totals, dest, [builder.mul(i, d_row) for i in places])
+
+        def choose(heights, width):
+            if len(heights) == 1:
+                emit(heights[0], width)
+                return
+            with builder.if_else(builder.icmp_signed("<=", rows, WIDE(heights[1]))) as (fewer, these):
+                with fewer:
+                    choose(heights[1:], width)
+                with these:
+                    emit(heights[0], width)
+
+        with builder.if_else(fits_one_vector(builder, panel, lanes)) as (one, several):
+            with one:
+                choose(HEIGHTS, 1)
+            with several:
+                choose(HEIGHTS, VECTORS)
+        return context.get_dummy_value()
+
+    return types.void(*arrays), codegen
+
+
+@inner(_nrt=False)
+def pack_panel(b, b0, row, step, count, used, lanes, panel, p0):
+    """panel[q, lane] = b[q * row + lane * step] for q < count, lane < used; 0 in the other lanes."""
+    square = smaller(np.intp(VECTOR_BYTES // b.itemsize), SQUARE)
+    if used < lanes:
+        for k in range(count * lanes):
+            panel[p0 + k] = 0
+    if step == 1:
+        for q in range(count):
+            copy_line(b, b0 + q * row, panel, p0 + q * lanes, used)
+        return
+    full, deep = np.intp(0), np.intp(0)
+    if row == 1:
+        full, deep = used // square * square, count // square * square
+    for lane in range(0, full, square):
+        for q in range(0, deep, square):
+            transpose(b, b0 + q + lane * step, step, panel, p0 + q * lanes + lane, lanes)
+    for lane in range(used):
+        for q in range(deep if lane < full else 0, count):
+            panel[p0 + q * lanes + lane] = b[b0 + q * row + lane * step]
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def pack(b, steps, n, packed):
+    """All panels of b, in the order in which `multiply` reads them, into an array of its rows by whole panels."""
+    p0, (count, whole) = np.intp(0), packed.shape
+    lanes, dest = np.intp(VECTORS * VECTOR_BYTES // b.itemsize), flat(packed)
+    for q in range(0, count, DEPTH):
+        deep = smaller(DEPTH, count - q)
+        for j in range(0, whole, lanes):
+            pack_panel(b, q * steps[0] + j * steps[1], steps[0], steps[1], deep, smaller(lanes, n - j), lanes, dest, p0)
+            p0 += deep * lanes
+
+
+@inner(_nrt=False)
+def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, zeros, packed, ready, edge, e0):
+    """c = a @ b of m rows, n columns and `count` products each.
+
+    Packs a panel of b at a time, unless `packed` is `ready` with all of them. The last panel, if c has no room for
+    whole vectors of it, goes by way of m rows of edge.
+    """
+    lanes, p0 = np.intp(VECTORS * VECTOR_BYTES // a.itemsize), np.intp(0)
+    for q in range(0, count, DEPTH):
+        deep = smaller(DEPTH, count - q)
+        for j in range(0, n, lanes):
+            used = smaller(lanes, n - j)
+            if not ready:
+                pack_panel(b, b0 + q * b_row + j * b_step, b_row, b_step, deep, used, lanes, packed, p0)
+            dest, d0, d_row = c, c0 + j, c_row
+            if used != lanes and used != lanes // 2:
+                dest, d0, d_row = edge, e0, lanes
+            start, s0, s_row = dest, d0, d_row
+            if q == 0:
+                start, s0, s_row = zeros, np.intp(0), np.intp(0)
+            for i in range(0, m, TILE):
+                product_tile(
+                    packed, p0, a, a0 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
+                    dest, d0 + i * d_row, d_row, smaller(TILE, m - i), used,
+                )  # fmt: skip
+            if ready:
+                p0 += deep * lanes
+    used = n % lanes
+    if used and used != lanes // 2:
+        for i in range(m):
+            copy_line(edge, e0 + i * lanes, c, c0 + i * c_row + n - used, used)
+
+
+@inner(_nrt=False)
+def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges):
+    m, n, k, batch = sizes
+    begin, end = share_of(batch * blocks, part, parts)
+    for at in range(begin, end):
+        i, block = at // blocks, at % blocks
+        a0, b0, c0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, m, n
+        if n >= m:
+            first, last = share_of(n, block, blocks)
+            b0, c0, columns = b0 + first * b_steps[2], c0 + first, last - first
+        else:
+            first, last = share_of(m, block, blocks)
+            a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
+        multiply(
+            a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,
+            zeros, panels[part], False, edges[part], np.intp(0),
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges):
+    """c[i] = a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
+
+    Flat arrays, c in order; steps are those to the next matrix, row and column. Each part has a row of panels and
+    edges; zeros are those of one row of a panel.
+    """
+    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges))

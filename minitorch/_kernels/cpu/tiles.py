@@ -1,0 +1,181 @@
+"""The vector code of products, written as LLVM instructions: a tile of sums held in registers, and a transpose.
+
+A tile is TILE rows, or fewer, of one vector or of VECTORS; `add_products` is the loop that both convolution
+(`conv.py`, where tables say which elements meet) and matrix products (`gemm.py`, where strides do) run on.
+"""
+
+from llvmlite import binding, ir
+from numba import config, types
+from numba.extending import intrinsic
+
+# Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
+# machines, so what this one has must not decide.
+_named = config.CPU_NAME is not None or config.CPU_FEATURES is not None
+_features = {} if _named else binding.get_host_cpu_features()
+# Registers decide the tile: 6 rows x 2 vectors leave 4 of 16 AVX2 registers for operands, and
+# 12 x 2 leave 8 of 32 under AVX-512.
+if _features.get("avx512f"):
+    VECTOR_BYTES, TILE = 64, 12
+elif _features.get("avx2"):
+    VECTOR_BYTES, TILE = 32, 6
+else:
+    VECTOR_BYTES, TILE = 16, 6
+VECTORS = 2
+SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold so many rows
+
+WIDE = ir.IntType(64)
+
+
+@intrinsic
+def sum_tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0, lanes):
+    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[bases[i] + offsets[q]], i < TILE.
+
+    The lanes are those of one vector or of VECTORS.
+    """
+    at = types.intp
+    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at, at)
+
+    def codegen(context, builder, signature, args):
+        ends = pointers(context, builder, signature, args, (0, 2, 4, 6, 9, 12))
+
+        def index(table, i):
+            return builder.zext(builder.load(builder.gep(table, [i])), WIDE)
+
+        def emit(width):
+            vectors, x, bases, offsets, start, dest = ends
+            rows = [builder.gep(x, [index(bases, WIDE(i))]) for i in range(TILE)]
+            size = lanes_of(vectors)
+            sums = load_tile(builder, start, [builder.mul(args[11], WIDE(i)) for i in range(TILE)], width)
+            sums = add_products(builder, vectors, width * size, rows, lambda q: index(offsets, q), args[8], sums)
+            store_tile(builder, sums, dest, [WIDE(i * width * size) for i in range(TILE)])
+
+        with builder.if_else(fits_one_vector(builder, ends[0], args[14])) as (one, several):
+            with one:
+                emit(1)
+            with several:
+                emit(VECTORS)
+        return context.get_dummy_value()
+
+    return types.void(*arrays), codegen
+
+
+def pointers(context, builder, signature, args, places):
+    """The pointers to args[k][args[k + 1]] for k in `places`."""
+    return [builder.gep(data_of(context, builder, signature.args[k], args[k]), [args[k + 1]]) for k in places]
+
+
+def lanes_of(pointer):
+    """How many of the numbers that are pointed to a vector holds."""
+    return VECTOR_BYTES // _itemsize(pointer)
+
+
+def fits_one_vector(builder, pointer, lanes):
+    """Whether so many numbers fit into one vector."""
+    return builder.icmp_signed("<=", lanes, WIDE(lanes_of(pointer)))
+
+
+def load_tile(builder, start, rows, width):
+    """For each row the `width` vectors that stand there."""
+    size = lanes_of(start)
+    return [[load_vector(builder, start, builder.add(row, WIDE(j * size)), size) for j in range(width)] for row in rows]
+
+
+def store_tile(builder, sums, dest, rows):
+    """Each row's vectors, where load_tile finds them."""
+    for row, values in zip(rows, sums, strict=True):
+        for j, value in enumerate(values):
+            store_vector(builder, value, dest, builder.add(row, WIDE(j * value.type.count)))
+
+
+def add_products(builder, vectors, step, rows, shift_of, count, sums):
+    """sums[i][j] + sum over q < count of vectors[q * step + vector j] * rows[i][shift_of(q)], held in registers."""
+    size, width = lanes_of(vectors), len(sums[0])
+    vector = ir.VectorType(vectors.type.pointee, size)
+    # fmuladd, not fma: without the instruction the latter becomes a library call.
+    kind = ir.FunctionType(vector, [vector] * 3)
+    name = f"llvm.fmuladd.v{size}f{_itemsize(vectors) * 8}"
+    multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+
+    def splat(value):
+        hole = ir.Constant(vector, ir.Undefined)
+        one = builder.insert_element(hole, value, WIDE(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
+        return builder.shuffle_vector(one, hole, zeros)
+
+    first = [WIDE(0), vectors, *(value for row in sums for value in row)]
+    before = builder.block
+    loop = builder.append_basic_block("tile.loop")
+    after = builder.append_basic_block("tile.done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    q, here, *totals = (builder.phi(value.type) for value in first)
+    columns = [load_vector(builder, here, WIDE(j * size), size) for j in range(width)]
+    shift = shift_of(q)
+    values = [splat(builder.load(builder.gep(row, [shift]))) for row in rows]
+    new = [
+        builder.call(multiply_add, [values[k // width], columns[k % width], total]) for k, total in enumerate(totals)
+    ]
+    following = [builder.add(q, WIDE(1)), builder.gep(here, [WIDE(step)]), *new]
+    for phi, value, update in zip([q, here, *totals], first, following, strict=True):
+        phi.add_incoming(value, before)
+        phi.add_incoming(update, loop)
+    again = builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
+    again.set_metadata("llvm.loop", _not_unrolled(builder.module))
+    builder.position_at_end(after)
+    return [new[k : k + width] for k in range(0, len(new), width)]
+
+
+def _not_unrolled(module):
+    """What a loop is told to stay as it is: unrolled for Zen 5, it kept sums in memory and took twice the time."""
+    loop = module.add_metadata(["of a tile", module.add_metadata(["llvm.loop.unroll.disable"])])
+    loop.operands = loop, *loop.operands[1:]  # by referring to itself first it is a loop's
+    return loop
+
+
+def data_of(context, builder, kind, array):
+    """The pointer to an array's elements."""
+    return context.make_array(kind)(context, builder, array).data
+
+
+def _itemsize(pointer):
+    kind = pointer.type.pointee
+    return {"float": 4, "double": 8}.get(str(kind)) or kind.width // 8
+
+
+def load_vector(builder, array, place, size):
+    """The `size` numbers from array[place] on, wherever they lie."""
+    vector = ir.VectorType(array.type.pointee, size)
+    return builder.load(builder.bitcast(builder.gep(array, [place]), vector.as_pointer()), align=_itemsize(array))
+
+
+def store_vector(builder, value, array, place):
+    """array[place:] = the numbers of a vector."""
+    pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
+    builder.store(value, pointer, align=_itemsize(array))
+
+
+@intrinsic
+def transpose(typingctx, source, s0, step, dest, d0, dest_step):
+    """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector, and below SQUARE."""
+    size = min(VECTOR_BYTES // (source.dtype.bitwidth // 8), SQUARE)
+
+    def codegen(context, builder, signature, args):
+        read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 3))
+
+        def place(start, step, i):
+            return builder.add(start, builder.mul(step, WIDE(i)))
+
+        rows = [load_vector(builder, read, place(args[1], args[2], i), size) for i in range(size)]
+        # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
+        half = size // 2
+        zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
+        zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
+        for _ in range(size.bit_length() - 1):
+            pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
+            rows = [builder.shuffle_vector(*pair) for pair in pairs]
+        for i, row in enumerate(rows):
+            store_vector(builder, row, write, place(args[4], args[5], i))
+        return context.get_dummy_value()
+
+    at = types.intp
+    return types.void(source, at, at, dest, at, at), codegen

@@ -1,0 +1,92 @@
+"""Matrix products by tiles against sums in double precision: every size of block and tile, layouts, nan, packed."""
+
+import itertools
+import pathlib
+
+import numpy as np
+import pytest
+
+from minitorch._kernels import cache
+from minitorch._kernels.cpu import products, tiles
+
+gemm = cache.load_file("cpu.gemm")
+# m, k, n: whole tiles and vectors, one more and one less of each, several DEPTHs, single rows and columns
+SHAPES = [
+    (12, 256, 32), (11, 257, 31), (13, 255, 33), (64, 784, 128), (4, 700, 16), (5, 33, 17), (25, 513, 48), (1, 40, 70),
+    (70, 40, 1), (24, 1, 65), (3, 1000, 3),
+]  # fmt: skip
+
+
+def by_tiles(a, b, kernels=gemm, blocks=1):
+    """a @ b by the kernels of `gemm.py`, whichever kernels this processor is better off with."""
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batch = len(b) if b.ndim == 3 else 1
+    out = np.full((batch, m, n) if b.ndim == 3 else (m, n), np.nan, a.dtype)
+    sizes = m, n, k, batch
+    step = 0 if a.ndim == 2 else m * k
+    products.by_tiles(kernels, 0, blocks, products.flat(a), products.flat(b), out.reshape(-1), sizes, step, blocks)
+    return out
+
+
+def exact(a, b):
+    return np.matmul(a.astype(np.float64), b.astype(np.float64))
+
+
+def bound(a, b):
+    """Of the rounding of a sum of products, of which some hundred are added one after the other."""
+    return 150 * np.finfo(a.dtype).eps * np.matmul(abs(a).astype(np.float64), abs(b).astype(np.float64))
+
+
+def matrix(draw, rows, columns, dtype, transposed, batch=()):
+    shape = (*batch, columns, rows) if transposed else (*batch, rows, columns)
+    made = draw.standard_normal(shape).astype(dtype)
+    return made.swapaxes(-1, -2) if transposed else made
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_products_of_all_layouts_are_the_sums(shape, dtype):
+    m, k, n = shape
+    draw = np.random.default_rng(0)
+    for a_t, b_t in itertools.product((False, True), repeat=2):
+        for batch in ((), (3,)):
+            a, b = matrix(draw, m, k, dtype, a_t, batch), matrix(draw, k, n, dtype, b_t, batch)
+            assert (abs(by_tiles(a, b) - exact(a, b)) <= bound(a, b)).all()
+    shared = matrix(draw, m, k, dtype, False)
+    assert (abs(by_tiles(shared, b) - exact(shared, b)) <= bound(shared, b)).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_products_of_random_sizes_do_not_depend_on_blocks(seed):
+    draw = np.random.default_rng(seed)
+    m, k, n = (int(size) for size in draw.integers(1, 150, 3))
+    a, b = (matrix(draw, *size, np.float32, bool(draw.integers(2))) for size in ((m, k), (k, n)))
+    whole = by_tiles(a, b)
+    assert (abs(whole - exact(a, b)) <= bound(a, b)).all()
+    for blocks in (2, 3):
+        if max(m, n) >= blocks:
+            np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks), whole)
+
+
+def test_nan_and_infinities_stay_in_their_rows_and_columns():
+    draw = np.random.default_rng(0)
+    a, b = (matrix(draw, *size, np.float32, False) for size in ((30, 300), (300, 50)))
+    a[3, 7], a[8, 1], b[2, 9], b[40, 11] = np.nan, np.inf, -np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(by_tiles(a, b), a @ b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow  # compiles every kernel anew
+@pytest.mark.parametrize(("vector_bytes", "tile"), [(16, 6), (32, 6), (64, 12)])
+def test_products_are_right_for_every_vector_length(vector_bytes, tile):
+    tiles_text, text = (pathlib.Path(m.__file__).read_text(encoding="utf-8") for m in (tiles, gemm))
+    constants = f"VECTORS = 2\nVECTOR_BYTES, TILE = {vector_bytes}, {tile}\n"
+    other = cache.load("tiles", tiles_text.replace("VECTORS = 2\n", constants))
+    text = text.replace("from .tiles", f"from {other.__name__}").replace("from .", "from minitorch._kernels.cpu.")
+    kernels = cache.load("gemm", text)
+    assert vector_bytes == kernels.VECTOR_BYTES
+    draw = np.random.default_rng(0)
+    for dtype, (m, k, n) in itertools.product((np.float32, np.float64), SHAPES):
+        for a_t, b_t in itertools.product((False, True), repeat=2):
+            a, b = matrix(draw, m, k, dtype, a_t), matrix(draw, k, n, dtype, b_t)
+            assert (abs(by_tiles(a, b, kernels) - exact(a, b)) <= bound(a, b)).all()
