@@ -264,7 +264,7 @@ class FunctionText:
         """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
-        first = [f"n = new({op.name}_node)", "n.key = next_key()", "n.grad = n.hooks = None"]
+        first = [f"n = {op.name}_node()", "n.key = next_key()", "n.grad = n.hooks = None"]
         first += [*self.user_frame(), "n.code = c; n.at = f.f_lasti"]
         last: list[str] = []
         for t in op.edges:
