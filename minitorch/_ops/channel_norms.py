@@ -13,7 +13,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
 from .check import check, no_kernel, wrap_dim
-from .normalization import as_tuple, gradient_name, input_gradient_in_ops, normalised, or_constant
+from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant
 from .op import structured
 from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS, SUM
@@ -23,16 +23,6 @@ from .reductions import FLOATS, SUM
 def by_channel(a: np.ndarray) -> np.ndarray:
     """The array as (N, C, everything else)."""
     return np.ascontiguousarray(a).reshape(a.shape[0], a.shape[1], prod(a.shape[2:]))
-
-
-def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, variance) of each channel of (N, C, L), of float64."""
-    origin = x[0, :, 0].astype(np.float64)
-    with np.errstate(all="ignore"):
-        total, product = shared.channel_sums(x, x, origin)
-        n = x.size // x.shape[1]
-        mean = total / n
-        return mean, np.maximum(product / n - mean * (mean - origin), 0.0)
 
 
 def gradient_sums(g, input, mean):
@@ -99,13 +89,10 @@ def batch_norm_cpu(input, weight, bias, eps):
     (_, dtype), _, _ = batch_norm_train.infer(input, weight, bias, eps)
     out = np.empty(input.shape, dtype)
     x = by_channel(input)
-    mean, var = channel_moments(x)
-    with np.errstate(all="ignore"):
-        scale = or_constant(weight, 1.0, x.shape[1], dtype) / np.sqrt(var + eps)
-    offset = or_constant(bias, 0.0, x.shape[1], dtype)
-    mean = mean.astype(dtype)
-    shared.channel_affine(x, mean, scale.astype(dtype), offset, out.reshape(x.shape))
-    return out, mean, var.astype(dtype)
+    mean, var = np.empty((2, x.shape[1]), dtype)
+    factors = or_constant(weight, 1.0, x.shape[1], dtype), or_constant(bias, 0.0, x.shape[1], dtype)
+    shared.batch_norm(x, *factors, eps, mean, var, out.reshape(x.shape))
+    return out, mean, var
 
 
 @batch_norm_train.shared("sums")
@@ -131,12 +118,11 @@ def batch_norm_grad_bias(g, sums):
 def _batch_norm_input(g, sums, input, weight, mean, var, eps):
     dx = np.empty(input.shape, input.dtype)
     x, g, total, product = sums
-    n, dtype = x.size // x.shape[1], input.dtype
-    square = 1.0 / (var.astype(np.float64) + eps)
-    scale = or_constant(weight, 1.0, x.shape[1], dtype) * np.sqrt(square)
-    slope, offset = -scale * square * product / n, -scale * total / n
-    numbers = [a.astype(dtype) for a in (mean, scale, slope, offset)]
-    shared.channel_gradient(g, x, *numbers, dx.reshape(x.shape))
+    channels, dtype = x.shape[1], input.dtype
+    weight, (scale, slope, offset) = or_constant(weight, 1.0, channels, dtype), np.empty((3, channels), dtype)
+    n = x.size // channels
+    kernels().gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, offset)
+    shared.channel_gradient(g, x, mean, scale, slope, offset, dx.reshape(x.shape))
     return dx
 
 

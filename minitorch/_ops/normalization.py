@@ -4,6 +4,7 @@ The gradients below are kernels on arrays; on Tensors, for a gradient's gradient
 in ops (`_in_ops`), which start from the input again: its moments are functions of it.
 """
 
+import functools
 from math import prod
 from typing import Any
 
@@ -27,8 +28,13 @@ def kernels() -> Any:
 
 
 def or_constant(a: Any, value: float, n: int, dtype: np.dtype) -> np.ndarray:
-    """The weight or bias as a contiguous vector in the input's dtype; without one, a constant."""
-    return np.full(n, value, dtype) if a is None else np.ascontiguousarray(a, dtype).reshape(-1)
+    """The weight or bias as a contiguous vector in the input's dtype; without one, a constant: only to be read."""
+    return _constant(value, n, dtype) if a is None else np.ascontiguousarray(a, dtype).reshape(-1)
+
+
+@functools.lru_cache(maxsize=64)
+def _constant(value: float, n: int, dtype: np.dtype) -> np.ndarray:
+    return np.full(n, value, dtype)
 
 
 def as_tuple(*results: Any) -> tuple[Any, ...]:

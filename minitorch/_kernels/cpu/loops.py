@@ -41,6 +41,7 @@ class Loops:
         self.formula, self.small, self.variant = formula, small, "inplace" if inplace else "flat"
         self.flat = for_contiguous(formula.inplace() if inplace else formula.flat(), self._any_layout)
         self._shared: Any = None
+        self._scalar_kernels: dict[int, Any] = {}  # by which operands are 0-dim, a bit for each
 
     def _any_layout(self, *args: Any) -> None:
         count = len(self.formula.arrays)
@@ -66,13 +67,13 @@ class Loops:
 
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
-        shape = broadcast_shape(arrays) if out is None else out.shape
-        slow = prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype)
-        if not slow and shape and all(a.flags.c_contiguous and a.shape in (shape, ()) for a in arrays):
+        kernel, shape = self._with_scalars(arrays)
+        if kernel is not None and (out is None or (out.shape == shape and out.flags.c_contiguous)):
             dest = np.empty(shape, dtype) if out is None else out
-            if self._with_scalars(arrays, numbers, dest):
-                return dest
-        if slow:
+            kernel(*arrays, *numbers, dest)
+            return dest
+        shape = broadcast_shape(arrays) if out is None else out.shape
+        if prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype):
             arrays = tuple([a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays])
             with np.errstate(all="ignore"):
                 result = self.formula.function(*arrays, **dict(zip(self.formula.scalars, numbers, strict=True)))
@@ -87,14 +88,23 @@ class Loops:
         self.strided(arrays, numbers, dest)
         return dest
 
-    def _with_scalars(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> bool:
-        """The flat loop in which 0-dim operands are numbers; False where it does not fit."""
-        names = self.formula.arrays
-        scalars = tuple([n for n, a in zip(names, arrays, strict=True) if not a.shape])
-        if not dest.flags.c_contiguous or len(scalars) in (0, len(names)):
-            return False
-        self.formula.flat(scalars)(*arrays, *numbers, dest)
-        return True
+    def _with_scalars(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
+        """The flat loop in which 0-dim operands are numbers, and the others' shape; None where it does not fit."""
+        shape, scalars = (), 0
+        for i, a in enumerate(arrays):
+            if not a.shape:
+                scalars |= 1 << i
+            elif a.flags.c_contiguous and (not shape or shape == a.shape):
+                shape = a.shape
+            else:
+                return None, ()
+        if not shape or (prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype)):
+            return None, ()
+        kernel = self._scalar_kernels.get(scalars)
+        if kernel is None and scalars:
+            names = tuple([name for i, name in enumerate(self.formula.arrays) if scalars >> i & 1])
+            kernel = self._scalar_kernels[scalars] = self.formula.flat(names)
+        return kernel, shape
 
     def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
         """The loop over merged dimensions; more than four are taken in blocks."""

@@ -122,6 +122,26 @@ def channel_affine(x, mean, scale, offset, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def batch_norm(x, weight, bias, eps, sums, scale, mean, var, out):
+    """out = (x - mean) / sqrt(var + eps) * weight + bias, by each channel's moments; sums (3, C) of float64 is room."""
+    origin, s, q = sums[0], sums[1], sums[2]
+    N, C, L = x.shape
+    for c in range(C):
+        origin[c] = x[0, c, 0]
+        s[c] = 0.0
+        q[c] = 0.0
+    channel_sums(x, x, origin, s, q)
+    for c in range(C):
+        m = s[c] / (N * L)
+        v = q[c] / (N * L) - m * (m - origin[c])
+        v = 0.0 if v < 0.0 else v
+        mean[c] = m
+        var[c] = v
+        scale[c] = weight[c] / np.sqrt(v + eps)
+    channel_affine(x, mean, scale, bias, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def channel_gradient(g, x, mean, scale, slope, offset, dx):
     """dx[n, c, l] = g[n, c, l] * scale[c] + (x[n, c, l] - mean[c]) * slope[c] + offset[c]"""
     N, C, L = x.shape
@@ -134,3 +154,14 @@ def channel_gradient(g, x, mean, scale, slope, offset, dx):
                 m, a, k, b = mean[c], scale[c], slope[c], offset[c]
                 for i in range(L):
                     dx[n, c, i] = g[n, c, i] * a + (x[n, c, i] - m) * k + b
+
+
+@njit(cache=True, error_model="numpy")
+def gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, offset):
+    """What channel_gradient multiplies by, of the sums over n elements of g, and of g * (x - mean)."""
+    for c in range(total.size):
+        square = 1.0 / (np.float64(var[c]) + eps)
+        factor = weight[c] * np.sqrt(square)
+        scale[c] = factor
+        slope[c] = -factor * square * product[c] / n
+        offset[c] = -factor * total[c] / n

@@ -64,11 +64,15 @@ class Rows:
     def _serial(self) -> Any:
         return getattr(cache.load_file(f"cpu.{self.file}"), self.function)
 
+    def is_cut(self, *args: Any) -> bool:
+        """Whether `with_sums` adds up blocks of rows, and not all of them in order."""
+        return threads.cuts(self.work(*args), min(BLOCKS, len(args[0])))
+
     def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
         """The kernel, and the two rows of so many sums over all rows that are its last parameters, of float64."""
-        blocks, work = min(BLOCKS, len(args[0])), self.work(*args)
-        crew, _ = threads.share(work, blocks)
-        if not threads.cuts(work, blocks):
+        blocks = min(BLOCKS, len(args[0]))
+        crew, _ = threads.share(self.work(*args), blocks)
+        if not self.is_cut(*args):
             total, product = np.zeros((2, width))
             self._serial()(*args, total, product)
             return total, product
@@ -91,6 +95,30 @@ _channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "
 _layer_norm_gradients = Rows(
     "normalization", "layer_norm_gradients", "g x w mean rstd dx dw db", "g x mean rstd dx", "dw db"
 )
+
+
+def batch_norm(x: Any, weight: Any, bias: Any, eps: float, mean: Any, var: Any, out: Any) -> None:
+    """Fills mean and variance of the channels of x (N, C, L), and out, which is x normalised by them."""
+    channels = x.shape[1]
+    if not _channel_sums.is_cut(x, x):
+        kernel = cache.load_file("cpu.normalization").batch_norm
+        kernel(x, weight, bias, eps, np.empty((3, channels)), np.empty_like(mean), mean, var, out)
+        return
+    mean[...], exact = channel_moments(x)
+    var[...] = exact
+    with np.errstate(all="ignore"):
+        scale = weight / np.sqrt(exact + eps)
+    channel_affine(x, mean, scale.astype(x.dtype), bias, out)
+
+
+def channel_moments(x: Any) -> tuple[Any, Any]:
+    """(mean, variance) of each channel of (N, C, L), of float64."""
+    origin = x[0, :, 0].astype(np.float64)
+    with np.errstate(all="ignore"):
+        total, product = channel_sums(x, x, origin)
+        n = x.size // x.shape[1]
+        mean = total / n
+        return mean, np.maximum(product / n - mean * (mean - origin), 0.0)
 
 
 def channel_sums(g: Any, x: Any, origin: Any) -> tuple[Any, Any]:
