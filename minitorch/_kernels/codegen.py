@@ -274,9 +274,9 @@ class Formula:
         """kernel(*arrays, *numbers, dest) over contiguous arrays of one shape; those named in `scalars` are 0-dim."""
         return self._build("flat", FLAT, scalars)
 
-    def inplace(self) -> Callable[..., None]:
+    def inplace(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
         """As `flat`, where dest is the first array too: read through dest, since LLVM fears that two arrays overlap."""
-        return self._build("inplace", FLAT, ())
+        return self._build("inplace", FLAT, scalars)
 
     def total(self, scalars: tuple[str, ...] = ()) -> Callable[..., None]:
         """kernel(*arrays, *numbers, dest): the sum over all elements, into a 0-dim dest."""

@@ -103,7 +103,8 @@ class Loops:
         kernel = self._scalar_kernels.get(scalars)
         if kernel is None and scalars:
             names = tuple([name for i, name in enumerate(self.formula.arrays) if scalars >> i & 1])
-            kernel = self._scalar_kernels[scalars] = self.formula.flat(names)
+            make = self.formula.inplace if self.variant == "inplace" and not scalars & 1 else self.formula.flat
+            kernel = self._scalar_kernels[scalars] = make(names)
         return kernel, shape
 
     def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:

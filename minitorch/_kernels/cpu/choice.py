@@ -1,0 +1,52 @@
+"""One of two numbers by a condition, in loops without branches: NumPy's branch, and mispredict half of a random mask.
+
+A random mask over 100,000 numbers takes NumPy 370 us and these loops 12 (Zen 5).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minitorch._kernels.codegen import Formula
+from minitorch._kernels.scalar import where
+
+from .loops import LARGE, Loops
+
+LEAST = 256  # elements of a result from which a loop is compiled
+_SMALL = 2**62  # there is no size from which NumPy is the faster one
+
+
+def _chosen(x, y, condition):
+    return where(condition, x, y)
+
+
+def _filled(x, value, mask):
+    return where(mask, value, x)
+
+
+_CHOICE, _FILL = Loops(Formula(_chosen), _SMALL), Loops(Formula(_filled), _SMALL, inplace=True)
+
+
+def choose(condition: Any, x: Any, y: Any) -> Any:
+    """numpy.where of a bool array and two arrays of one dtype; ValueError where the shapes do not fit."""
+    if max(condition.size, x.size, y.size) < LEAST:
+        return np.asarray(np.where(condition, x, y))
+    return _run(_CHOICE, (x, y, condition), None)
+
+
+def fill(x: Any, value: Any, mask: Any) -> None:
+    """x = value, 0-dim, where the mask, broadcast to x, is true."""
+    if x.size < LEAST:
+        np.copyto(x, value, where=mask)
+    else:
+        _run(_FILL, (x, value, mask), x)
+
+
+def _run(loops: Loops, arrays: tuple[Any, ...], out: Any) -> Any:
+    x = arrays[0]
+    for a in arrays:
+        if a.shape != x.shape or not a.flags.c_contiguous:
+            return loops.general(arrays, (), out, x.dtype)
+    dest = np.empty(x.shape, x.dtype) if out is None else out
+    (loops.flat if x.size < LARGE else loops.large)(*arrays, dest)
+    return dest
