@@ -13,7 +13,7 @@ gemm = cache.load_file("cpu.gemm")
 # m, k, n: whole tiles and vectors, one more and one less of each, several DEPTHs, single rows and columns
 SHAPES = [
     (12, 256, 32), (11, 257, 31), (13, 255, 33), (64, 784, 128), (4, 700, 16), (5, 33, 17), (25, 513, 48), (1, 40, 70),
-    (70, 40, 1), (24, 1, 65), (3, 1000, 3),
+    (70, 40, 1), (24, 1, 65), (3, 1000, 3), (1000, 300, 20), (485, 20, 40),
 ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from .tiles import (
 # OPENBLAS_CORETYPE, or unsure of a processor, it takes twice the time.
 BETTER_THAN_BLAS = VECTOR_BYTES == 64
 DEPTH = 256  # rows of a panel: of two vectors each they are 32 KiB
+STRIP = 40 * TILE  # rows of a that pass by a panel: of DEPTH numbers each they stay in L2
 HEIGHTS = TILE, TILE // 3  # of tiles, so that the last rows do not cost as much as TILE
 
 
@@ -126,35 +127,44 @@ def pack(b, steps, n, packed):
 
 @inner(_nrt=False)
 def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, zeros, packed, ready, edge, e0):
-    """c = a @ b of m rows, n columns and `count` products each.
+    """c = a @ b of m rows, n columns and `count` products each, STRIP rows at a time.
 
     Packs a panel of b at a time, unless `packed` is `ready` with all of them. The last panel, if c has no room for
-    whole vectors of it, goes by way of m rows of edge.
+    whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
     """
-    lanes, p0 = np.intp(VECTORS * VECTOR_BYTES // a.itemsize), np.intp(0)
-    for q in range(0, count, DEPTH):
-        deep = smaller(DEPTH, count - q)
-        for j in range(0, n, lanes):
-            used = smaller(lanes, n - j)
-            if not ready:
-                pack_panel(b, b0 + q * b_row + j * b_step, b_row, b_step, deep, used, lanes, packed, p0)
-            dest, d0, d_row = c, c0 + j, c_row
-            if used != lanes and used != lanes // 2:
-                dest, d0, d_row = edge, e0, lanes
-            start, s0, s_row = dest, d0, d_row
-            if q == 0:
-                start, s0, s_row = zeros, np.intp(0), np.intp(0)
-            for i in range(0, m, TILE):
-                product_tile(
-                    packed, p0, a, a0 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
-                    dest, d0 + i * d_row, d_row, smaller(TILE, m - i), used,
-                )  # fmt: skip
-            if ready:
-                p0 += deep * lanes
-    used = n % lanes
-    if used and used != lanes // 2:
-        for i in range(m):
-            copy_line(edge, e0 + i * lanes, c, c0 + i * c_row + n - used, used)
+    lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
+    for i0 in range(0, m, STRIP):
+        rows, a1, c1, p0 = smaller(STRIP, m - i0), a0 + i0 * a_row, c0 + i0 * c_row, np.intp(0)
+        for q in range(0, count, DEPTH):
+            deep = smaller(DEPTH, count - q)
+            for j in range(0, n, lanes):
+                used = smaller(lanes, n - j)
+                if not ready:
+                    pack_panel(b, b0 + q * b_row + j * b_step, b_row, b_step, deep, used, lanes, packed, p0)
+                dest, d0, d_row = c, c1 + j, c_row
+                if used != lanes and used != lanes // 2:
+                    dest, d0, d_row = edge, e0, lanes
+                start, s0, s_row = dest, d0, d_row
+                if q == 0:
+                    start, s0, s_row = zeros, np.intp(0), np.intp(0)
+                for i in range(0, rows, TILE):
+                    product_tile(
+                        packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
+                        dest, d0 + i * d_row, d_row, smaller(TILE, rows - i), used,
+                    )  # fmt: skip
+                if ready:
+                    p0 += deep * lanes
+        used = n % lanes
+        if used and used != lanes // 2:
+            for i in range(rows):
+                copy_line(edge, e0 + i * lanes, c, c1 + i * c_row + n - used, used)
+
+
+@inner(_nrt=False)
+def _share(size, unit, part, parts):
+    """Where a part of the whole units that cover `size` begins and ends."""
+    first, last = share_of((size + unit - 1) // unit, part, parts)
+    return smaller(first * unit, size), smaller(last * unit, size)
 
 
 @inner(_nrt=False)
@@ -165,10 +175,10 @@ def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, 
         i, block = at // blocks, at % blocks
         a0, b0, c0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, m, n
         if n >= m:
-            first, last = share_of(n, block, blocks)
+            first, last = _share(n, zeros.size, block, blocks)
             b0, c0, columns = b0 + first * b_steps[2], c0 + first, last - first
         else:
-            first, last = share_of(m, block, blocks)
+            first, last = _share(m, np.intp(TILE), block, blocks)
             a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
         multiply(
             a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,

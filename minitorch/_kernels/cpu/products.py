@@ -70,7 +70,7 @@ def by_tiles(kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes:
     m, n, k, _ = sizes
     lanes = kernels.lanes(c.dtype)
     steps = (a_step, *((1, m) if a_t else (k, 1))), (k * n, *((1, k) if b_t else (n, 1)))
-    room = np.empty((parts, kernels.DEPTH * lanes), c.dtype), np.empty((parts, m * lanes), c.dtype)
+    room = np.empty((parts, kernels.DEPTH * lanes), c.dtype), np.empty((parts, min(m, kernels.STRIP) * lanes), c.dtype)
     kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, np.zeros(lanes, c.dtype), *room)
 
 
