@@ -1,5 +1,6 @@
 """einsum: sums of products written as an equation of letters, by products of pairs from left to right."""
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -35,17 +36,26 @@ def einsum(*args: Any) -> Tensor:
             "subscripts list"
         )
     inputs, output, operands = _from_lists(args) if isinstance(args[0], Tensor) else _from_equation(args[0], args[1:])
-    spans = _ellipsis_lengths(inputs, operands)
-    labels = [_expanded(i, n) for i, n in zip(inputs, spans, strict=True)]
-    longest = _expanded((ELLIPSIS,), max(spans, default=0))
-    wanted = _output_labels(inputs, output, longest, labels)
-    _check_sizes(labels, operands)
+    labels, wanted = _resolved(inputs, output, tuple([tuple(t.shape) for t in operands]))
     operands = [_diagonals(t, names) for t, names in zip(operands, labels, strict=True)]
     return _contract(operands, [tuple(dict.fromkeys(n)) for n in labels], wanted)
 
 
+@lru_cache(maxsize=1024)
+def _resolved(
+    inputs: tuple[Labels, ...], output: Labels | None, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[list[Labels], Labels]:
+    """The labels of each operand and of the result, checked, those of an ellipsis among them."""
+    spans = _ellipsis_lengths(inputs, shapes)
+    labels = [_expanded(i, n) for i, n in zip(inputs, spans, strict=True)]
+    longest = _expanded((ELLIPSIS,), max(spans, default=0))
+    wanted = _output_labels(output, longest, labels)
+    _check_sizes(labels, shapes)
+    return labels, wanted
+
+
 # ---------------------------------------------------------------------- reading the equation
-def _from_equation(equation: Any, operands: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Tensor]]:
+def _from_equation(equation: Any, operands: tuple[Any, ...]) -> tuple[tuple[Labels, ...], Labels | None, list[Tensor]]:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     for i, t in enumerate(operands):
@@ -53,20 +63,26 @@ def _from_equation(equation: Any, operands: tuple[Any, ...]) -> tuple[list[Label
             raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type(t).__name__}")
     if not isinstance(equation, str):
         raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}")
-    left, arrow, right = equation.partition("->")
     check(operands, "einsum(): must provide at least one operand")
+    return *_read(equation, len(operands)), list(operands)
+
+
+@lru_cache(maxsize=1024)
+def _read(equation: str, count: int) -> tuple[tuple[Labels, ...], Labels | None]:
+    """The labels of so many operands, and of the output if it is given."""
+    left, arrow, right = equation.partition("->")
     parts = left.split(",")
     starts = [sum(len(p) + 1 for p in parts[:i]) for i in range(len(parts))]
-    inputs = [_subscripts(p, i, start) for i, (p, start) in enumerate(zip(parts, starts, strict=True))]
+    inputs = tuple([_subscripts(p, i, start) for i, (p, start) in enumerate(zip(parts, starts, strict=True))])
     check(
-        len(inputs) <= len(operands),
+        len(inputs) <= count,
         "einsum(): fewer operands were provided than specified in the equation",
     )
     check(
-        len(inputs) >= len(operands),
+        len(inputs) >= count,
         "einsum(): more operands were provided than specified in the equation",
     )
-    return inputs, _subscripts(right, None, len(left) + 2) if arrow else None, list(operands)
+    return inputs, _subscripts(right, None, len(left) + 2) if arrow else None
 
 
 def _subscripts(text: str, operand: int | None, start: int) -> Labels:
@@ -102,7 +118,7 @@ def _check_ellipsis(complete: bool, again: bool, operand: int | None) -> None:
             raise RuntimeError(f"einsum(): found '.' for operand {operand} that is not part of any ellipsis")
 
 
-def _from_lists(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, list[Tensor]]:
+def _from_lists(args: tuple[Any, ...]) -> tuple[tuple[Labels, ...], Labels | None, list[Tensor]]:
     """The form with a list of integers after each operand; integers become letters, A to Z and then a to z."""
     count = len(args) // 2
 
@@ -112,23 +128,23 @@ def _from_lists(args: tuple[Any, ...]) -> tuple[list[Labels], Labels | None, lis
                 raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
         return tuple(ELLIPSIS if n is Ellipsis else chr(ord("A") + n if n < 26 else ord("a") + n - 26) for n in numbers)
 
-    inputs = [letters(args[2 * i + 1]) for i in range(count)]
+    inputs = tuple([letters(args[2 * i + 1]) for i in range(count)])
     return inputs, letters(args[-1]) if len(args) % 2 else None, list(args[: 2 * count : 2])
 
 
-def _ellipsis_lengths(inputs: list[Labels], operands: list[Tensor]) -> list[int]:
+def _ellipsis_lengths(inputs: tuple[Labels, ...], shapes: tuple[tuple[int, ...], ...]) -> list[int]:
     lengths = []
-    for i, (names, t) in enumerate(zip(inputs, operands, strict=True)):
+    for i, (names, shape) in enumerate(zip(inputs, shapes, strict=True)):
         named = len([n for n in names if n != ELLIPSIS])
         has = ELLIPSIS in names
-        if not (named <= t.ndim if has else named == t.ndim):
+        if not (named <= len(shape) if has else named == len(shape)):
             raise RuntimeError(
                 f"einsum(): the number of subscripts in the equation ({named}) "
                 + ("is more than the number of dimensions" if has else "does not match the number of dimensions")
-                + f" ({t.ndim}) for operand {i}"
+                + f" ({len(shape)}) for operand {i}"
                 + ("" if has else " and no ellipsis was given")
             )
-        lengths.append(t.ndim - named)
+        lengths.append(len(shape) - named)
     return lengths
 
 
@@ -137,7 +153,7 @@ def _expanded(names: Labels, length: int) -> Labels:
     return tuple(m for n in names for m in ([(i,) for i in range(-length, 0)] if n == ELLIPSIS else [n]))
 
 
-def _output_labels(inputs: list[Labels], output: Labels | None, longest: Labels, labels: list[Labels]) -> Labels:
+def _output_labels(output: Labels | None, longest: Labels, labels: list[Labels]) -> Labels:
     given = [n for names in labels for n in names]
     if output is None:
         once = sorted(n for n in set(given) if isinstance(n, str) and given.count(n) == 1)
@@ -150,12 +166,12 @@ def _output_labels(inputs: list[Labels], output: Labels | None, longest: Labels,
     return tuple(m for n in output for m in (longest if n == ELLIPSIS else (n,)))
 
 
-def _check_sizes(labels: list[Labels], operands: list[Tensor]) -> None:
+def _check_sizes(labels: list[Labels], shapes: tuple[tuple[int, ...], ...]) -> None:
     """Refuse lengths that differ under one label; dimensions of length 1 broadcast."""
     sizes: dict[Any, int] = {}
-    for i, (names, t) in enumerate(zip(labels, operands, strict=True)):
+    for i, (names, shape) in enumerate(zip(labels, shapes, strict=True)):
         own: dict[Any, int] = {}
-        for name, n in zip(names, t.shape, strict=True):
+        for name, n in zip(names, shape, strict=True):
             if own.setdefault(name, n) != n:
                 raise RuntimeError(
                     f"einsum(): subscript {name} is repeated for operand {i} but the sizes don't match, {n} != "
@@ -174,6 +190,8 @@ def _check_sizes(labels: list[Labels], operands: list[Tensor]) -> None:
 # ---------------------------------------------------------------------- computing
 def _diagonals(t: Tensor, names: Labels) -> Tensor:
     """The operand with every label once: the diagonal of the dimensions that share one."""
+    if len(set(names)) == len(names):
+        return t
     left = list(names)
     for name in dict.fromkeys(names):
         while left.count(name) > 1:
@@ -248,9 +266,10 @@ def _beside(t: Tensor, names: Labels, wanted: Labels) -> Tensor:
 
 def _arranged(t: Tensor, names: Labels, groups: list[list[Any]], sizes: dict[Any, int]) -> Tensor:
     """The operand as a batch of matrices: its dimensions in three groups, broadcast to the labels' lengths."""
-    order = [n for group in groups for n in group]
-    t = op("permute_dims")(t, tuple(names.index(n) for n in order))
-    full = tuple(sizes[n] for n in order)
+    order = tuple([n for group in groups for n in group])
+    if order != names:
+        t = op("permute_dims")(t, tuple([names.index(n) for n in order]))
+    full = tuple([sizes[n] for n in order])
     if tuple(t.shape) != full:
         t = op("expand_to")(t, full)
     return reshape(t, *[prod([sizes[n] for n in group]) for group in groups])

@@ -348,8 +348,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"linear(): argument '{'weight' if position == 2 else 'input'}' (position {position}) must be Tensor, not "
             f"{type(bad).__name__}"
         ) from None
-    if a.ndim == 2 and w.ndim == 2 and bias is not None:
-        return FUNCTIONS["linear_2d"](input, weight, bias)
+    if a.ndim == 2 and w.ndim == 2:
+        return op("mm")(input, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](input, weight, bias)
     if not a.ndim:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
     if w.ndim == 1:
@@ -359,4 +359,4 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise RuntimeError(f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
     flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(input, (prod(a.shape[:-1]), a.shape[-1]))
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
-    return out if a.ndim == 2 else op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))
+    return op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))
