@@ -4,6 +4,7 @@ View ops are written against `shape`, `strides` (bytes), `dtype`, `transpose`, b
 they serve NumPy arrays and the arrays of every other device alike.
 """
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -37,6 +38,7 @@ def channels_last_like(like: Any, out: Any) -> Any:
     return np.ascontiguousarray(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
 
 
+@lru_cache(maxsize=4096)
 def viewed_strides(
     shape: tuple[int, ...], strides: tuple[int, ...], new_shape: tuple[int, ...]
 ) -> tuple[int, ...] | None:

@@ -15,6 +15,8 @@ from .operands import cast
 from .public import PROPERTIES, PUBLIC, into, op, public
 from .views import inferred_shape, viewable
 
+ndarray = np.ndarray
+
 
 # ---------------------------------------------------------------------- one shape as another
 @public("Tensor")
@@ -79,9 +81,11 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
     >>> torch.arange(6).reshape(2, 3).t().reshape(-1)
     tensor([0, 3, 1, 4, 2, 5])
     """
-    wanted = inferred_shape(input.array.size, sizes(shape_ if shape is None else (shape,), "reshape"))
-    if viewable(input.array, wanted) is None:
-        return op("unsafe_view")(op("dense")(input), wanted)
+    a, wanted = input.array, sizes(shape_ if shape is None else (shape,), "reshape")
+    if not (a.__class__ is ndarray and a.flags.c_contiguous):
+        wanted = inferred_shape(a.size, wanted)
+        if viewable(a, wanted) is None:
+            return op("unsafe_view")(op("dense")(input), wanted)
     return op("view_as_shape")(input, wanted)
 
 
