@@ -90,10 +90,11 @@ def _arranged(rows: np.ndarray, descending: bool, kind: int, k: int, ordered: bo
     return index[:, :k]
 
 
-def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> tuple[np.ndarray, bool]:
-    """The indices of the k smallest of each row (or largest), in order, and whether there are ties among them."""
-    index = np.empty((len(rows), k), np.int64)
-    return index, _kernels().insertion(_kernel_keys(rows, descending), np.empty(k, np.int64), index)
+def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the k smallest of each row (or largest), in order, and in which rows ties decide about them."""
+    index, tied = np.empty((len(rows), k), np.int64), np.empty(len(rows), np.bool_)
+    _kernels().insertion(_kernel_keys(rows, descending), np.empty(k, np.int64), index, tied)
+    return index, np.flatnonzero(tied)
 
 
 # ---------------------------------------------------------------------- orders
@@ -143,12 +144,12 @@ def torch_order(rows: np.ndarray, descending: bool) -> np.ndarray:
     """The indices that sort each row, equal elements where the C++ library's sort leaves them."""
     n = rows.shape[1]
     if rows.dtype != np.bool_ and INSERTION < n <= SHORT:
-        order, has_ties = _first_in_order(rows, n, descending)
-        return _arranged(rows, descending, _kernels().SORT, n) if has_ties else order
-    order = stable_order(rows, descending)
-    if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
-        return order
-    tied = np.flatnonzero(_have_ties(taken(rows, order)))
+        order, tied = _first_in_order(rows, n, descending)
+    else:
+        order = stable_order(rows, descending)
+        if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
+            return order
+        tied = np.flatnonzero(_have_ties(taken(rows, order)))
     if tied.size:
         order[tied] = _arranged(rows[tied], descending, _kernels().SORT, n)
     return order
@@ -211,11 +212,13 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarr
     """The indices of the k smallest of each row (or largest) in torch's order."""
     n = rows.shape[1]
     partial = k * 64 <= n  # where torch goes from a selection to a heap, which leaves its elements in order
+    kind = _kernels().PARTIAL if partial else _kernels().SELECT
     if k <= INSERTION and (ordered or partial):
-        index, has_ties = _first_in_order(rows, k, largest)
-        if not has_ties:
-            return index
-    elif ordered or partial:
+        index, tied = _first_in_order(rows, k, largest)
+        if tied.size:
+            index[tied] = _arranged(rows[tied], largest, kind, k, ordered)
+        return index
+    if ordered or partial:
         threshold = np.partition(rows, n - k if largest else k - 1, axis=1)[:, [n - k if largest else k - 1]]
         chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
         if chosen.size == k * len(rows):  # else there are ties, or nan
@@ -224,8 +227,7 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarr
             order = stable_order(values, largest)
             if not _have_ties(taken(values, order)).any():
                 return taken(index, order)
-    kernels = _kernels()
-    return _arranged(rows, largest, kernels.PARTIAL if partial else kernels.SELECT, k, ordered)
+    return _arranged(rows, largest, kind, k, ordered)
 
 
 @structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))

@@ -11,9 +11,11 @@ would take half as long again.
 import numpy as np
 from numba import njit
 
+from .inlined import smaller
 from .inner import inner
 
 SMALL = 16  # elements that quicksort leaves to insertion
+BLOCK = 32  # keys that insertion looks at together
 SORT, SELECT, PARTIAL = 0, 1, 2  # all in order; the nth in its place; the first n in order, by a heap
 
 
@@ -148,29 +150,41 @@ def arrange(all_keys, indices, waiting_parts, kind, nth, last):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def insertion(keys, best, index):
+def insertion(keys, best, index, tied):
     """index[row]: where the smallest keys of the row were, as many as it has places, in order and equal ones in theirs.
 
-    Returns whether keys are equal of which the order, or which one is left out, could matter. `best` is scratch.
+    tied[row]: whether keys are equal of which the order, or which one is left out, matters. `best` is scratch.
     """
-    k = index.shape[1]
-    equal = False
+    k, n = index.shape[1], keys.shape[1]
     for row in range(keys.shape[0]):
         a, at = keys[row], index[row]
-        for i in range(a.size):
-            key = a[i]
-            j = i
+        i = 0
+        while i < n:
             if i >= k:
-                if key >= best[k - 1]:
-                    equal |= key == best[k - 1]
-                    continue
-                j = k - 1
+                worst = best[k - 1]
+                while i + BLOCK <= n:  # of long rows few blocks have a key to insert: vectors find out
+                    some = False
+                    for lane in range(BLOCK):
+                        some |= a[np.uint64(i + lane)] < worst
+                    if some:
+                        break
+                    i += BLOCK
+                while i < n and a[i] >= worst:
+                    i += 1
+                if i == n:
+                    break
+            key, j = a[i], smaller(i, k - 1)
             while j > 0 and key < best[j - 1]:
                 best[j], at[j] = best[j - 1], at[j - 1]
                 j -= 1
-            equal |= j > 0 and best[j - 1] == key
             best[j], at[j] = key, i
-    return equal
+            i += 1
+        equal, last = 0, best[k - 1]
+        for j in range(1, k):
+            equal += best[j] == best[j - 1]
+        for i in range(n):
+            equal += a[np.uint64(i)] == last
+        tied[row] = equal > 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
