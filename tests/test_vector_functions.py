@@ -9,7 +9,7 @@ from numba import njit
 
 import minitorch as torch
 from minitorch._kernels.codegen import VECTORISED
-from minitorch._kernels.cpu import vector
+from minitorch._kernels.cpu import inlined, vector
 
 EDGES = [
     0.0,
@@ -154,3 +154,35 @@ def test_product_that_is_added_has_the_bits_of_torch(name, dtype):
 def test_integers_are_multiplied_and_added():
     x, y, z = (torch.arange(n, n + 5) for n in (2**60, 3, 2**40))
     np.testing.assert_array_equal(x.addcmul(y, z, value=7).numpy(), x.numpy() + 7 * y.numpy() * z.numpy())
+
+
+@pytest.mark.parametrize("vectors", [True, False], ids=["LLVM's extremes", "comparisons"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
+def test_extremes_of_two_numbers_are_numpys(dtype, vectors, monkeypatch):
+    monkeypatch.setattr(inlined, "LLVM_HAS_EXTREMES", vectors)
+    numbers = np.array([0, 1, 3, 200, *([-2.5, np.inf, -np.inf, np.nan] if dtype[0] == "f" else [])]).astype(dtype)
+    x, y = (a.copy() for a in np.broadcast_arrays(numbers[:, None], numbers))
+    for extreme, wanted in ((inlined.maximum, np.maximum), (inlined.minimum, np.minimum)):
+
+        @njit
+        def kernel(x, y, out, extreme=extreme):
+            for i in range(x.size):
+                out.flat[i] = extreme(x.flat[i], y.flat[i])
+
+        out = np.empty_like(x)
+        kernel(x, y, out)
+        np.testing.assert_array_equal(out, wanted(x, y))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_extremes_keep_a_nan_wherever_it_is(name, dtype):
+    x = pytorch.randn(70, 3, 67, generator=pytorch.Generator().manual_seed(0), dtype=getattr(pytorch, dtype))
+    x[range(67), 1, range(67)] = math.nan
+    ours = torch.from_numpy(x.numpy())
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        a, b = ours.permute(order), x.permute(order)
+        for dim in (0, 1, 2, (0, 1), (0, 2), (1, 2), ()):
+            found, wanted = getattr(a, name)(dim).numpy(), getattr(b, name)(dim).numpy()
+            np.testing.assert_array_equal(found, wanted)
+            assert found.strides == wanted.strides

@@ -20,19 +20,12 @@ from . import cache, scalar
 PRELUDE = """import math
 import numpy as np
 from numba import njit
-from minitorch._kernels.cpu.inlined import flat, where
-from minitorch._kernels.cpu.inner import inner
+from minitorch._kernels.cpu.inlined import flat, maximum, minimum, where
 from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, isnan)
 floor, ceil, trunc = np.floor, np.ceil, np.trunc  # those of math give integers: wrong from 2**63 on
 absolute, copysign, isinf, isfinite = abs, math.copysign, math.isinf, math.isfinite
 arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
 arcsinh, arccosh, arctanh, exp2 = math.asinh, math.acosh, math.atanh, np.exp2
-@inner()
-def maximum(a, b):
-    return a if a > b or a != a else b
-@inner()
-def minimum(a, b):
-    return a if a < b or a != a else b
 """
 
 # one flat loop: every array contiguous and of one shape, but those in `scalars`, which hold one element
@@ -384,6 +377,7 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
 
 
 REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
+FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "x_[o, 0, k]"}
 
 
 def reduction(name: str, part: str, **formulas: Any) -> Callable[..., None]:
@@ -398,13 +392,13 @@ def reduction_text(part: str, *, init: str, step: str, finish: str, accumulator:
     """The generated file of `reduction`.
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
-    `init` of "first" is the first element of the whole. `accumulator` is the type that `a` has, by default the
-    result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may reorder them,
-    at the speed of memory.
+    `init` of "first" is the first element, of which there must be one. `accumulator` is the type that `a` has, by
+    default the result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may
+    reorder them, at the speed of memory.
     """
     return PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
-        accumulator=accumulator or "T", init="A(flat_x[0])" if init == "first" else f"A({init})", step=step,
+        accumulator=accumulator or "T", init=f"A({FIRST[part] if init == 'first' else init})", step=step,
         finish=finish,
     )  # fmt: skip
 

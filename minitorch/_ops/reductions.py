@@ -87,19 +87,22 @@ def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
 class Reduction:
     """The loops of one reduction, from its formulas in `_kernels/folds.py`: see `codegen.reduction`.
 
-    `numpy` is NumPy's own reduction where there is one that is as exact and vectorised. It serves all but the whole of
-    few elements, where a loop has begun sooner. `merge` is NumPy's function that makes of what blocks of as many
-    elements give what all give.
+    `wide` ones accumulate in 64 bits. `merge` is NumPy's function that makes of what blocks of as many elements give
+    what all give.
     """
 
-    def __init__(self, name: str, *, wide: bool = False, numpy: Any = None, merge: Any = None):
-        self.name, self.fold, self.wide, self.numpy, self.merge = name, FOLDS[name], wide, numpy, merge
+    def __init__(self, name: str, *, wide: bool = False, merge: Any = None):
+        self.name, self.fold, self.wide, self.merge = name, FOLDS[name], wide, merge
         self._kernels: dict[Any, Any] = {}
         self.of_floats: Any = self._first_of_floats
 
+    def _kept_in(self, dtype: np.dtype) -> Any:
+        """The dtype of what accumulates for results of this one."""
+        return dtype if not self.wide else dtypes.float64.numpy if dtype.kind == "f" else dtypes.INT64_NUMPY
+
     def _formulas(self, dtype: np.dtype) -> dict[str, Any]:
-        accumulator = None if not self.wide else "np.float64" if dtype.kind == "f" else "np.int64"
         init, step, _, finish = self.fold
+        accumulator = f"np.{self._kept_in(dtype)}" if self.wide else None
         return dict(init=init, step=step, finish=finish, accumulator=accumulator)
 
     def _kernel(self, dtype: np.dtype, part: str) -> Any:
@@ -107,7 +110,7 @@ class Reduction:
         if kernel is None:
             kernel = codegen.reduction(self.name, part, **self._formulas(dtype))
             if part == "whole":
-                kernel = for_contiguous(kernel, lambda x, o: self.whole(np.ascontiguousarray(x), o))
+                kernel = for_contiguous(kernel, lambda x, o: self.whole(x.ravel("K"), o))  # of a transposed x a view
             self._kernels[dtype, part] = kernel
         return kernel
 
@@ -144,7 +147,7 @@ class Reduction:
         if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES, BLOCKS):
             self.whole(a, o)
             return
-        blocks = empty(BLOCKS, np.float64 if o.dtype.kind == "f" else np.int64)
+        blocks = empty(BLOCKS, self._kept_in(o.dtype))
         self.rows(a.reshape(BLOCKS, -1), blocks)
         o[()] = self.merge(blocks)
 
@@ -157,18 +160,22 @@ class Reduction:
         if inner == 1:
             self.rows(a if a.shape == (outer, n) else a.reshape(outer, n), o if o.ndim == 1 else o.reshape(outer))
         else:
-            wide = (np.float64 if o.dtype.kind == "f" else np.int64) if self.wide else o.dtype
-            self._kernel(o.dtype, "columns")(a.reshape(split), o.reshape(outer, inner), empty(inner, wide))
+            scratch = empty(inner, self._kept_in(o.dtype))
+            self._kernel(o.dtype, "columns")(a.reshape(split), o.reshape(outer, inner), scratch)
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype
-        if dim is None and not keepdim and (self.numpy is None or a.size <= SMALL):
+        if dim is None and not keepdim:
             o = empty((), dtype)
             (self.whole if a.size < LARGE else self.large)(a, o)
             return o
         dims, shape, split = reduction_of(a.shape, dim, keepdim)
-        if self.numpy is not None and a.size:
-            return np.asarray(self.numpy(a, axis=dims if a.ndim else None, keepdims=keepdim), dtype)
+        if not a.flags.c_contiguous:
+            order = sorted(range(a.ndim), key=lambda i: -a.strides[i])
+            in_memory = a.transpose(order)
+            if in_memory.flags.c_contiguous:  # and so of one layout or another without a copy
+                found = self(in_memory, [order.index(d) for d in dims], True, dtype)
+                return np.ascontiguousarray(found.transpose(np.argsort(order))).reshape(shape)
         o = empty(shape, dtype)
         if o.size:
             self.parts(a, dims, split, o)
@@ -178,8 +185,8 @@ class Reduction:
 SUM = Reduction("sum", wide=True, merge=np.add.reduce)
 MEAN = Reduction("mean", wide=True, merge=np.mean)
 PROD = Reduction("prod", wide=True, merge=np.multiply.reduce)
-AMAX = Reduction("amax", numpy=np.maximum.reduce)
-AMIN = Reduction("amin", numpy=np.minimum.reduce)
+AMAX = Reduction("amax", merge=np.maximum.reduce)
+AMIN = Reduction("amin", merge=np.minimum.reduce)
 
 
 def sum_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

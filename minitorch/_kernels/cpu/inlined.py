@@ -4,10 +4,12 @@ A function of Numba's own compiles by itself for every kernel that calls it: `wh
 70 ms, `reshape(-1)` 20 ms for each array and 150 ms once.
 """
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
+
+LLVM_HAS_EXTREMES = binding.llvm_version_info >= (17, 0, 0)  # that propagate nan, on x86
 
 
 @intrinsic
@@ -17,6 +19,37 @@ def where(typing_context, c, a, b):
     if kind is None:
         return None
     return kind(types.boolean, kind, kind), lambda context, builder, signature, args: builder.select(*args)
+
+
+def _extreme(name, sign):
+    """The intrinsic of the larger or the smaller of two numbers, a nan if one of them is."""
+
+    @intrinsic
+    def extreme(typing_context, a, b):
+        kind = typing_context.unify_types(types.unliteral(a), types.unliteral(b))
+        if kind is None:
+            return None
+
+        def generate(context, builder, signature, args):
+            a, b = args
+            if not isinstance(kind, types.Float):
+                signed = isinstance(kind, types.Integer) and kind.signed
+                compare = builder.icmp_signed if signed else builder.icmp_unsigned
+                return builder.select(compare(sign, a, b), a, b)
+            if LLVM_HAS_EXTREMES:  # takes them for a reduction, in vectors; which zero is the larger is left open
+                function = ir.FunctionType(a.type, [a.type] * 2)
+                function = cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.f{kind.bitwidth}")
+                return builder.call(function, args, fastmath=("nsz",))
+            return builder.select(
+                builder.or_(builder.fcmp_ordered(sign, a, b), builder.fcmp_unordered("uno", a, a)), a, b
+            )
+
+        return kind(kind, kind), generate
+
+    return extreme
+
+
+maximum, minimum = _extreme("maximum", ">"), _extreme("minimum", "<")
 
 
 @intrinsic
