@@ -624,6 +624,18 @@ def test_function_without_gradient_agrees(name):
     assert_same(*[INTEGER_RESULTS[name](lib, lib.arange(12.0).reshape(3, 4)) for lib in BOTH])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int16", "uint8", "bool"])
+def test_many_columns_are_selected_in_every_dtype(dtype):
+    values = np.random.default_rng(0).integers(0, 200, (90, 3, 40))
+    columns = np.random.default_rng(1).integers(0, 40, 500)
+    for order in ((0, 1, 2), (1, 0, 2)):
+        x, y = [lib.tensor(values).to(getattr(lib, dtype)).permute(order) for lib in BOTH]
+        at, there = [lib.tensor(columns) for lib in BOTH]
+        assert_same(x.index_select(2, at), y.index_select(2, there))
+        assert_same(x[:, :, at - 20], y[:, :, there - 20])
+        assert_same(x.tril(1), y.tril(1))
+
+
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 def test_sort_is_stable_and_takes_nan_for_the_largest(dtype, descending):

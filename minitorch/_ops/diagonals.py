@@ -9,12 +9,10 @@ from minitorch._tensor import Tensor, strided, wrap
 
 from .check import check, integer, no_kernel, wrap_dim
 from .op import OPS, structured
-from .positions import kernels
+from .positions import bits_of, kernels
 from .public import FUNCTIONS, into, op, public
 from .shapes import reshape
 from .views import diagonal
-
-BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 # ---------------------------------------------------------------------- triangles
@@ -31,11 +29,9 @@ def _band(input: np.ndarray, low: int, high: int) -> np.ndarray:
     low, high = min(max(low, -n), m), min(max(high, -n), m)
     if not input.size or low >= high:
         return np.zeros(input.shape, input.dtype)
-    # by size: what only moves needs no kernel for each dtype
-    bits = np.ascontiguousarray(input).view(BITS[input.dtype.itemsize]).reshape(-1, n, m)
-    out = np.empty(bits.shape, bits.dtype)
-    kernels().band(bits, low, high, out)
-    return out.view(input.dtype).reshape(input.shape)
+    out = np.empty(input.shape, input.dtype)
+    kernels().band(bits_of(np.ascontiguousarray(input)).reshape(-1, n, m), low, high, bits_of(out).reshape(-1, n, m))
+    return out
 
 
 @structured(tensors="input", on="torch Tensor")

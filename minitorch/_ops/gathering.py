@@ -17,7 +17,7 @@ from .indexing import value_for, warn_if_expanded
 from .nodes import titled
 from .op import OPS, Op, structured
 from .operands import NUMBERS, cast
-from .positions import At, first_outside, kernels
+from .positions import At, bits_of, first_outside, kernels
 from .public import FUNCTIONS, into, public
 
 ndarray = np.ndarray
@@ -87,7 +87,7 @@ def gather_cpu(input, dim, index):
     index = np.ascontiguousarray(int64(index))
     check_along(index, dim, input.shape[dim])
     source, parts = np.ascontiguousarray(_corner(input, index.shape, dim)), _around(index.shape, dim)
-    kernels().gather(along(source, dim), index.reshape(parts), out.reshape(parts))
+    kernels().gather(bits_of(along(source, dim)), index.reshape(parts), bits_of(out.reshape(parts)))
     return out
 
 

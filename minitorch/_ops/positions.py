@@ -9,6 +9,7 @@ import numpy as np
 from minitorch._device import backend
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels import cache
+from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
 from minitorch.autograd.node import MODIFIED
 
@@ -22,6 +23,14 @@ ndarray = np.ndarray
 def kernels() -> Any:
     """The compiled loops."""
     return cache.load_file("cpu.index")
+
+
+BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
+def bits_of(a: Any) -> Any:
+    """The array as unsigned integers: what only moves elements needs no kernel for each dtype."""
+    return a.view(BITS[a.dtype.itemsize])
 
 
 class At:
@@ -227,8 +236,17 @@ def read(a: Any, at: At) -> Any:
         return np.empty(plan.result, a.dtype)
     positions = plan.positions()
     if plan.adjacent and a.flags.c_contiguous:
-        return np.take(plan.three_parts(a), positions, 1).reshape(plan.result)
+        return selected(plan.three_parts(a), positions).reshape(plan.result)
     return np.ascontiguousarray(a[at.fancy()]).reshape(plan.result)
+
+
+def selected(parts: Any, positions: Any) -> Any:
+    """parts[:, positions], of a contiguous array of three dimensions; the positions are in range."""
+    if parts.shape[2] == 1 and len(parts) * positions.size >= LARGE:  # of single elements a loop copies twice as many
+        out = np.empty((len(parts), positions.size), parts.dtype)
+        kernels().select(bits_of(parts)[..., 0], np.ascontiguousarray(positions, np.int64), bits_of(out))
+        return out
+    return parts.take(positions, 1, mode="clip")  # "raise" would buffer the result
 
 
 def _is_mask_of(indices: Any, shape: tuple[int, ...]) -> bool:

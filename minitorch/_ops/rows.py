@@ -11,7 +11,7 @@ from .copies import check_overlap
 from .gathering import INDEX_DTYPES, along, in_dtype_of, int64, without, writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, Op, structured
-from .positions import first_outside, kernels
+from .positions import first_outside, kernels, selected
 from .public import into, public
 
 ndarray = np.ndarray
@@ -46,8 +46,9 @@ def index_select_cpu(input, dim, index):
         raise IndexError("index out of range in self")
     if not input.shape:
         return input.copy()
-    # checked; "raise" would buffer the result
-    return input.take(_row_index(index), dim, mode="clip")
+    index = _row_index(index)
+    shape = (*input.shape[:dim], index.size, *input.shape[dim + 1 :])
+    return selected(along(np.ascontiguousarray(input), dim), index).reshape(shape)
 
 
 @index_select.grad("input")

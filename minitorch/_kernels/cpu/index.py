@@ -1,7 +1,7 @@
 """Reading and writing at positions that an integer array holds, and parts of matrices.
 
 Only `within` looks at ranges: the others write wherever the index says, so their callers ask it
-first (`_ops/positions.py`).
+first (`_ops/positions.py`). Positions are made unsigned: Numba tests signed ones for being negative.
 """
 
 import numpy as np
@@ -25,12 +25,20 @@ def add_rows(dest, positions, src):
     for n in range(src.shape[0]):
         if src.shape[2] == 1:
             for m in range(positions.size):
-                dest[n, positions[m], 0] += src[n, m, 0]
+                dest[n, np.uint64(positions[m]), 0] += src[n, m, 0]
             continue
         for m in range(positions.size):
-            p = positions[m]
+            p = np.uint64(positions[m])
             for t in range(src.shape[2]):
                 dest[n, p, t] += src[n, m, t]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def select(x, positions, out):
+    """out[n, m] = x[n, positions[m]]"""
+    for n in range(x.shape[0]):
+        for m in range(positions.size):
+            out[n, m] = x[n, np.uint64(positions[m])]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -39,11 +47,11 @@ def gather(x, index, out):
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
-                out[n, m, 0] = x[n, index[n, m, 0], 0]
+                out[n, m, 0] = x[n, np.uint64(index[n, m, 0]), 0]
             continue
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
-                out[n, m, t] = x[n, index[n, m, t], t]
+                out[n, m, t] = x[n, np.uint64(index[n, m, t]), t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -52,11 +60,11 @@ def scatter(dest, index, src):
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
-                dest[n, index[n, m, 0], 0] = src[n, m, 0]
+                dest[n, np.uint64(index[n, m, 0]), 0] = src[n, m, 0]
             continue
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
-                dest[n, index[n, m, t], t] = src[n, m, t]
+                dest[n, np.uint64(index[n, m, t]), t] = src[n, m, t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -65,11 +73,11 @@ def scatter_add(dest, index, src):
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
-                dest[n, index[n, m, 0], 0] += src[n, m, 0]
+                dest[n, np.uint64(index[n, m, 0]), 0] += src[n, m, 0]
             continue
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
-                dest[n, index[n, m, t], t] += src[n, m, t]
+                dest[n, np.uint64(index[n, m, t]), t] += src[n, m, t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -78,11 +86,11 @@ def scatter_multiply(dest, index, src):
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
-                dest[n, index[n, m, 0], 0] *= src[n, m, 0]
+                dest[n, np.uint64(index[n, m, 0]), 0] *= src[n, m, 0]
             continue
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
-                dest[n, index[n, m, t], t] *= src[n, m, t]
+                dest[n, np.uint64(index[n, m, t]), t] *= src[n, m, t]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,14 +99,15 @@ def band(x, low, high, out):
     B, n, m = x.shape
     for b in range(B):
         for i in range(n):
+            row, made = x[b, i], out[b, i]
             first = min(max(i + low, 0), m)
             last = max(min(i + high, m), first)
-            for j in range(first):
-                out[b, i, j] = 0
-            for j in range(first, last):
-                out[b, i, j] = x[b, i, j]
-            for j in range(last, m):
-                out[b, i, j] = 0
+            for j in range(np.uint64(first)):
+                made[j] = 0
+            for j in range(np.uint64(first), np.uint64(last)):
+                made[j] = row[j]
+            for j in range(np.uint64(last), np.uint64(m)):
+                made[j] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
