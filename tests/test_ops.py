@@ -402,3 +402,23 @@ def test_complex_numbers_are_refused_by_name(name):
     function = getattr(minitorch, name, None) or getattr(minitorch.Tensor, name)
     with pytest.raises(NotImplementedError, match="complex numbers are not supported"):
         function(*{"lerp": (x, x), "where": (x > 0, x)}.get(name, (x,)), 1j)
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_gradient_of_a_variance_without_degrees_of_freedom_is_torchs(name, dtype):
+    for values, dim, correction in (
+        ([1.0, 2.0, 4.0], None, 3),
+        ([1.0, 2.0, 4.0], 0, 3),
+        ([1.0, 2.0, 3.0], None, 4.5),
+        ([[1.0, 2.0], [1.0, 5.0]], 0, 2),
+        (3.0, 0, 1),
+    ):
+
+        def gradient(ns, values=values, dim=dim, correction=correction):
+            x = ns.tensor(values, dtype=getattr(ns, dtype), requires_grad=True)
+            getattr(x, name)(dim=dim, correction=correction).sum().backward()
+            return x.grad
+
+        assert_same_outcome(*both(gradient))

@@ -1,17 +1,21 @@
 """Moments and quantiles: var, std, quantile, cov, corrcoef."""
 
+import functools
 import warnings
 from typing import Any
 
 import numpy as np
 
 from minitorch._kernels import cache
+from minitorch._kernels.codegen import Formula
+from minitorch._kernels.cpu.loops import Loops
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, anywhere, check, integer, wrap_dim
-from .op import structured
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, into, op, public
 from .reductions import FLOATS, count_reduced, reduction_of, three_parts
+from .scope import SMALL
 
 
 # ---------------------------------------------------------------------- variance
@@ -37,8 +41,26 @@ def variance_cpu(input, dim, correction, keepdim):
 @variance.grad("input")
 def variance_grad(g, input, dim, correction, keepdim):
     left = count_reduced(input.shape, dim) - correction
-    g = keep_dims(g, input, dim, keepdim)  # noqa: F821
-    return g * (input - mean(input, dim, True)) * (2.0 / left if left else nan)  # noqa: F821
+    g, centre = keep_dims(g, input, dim, keepdim), mean(input, dim, True)  # noqa: F821
+    if left <= 0 and (dim is None or not input.ndim):  # as torch does, of a whole tensor alone
+        return where(input == centre, g * nan, g * inf)  # noqa: F821
+    return deviations(g, input, centre, scale=2.0 / left if left else inf)  # noqa: F821
+
+
+def deviations(g, x, centre, *, scale):
+    return g * (x - centre) * scale
+
+
+@functools.cache
+def _deviation_loops() -> Loops:
+    return Loops(Formula(deviations), SMALL)
+
+
+def _deviations_array(g: np.ndarray, x: np.ndarray, centre: np.ndarray, *, scale: float) -> np.ndarray:
+    return _deviation_loops().general((g, x, centre), (scale,), None, x.dtype)
+
+
+ARRAY_NAMES["deviations"], TENSOR_NAMES["deviations"] = _deviations_array, deviations
 
 
 def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, ...]:
