@@ -636,6 +636,18 @@ def test_many_columns_are_selected_in_every_dtype(dtype):
         assert_same(x.tril(1), y.tril(1))
 
 
+@pytest.mark.parametrize("weight", [None, "float32", "float64", "int64"])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8"])
+def test_bincount_counts_integers_of_any_layout_with_weights_of_any_dtype(dtype, weight):
+    values = np.random.default_rng(0).integers(0, 20, 60).astype(dtype)
+    weights = None if weight is None else np.arange(60).astype(weight)
+    for n, minlength in ((0, 0), (0, 3), (60, 0), (60, 50)):
+        for step in (1, 2):
+            x, y = [lib.tensor(values[:n])[::step] for lib in BOTH]
+            w, v = [None if weight is None else lib.tensor(weights[:n])[::step] for lib in BOTH]
+            assert_same(x.bincount(w, minlength), y.bincount(v, minlength))
+
+
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 def test_sort_is_stable_and_takes_nan_for_the_largest(dtype, descending):

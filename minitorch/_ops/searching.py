@@ -14,6 +14,7 @@ from minitorch.return_types import return_type
 from .check import c_name, c_word, check, integer, needs_data, no_kernel, wrap_dim
 from .op import structured
 from .ordering import stable_order
+from .positions import kernels
 from .public import FUNCTIONS, into, op, public
 
 FLOATS = dtypes.FLOATS
@@ -227,7 +228,7 @@ def check_counted(low: int, high: int) -> None:
     """Refuse numbers between these that bincount cannot count."""
     check(low >= 0, _ONLY_COUNTS)
     largest = np.iinfo(np.int64).max
-    check(  # NumPy's bincount would count it before the start of its array
+    check(  # there is no integer for the number of bins
         high < largest, f"maximum value of input overflowed, it should be < {largest} but got {largest}"
     )
 
@@ -248,12 +249,20 @@ def bincount(input, weights=None, minlength=0):
 @bincount.cpu
 def bincount_cpu(input, weights=None, minlength=0):
     _, dtype = bincount.infer(input, weights, minlength)
-    if input.size:
-        check_counted(int(input.min()), int(input.max()))
+    places = np.ascontiguousarray(input, np.int64)
+    if places.size:
+        low, high = kernels().extent(places)
+        check_counted(low, high)
+        minlength = max(minlength, high + 1)
     try:
-        return np.bincount(input, weights if input.size else None, minlength).astype(dtype, copy=False)
+        counts = np.zeros(minlength, np.int64 if dtype == np.int64 else np.float64)
     except (MemoryError, ValueError):
-        raise too_large((max(minlength, int(input.max(initial=0)) + 1),), dtype) from None
+        raise too_large((minlength,), dtype) from None
+    if dtype == np.int64:
+        kernels().count(places, counts)
+    else:
+        kernels().add_rows(counts[None, :, None], places, np.ascontiguousarray(weights, np.float64)[None, :, None])
+    return counts.astype(dtype, copy=False)
 
 
 def _finite_range(name: str, x: np.ndarray, low: float, high: float) -> tuple[float, float]:
@@ -292,7 +301,9 @@ def histc_cpu(input, bins, min, max):
     x = x[(x >= low) & (x <= high)]
     scaled = in_dtype(in_dtype(x - low) * count)
     place = np.minimum(in_dtype(scaled / in_dtype(high - low)).astype(np.int64), bins - 1)
-    return np.bincount(place, minlength=bins).astype(x.dtype)
+    counts = np.zeros(bins, np.int64)
+    kernels().count(place, counts)
+    return counts.astype(x.dtype)
 
 
 @public("torch Tensor")

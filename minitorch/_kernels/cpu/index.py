@@ -7,6 +7,8 @@ first (`_ops/positions.py`). Positions are made unsigned: Numba tests signed one
 import numpy as np
 from numba import njit
 
+from .inlined import maximum, minimum
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def within(index, low, high):
@@ -15,6 +17,22 @@ def within(index, low, high):
     for i in range(index.size):
         outside |= (index[i] < low) | (index[i] >= high)
     return not outside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def extent(index):
+    """The smallest and the largest."""
+    low, high = index[0], index[0]
+    for i in range(index.size):
+        low, high = minimum(low, index[i]), maximum(high, index[i])
+    return low, high
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def count(index, counts):
+    """counts[index[i]] += 1"""
+    for i in range(index.size):
+        counts[np.uint64(index[i])] += 1
 
 
 # The last dimension is often the one that the index is for; then there is nothing after it, and the
