@@ -3,6 +3,12 @@
 import numpy as np
 
 
+def outside(n: int, before: int, after: int) -> np.ndarray:
+    """None of them: -1."""
+    at = np.arange(-before, n + after)
+    return np.where(at < n, np.maximum(at, -1), -1)
+
+
 def reflected(n: int, before: int, after: int) -> np.ndarray:
     """Mirrored at the first and the last element."""
     at = np.abs(np.arange(-before, n + after))

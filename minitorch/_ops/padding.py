@@ -1,14 +1,18 @@
 """`nn.functional.pad` in all its modes."""
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from minitorch._kernels.borders import MODES
+from minitorch._kernels import cache
+from minitorch._kernels.borders import MODES, outside
 from minitorch._tensor import Tensor, wrap
 
 from .check import check, no_kernel
 from .op import structured
+from .positions import bits_of
 from .public import op, public
 
 
@@ -38,15 +42,35 @@ def padded_shape(shape: tuple[int, ...], pads: Any) -> tuple[int, ...]:
 
 @constant_pad.cpu
 def constant_pad_cpu(input, pads, value):
-    out = np.full(padded_shape(input.shape, pads), value, input.dtype)
-    source, dest = [slice(None)] * input.ndim, [slice(None)] * input.ndim
-    for i in range(len(pads) // 2):
-        d, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
-        n = input.shape[d]
-        source[d] = slice(max(0, -before), n - max(0, -after))
-        dest[d] = slice(max(0, before), out.shape[d] - max(0, after))
-    out[tuple(dest)] = input[tuple(source)]
+    return framed(input, pads, outside, value)
+
+
+def framed(input: np.ndarray, pads: Any, places: Any, value: Any = 0) -> np.ndarray:
+    """The array with `pads`, which may be negative: elements at `places`, or the value, around those that are left."""
+    out = np.empty(padded_shape(input.shape, pads), input.dtype)
+    if not out.ndim:
+        out[()] = input
+    elif out.size:
+        count = max(len(pads) // 2, 1)
+        planes = prod(out.shape[:-count])
+        frame = _frame(input.shape[-count:], tuple(pads) or (0, 0), places)
+        fill, x = np.full(1, value, input.dtype), np.ascontiguousarray(input)
+        kernel = cache.load_file("cpu.padding").framed
+        kernel(bits_of(x).reshape(-1), planes, *frame, bits_of(fill), bits_of(out).reshape(-1))
     return out
+
+
+@lru_cache(256)
+def _frame(shape: tuple[int, ...], pads: tuple[int, ...], places: Any) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """`lines`, `columns`, `first` and `taken` of the kernel, of a plane of this shape."""
+    lines = np.zeros(1, np.int64)
+    for i in range(len(shape) - 1, 0, -1):
+        n = shape[-1 - i]
+        at = places(n, *pads[2 * i : 2 * i + 2])
+        lines = np.where((lines[:, None] < 0) | (at < 0), -1, lines[:, None] * n + at).reshape(-1)
+    n, (before, after) = shape[-1], pads[:2]
+    columns = np.asarray(places(n, before, after), np.int64)
+    return np.where(lines > 0, lines * n, lines), columns, max(before, 0), n + min(before, 0) + min(after, 0)
 
 
 @constant_pad.grad("input")
@@ -72,7 +96,7 @@ def _number(input: Tensor, value: Any) -> Any:
 _KERNEL_NAMES = {"reflect": "reflection", "replicate": "replication", "circular": ""}
 
 
-# ---------------------------------------------------------------------- without negative padding: one copy and borders
+# ---------------------------------------------------------------------- without negative padding
 def _borders(shape: tuple[int, ...], pads: tuple[int, ...], how: str) -> Any:
     """(dimension, position, the position that it repeats), dimension by dimension."""
     for i in range(len(pads) // 2):
@@ -93,18 +117,14 @@ def _at(dim: int, position: int) -> tuple[Any, ...]:
     return (*(slice(None),) * dim, position)
 
 
-@structured(tensors="input", title="Pad")
+@structured(tensors="input", title="Pad", halves="bits")
 def bordered(input, pads, how):
     return padded_shape(input.shape, pads), input.dtype
 
 
 @bordered.cpu
 def bordered_cpu(input, pads, how):
-    out = np.empty(padded_shape(input.shape, pads), input.dtype)
-    out[_inside(input.shape, pads)] = input
-    for dim, at, repeated in _borders(input.shape, pads, how):
-        out[_at(dim, at)] = out[_at(dim, repeated)]
-    return out
+    return framed(input, pads, MODES[how])
 
 
 @bordered.grad("input")
