@@ -422,3 +422,40 @@ def test_gradient_of_a_variance_without_degrees_of_freedom_is_torchs(name, dtype
             return x.grad
 
         assert_same_outcome(*both(gradient))
+
+
+WIDE = 400, 401
+PARTS = {
+    "a row": lambda x: (x, x[0]),
+    "a row first": lambda x: (x[:1], x),
+    "a column": lambda x: (x, x[:, :1]),
+    "neighbours": lambda x: (x[:, 1:], x[:, :-1]),
+    "a part and a number": lambda x: (x[:, 1:], 2.5),
+    "a 0-dim tensor": lambda x: (x[:, 1:], x[0, 0]),
+    "transposed": lambda x: (x.t(), x.t()),
+    "transposed and a column": lambda x: (x.t(), x.t()[:, :1]),
+    "two columns": lambda x: (x[:, :1], x[0]),
+    "planes": lambda x: (x.reshape(4, 100, 401), x[:100]),
+    "five dimensions": lambda x: (x[:, :400].reshape(4, 5, 20, 20, 20), x[:20, :20].reshape(1, 1, 20, 1, 20)),
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_large_arithmetic_of_lines_is_torchs_to_the_bit(name, parts):
+    for dtype in ("float32", "float64", "int64"):
+        values = np.random.default_rng(0).integers(1, 1000, WIDE).astype(dtype)
+
+        def compute(ns, values=values):
+            return getattr(ns, name)(*PARTS[parts](ns.tensor(values)))
+
+        def gradient(ns, values=values):
+            x = ns.tensor(values, requires_grad=True)
+            made = getattr(ns, name)(*PARTS[parts](x))
+            (made * made.detach()).sum().backward()
+            return x.grad
+
+        ours, theirs = compute(minitorch), compute(torch)
+        np.testing.assert_array_equal(array_of(ours), array_of(theirs))
+        if dtype == "float64":
+            assert_close(array_of(gradient(minitorch)), array_of(gradient(torch)), 1e-9)

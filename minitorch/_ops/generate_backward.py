@@ -10,6 +10,8 @@ from minitorch.autograd.node import Node
 from .op import Gradient, Op
 from .scope import SCOPE, SMALL, Lazy, compiled, indent
 
+_ARITHMETIC = frozenset("add subtract multiply divide".split())
+
 
 def node_class(op: Op) -> type[Node]:
     """The class of the nodes that an op records; its `run` is written at the first backward pass."""
@@ -112,6 +114,17 @@ def when_slow(formula: Formula, array: str) -> list[str]:
     return [f"{array}.size > SMALL" + ("" if always else f" and {array}.dtype is not FLOAT32_NUMPY")]
 
 
+def unless_in_lines(target: str, name: str, formula: Formula, arrays: list[str], lines: list[str]) -> list[str]:
+    """The lines, which compute the target by NumPy, and before them the operands that a compiled loop is better for."""
+    lone = formula.lone_call()
+    if len(arrays) != 2 or lone is None or lone[0] not in _ARITHMETIC:
+        return lines
+    SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL).general)
+    x, y = arrays
+    fast = f"{target} = {name}(({x}, {y}), (), None, {x}.dtype)"
+    return [f"if {x}.size > WIDE and in_lines({x}, {y}): {fast}", "else:", *indent(lines)]
+
+
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     formula = gradient.formula
     assert formula is not None
@@ -123,9 +136,9 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     elif lone is not None:
         SCOPE["np_" + lone[0]] = getattr(np, lone[0])
         args = ", ".join(op.argument(a) for a in lone[1])
+        by_numpy = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})"]
         compute = [
-            f"try: d = np_{lone[0]}({args})",
-            f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})",
+            *unless_in_lines("d", f"{op.name}_{t}_lines", formula, arrays, by_numpy),
             "if d.__class__ is not ndarray: d = asarray(d)",
         ]
     else:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minitorch._kernels.codegen import VECTORISED, Formula
 
-from .generate_backward import node_class, when_slow
+from .generate_backward import node_class, unless_in_lines, when_slow
 from .intercepted import InPlace, Positional
 from .op import APART, Op
 from .scope import SCOPE, SMALL, Lazy, indent
@@ -224,13 +224,19 @@ class FunctionText:
         args = ", ".join(array[op.argument(a)] for a in lone[1])
         call = f"np_{lone[0]}({args}{f', {x}' if self.inplace else ''})"
         tensors = ", ".join(f"{t}_array" for t in op.tensors)
-        return [
+        lines = [
             f"try: o = {call}",
             # a filter keeps NumPy silent where torch is (`generated_globals.py`); as errors its warnings come here
             f"except RuntimeWarning: o = silently(np_{lone[0]}, {args}{f', {x}' if self.inplace else ''})",
             f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
             f"{tensors}) from None",
-        ] + ["if o.__class__ is not ndarray: o = asarray(o)"] * (not self.inplace)
+        ]
+        if self.inplace:
+            return lines
+        assert op.formula is not None
+        arrays = [array[op.argument(a)] for a in op.formula.arrays]
+        lines = unless_in_lines("o", f"{op.name}_lines", op.formula, arrays, lines)
+        return [*lines, "if o.__class__ is not ndarray: o = asarray(o)"]
 
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
         op = self.op

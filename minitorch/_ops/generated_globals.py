@@ -34,6 +34,8 @@ def for_generated_code() -> dict[str, Any]:
         "HALVES": HALVES,
         "FREED_VALUE": nodes.FREED_VALUE,
         "LARGE": loops.LARGE,
+        "WIDE": loops.WIDE,
+        "in_lines": loops.in_lines,
         "Loops": loops.Loops,
         "OURS": OURS,
         "NO_GRAD": NO_GRAD,

@@ -50,6 +50,6 @@ class Lazy:
     def __init__(self, name: str, make: Callable[[], Any]):
         self.name, self.make = name, make
 
-    def __call__(self, *args: Any) -> None:
+    def __call__(self, *args: Any) -> Any:
         SCOPE[self.name] = kernel = self.make()
-        kernel(*args)
+        return kernel(*args)

@@ -22,6 +22,7 @@ from . import shared, threads
 
 ndarray = np.ndarray
 LARGE = 2**15  # elements from which threads may share a loop
+WIDE = 2**17  # elements from which a compiled loop over lines pays where NumPy has a function
 CHUNK = 2**13  # the least that a part has
 
 
@@ -153,6 +154,27 @@ def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan
     *read, written = steps[:, 3].tolist()
     constant = [i for i, step in enumerate(read) if not step]
     return _Plan(sizes, steps, lengths, outer, outer_steps, written == 1 and set(read) <= {0, 1}, constant)
+
+
+def in_lines(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether floats that are broadcast, or parts of larger arrays, make many contiguous lines of a contiguous result.
+
+    NumPy's own loop begins anew at each line, which takes 100 ns.
+    """
+    return x.dtype.kind == "f" and _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
+
+
+@lru_cache(maxsize=4096)
+def _makes_lines(
+    x: tuple[int, ...], x_strides: tuple[int, ...], y: tuple[int, ...], y_strides: tuple[int, ...], itemsize: int
+) -> bool:
+    try:
+        shape = np.broadcast_shapes(x, y)
+    except ValueError:
+        return False  # and NumPy says so
+    contiguous = tuple([itemsize * prod(shape[i + 1 :]) for i in range(len(shape))])
+    plan = _plan(shape, ((x, x_strides, itemsize), (y, y_strides, itemsize), (shape, contiguous, itemsize)))
+    return plan.lines and not plan.outer and prod(shape) > plan.sizes[3]
 
 
 def _broadcast_strides(to: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
