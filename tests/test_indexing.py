@@ -636,6 +636,30 @@ def test_many_columns_are_selected_in_every_dtype(dtype):
         assert_same(x.tril(1), y.tril(1))
 
 
+@pytest.mark.parametrize("mask_shape", [(200, 300), (300,), (200, 1), (1, 1)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "bool"])
+def test_many_elements_are_filled_where_a_broadcast_mask_is_true(dtype, mask_shape):
+    values, mask = numbers((200, 300)).astype(dtype), numbers(mask_shape, seed=1) > 0
+    for transposed in (False, True):
+        x, y = [t.t() if transposed else t for t in pair(values)]
+        if transposed and mask.ndim > 1:
+            here, there = [t.t() for t in pair(mask)]
+        else:
+            here, there = pair(mask if not transposed else mask[:200])
+        assert_same(x.masked_fill(here, 2), y.masked_fill(there, 2))
+        assert_same(x.masked_fill_(here, 1), y.masked_fill_(there, 1))
+    if dtype[0] == "f":
+        x, y = pair(values, grad=True)
+        for t, given in zip((x, y), pair(mask)):
+            (t.masked_fill(given, 2.0) * t.detach()).sum().backward()
+        assert_same(x.grad, y.grad)
+        several = minitorch.vmap(lambda x, v: x.masked_fill(x > 0, v))(
+            x.detach().expand(3, -1, -1), minitorch.arange(3.0)
+        )
+        for v in range(3):
+            assert_same(several[v], y.detach().masked_fill(y > 0, v))
+
+
 @pytest.mark.parametrize("weight", [None, "float32", "float64", "int64"])
 @pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint8"])
 def test_bincount_counts_integers_of_any_layout_with_weights_of_any_dtype(dtype, weight):
