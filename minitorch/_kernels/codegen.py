@@ -118,7 +118,8 @@ def kernel(x_, dest):
         dest[o] = {finish}
 """
 
-# the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`
+# the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`, and four of them
+# between reading it and writing it
 COLUMNS = """@njit({options})
 def kernel(x_, dest, scratch):
     T = dest.dtype.type
@@ -127,11 +128,16 @@ def kernel(x_, dest, scratch):
     for o in range(outer):
         for k in range(inner):
             scratch[k] = {init}
-        for i in range(n):
+        for i in range(n % 4):
             for k in range(inner):
                 x = A(x_[o, i, k])
                 a = scratch[k]
                 scratch[k] = {step}
+        for i in range(n % 4, n, 4):
+            for k in range(inner):
+                a = scratch[k]
+                {four_steps}
+                scratch[k] = a
         for k in range(inner):
             a = scratch[k]
             dest[o, k] = {finish}
@@ -399,7 +405,7 @@ def reduction_text(part: str, *, init: str, step: str, finish: str, accumulator:
     return PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
         accumulator=accumulator or "T", init=f"A({FIRST[part] if init == 'first' else init})", step=step,
-        finish=finish,
+        finish=finish, four_steps="; ".join(f"x = A(x_[o, i + {row}, k]); a = {step}" for row in range(4)),
     )  # fmt: skip
 
 
