@@ -315,17 +315,18 @@ def prod_grad(g, input, dim, keepdim):
 
 def prod_of_others_array(input: np.ndarray, dim: Any) -> np.ndarray:
     """The product of all elements but one: of those before it and those after it, so that zeros do no harm."""
-    if not input.size:
-        return input.copy()
-    dims = reduced_dims(dim, input.ndim) if input.ndim else ()
+    if not (input.size and input.ndim):
+        return np.ones_like(input)
+    dims = reduced_dims(dim, input.ndim)
     kept = [i for i in range(input.ndim) if i not in dims]
-    moved = input.transpose([*kept, *dims])
-    rows = moved.reshape(product([input.shape[i] for i in kept]), -1)
-    ones = np.ones((len(rows), 1), input.dtype)
-    before = np.cumprod(np.hstack([ones, rows[:, :-1]]), 1)
-    after = np.cumprod(np.hstack([ones, rows[:, :0:-1]]), 1)[:, ::-1]
-    others = (before * after).reshape(moved.shape).transpose(np.argsort([*kept, *dims]))
-    return np.ascontiguousarray(others).reshape(input.shape)
+    parts, order = _found_out(input.shape, dims, False)[2], list(range(input.ndim))
+    if parts is None:
+        order = [*kept, *dims]
+        parts = product([input.shape[i] for i in kept]), product([input.shape[i] for i in dims]), 1
+    moved = np.ascontiguousarray(input.transpose(order))
+    x, out = moved.reshape(parts), np.empty(parts, input.dtype)
+    cache.load_file("cpu.scan").products_of_others(x, np.empty(parts[2], input.dtype), out)
+    return np.ascontiguousarray(out.reshape(moved.shape).transpose(np.argsort(order))).reshape(input.shape)
 
 
 def _prod_of_others_tensor(input: Any, dim: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Running extremes, with where they were."""
+"""Running extremes, with where they were; products of all elements but one."""
 
 from numba import njit
 
@@ -32,3 +32,20 @@ def extremes(x, largest, values, indices):
                         continue
                 values[o, i, k] = e
                 indices[o, i, k] = i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def products_of_others(x, after, out):
+    """out[o, i, k] = the product of x[o, :, k] without x[o, i, k]; `after` is room for one number for each k."""
+    outer, n, inner = x.shape
+    for o in range(outer):
+        for k in range(inner):
+            out[o, 0, k] = 1
+            after[k] = 1
+        for i in range(1, n):
+            for k in range(inner):
+                out[o, i, k] = out[o, i - 1, k] * x[o, i - 1, k]
+        for i in range(n - 1, -1, -1):
+            for k in range(inner):
+                out[o, i, k] *= after[k]
+                after[k] *= x[o, i, k]
