@@ -56,6 +56,18 @@ TABLE = {
     "embedding_bag of a vector": lambda ns: f(ns).embedding_bag(ns.zeros(2, 2).long(), ns.ones(5)),
     "fractional_max_pool2d to less than nothing": lambda ns: f(ns).fractional_max_pool2d(ns.ones(1, 1, 9, 9), 2, -3),
     "linspace of vectors": lambda ns: ns.linspace(ns.tensor(0.0), ns.ones(1), 3),
+    "as_strided_scatter to one place twice": lambda ns: ns.as_strided_scatter(
+        ns.ones(4), ns.ones(2, 2), (2, 2), (0, 1)
+    ),
+    "hash_tensor of nothing": lambda ns: ns.hash_tensor(ns.ones(0)),
+    "hash_tensor along nothing": lambda ns: ns.hash_tensor(ns.ones(0, 3), 0),
+    "hash_tensor's mode": lambda ns: ns.hash_tensor(ns.ones(3), mode=1),
+    "hash_tensor of uint16": lambda ns: ns.hash_tensor(ns.ones(3, dtype=ns.uint16)),
+    "hash_tensor's dim": lambda ns: ns.hash_tensor(ns.ones(3), dim="a"),
+    "hash_tensor's out": lambda ns: ns.hash_tensor(ns.ones(3), out=ns.zeros((), dtype=ns.int64)),
+    "_softmax_backward_data shapes": lambda ns: ns._softmax_backward_data(ns.ones(2), ns.ones(3), 0, ns.float32),
+    "_softmax_backward_data dtypes": lambda ns: ns._softmax_backward_data(ns.ones(3), ns.ones(3), 0, ns.float16),
+    "_unsafe_masked_index of None": lambda ns: ns._unsafe_masked_index(ns.ones(3), ns.ones(1).bool(), [None], 0.0),
     "copy_ shapes": lambda ns: ns.ones(3).copy_(ns.ones(4)),
     "mm shapes": lambda ns: ns.mm(ns.ones(2, 3), ns.ones(2, 3)),
     "mm vector": lambda ns: ns.mm(ns.ones(2), ns.ones(2, 3)),
@@ -276,6 +288,18 @@ def test_a_refused_write_to_a_leaf_leaves_it_as_it_was():
         x.mul_(2)
     assert x.tolist() == [1.0, 2.0]
     assert x.is_leaf
+
+
+@pytest.mark.parametrize("name", ["hardtanh", "relu6", "hardshrink", "softshrink"])
+def test_bounded_functions_have_no_gradient_at_nan(name):
+    """As torch has it where it takes vectors: over 128 elements, of which it has no rest."""
+
+    def gradient(ns):
+        x = ns.full((128,), math.nan, requires_grad=True)
+        getattr(f(ns), name)(x).sum().backward()
+        return x.grad
+
+    assert_same_outcome(*both(gradient))
 
 
 def test_nan_losses_train_on_as_in_torch():

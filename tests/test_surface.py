@@ -27,7 +27,7 @@ NOT_EVERYDAY = {
                       "slice_inverse"),
     "named tensors": ("names", "rename", "align_", "refine_"),
     "internals of torch": ("native_", "_cdata", "_grad_fn", "volatile", "_values_copy", "indices_copy", "values_copy",
-                           "batch_norm_", "hash_tensor", "const_data_ptr", "storage_type", "module_load"),
+                           "batch_norm_", "const_data_ptr", "storage_type", "module_load"),
     "recurrent kernels, used through nn": ("gru", "lstm", "rnn_"),
     "several machines": ("is_distributed",),
     "what only Python 2 calls": ("__div__", "__long__", "__nonzero__"),

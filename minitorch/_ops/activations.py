@@ -213,7 +213,7 @@ def hardtanh(x, *, min_val=-1.0, max_val=1.0):
 
 @hardtanh.grad("x")
 def hardtanh_grad_x(g, x, *, min_val, max_val):
-    return where((x <= min_val) | (x >= max_val), 0.0, g)
+    return where((x > min_val) & (x < max_val), g, 0.0)  # at nan 0: torch's vectors; its loop over the rest has g
 
 
 def check_hardtanh(input: Tensor, low: float, high: float) -> None:
@@ -260,7 +260,7 @@ def hardshrink(x, *, lambd=0.5):
 
 @hardshrink.grad("x")
 def hardshrink_grad_x(g, x, *, lambd):
-    return where((x >= -lambd) & (x <= lambd), 0.0, g)
+    return where((x > lambd) | (x < -lambd), g, 0.0)  # at nan as hardtanh
 
 
 @pointwise(on="nn.functional", result="float_only", kernel="softshrink_check", guard="check_lambd(input, lambd)")
@@ -270,7 +270,7 @@ def softshrink(x, *, lambd=0.5):
 
 @softshrink.grad("x")
 def softshrink_grad_x(g, x, *, lambd):
-    return where((x >= -lambd) & (x <= lambd), 0.0, g)
+    return where((x > lambd) | (x < -lambd), g, 0.0)  # at nan as hardtanh
 
 
 def check_lambd(input: Tensor, lambd: float) -> None:

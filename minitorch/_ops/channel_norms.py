@@ -270,6 +270,14 @@ def native_batch_norm(
     return out, mean, FUNCTIONS["rsqrt"](var + eps)
 
 
+@public("torch")
+def _native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *args: Any, **kwargs: Any) -> Any:
+    """native_batch_norm, with (running_mean, running_var, training, momentum, eps) or without the running moments."""
+    if len(args) + len(kwargs) == 3:
+        args = (None, None, *args)
+    return native_batch_norm(input, weight, bias, *args, **kwargs)
+
+
 @public("nn.functional")
 def batch_norm(
     input: Tensor,

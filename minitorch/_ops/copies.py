@@ -165,7 +165,11 @@ def zero_grad_input(g):
 
 def check_not_overlapping(t: Tensor) -> None:
     """Refuse to write where several elements share one place in memory."""
-    a = t.array
+    check_array_not_overlapping(t.array)
+
+
+def check_array_not_overlapping(a: Any) -> None:
+    """The same of a tensor's array."""
     if a.flags.c_contiguous:
         return
     for n, s in zip(a.shape, a.strides, strict=True):

@@ -345,6 +345,37 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return _put(OPS["clone"].function(input), at, values, bool(accumulate), fresh=True)
 
 
+@public("torch")
+def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -> Tensor:
+    """input[indices] where the mask holds, elsewhere `fill`; positions outside the input are moved to its border.
+
+    >>> import minitorch as torch
+    >>> i = torch.tensor([0, 2])
+    >>> torch._unsafe_masked_index(torch.tensor([5.0, 6.0]), i < 2, [i], -1.0)
+    tensor([ 5., -1.])
+    """
+    found = __getitem__(input, tuple(_clamped("_unsafe_masked_index", input, indices)))
+    return FUNCTIONS["masked_fill"](found, FUNCTIONS["logical_not"](mask), fill)
+
+
+@public("torch")
+def _unsafe_masked_index_put_accumulate(input: Tensor, mask: Tensor, indices: Any, values: Tensor) -> Tensor:
+    """A copy with values added at indices where the mask holds; positions outside the input are moved to its border."""
+    places = _clamped("_unsafe_masked_index_put_accumulate", input, indices)
+    return index_put(input, places, FUNCTIONS["masked_fill"](values, FUNCTIONS["logical_not"](mask), 0), True)
+
+
+def _clamped(name: str, input: Tensor, indices: Any) -> list[Tensor]:
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(
+            f"{name}(): argument 'indices' (position 3) must be tuple of Tensors, not {type(indices).__name__}"
+        )
+    for position, i in enumerate(indices):
+        if not isinstance(i, Tensor):
+            raise TypeError(f"expected Tensor as element {position} in argument 2, but got {type(i).__name__}")
+    return [FUNCTIONS["clamp"](i, -n, n - 1) for i, n in zip(indices, input.shape, strict=False)]
+
+
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array

@@ -14,7 +14,7 @@ from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, float_required, integer, wrap_dim, wrap_dims
+from .check import C_NAMES, check, float_required, integer, no_kernel, wrap_dim, wrap_dims
 from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
@@ -375,6 +375,47 @@ def any(input, dim=None, keepdim=False):
 @any.cpu
 def any_cpu(input, dim=None, keepdim=False):
     return _truth(np.logical_or, input, dim, keepdim)
+
+
+@structured(tensors="input")
+def hash_of_bits(input, dim, keepdim):
+    if input.dtype.kind == "u" and input.dtype.itemsize > 1 and input.dtype not in dtypes.HALVES:
+        no_kernel("xor_sum_cpu", input)
+    if not input.size and (dim is None or dim == ()):
+        raise RuntimeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+            "with the 'dim' argument."
+        )
+    dims = reduced_dims(dim, input.ndim)
+    for d in dims if input.ndim else ():
+        check(input.shape[d], f"hash_tensor: Expected reduction dim {d} to have non-zero size.", IndexError)
+    return reduced_shape(input.shape, dims, keepdim), dtypes.uint64.numpy
+
+
+@hash_of_bits.cpu
+def hash_of_bits_cpu(input, dim, keepdim):
+    shape, dtype = hash_of_bits.infer(input, dim, keepdim)
+    bits = input.astype(np.float64 if input.dtype in FLOATS else np.int64).view(np.uint64)
+    found = (
+        bits if not input.ndim else np.bitwise_xor.reduce(bits, axis=reduced_dims(dim, input.ndim), keepdims=keepdim)
+    )
+    return np.asarray(found, dtype).reshape(shape)
+
+
+@public("torch Tensor")
+def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0, out: Any = None) -> Tensor:
+    """The exclusive or of the elements' bits as float64 or int64, in uint64; over the dimensions `dim`, or all.
+
+    >>> import minitorch as torch
+    >>> torch.hash_tensor(torch.tensor([[1, 2], [4, 4]]), 1)
+    tensor([3, 0], dtype=torch.uint64)
+    """
+    check(mode == 0, f"Unknown hash_tensor mode: {mode}")
+    if isinstance(dim, bool) or not (dim is None or hasattr(dim, "__index__") or isinstance(dim, (tuple, list))):
+        raise TypeError(f"hash_tensor(): argument 'dim' must be tuple of ints, not {type(dim).__name__}")
+    if out is not None and out.dtype is not dtypes.uint64:
+        raise RuntimeError(f"Expected result to be of dtype uint64, but got {C_NAMES[out.dtype.name]}")
+    return into(out, "hash_tensor", op("hash_of_bits")(input, dim, keepdim))
 
 
 def _truth(function: np.ufunc, input: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:

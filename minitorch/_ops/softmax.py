@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from minitorch._creation import FACTORIES, zeros_like
-from minitorch._dtype import FLOATS
+from minitorch._dtype import FLOATS, bfloat16, dtype, float16, float32
 from minitorch._kernels import cache
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
 
-from .check import no_kernel, wrap_dim
+from .check import C_NAMES, no_kernel, wrap_dim
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
@@ -149,6 +149,32 @@ def _log_softmax_formula(g, out, dim):
 
 
 _gradient_by_rows("log_softmax_gradient", _log_softmax_formula)
+
+
+@public("torch")
+def _softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    """The gradient of softmax by its input, from that by its output and the output."""
+    return _backward_data("softmax", grad_output, output, dim, input_dtype)
+
+
+@public("torch")
+def _log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    """The gradient of log_softmax by its input, from that by its output and the output."""
+    return _backward_data("log_softmax", grad_output, output, dim, input_dtype)
+
+
+def _backward_data(name: str, g: Tensor, out: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    if g.shape != out.shape:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'grad' to have same size as tensor for argument #2 'output'; but "
+            f"{list(g.shape)} does not equal {list(out.shape)} (while checking arguments for {name}_backward)"
+        )
+    wrap_dim(dim, g.ndim)
+    if input_dtype is not g.dtype and input_dtype in (float16, bfloat16):
+        wanted, found = (C_NAMES[d.name] for d in (g.dtype, input_dtype))
+        raise RuntimeError(f"expected scalar type {wanted} but found {found}")
+    wide = float32 if g.dtype in (float16, bfloat16) else g.dtype
+    return TENSOR_NAMES[f"{name}_gradient"](g.to(wide), out.to(wide), dim).to(g.dtype)
 
 
 def _in_dtype(input: Tensor, dtype: Any) -> Tensor:

@@ -13,7 +13,7 @@ from .check import check, wrap_dim
 from .joining import StackBackward0, alike, cat, concatenated, record_joined, tensor_list
 from .nodes import titled
 from .operands import cast, common_dtype
-from .public import op, public
+from .public import into, op, public
 from .shapes import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, reshape
 
 
@@ -22,6 +22,38 @@ def _listed(name: str, tensors: Any) -> list[Tensor]:
     if not tensors:
         raise RuntimeError(f"{name} expects a non-empty TensorList")
     return tensors
+
+
+@public("torch")
+def _chunk_cat(tensors: Any, dim: int, num_chunks: int, *, out: Any = None) -> Tensor:
+    """Each tensor filled up with zeros and cut into num_chunks along dim, its chunks flat; all side by side.
+
+    >>> import minitorch as torch
+    >>> torch._chunk_cat([torch.tensor([1, 2, 3]), torch.tensor([4, 5])], 0, 2)
+    tensor([[1, 2, 4],
+            [3, 0, 5]])
+    """
+    tensors = tensor_list("_chunk_cat", tensors)
+    check(num_chunks >= 1, "_chunk_cat expects positive num_chunks")
+    check(tensors, "_chunk_cat expects a non-empty input tensor list")
+    first = tensors[0]
+    check(all(t.dtype is first.dtype for t in tensors), "_chunk_cat expects all input tensors with the same dtype")
+    check(all(t.numel() for t in tensors), "_chunk_cat expects non-empty tensor")
+    if any(t.ndim != first.ndim for t in tensors):
+        check(dim >= 0, "_chunk_cat expects non-negative dim when input tensors have different ndims")
+    else:
+        dim = wrap_dim(dim, first.ndim)
+    check(all(dim < t.ndim for t in tensors), "_chunk_cat expects dim < ndim for all input tensors")
+    lead = tuple(first.shape[:dim])
+    check(
+        all(tuple(t.shape[:dim]) == lead for t in tensors),
+        "_chunk_cat expects same sizes of 0,...,dim-1 dimensions for all tensors",
+    )
+    pieces = []
+    for t in tensors:
+        padded = op("constant_pad")(t, (0, 0) * (t.ndim - 1 - dim) + (0, -t.shape[dim] % num_chunks), 0)
+        pieces.append(reshape(padded, (*lead, num_chunks, -1)))
+    return into(out, "_chunk_cat", cat(pieces, dim + 1))
 
 
 @public("torch")

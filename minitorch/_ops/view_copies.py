@@ -7,6 +7,7 @@ import numpy as np
 from minitorch._tensor import Tensor
 
 from .check import check, wrap_dim
+from .copies import check_array_not_overlapping
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, Op, structured
 from .operands import cast
 from .public import FUNCTIONS, into, op, public
@@ -171,6 +172,41 @@ def part_written_grad_src(g, view, args):
     return part_of(g, view, args)  # noqa: F821
 
 
+@structured(tensors="input src", title="AsStridedScatter")
+def strided_part_written(input, src, view, args):
+    return input.shape, input.dtype
+
+
+strided_part_written.cpu(part_written_cpu)
+
+
+@strided_part_written.grad("input")
+def strided_part_written_grad_input(g, src_shape, view, args):
+    return part_kept(g, view, args)
+
+
+@strided_part_written.grad("src")
+def strided_part_written_grad_src(g, view, args):
+    return part_of(g, view, args)  # noqa: F821
+
+
+@structured(tensors="g")
+def part_kept(g, view, args):
+    return g.shape, g.dtype
+
+
+@part_kept.cpu
+def part_kept_cpu(g, view, args):
+    made = np.zeros(g.shape, g.dtype)
+    view.forward(made, *args)[...] = view.forward(np.ascontiguousarray(g).reshape(g.shape), *args)
+    return made
+
+
+@part_kept.grad("g")
+def part_kept_grad(g, view, args):
+    return part_kept(g, view, args)
+
+
 @structured(tensors="g")
 def part_zeroed(g, view, args):
     return g.shape, g.dtype
@@ -204,6 +240,7 @@ def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, 
     assert OPS[view].forward is not None
     dense = input.contiguous() if view == "as_strided" else input
     part = OPS[view].forward(dense.array, *args)  # type: ignore[misc]  # its shape, and the checks of the arguments
+    check_array_not_overlapping(part)
     if part.shape != src.array.shape:
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. "
@@ -211,7 +248,8 @@ def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, 
         )
     if src.array.dtype is not dense.array.dtype:
         src = cast(src, dense.array.dtype)
-    return into(out, name, op("part_written")(dense, src, OPS[view], args))
+    write = op("strided_part_written" if view == "as_strided" else "part_written")
+    return into(out, name, write(dense, src, OPS[view], args))
 
 
 @public("torch Tensor")
@@ -254,6 +292,10 @@ def diagonal_scatter(
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: Any = None, *, out: Any = None
 ) -> Tensor:
-    """A copy with src in the place of as_strided(size, stride, storage_offset)."""
+    """A copy with src in the place of as_strided(size, stride, storage_offset).
+
+    The gradient by input is torch's, which is no derivative: it keeps what belongs to the places written over, and is
+    zero elsewhere, so that `gradcheck` fails in both.
+    """
     args = tuple(size), tuple(stride), storage_offset or 0
     return _scatter("as_strided_scatter", input, src, "as_strided", args, out)
