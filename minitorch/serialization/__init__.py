@@ -1,7 +1,7 @@
 """Same as torch.serialization: `save` and `load`, and what `load` may make.
 
 `_archive.py` reads and writes zip files, `_pickles.py` the pickles in them, `_storages.py` makes tensors, `_legacy.py`
-reads the format before.
+reads the format before; `_options.py` has what holds for all calls.
 """
 
 import io
@@ -17,10 +17,24 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch.utils.serialization import config
 
 from . import _pickles
-from ._archive import ALIGNMENT, Reader, Writer, corrupt
+from ._archive import Reader, Writer, corrupt
 from ._legacy import MAGIC_NUMBER, PROTOCOL_VERSION, load_legacy
+from ._options import (
+    LoadEndianness,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    is_swapped,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+    skip_data,
+    skipping,
+    storage_memory,
+)
 from ._pickles import NotAllowed, Pickler, SafeUnpickler, Survey, TrustedUnpickler, storage_class_of
 from ._storages import LoadedStorage, MapLocation, check_location, default_restore_location, location_tag, placed
 from ._storages import layout_of as _get_layout
@@ -29,15 +43,23 @@ __all__ = [
     "DEFAULT_PROTOCOL",
     "MAGIC_NUMBER",
     "PROTOCOL_VERSION",
+    "LoadEndianness",
     "add_safe_globals",
     "clear_safe_globals",
     "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
+    "get_default_mmap_options",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
     "location_tag",
     "safe_globals",
     "save",
+    "set_crc32_options",
+    "set_default_load_endianness",
+    "set_default_mmap_options",
+    "skip_data",
 ]
 
 DEFAULT_PROTOCOL = 2
@@ -109,15 +131,19 @@ def _write(obj: Any, stream: Any, root: str, protocol: int) -> None:
     pickled = io.BytesIO()
     pickler = Pickler(pickled, protocol)
     pickler.dump(obj)
-    archive = Writer(stream, root)
-    archive.write("data.pkl", pickled.getvalue())
-    archive.write(".format_version", b"1")
-    archive.write(".storage_alignment", str(ALIGNMENT).encode())
-    archive.write("byteorder", sys.byteorder.encode())
+    alignment, checksum = config.save.storage_alignment, config.save.compute_crc32
+    archive = Writer(stream, root, alignment)
+    archive.write("data.pkl", pickled.getvalue(), checksum)
+    archive.write(".format_version", b"1", checksum)
+    archive.write(".storage_alignment", str(alignment).encode(), checksum)
+    archive.write("byteorder", sys.byteorder.encode(), checksum)  # torch's writer does so whatever save was told
     for key, memory in pickler.storages.items():
-        archive.write(f"data/{key}", memory)
-    archive.write("version", b"3\n")
-    archive.write(".data/serialization_id", f"{uuid.uuid4().int:040d}"[:40].encode())
+        if skipping.data:
+            archive.write(f"data/{key}", bytes(memoryview(memory).nbytes), checksum=False)
+        else:
+            archive.write(f"data/{key}", memory, checksum)
+    archive.write("version", b"3\n", checksum)
+    archive.write(".data/serialization_id", f"{uuid.uuid4().int:040d}"[:40].encode(), checksum)
     archive.close()
 
 
@@ -143,6 +169,7 @@ def load(
         raise NotImplementedError("load: pickle_module other than pickle is not supported by minitorch")
     check_location(map_location)
     safe = _is_safe(weights_only, pickle_module)
+    mmap = config.load.mmap if mmap is None else mmap
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         with open(path, "rb") as stream:
@@ -196,11 +223,12 @@ def _load(stream: Any, path: str | None, where: MapLocation, safe: bool, mapped:
     def unpickler(source: Any, persistent_load: Any) -> Any:
         return make(source, persistent_load, encoding=encoding, **options)
 
+    if head[: len(_ZIP)] == _ZIP:
+        archive = Reader(io.BytesIO(stream.read()) if begin else stream, path)
+        swapped = is_swapped(archive)
+        with _explained(safe):
+            return _load_archive(archive, swapped, where, mapped, unpickler)
     with _explained(safe):
-        if head[: len(_ZIP)] == _ZIP:
-            if begin:
-                stream = io.BytesIO(stream.read())
-            return _load_archive(Reader(stream, path), where, mapped, unpickler)
         if mapped:
             raise RuntimeError(
                 "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
@@ -240,10 +268,9 @@ def _explained(safe: bool) -> Iterator[None]:
         raise pickle.UnpicklingError(f"Weights only load failed. The pickle is damaged: {type(e).__name__}: {e}") from e
 
 
-def _load_archive(archive: Reader, where: MapLocation, mapped: bool, unpickler: Any) -> Any:
+def _load_archive(archive: Reader, swapped: bool, where: MapLocation, mapped: bool, unpickler: Any) -> Any:
     if "constants.pkl" in archive:
         raise RuntimeError("TorchScript archives are not supported by minitorch")
-    swapped = "byteorder" in archive and bytes(archive.read("byteorder")) != sys.byteorder.encode()
     loaded: dict[str, LoadedStorage] = {}
 
     def persistent_load(saved: Any) -> LoadedStorage:
@@ -261,14 +288,14 @@ def _load_archive(archive: Reader, where: MapLocation, mapped: bool, unpickler: 
         item = 1 if dtype is None else dtypes.numpy_dtype(dtype).itemsize
         if archive.length(f"data/{key}") != count * item:
             raise corrupt(f"storage {key} has not the {count} elements that its tensors expect")
-        memory = archive.map(f"data/{key}") if mapped else archive.read(f"data/{key}")
+        memory = storage_memory(archive, f"data/{key}", mapped)
         if swapped and item > 1:
             memory = memory.view(f"u{item}").byteswap().view(np.uint8)
         memory, device = placed(memory, location, where)
         return LoadedStorage(memory, dtype, device)
 
     pickled = io.BytesIO(archive.read("data.pkl").tobytes())
-    if mapped:
+    if mapped or skipping.data:
         return unpickler(pickled, persistent_load).load()
     with archive.reading_ahead("data"):
         return unpickler(pickled, persistent_load).load()

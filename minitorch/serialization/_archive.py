@@ -1,7 +1,8 @@
 """Records in a zip file, as torch writes them: stored, not compressed, each beginning at a multiple of 64 bytes.
 
 A file is hostile until read. Nothing is unpacked to disk, sizes are compared with what is really there before memory
-is taken for them, and every record is compared with its checksum, except where it is mapped and not read.
+is taken for them, and every record is compared with its checksum, except where it is mapped and not read. A checksum of
+0 is none: torch writes it where it is told to compute none.
 """
 
 import io
@@ -17,9 +18,9 @@ import numpy as np
 
 from ._checksum import crc32
 
-ALIGNMENT = 64
 LONG = 1 << 25  # bytes from which threads pay
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_CRC_OFFSET = 14  # in it
 _PADDING_ID = b"FB"  # of the extra field that torch fills up with
 
 
@@ -29,23 +30,32 @@ def corrupt(what: str) -> RuntimeError:
 
 
 class Writer:
-    """Writes an archive, whose records lie in a folder called `root`, to a stream that can seek."""
+    """Writes an archive, whose records lie in a folder called `root`, to a stream that can seek.
 
-    def __init__(self, stream: Any, root: str):
-        self.stream, self.root = stream, root
+    Each record's data begins at a multiple of `alignment` bytes.
+    """
+
+    def __init__(self, stream: Any, root: str, alignment: int):
+        self.stream, self.root, self.alignment = stream, root, alignment
         self.zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
 
-    def write(self, name: str, data: Any) -> None:
-        """Add a record: bytes, or any buffer."""
+    def write(self, name: str, data: Any, checksum: bool = True) -> None:
+        """Add a record: bytes, or any buffer. Without a checksum it has 0 in its place."""
         info = zipfile.ZipInfo(f"{self.root}/{name}")
         size = memoryview(data).nbytes
         large = size * 1.05 > zipfile.ZIP64_LIMIT  # zipfile's own test, for which it adds 20 bytes
         begin = self.stream.tell() + _LOCAL_HEADER.size + len(info.filename.encode()) + 20 * large
-        padding = -(begin + 4) % ALIGNMENT
+        padding = -(begin + 4) % self.alignment
         info.extra = _PADDING_ID + struct.pack("<H", padding) + b"Z" * padding
         info.file_size = size
         with self.zip.open(info, "w") as record:
             record.write(data)
+        if not checksum:
+            info.CRC = 0  # in the directory, which is written last; zipfile has written the record's own header
+            end = self.stream.tell()
+            self.stream.seek(info.header_offset + _CRC_OFFSET)
+            self.stream.write(bytes(4))
+            self.stream.seek(end)
 
     def close(self) -> None:
         self.zip.close()
@@ -105,7 +115,7 @@ class Reader:
     def _read(self, name: str) -> np.ndarray:
         begin, entry = self._place(name)
         data: Any = np.empty(entry.file_size, np.uint8)
-        if self._read_into(data, begin) != data.size or crc32(data, self.size) != entry.CRC:
+        if self._read_into(data, begin) != data.size or (entry.CRC and crc32(data, self.size) != entry.CRC):
             raise corrupt(f"{entry.filename} does not match its checksum")
         return data
 
@@ -138,13 +148,16 @@ class Reader:
             rest = rest[n:]
         return len(data) - rest.nbytes
 
-    def map(self, name: str) -> np.ndarray:
-        """A record's bytes without reading them: pages come from the file when first used, and are never written."""
+    def map(self, name: str, shared: bool = False) -> np.ndarray:
+        """A record's bytes without reading them: pages come from the file when first used.
+
+        They are never written, unless the memory is to be shared with the file.
+        """
         begin, entry = self._place(name)
         if not entry.file_size:
             return np.empty(0, np.uint8)
         assert self.path is not None
-        return np.memmap(self.path, np.uint8, "c", begin, entry.file_size).view(np.ndarray)
+        return np.memmap(self.path, np.uint8, "r+" if shared else "c", begin, entry.file_size).view(np.ndarray)
 
 
 def _read_some(stream: Any, into: memoryview) -> int:

@@ -7,12 +7,13 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.node import AccumulateGrad
 from minitorch.utils import hooks
 
-__all__ = ["benchmark", "checkpoint", "data", "dlpack", "hooks", "model_zoo", "swap_tensors", "tensorboard"]
+_SUBMODULES = ["benchmark", "checkpoint", "data", "dlpack", "model_zoo", "serialization", "tensorboard"]
+__all__ = [*_SUBMODULES, "hooks", "swap_tensors"]
 
 
 def __getattr__(name: str) -> Any:
     """Submodules are imported when first named."""
-    if name in ("benchmark", "checkpoint", "data", "dlpack", "model_zoo", "tensorboard"):
+    if name in _SUBMODULES:
         import importlib
 
         return importlib.import_module(f"minitorch.utils.{name}")

@@ -1,0 +1,5 @@
+"""Same path as torch.utils.serialization."""
+
+from . import config
+
+__all__ = ["config"]
