@@ -45,7 +45,7 @@ class device:
         if isinstance(type, device):
             type, index = type.type, type.index
         elif isinstance(type, int):
-            type, index = "cuda", type
+            type, index = _accelerator(), type
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' (position 1) must be str, not {type.__class__.__name__}")
         if ":" in type:
@@ -111,6 +111,15 @@ _LACKING: dict[str, tuple[type[Exception], str]] = {
     "mps": (RuntimeError, "PyTorch is not linked with support for mps devices\n"),
     "xpu": (AssertionError, "Torch not compiled with XPU enabled\n"),
 }
+
+
+def _accelerator() -> str:
+    """The kind of device that a number alone means."""
+    from minitorch._kernels.cuda import runtime
+
+    if not runtime.is_available():
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+    return "cuda"
 
 
 def settled(d: device) -> device:

@@ -158,6 +158,8 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     ) -> Tensor:
         if out is not None:
             dtype = _dtype_of(out, name, dtype)
+        if requires_grad.__class__ is not bool:
+            raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {requires_grad.__class__.__name__}")
         if "size" in named and not args:
             args = (named.pop("size"),)
         array = make(Target(name, dtype, device, layout, pin_memory), *args, **named)

@@ -164,7 +164,28 @@ TABLE = {
     "rounding_mode": lambda ns: ns.div(ns.ones(2), ns.ones(2), rounding_mode="up"),
     "where condition": lambda ns: ns.where(ns.ones(2), ns.ones(2), ns.ones(2)),
     "integer overflow": lambda ns: ns.ones(2, dtype=ns.int64) + 2**70,
+    # what is no tensor, number or flag, to functions that other ops express
+    "trace of a text": lambda ns: ns.trace("a"),
+    "diff of a list": lambda ns: ns.diff([1.0, 2.0]),
+    "reshape of None": lambda ns: ns.reshape(None, (2,)),
+    "add to None": lambda ns: ns.add(None, ns.ones(2)),
+    "broadcast_tensors of a text": lambda ns: ns.broadcast_tensors(ns.ones(2), "a"),
+    "chunks as a flag": lambda ns: ns.chunk(ns.ones(4), True),
+    "diff, a float": lambda ns: ns.diff(ns.ones(4), 1.5),
+    "combinations' flag": lambda ns: ns.combinations(ns.ones(3), with_replacement="a"),
+    "cholesky's flag": lambda ns: ns.linalg.cholesky(ns.eye(2), upper=None),
+    "align_corners of a text": lambda ns: f(ns).interpolate(ns.ones(1, 1, 4), 8, mode="linear", align_corners="a"),
+    "addmv's scale": lambda ns: ns.addmv(ns.ones(2), ns.ones(2, 2), ns.ones(2), beta="a"),
+    "requires_grad of a text": lambda ns: ns.zeros(2, requires_grad="a"),
+    "as_strided, a float": lambda ns: ns.as_strided(ns.ones(4), (1.5,), (1,)),
+    "as_strided, a flag": lambda ns: ns.as_strided(ns.ones(4), (2,), (True,)),
+    "layer_norm over a flag": lambda ns: f(ns).layer_norm(ns.ones(2, 1), (True,)),
+    "pad by a float": lambda ns: f(ns).pad(ns.ones(2), (1.0, 0)),
+    "batch_norm's dtypes": lambda ns: f(ns).batch_norm(ns.ones(2, 3), ns.zeros(3).double(), ns.ones(3).double()),
+    "batch_norm's running moments": lambda ns: f(ns).batch_norm(ns.ones(2, 3), ns.zeros(3), None, training=True),
     # devices
+    "device by number": lambda ns: ns.device(0),
+    "factory on a device by number": lambda ns: ns.ones(2, device=1),
     "device name": lambda ns: ns.ones(2, device="gpu"),
     "device index": lambda ns: ns.device("cuda:x"),
     "mixed devices": lambda ns: ns.ones(2) + ns.ones(2, device="meta"),
@@ -241,6 +262,27 @@ def test_table_is_printed():
         ours, theirs = outcome(call, minitorch).error, outcome(call, torch).error
         print(f"{name:38} | {type(theirs).__name__}: {first_line(theirs)[:110]}")
         print(f"{'':38} | {type(ours).__name__}: {first_line(ours)[:110]}")
+
+
+NO_TENSORS = {
+    "cross_entropy of a list": lambda ns: f(ns).cross_entropy([1.0, 2.0], ns.zeros(1).long()),
+    "mse_loss to None": lambda ns: f(ns).mse_loss(ns.ones(2), None),
+    "l1_loss of a list": lambda ns: f(ns).l1_loss([1.0], ns.ones(1)),
+    "conv2d of a number": lambda ns: f(ns).conv2d(1.5, ns.ones(1, 1, 1, 1)),
+    "group_norm of a text": lambda ns: f(ns).group_norm("a", 1),
+    "dropout of None": lambda ns: f(ns).dropout(None, training=False),
+    "pairwise_distance of a number": lambda ns: f(ns).pairwise_distance(1.5, ns.ones(2)),
+    "interpolate None": lambda ns: f(ns).interpolate(None, 2),
+    "softmax of a text in a dtype": lambda ns: ns.softmax("a", 0, dtype=ns.float32),
+}
+
+
+@pytest.mark.parametrize("name", NO_TENSORS)
+def test_what_is_no_tensor_is_refused_as_torchs_python_or_its_parser_does(name):
+    ours, theirs = outcome(NO_TENSORS[name], minitorch).error, outcome(NO_TENSORS[name], torch).error
+    assert isinstance(theirs, (TypeError, AttributeError))
+    assert isinstance(ours, type(theirs))
+    assert "must be Tensor, not" in str(ours)
 
 
 NUMBER_ARGUMENTS = {

@@ -212,7 +212,7 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
 
 
 # ---------------------------------------------------------------------- several heads
-@public("nn.functional")
+@public("nn.functional", bare=True)
 def multi_head_attention_forward(
     query: Tensor,
     key: Tensor,

@@ -13,7 +13,15 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
 from .check import check, no_kernel, wrap_dim
-from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant
+from .normalization import (
+    as_tuple,
+    gradient_name,
+    input_gradient_in_ops,
+    kernels,
+    normalised,
+    or_constant,
+    same_dtype,
+)
 from .op import structured
 from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS, SUM
@@ -183,6 +191,10 @@ def _batch_norm(
     if not training:
         check(running_mean is not None, "running_mean must be defined in evaluation mode")
         check(running_var is not None, "running_var must be defined in evaluation mode")
+    both = "running_mean and running_var must either both be None or neither be None"
+    check((running_mean is None) == (running_var is None), both, ValueError)
+    if input.is_floating_point():
+        same_dtype(input, weight, bias, running_mean, running_var)
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         return _with_running(input, weight, bias, running_mean, running_var, eps), running_mean, running_var

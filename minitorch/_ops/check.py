@@ -147,6 +147,17 @@ def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
     return args
 
 
+def integers(values: Any, name: str, function: str, position: int) -> tuple[int, ...]:
+    """An argument that is a tuple or list of integers."""
+    place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
+    if not isinstance(values, (tuple, list)):
+        raise TypeError(f"{place}, not {type(values).__name__}")
+    for at, value in enumerate(values):
+        if value.__class__ is not int and (isinstance(value, bool) or not hasattr(value, "__index__")):
+            raise TypeError(f"{place}, but found element of type {type(value).__name__} at pos {at}")
+    return tuple([value.__index__() for value in values])
+
+
 def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape, with torch's error for a negative length."""
     for n in shape:

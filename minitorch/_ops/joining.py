@@ -115,7 +115,7 @@ def alike(arrays: list[Any]) -> bool:
     return [a.__class__ for a in arrays].count(ndarray) == n and [a.dtype for a in arrays].count(arrays[0].dtype) == n
 
 
-@public("torch", "concat", "concatenate")
+@public("torch", "concat", "concatenate", bare=True)
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """The tensors one after another along dim.
 

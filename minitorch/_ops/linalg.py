@@ -225,7 +225,7 @@ def dot_grad_tensor(g, input):
     return mul(g, input)  # noqa: F821
 
 
-@public("torch Tensor")
+@public("torch Tensor", bare=True)
 def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The product of vectors, matrices or batches of matrices.
 
@@ -337,7 +337,7 @@ def linear_grad_bias(g, bias_shape):
     return column_sums(g) if bias_shape == (g.shape[1],) else sum_to_size(g, bias_shape)  # noqa: F821
 
 
-@public("nn.functional")
+@public("nn.functional", bare=True)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias."""
     try:

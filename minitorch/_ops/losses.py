@@ -310,7 +310,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
-@public("nn.functional")
+@public("nn.functional", bare=True)
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:

@@ -16,7 +16,7 @@ from minitorch._kernels.cpu import shared
 from minitorch._tensor import Tensor
 from minitorch._type_info import finfo
 
-from .check import C_NAMES, check, no_kernel
+from .check import C_NAMES, check, integers, no_kernel
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, PUBLIC, op, public
@@ -141,7 +141,7 @@ gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradien
 
 def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters: Any) -> tuple[int, ...]:
     """The shape that is normalised, which the input ends with and the parameters have."""
-    shape = tuple(shape)
+    shape = integers(shape, "normalized_shape", "layer_norm" if star == "*, " else "rms_norm", 2)
     check(
         len(shape),
         "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "

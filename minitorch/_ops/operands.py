@@ -76,6 +76,8 @@ def number_operand(op: Op, x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
         return x, constant_like(x, number)
     if op.name == "sub" and (a.dtype == bool or number.__class__ is bool):
         refuse_bool(op, a, np.array(number))
+    if number.__class__ not in NUMBERS:
+        invalid_arguments(op.public_name, number)
     dtype = NUMBER_DTYPE[number.__class__, a.dtype]
     check_number(number, dtype)
     if op.result == "float" and dtype not in FLOATS:

@@ -10,7 +10,7 @@ from minitorch._kernels import cache
 from minitorch._kernels.borders import MODES, outside
 from minitorch._tensor import Tensor, wrap
 
-from .check import check, no_kernel
+from .check import check, integers, no_kernel
 from .op import structured
 from .positions import bits_of
 from .public import op, public
@@ -81,7 +81,7 @@ def constant_pad_grad(g, pads):
 @public("torch")
 def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     """A border of one value: `pad` holds (before, after) for the last dimension, then for the one before it."""
-    return op("constant_pad")(input, tuple(pad), _number(input, value))
+    return op("constant_pad")(input, integers(pad, "pad", "constant_pad_nd", 2), _number(input, value))
 
 
 def _number(input: Tensor, value: Any) -> Any:
@@ -162,9 +162,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
     >>> torch.nn.functional.pad(torch.arange(3).reshape(1, 3), (2, 1), "reflect")
     tensor([[2, 1, 0, 1, 2, 1]])
     """
-    if not isinstance(pad, (tuple, list)):
-        raise TypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
-    pads = tuple([int(p) for p in pad])
+    pads = integers(pad, "pad", "pad", 2)
     check(len(pads) % 2 == 0, "Padding length must be divisible by 2")
     if not len(pads) <= 2 * input.ndim:
         raise RuntimeError(

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from types import NoneType, UnionType
 from typing import Any
 
 from minitorch._tensor import Tensor
@@ -22,53 +23,147 @@ SHARED = ("torch", "Tensor", "nn.functional")  # where a name means the same thi
 
 
 def public(
-    on: str, *aliases: str, name: str = "", words: str = ""
+    on: str, *aliases: str, name: str = "", words: str = "", bare: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
     These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special". `words` are
-    other spellings of arguments: "sections=indices_or_sections".
+    other spellings of arguments: "sections=indices_or_sections". `bare` leaves the function as it is: torch's is all
+    Python, or a call more would show and the function itself refuses what is no tensor.
     """
     where = on.split()
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        if "nn.functional" not in where:  # which in torch is Python, and takes torch's words only
-            function = _with_other_words(function, words)
-        for n in (name or function.__name__, *aliases):
+        known = name or function.__name__
+        if not bare and where != ["Tensor"]:
+            called = known if where[0] in SHARED else f"{on}_{known}"
+            if "nn.functional" in where:  # in torch it is Python: one set of words, numbers looked at one by one
+                function = _checked(function, called, [], (Tensor, bool, int), NotATensor)
+            else:
+                function = _checked(function, called, _spellings(function, words), (Tensor, bool, int, str, float))
+        for n in (known, *aliases):
             PUBLIC[n if where[0] in SHARED and n not in PUBLIC else f"{on}.{n}"] = function, where
         return function
 
     return register
 
 
-def _with_other_words(function: Callable[..., Any], words: str) -> Callable[..., Any]:
-    """The function with further spellings of its arguments: `axis` and `keepdims` for dim and keepdim, and `words`."""
+def _spellings(function: Callable[..., Any], words: str) -> list[list[str]]:
+    """Further spellings of a function's arguments: `axis` and `keepdims` for dim and keepdim, and `words`."""
     code = function.__code__
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     pairs = [pair.split("=") for pair in ("axis=dim", "keepdims=keepdim", *words.split())]
-    spellings = [(other, ours) for other, ours in pairs if ours in arguments]
-    if not spellings:
-        return function
+    return [pair for pair in pairs if pair[1] in arguments]
+
+
+def _checked(
+    function: Callable[..., Any],
+    name: str,
+    spellings: list[list[str]],
+    kinds: tuple[type, ...],
+    error: type[TypeError] = TypeError,
+) -> Callable[..., Any]:
+    """The function with these further spellings, and torch's TypeErrors for arguments that are none.
+
+    Those declared to be of one of the `kinds` are looked at. What is no tensor shows when an attribute is missing.
+    """
+    declared = _declared(function, kinds)
+    first = declared[0][1] if declared else 0
 
     @functools.wraps(function)
-    def spelled(*args: Any, **kwargs: Any) -> Any:
+    def called(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
             for other, ours in spellings:
                 if other in kwargs and ours not in kwargs:
                     kwargs[ours] = kwargs.pop(other)
+        given = len(args)
+        if declared and (kwargs or given > first):
+            for argument, position, kind, optional in declared:
+                if position < given:
+                    value = args[position]
+                elif argument in kwargs:
+                    value = kwargs[argument]
+                else:
+                    continue
+                if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
+                    place = position + 1 if position < given else 0
+                    raise _wrong(kind, name, argument, place, value, error if kind is Tensor else TypeError)
         try:
             return function(*args, **kwargs)
-        except (AttributeError, TypeError):
+        except (AttributeError, TypeError) as e:
             if not (args and hasattr(args[0], "__torch_function__")) or isinstance(args[0], Tensor):
+                explained = _explained(e, function, name, args, kwargs, error)
+                if explained is not None:
+                    raise explained from None
                 raise
             from minitorch import overrides
 
             if not overrides.enable():
                 raise
-        return spelled(*args, **kwargs)
+        return called(*args, **kwargs)
 
-    spelled.words = dict(spellings)  # type: ignore[attr-defined]
-    return spelled
+    called.words = dict(spellings)  # type: ignore[attr-defined]
+    return called
+
+
+# flags that torch looks at in Python, where anything is true or false
+_PYTHON_FLAGS = "inplace", "hard", "return_indices", "get_infos", "recompute_scale_factor"
+
+
+def _declared(function: Callable[..., Any], kinds: tuple[type, ...]) -> list[tuple[str, int, type, bool]]:
+    """(name, index, class, whether None serves) of the arguments that are declared to be of one of these classes."""
+    found = []
+    for place, name in enumerate(function.__code__.co_varnames):
+        said = function.__annotations__.get(name)
+        optional = isinstance(said, UnionType) and NoneType in said.__args__ and len(said.__args__) == 2
+        kind: Any = next(k for k in said.__args__ if k is not NoneType) if optional else said  # type: ignore[union-attr]
+        if kind in kinds and name not in _PYTHON_FLAGS:
+            found.append((name, place, kind, optional))
+    return found
+
+
+def _serves_as(kind: type, value: Any) -> bool:
+    """Whether torch takes a value of another class for an argument of this one: NumPy's numbers and 0-dim tensors."""
+    if kind is int:
+        return hasattr(value, "__index__") and value.__class__ is not bool
+    if kind is float:
+        return hasattr(value, "__float__") or isinstance(value, complex)
+    return isinstance(value, kind) or hasattr(value, "__torch_function__")
+
+
+class NotATensor(TypeError, AttributeError):
+    """For nn.functional: where torch's C++ looks at an argument first it says TypeError, its Python AttributeError."""
+
+
+def _explained(
+    e: Exception, function: Callable[..., Any], name: str, args: Any, kwargs: Any, error: type[TypeError]
+) -> TypeError | None:
+    """torch's TypeError if an argument lacked an attribute that tensors have."""
+    if not isinstance(e, AttributeError) or isinstance(e.obj, Tensor) or not hasattr(Tensor, e.name or ""):
+        return None
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    required = names[: len(names) - len(function.__defaults__ or ())]
+    lists = [a for a in args if isinstance(a, (tuple, list))]
+    for listed in [*lists, args[len(names) :]]:
+        for at, value in enumerate(listed):
+            if value is e.obj:
+                return TypeError(f"expected Tensor as element {at} in argument 0, but got {type(value).__name__}")
+    given = {n: (i, v) for i, (n, v) in enumerate(zip(names, args, strict=False), 1)}
+    given.update((n, (0, v)) for n, v in kwargs.items())
+    for n, (position, value) in given.items():
+        if value is e.obj and (value is not None or n in required):
+            return _wrong(Tensor, name, n, position, value, error)
+    return None
+
+
+def _wrong(
+    kind: type, function: str, argument: str, position: int, value: Any, error: type[TypeError] = TypeError
+) -> TypeError:
+    """torch's error for an argument of another type than `kind`; position 0: given by its name."""
+    place = f" (position {position})" if position else ""
+    kinds = kind.__name__
+    return error(f"{function}(): argument '{argument}'{place} must be {kinds}, not {type(value).__name__}")
 
 
 def op(name: str) -> Callable[..., Any]:

@@ -91,6 +91,8 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
 
 def torch_reshape(input: Tensor, shape: Any) -> Tensor:
     """A view of this shape if possible, else a copy."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"reshape(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     return reshape(input, shape)
 
 

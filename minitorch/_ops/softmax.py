@@ -178,7 +178,7 @@ def _backward_data(name: str, g: Tensor, out: Tensor, dim: int, input_dtype: dty
 
 
 def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None else input.to(dtype)
+    return input if dtype is None or not isinstance(input, Tensor) else input.to(dtype)
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:

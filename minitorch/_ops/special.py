@@ -262,7 +262,7 @@ def igammac_grad_y(g, x, y):
     return -g * exp((x - 1.0) * log(y) - y - lgamma(x))
 
 
-@public("torch special")
+@public("torch special", bare=True)  # formulas call it with floats
 def polygamma(n: int, input: Tensor, *, out: Any = None) -> Tensor:
     """The n-th derivative of digamma.
 

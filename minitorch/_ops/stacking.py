@@ -56,7 +56,7 @@ def _chunk_cat(tensors: Any, dim: int, num_chunks: int, *, out: Any = None) -> T
     return into(out, "_chunk_cat", cat(pieces, dim + 1))
 
 
-@public("torch")
+@public("torch", bare=True)
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """The tensors along a new dimension.
 

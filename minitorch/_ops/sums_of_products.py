@@ -15,12 +15,13 @@ from .check import c_name, check, cpp_name, no_kernel, wrap_dim
 from .linalg import bmm, mm, mv
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import common_dtype
+from .operands import common_dtype, number_argument
 from .public import FUNCTIONS, op, public
 from .views import expand_to
 
 
-def _sum_of(input: Any, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+def _sum_of(name: str, input: Any, product: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
+    beta, alpha = number_argument(name, "beta", None, beta), number_argument(name, "alpha", None, alpha)
     if product.dtype not in FLOATS:
         alpha, beta = int(alpha), int(beta)  # as torch does
     if alpha != 1:
@@ -64,7 +65,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
 @addmm.cpu
 def addmm_cpu(input, mat1, mat2, beta=1, alpha=1):
     addmm.infer(input, mat1, mat2)
-    return _sum_of(input, products.dot(mat1, mat2), beta, alpha)
+    return _sum_of("addmm", input, products.dot(mat1, mat2), beta, alpha)
 
 
 @structured(tensors="input mat vec", on="torch Tensor")
@@ -84,7 +85,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1):
 @addmv.cpu
 def addmv_cpu(input, mat, vec, beta=1, alpha=1):
     addmv.infer(input, mat, vec)
-    return _sum_of(input, np.dot(mat, vec), beta, alpha)
+    return _sum_of("addmv", input, np.dot(mat, vec), beta, alpha)
 
 
 @structured(tensors="input batch1 batch2", on="torch Tensor")
@@ -103,7 +104,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 @baddbmm.cpu
 def baddbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
     baddbmm.infer(input, batch1, batch2)
-    return _sum_of(input, products.matmul(batch1, batch2), beta, alpha)
+    return _sum_of("baddbmm", input, products.matmul(batch1, batch2), beta, alpha)
 
 
 @structured(tensors="input batch1 batch2", on="torch Tensor", halves="own")
@@ -129,11 +130,11 @@ def addbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
     if dtype in HALVES:  # torch adds one product after the other, and rounds each sum
         total = widened(input)
         for a, b in zip(widened(batch1), widened(batch2), strict=True):
-            total, beta = widened(rounded(_sum_of(total, products.dot(a, b), beta, alpha), dtype)), 1
-        return _sum_of(total, np.zeros((n, m), np.float32), beta, alpha)
+            total, beta = widened(rounded(_sum_of("addbmm", total, products.dot(a, b), beta, alpha), dtype)), 1
+        return _sum_of("addbmm", total, np.zeros((n, m), np.float32), beta, alpha)
     rows = batch1.transpose(1, 0, 2).reshape(n, -1) if batch1.size else np.zeros((n, 0), batch1.dtype)
     columns = batch2.reshape(-1, m) if rows.shape[1] else np.zeros((0, m), batch2.dtype)
-    return _sum_of(input, products.dot(rows, columns), beta, alpha)
+    return _sum_of("addbmm", input, products.dot(rows, columns), beta, alpha)
 
 
 @addmm.grad("input")

@@ -10,7 +10,7 @@ import numpy as np
 
 from minitorch._kernels.strided import places_of, restrided, viewed_strides
 
-from .check import c_name, check, integer, wrap_dim, wrap_dims
+from .check import c_name, check, integer, integers, wrap_dim, wrap_dims
 from .op import structured, view
 
 ndarray = np.ndarray
@@ -308,7 +308,7 @@ def _storage_start(a: Any) -> int:
 
 @view(tensors="input", on="torch Tensor")
 def as_strided(input, size, stride, storage_offset=None):
-    size, stride = tuple(size), tuple(stride)
+    size, stride = integers(size, "size", "as_strided", 2), integers(stride, "stride", "as_strided", 3)
     check(len(size) == len(stride), "mismatch in length of strides and shape")
     check(len(size) <= 64, "only tensors with up to 64 dims are supported")  # which is NumPy's limit too
     for n in stride:
@@ -318,7 +318,7 @@ def as_strided(input, size, stride, storage_offset=None):
             )
     item = input.dtype.itemsize
     start = _storage_start(input)
-    offset = start // item if storage_offset is None else storage_offset
+    offset = start // item if storage_offset is None else integer(storage_offset, "storage_offset", "as_strided")
     if prod(size) and (isinstance(input, ndarray) or hasattr(input.memory, "nbytes")):
         from minitorch._storage import UntypedStorage
 
