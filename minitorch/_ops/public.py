@@ -68,7 +68,13 @@ def _checked(
     Those declared to be of one of the `kinds` are looked at. What is no tensor shows when an attribute is missing.
     """
     declared = _declared(function, kinds)
-    first = declared[0][1] if declared else 0
+
+    def check_named(given: int, kwargs: dict[str, Any]) -> None:
+        for argument, position, kind, optional in declared:
+            if position >= given and argument in kwargs:
+                value = kwargs[argument]
+                if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
+                    raise _wrong(kind, name, argument, 0, value, error if kind is Tensor else TypeError)
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -76,18 +82,14 @@ def _checked(
             for other, ours in spellings:
                 if other in kwargs and ours not in kwargs:
                     kwargs[ours] = kwargs.pop(other)
+            check_named(len(args), kwargs)
         given = len(args)
-        if declared and (kwargs or given > first):
-            for argument, position, kind, optional in declared:
-                if position < given:
-                    value = args[position]
-                elif argument in kwargs:
-                    value = kwargs[argument]
-                else:
-                    continue
-                if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
-                    place = position + 1 if position < given else 0
-                    raise _wrong(kind, name, argument, place, value, error if kind is Tensor else TypeError)
+        for argument, position, kind, optional in declared:
+            if position >= given:
+                break
+            value = args[position]
+            if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
+                raise _wrong(kind, name, argument, position + 1, value, error if kind is Tensor else TypeError)
         try:
             return function(*args, **kwargs)
         except (AttributeError, TypeError) as e:
@@ -106,19 +108,20 @@ def _checked(
     return called
 
 
+_BY_NAME = 1 << 30  # the index of an argument that has none
 # flags that torch looks at in Python, where anything is true or false
 _PYTHON_FLAGS = "inplace", "hard", "return_indices", "get_infos", "recompute_scale_factor"
 
 
 def _declared(function: Callable[..., Any], kinds: tuple[type, ...]) -> list[tuple[str, int, type, bool]]:
     """(name, index, class, whether None serves) of the arguments that are declared to be of one of these classes."""
-    found = []
-    for place, name in enumerate(function.__code__.co_varnames):
+    found, code = [], function.__code__
+    for place, name in enumerate(code.co_varnames):
         said = function.__annotations__.get(name)
         optional = isinstance(said, UnionType) and NoneType in said.__args__ and len(said.__args__) == 2
         kind: Any = next(k for k in said.__args__ if k is not NoneType) if optional else said  # type: ignore[union-attr]
         if kind in kinds and name not in _PYTHON_FLAGS:
-            found.append((name, place, kind, optional))
+            found.append((name, place if place < code.co_argcount else _BY_NAME, kind, optional))
     return found
 
 
