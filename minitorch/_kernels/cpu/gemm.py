@@ -126,11 +126,11 @@ def pack(b, steps, n, packed):
 
 
 @inner(_nrt=False)
-def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, zeros, packed, ready, edge, e0):
+def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, zeros, packed, edge, e0):
     """c = a @ b of m rows, n columns and `count` products each, STRIP rows at a time.
 
-    Packs a panel of b at a time, unless `packed` is `ready` with all of them. The last panel, if c has no room for
-    whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
+    Packs a panel of b at a time; where b is None, which leaves that code out, `packed` has all of them. The last panel,
+    if c has no room for whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
     """
     lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     for i0 in range(0, m, STRIP):
@@ -139,7 +139,7 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
             deep = smaller(DEPTH, count - q)
             for j in range(0, n, lanes):
                 used = smaller(lanes, n - j)
-                if not ready:
+                if b is not None:
                     pack_panel(b, b0 + q * b_row + j * b_step, b_row, b_step, deep, used, lanes, packed, p0)
                 dest, d0, d_row = c, c1 + j, c_row
                 if used != lanes and used != lanes // 2:
@@ -152,7 +152,7 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                         packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
                         dest, d0 + i * d_row, d_row, smaller(TILE, rows - i), used,
                     )  # fmt: skip
-                if ready:
+                if b is None:
                     p0 += deep * lanes
         used = n % lanes
         if used and used != lanes // 2:
@@ -182,7 +182,7 @@ def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, 
             a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
         multiply(
             a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,
-            zeros, panels[part], False, edges[part], np.intp(0),
+            zeros, panels[part], edges[part], np.intp(0),
         )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def product_by_tiles(means, a, w, out, begin, end):
     zeros, edge = means
     k, n, packed, e0 = a.shape[1], out.shape[1], flat(w), begin * zeros.size
     a, out, a0, c0, step = flat(a), flat(out), begin * k, begin * n, np.intp(1)
-    multiply(a, a0, k, step, packed, a0, n, step, out, c0, n, end - begin, n, k, zeros, packed, True, edge, e0)
+    multiply(a, a0, k, step, None, a0, n, step, out, c0, n, end - begin, n, k, zeros, packed, edge, e0)
 
 
 @inner(_nrt=False)
