@@ -20,6 +20,7 @@ from .matrices import (
     kernel_for,
     pack,
     packed_shape,
+    refuse_nan,
     square,
     tensor_gradient,
     unpack,
@@ -36,6 +37,9 @@ def _eigh_infer(A: Any, UPLO: str) -> None:
     kernel_for("linalg_eigh_cpu", A)
 
 
+NO_CONVERGENCE = "The algorithm failed to converge because the input matrix "
+
+
 def converged(name: str, why: str, function: str, A: np.ndarray, *others: np.ndarray) -> Any:
     """LAPACK's function of A and others, with torch's error where its iteration fails: of the first infinite matrix."""
     finite = np.isfinite(A).all((-1, -2))
@@ -45,7 +49,7 @@ def converged(name: str, why: str, function: str, A: np.ndarray, *others: np.nda
     except np.linalg.LinAlgError:
         pass
     info = np.where(finite, 0, 1) if not finite.all() else np.ones(finite.shape, int)
-    first_failure(name, info, "The algorithm failed to converge because the input matrix " + why)
+    first_failure(name, info, NO_CONVERGENCE + why)
     raise AssertionError("no matrix failed")
 
 
@@ -109,7 +113,9 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
     tensor([1., 2.])
     """
     packed, n = op("eigh_factors")(A, UPLO), A.shape[-1]
-    return into(out, Eigh(*unpack(packed, [(n,), (n, n)], "eigh_factors_factor")), "linalg_eigh")
+    L, V = unpack(packed, [(n,), (n, n)], "eigh_factors_factor")
+    refuse_nan("linalg.eigh", L, NO_CONVERGENCE + ILL_CONDITIONED)
+    return into(out, Eigh(L, V), "linalg_eigh")
 
 
 @structured(name="eigvalsh_values", title="LinalgEigh", tensors="A")
@@ -139,7 +145,9 @@ def eigvalsh_backward(g: Tensor, A: Tensor, UPLO: str) -> Tensor:
 @public("linalg")
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
-    return into(out, op("eigvalsh_values")(A, UPLO), "linalg_eigvalsh")
+    L = op("eigvalsh_values")(A, UPLO)
+    refuse_nan("linalg.eigh", L, NO_CONVERGENCE + ILL_CONDITIONED)
+    return into(out, L, "linalg_eigvalsh")
 
 
 @public("torch")

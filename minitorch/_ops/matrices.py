@@ -73,6 +73,12 @@ def refuse_failed(name: str, info: Tensor, text: str) -> None:
         first_failure(name, info.array.to_host(), text)
 
 
+def refuse_nan(name: str, values: Tensor, text: str) -> None:
+    """`first_failure` of the matrices whose values a GPU's kernel left nan, as it does where it fails."""
+    if values.is_cuda:
+        first_failure(name, np.isnan(values.array.to_host()).any(-1).astype(int), text)
+
+
 # ---------------------------------------------------------------------- results
 class Named:
     """What `inplace.into` asks of an op: its name, for messages."""

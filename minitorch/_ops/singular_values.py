@@ -13,7 +13,7 @@ from minitorch.return_types import return_type
 
 from .check import c_name, check, check_broadcast
 from .decompositions import qr
-from .eigenvalues import converged, differences, divided, eigvalsh
+from .eigenvalues import NO_CONVERGENCE, converged, differences, divided, eigvalsh
 from .matrices import (
     LinAlgError,
     at_least_2d,
@@ -24,10 +24,12 @@ from .matrices import (
     kernel_for,
     pack,
     packed_shape,
+    refuse_nan,
     square,
     tensor_gradient,
     unpack,
 )
+from .nodes import titled
 from .op import structured
 from .public import FUNCTIONS, op, public
 from .random_creation import randn
@@ -44,10 +46,18 @@ def _svd_shapes(shape: tuple[int, ...], full: bool) -> list[tuple[int, ...]]:
     return [(m, m), (k,), (n, n)] if full else [(m, k), (k,), (k, n)]
 
 
+CUDA_DRIVERS = None, "gesvd", "gesvdj", "gesvda"  # of which a GPU's kernel makes no difference
+
+
 def _svd_infer(A: Any, driver: Any) -> None:
     check(
-        driver is None,
+        driver is None or not isinstance(A, np.ndarray),
         "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.",
+    )
+    check(
+        driver in CUDA_DRIVERS,
+        f"torch.linalg.svd: unknown svd driver {driver} in svd_cusolver computation. Check doc at "
+        "https://pytorch.org/docs/stable/generated/torch.linalg.svd.html",
     )
     at_least_2d("linalg.svd", A)
     floating("linalg.svd", A)
@@ -120,7 +130,9 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out
     """
     full = bool(full_matrices)
     packed = op("svd_factors")(A, full, driver)
-    return into(out, LinalgSvd(*unpack(packed, _svd_shapes(A.shape, full), "svd_factors_factor")), "linalg_svd")
+    U, S, Vh = unpack(packed, _svd_shapes(A.shape, full), "svd_factors_factor")
+    refuse_nan("linalg.svd", S, NO_CONVERGENCE + NOT_FINITE)
+    return into(out, LinalgSvd(U, S, Vh), "linalg_svd")
 
 
 @public("torch Tensor", name="svd")
@@ -167,7 +179,9 @@ def svdvals_backward(g: Tensor, A: Tensor) -> Tensor:
 @public("linalg")
 def svdvals(A: Tensor, *, driver: str | None = None, out: Any = None) -> Tensor:
     """The singular values, in falling order."""
-    return into(out, op("singular_values")(A, driver), "linalg_svdvals")
+    S = op("singular_values")(A, driver)
+    refuse_nan("linalg.svd", S, NO_CONVERGENCE + NOT_FINITE)
+    return into(out, S, "linalg_svdvals")
 
 
 # ---------------------------------------------------------------------- tolerances
@@ -238,7 +252,9 @@ def pinv_backward(g: Tensor, A: Tensor, P: Tensor) -> Tensor:
 def _pinv(A: Tensor, atol: Any, rtol: Any, hermitian: bool) -> Any:
     if hermitian:
         square("linalg.eigh", A)
-    return op("pseudo_inverse")(A, _tolerance(atol), _tolerance(rtol), bool(hermitian))
+    found = op("pseudo_inverse")(A, _tolerance(atol), _tolerance(rtol), bool(hermitian))
+    refuse_nan("linalg.eigh" if hermitian else "linalg.svd", found[2], NO_CONVERGENCE + NOT_FINITE)
+    return found
 
 
 @public("linalg")
@@ -324,7 +340,9 @@ def _check_lstsq(A: Tensor, B: Tensor, driver: str) -> bool:
     else:
         if A.shape[-2] != B.shape[-2]:
             raise RuntimeError(f"{name}: input.size(-2) should match other.size(-2)")
-    if driver not in DRIVERS:
+    if A.is_cuda:
+        check(driver == "gels", f"{name}: parameter `driver` should be gels")
+    elif driver not in DRIVERS:
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     low = A.array.dtype not in dtypes.FLOATS or A.array.dtype.itemsize == 2
     check(not low, "This function doesn't handle types other than float and double")
@@ -369,13 +387,24 @@ def least_squares_backward_B(g: Tensor, A: Tensor, rcond: float) -> Tensor:
     return pinv(A, rcond).mT @ g
 
 
+def _of_full_rank(A: Tensor, B: Tensor) -> Tensor:
+    """The solution by QR of A or, where that is wide, of its transpose."""
+    is_wide = A.shape[-2] < A.shape[-1]
+    Q, R = qr(A.mT if is_wide else A)
+    solve = op("solve_triangular_matrices")
+    X = Q @ solve(R.mT, B, False, True, False) if is_wide else solve(R, Q.mT @ B, True, True, False)
+    return titled(X, "LinalgLstsqBackward0", through=True)
+
+
 @public("linalg")
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out: Any = None) -> Any:
     """(solution, residuals, rank, singular_values): the X of least norm that minimises the norm of A @ X - B.
 
-    All drivers go through the singular values; they differ in which further results are not empty.
+    All drivers go through the singular values; they differ in which further results are not empty. On a GPU there is
+    only "gels", which is by QR, and right for matrices of full rank.
     """
-    driver = "gelsy" if driver is None else driver
+    if driver is None:
+        driver = "gels" if A.is_cuda else "gelsy"
     vectors = _check_lstsq(A, B, driver)
     B = op("unsqueeze")(B, -1) if vectors else B
     check_broadcast(tuple(A.shape[:-2]), tuple(B.shape[:-2]))
@@ -384,11 +413,14 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         rcond = max(m, n) * float(np.finfo(A.array.dtype).eps)
     lead = tuple(A.shape[:-2])
     A, B = broadcast_batches(A, B)
-    X, rank, values = op("least_squares")(A, B, float(rcond))
-    if A.shape[:-2] != lead:  # what belongs to A alone has its batch dimensions
-        own = (0,) * (A.ndim - 2 - len(lead)) + tuple([slice(n) for n in lead])
-        rank, values = rank[own], values[own]
-    full = bool((rank.array == min(m, n)).all())
+    if A.is_cuda:
+        X, rank, values, full = _of_full_rank(A, B), A, A, True
+    else:
+        X, rank, values = op("least_squares")(A, B, float(rcond))
+        if A.shape[:-2] != lead:  # what belongs to A alone has its batch dimensions
+            own = (0,) * (A.ndim - 2 - len(lead)) + tuple([slice(n) for n in lead])
+            rank, values = rank[own], values[own]
+        full = bool((rank.array == min(m, n)).all())
     if driver == "gels" and not full:
         raise LinAlgError(
             "torch.linalg.lstsq: The least squares solution could not be computed because the input matrix does not "
@@ -398,7 +430,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if m > n and full and driver != "gelsy":
         difference = A @ X - B
         residuals = op("sum")(difference * difference, -2)
-    rank = rank.new_empty((0,)) if driver == "gels" else rank
+    rank = rank.new_empty((0,), dtype=dtypes.int64) if driver == "gels" else rank
     values = values if driver in ("gelsd", "gelss") else values.new_empty((0,))
     X = op("squeeze_dims")(X, (-1,)) if vectors else X
     return into(out, Lstsq(X, residuals, rank, values), "linalg_lstsq")

@@ -41,15 +41,20 @@ MODULES: dict[str, str] = {
         "pick_in_planes rows_cleared rows_kept scatter_add_into scatter_cleared scatter_extreme scatter_into "
         "scatter_multiply_into scatter_one scatter_product take_one"
     ),
+    "jacobi": "eigh_factors eigvalsh_values singular_values svd_factors",
     "losses": "mse_backward mse_reduced",
     "matrices": (
         "cholesky_factor cholesky_inverse_matrix cholesky_solve_matrices constant_beside determinant inverse_matrix "
         "linalghouseholderproduct_layout linalglusolve_layout linalgsolveex_layout log_determinant lu_factors "
         "ormqr_layout pivot_matrix solve_matrices solve_triangular_matrices"
     ),
+    "matrix_functions": "count_above exponential pseudo_inverse",
     "normalization": (
         "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
         "group_norm_rows layer_norm_gradients layer_norm_rows"
+    ),
+    "orthogonal": (
+        "eigh_factors_factor factor geqrf_factors packed_factor qr_factors qr_factors_factor svd_factors_factor"
     ),
     "positions": (
         "index index_backward index_cleared index_put_into masked_read masked_scatter_backward masked_scatter_into "

@@ -52,6 +52,22 @@ def row_sum(value, scratch, warps):
     return total
 
 
+def row_largest(value, scratch, warps):
+    """The largest of every thread's value; a nan counts as one."""
+    largest = value
+    for k in static(5):
+        largest = maximum(largest, shfl_xor(largest, 16 >> k))
+    if warps > 1:
+        syncthreads()
+        if threadIdx.x % 32 == 0:
+            scratch[threadIdx.x // 32] = largest
+        syncthreads()
+        largest = scratch[0]
+        for k in static(1, warps):
+            largest = maximum(largest, scratch[k])
+    return largest
+
+
 def join_exponentials(m, s, other_m, other_s):
     """Two sums of exponentials, each relative to a maximum, as one."""
     top = maximum(m, other_m)

@@ -212,19 +212,19 @@ def diagonal_kernel(code: str, is_log: bool) -> Kernel:
 
 
 # ---------------------------------------------------------------------- parts of ops
-def _turned(a: CudaArray) -> CudaArray:
+def turned(a: CudaArray) -> CudaArray:
     return a.transpose((*range(a.ndim - 2), a.ndim - 1, a.ndim - 2))
 
 
-def _by_columns(a: CudaArray) -> CudaArray:
+def by_columns(a: CudaArray) -> CudaArray:
     """A copy whose matrices lie by columns, as (..., columns, rows)."""
-    return _turned(a).copy()
+    return turned(a).copy()
 
 
 def _lu(A: CudaArray) -> tuple[CudaArray, CudaArray, CudaArray]:
     """(the factors by columns, pivots, info)"""
     *lead, m, n = A.shape
-    x, pivots, info = _by_columns(A), empty((*lead, min(m, n)), INT32), copy.full(tuple(lead), 0, INT32)
+    x, pivots, info = by_columns(A), empty((*lead, min(m, n)), INT32), copy.full(tuple(lead), 0, INT32)
     if A.size:
         lu_kernel(CODES[A.dtype]).launch(prod(lead), x, pivots, info, m, n)
     return x, pivots, info
@@ -237,7 +237,7 @@ def _solve(A: CudaArray, x: CudaArray, upper: bool, unit: bool) -> None:
         return
     a, steps = A, (n, 1)
     if not A.flags.c_contiguous:
-        a, steps = _turned(A), (1, n)
+        a, steps = turned(A), (1, n)
         a = a if a.flags.c_contiguous else a.copy()
     made = triangular_kernel(CODES[x.dtype], upper, unit)
     made.launch(prod(x.shape[:-1]), a, x, n, x.shape[-2], *steps)
@@ -250,22 +250,22 @@ def _swap(x: CudaArray, pivots: CudaArray) -> None:
         made.launch(-(-count // BLOCK), x, copy.contiguous(pivots), count, x.shape[-1], x.shape[-2], pivots.shape[-1])
 
 
-def _solved(A: CudaArray, x: CudaArray) -> tuple[CudaArray, CudaArray]:
+def solved(A: CudaArray, x: CudaArray) -> tuple[CudaArray, CudaArray]:
     """(x, by columns on entry, with A @ result = x; info); nan where A is singular."""
     factors, pivots, info = _lu(A)
     _swap(x, pivots)
-    _solve(_turned(factors), x, False, True)
-    _solve(_turned(factors), x, True, False)
+    _solve(turned(factors), x, False, True)
+    _solve(turned(factors), x, True, False)
     singular = copy.converted(info, np.dtype(np.bool_))
     nan = copy.full((), float("nan"), x.dtype)
     spread = singular.restrided((*info.shape, 1, 1), (*singular.strides, 0, 0))
-    return _turned(copy.choose((x.shape, x.dtype), spread, nan, x)), info
+    return turned(copy.choose((x.shape, x.dtype), spread, nan, x)), info
 
 
-def _identity(shape: tuple[int, ...], dtype: np.dtype) -> CudaArray:
+def identity(shape: tuple[int, ...], dtype: np.dtype) -> CudaArray:
     """Matrices of this shape with ones on the diagonal."""
     x = copy.full(shape, 0, dtype)
-    diagonal = x.restrided((*shape[:-2], shape[-1]), (*x.strides[:-2], x.strides[-1] + x.strides[-2]))
+    diagonal = x.restrided((*shape[:-2], min(shape[-2:])), (*x.strides[:-2], x.strides[-1] + x.strides[-2]))
     copy.write(diagonal, copy.full((), 1, dtype))
     return x
 
@@ -274,22 +274,22 @@ def _identity(shape: tuple[int, ...], dtype: np.dtype) -> CudaArray:
 def lu_factors(inferred: Any, A: CudaArray, name: str) -> tuple[CudaArray, CudaArray, CudaArray]:
     """(L and U in one, pivots, info)"""
     x, pivots, info = _lu(A)
-    return _turned(x), pivots, info
+    return turned(x), pivots, info
 
 
 def pivot_matrix(inferred: Any, pivots: CudaArray, n: int, dtype: np.dtype) -> CudaArray:
     """The P with A = P @ L @ U."""
-    x = _identity(*inferred)  # its swapped rows, which lie by columns, are those of P
+    x = identity(*inferred)  # its swapped rows, which lie by columns, are those of P
     _swap(x, pivots)
     return x
 
 
 def cholesky_factor(inferred: Any, A: CudaArray, upper: bool, checked: str) -> tuple[CudaArray, CudaArray]:
     """(the factor, info)"""
-    x, info = _by_columns(_turned(A) if upper else A), copy.full(A.shape[:-2], 0, INT32)
+    x, info = by_columns(turned(A) if upper else A), copy.full(A.shape[:-2], 0, INT32)
     if A.size:
         cholesky_kernel(CODES[A.dtype]).launch(prod(A.shape[:-2]), x, info, A.shape[-1])
-    return x if upper else _turned(x), info
+    return x if upper else turned(x), info
 
 
 def solve_triangular_matrices(
@@ -297,34 +297,34 @@ def solve_triangular_matrices(
 ) -> CudaArray:
     """X with A @ X = B, or X @ A = B."""
     if left:
-        x = _by_columns(B)
+        x = by_columns(B)
         _solve(A, x, upper, unit)
-        return _turned(x)
+        return turned(x)
     x = B.copy()  # by columns, this is the right side of A.mT @ X.mT = B.mT
-    _solve(_turned(A), x, not upper, unit)
+    _solve(turned(A), x, not upper, unit)
     return x
 
 
 def cholesky_solve_matrices(inferred: Any, B: CudaArray, L: CudaArray, upper: bool) -> CudaArray:
     """X with L @ L.mT @ X = B, or of an upper factor L.mT @ L @ X = B."""
-    return _from_factor(L, _by_columns(B), upper)
+    return _from_factor(L, by_columns(B), upper)
 
 
 def cholesky_inverse_matrix(inferred: Any, L: CudaArray, upper: bool) -> CudaArray:
     """The inverse of L @ L.mT, or of L.mT @ L."""
-    return _from_factor(L, _identity(L.shape, L.dtype), upper)
+    return _from_factor(L, identity(L.shape, L.dtype), upper)
 
 
 def _from_factor(L: CudaArray, x: CudaArray, upper: bool) -> CudaArray:
-    lower, higher = (_turned(L), L) if upper else (L, _turned(L))
+    lower, higher = (turned(L), L) if upper else (L, turned(L))
     _solve(lower, x, False, False)
     _solve(higher, x, True, False)
-    return _turned(x)
+    return turned(x)
 
 
 def linalgsolveex_layout(inferred: Any, input: CudaArray) -> CudaArray:
     """The matrices, laid out by columns."""
-    return _turned(_by_columns(input))
+    return turned(by_columns(input))
 
 
 linalghouseholderproduct_layout = linalglusolve_layout = ormqr_layout = linalgsolveex_layout
@@ -332,12 +332,12 @@ linalghouseholderproduct_layout = linalglusolve_layout = ormqr_layout = linalgso
 
 def inverse_matrix(inferred: Any, A: CudaArray, checked: str) -> tuple[CudaArray, CudaArray]:
     """(inverse, info)"""
-    return _solved(A, _identity(A.shape, A.dtype))
+    return solved(A, identity(A.shape, A.dtype))
 
 
 def solve_matrices(inferred: Any, A: CudaArray, B: CudaArray, checked: str) -> tuple[CudaArray, CudaArray]:
     """(X with A @ X = B, info)"""
-    return _solved(A, _by_columns(B))
+    return solved(A, by_columns(B))
 
 
 def determinant(inferred: Any, A: CudaArray) -> CudaArray:
