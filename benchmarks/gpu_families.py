@@ -69,12 +69,14 @@ FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "solve": (
         lambda T, x, y: T.linalg.solve(x.float() + 5 * T.eye(7, device=x.device), y.float()), ((2, 7, 7), (2, 7, 3))
     ),
-    "cholesky": (lambda T, x: T.linalg.cholesky(x @ x.mT + T.eye(7, device=x.device)), ((2, 7, 7),)),
-    "slogdet": (lambda T, x: T.linalg.slogdet(x + 5 * T.eye(7, device=x.device))[1], ((2, 7, 7),)),
-    "qr": (lambda T, x: T.linalg.qr(x)[0] @ T.linalg.qr(x)[1].exp(), ((2, 7, 5),)),
-    "eigh": (lambda T, x: T.linalg.eigvalsh(x @ x.mT), ((2, 5, 7),)),
-    "svd": (lambda T, x: T.linalg.svdvals(x), ((2, 7, 5),)),
-    "lstsq": (lambda T, x, y: T.linalg.lstsq(x, y, driver="gels").solution, ((2, 7, 5), (2, 7, 3))),
-    "matrix_exp": (lambda T, x: T.linalg.matrix_exp(x / 4), ((2, 5, 5),)),
+    "cholesky": (lambda T, x: T.linalg.cholesky((x @ x.mT).float() + T.eye(7, device=x.device)), ((2, 7, 7),)),
+    "slogdet": (lambda T, x: T.linalg.slogdet(x.float() + 5 * T.eye(7, device=x.device))[1], ((2, 7, 7),)),
+    "qr": (lambda T, x: T.linalg.qr(x.float())[0].exp() @ T.linalg.qr(x.float())[1], ((2, 7, 5),)),
+    "eigh": (lambda T, x: T.linalg.eigvalsh((x @ x.mT).float()), ((2, 5, 7),)),
+    "svd": (lambda T, x: T.linalg.svdvals(x.float()), ((2, 7, 5),)),
+    "lstsq": (
+        lambda T, x, y: T.linalg.lstsq(x.float(), y.float(), driver="gels").solution, ((2, 7, 5), (2, 7, 3))
+    ),
+    "matrix_exp": (lambda T, x: T.linalg.matrix_exp(x.float() / 4), ((2, 5, 5),)),
     "diagonal": (lambda T, x: x.diagonal() * x.diag_embed().sum(), ((4, 5),)),
 }  # fmt: skip
