@@ -26,6 +26,7 @@ MODULES: dict[str, str] = {
         "tril triu unsafe_view zeroed"
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows",
+    "ctc": "ctc_loss_backward ctc_loss_of_each",
     "rng": (
         "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
         "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform normal_both "
