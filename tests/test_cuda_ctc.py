@@ -30,7 +30,9 @@ def test_losses_and_gradients(reduction):
 def test_targets_one_after_the_other_and_another_blank():
     x, flat = normal(STEPS, BATCH, CLASSES), np.array([1, 2, 2, 3, 3, 1, 2, 1])
     same(lambda torch, x, t: losses(torch, x, t, 4, reduction="none"), x, flat)
-    same(lambda torch, t, x: gradients(torch, lambda x: losses(torch, x, t, 4, reduction="sum"), x), flat, x, error=1e-5)
+    same(
+        lambda torch, t, x: gradients(torch, lambda x: losses(torch, x, t, 4, reduction="sum"), x), flat, x, error=1e-5
+    )
 
 
 def test_a_target_too_long_for_its_input_has_no_gradient_where_infinity_is_zero():

@@ -27,6 +27,7 @@ MODULES: dict[str, str] = {
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows",
     "ctc": "ctc_loss_backward ctc_loss_of_each",
+    "rejection": "binomial_sample dirichlet_sample gamma_sample poisson_sample",
     "rng": (
         "bernoulli_sample fill_bernoulli fill_bernoulli_p fill_cauchy fill_exponential fill_geometric fill_log_normal "
         "fill_normal fill_random fill_random_below fill_random_between fill_random_from fill_uniform normal_both "
@@ -36,6 +37,7 @@ MODULES: dict[str, str] = {
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "sort": "kthvalue_dim median_dim median_of_all mode_dim nanmedian_dim sort_dim topk_dim",
     "embedding": "embedding_backward embedding_rows",
+    "gamma_slopes": "dirichlet_slope gamma_slope",
     "gemm": "addbmm addmm addmv baddbmm bmm dot euclidean_distances linear_2d mm mv",
     "index": (
         "gather gather_backward index_add_into index_copy_into index_fill_into index_select index_select_backward "

@@ -115,10 +115,8 @@ def gradient_kernel(code: str, threads: int) -> Kernel:
     """
     number, warps = WORDS[code], threads // 32
 
-    @kernel(
-        f"{code}* {code}* i8* i4* {code}* {code}* {code}* i4* {code}* i4 i4 i4 i4 i4", block=threads, name="ctc_gradient"
-    )
-    def gradient(
+    @kernel(f"{code}* {code}* i8* i4* {code}* {code}* {code}* i4* {code}* i4 i4 i4 i4 i4", block=threads)
+    def ctc_gradient(
         slopes, log_probs, targets, lengths, alpha, losses, beta, following, dest, batch, classes, steps, width, blank
     ):  # fmt: skip
         scratch = shared_array(warps, number)
@@ -196,7 +194,7 @@ def gradient_kernel(code: str, threads: int) -> Kernel:
                 for c in range(threadIdx.x, classes, threads):
                     dest[(i8(t) * batch + sample) * classes + c] = 0.0
 
-    return gradient
+    return ctc_gradient
 
 
 # ---------------------------------------------------------------------- ops
