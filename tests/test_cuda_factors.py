@@ -195,12 +195,30 @@ def test_factors_of_matrices_without_elements(shape):
         same(lambda torch, A: (*torch.linalg.eigh(A), torch.linalg.matrix_exp(A)), A, error=0)
 
 
+@pytest.mark.parametrize("n", mostly_slow([1, 2, 5, 9], "5"))
+def test_symmetric_systems(n):
+    A, B = symmetric(2, n, n), normal(2, n, 3)
+    A[0, range(n), range(n)] *= 1e-3  # which makes blocks of two rows
+    same(lambda torch, A: torch.linalg.ldl_factor_ex(A.tril()), A, error=1e-5)
+    same(lambda torch, A, B: torch.linalg.ldl_solve(*torch.linalg.ldl_factor(A), B), A, B, error=1e-4)
+
+
+def test_symmetric_systems_without_a_solution():
+    A = np.zeros((2, 3, 3), np.float32)
+    A[1] = np.eye(3)
+    same(lambda torch, A: torch.linalg.ldl_factor_ex(A), A, error=0)
+    with pytest.raises(RuntimeError, match="the matrix is singular"):
+        minitorch.linalg.ldl_factor(minitorch.from_numpy(A).cuda())
+
+
 def test_threads_do_not_race():
     A = normal(2, 18, 17)
     with emulated(races=True):
         for a in (A[:, :5, :3], A[:1]):
             x = minitorch.from_numpy(np.ascontiguousarray(a)).cuda()
             minitorch.linalg.qr(x)
-            minitorch.linalg.eigh(x.mT @ x)
+            square = x.mT @ x
+            minitorch.linalg.eigh(square)
+            minitorch.linalg.ldl_solve(*minitorch.linalg.ldl_factor(square), x.mT)
             if a.shape[-1] == 3:
                 minitorch.linalg.svd(x)

@@ -58,6 +58,7 @@ def test_cholesky_factors_and_their_gradients(upper):
 def test_the_parts_of_factors():
     same(lambda torch, A: torch.linalg.lu(A), normal(2, 5, 3), error=1e-5)
     same(lambda torch, A: torch.linalg.lu_factor_ex(A), normal(3, 5), error=1e-5)
+    same(lambda torch, A: torch.lu_unpack(*torch.linalg.lu_factor(A)), normal(2, 4, 3), error=1e-5)
     same(lambda torch, A: torch.linalg.slogdet(A), -regular(3, 3, 3), error=1e-5)
     same(lambda torch, A: torch.linalg.inv(A), regular(4, 4).astype(np.float64), error=1e-13)
     same(lambda torch, A: torch.linalg.cholesky_ex(A).info, np.stack([-positive(3, 3), positive(3, 3)]), error=0)

@@ -286,7 +286,7 @@ def lu_unpack(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
             "Note: this function is intended to be used with the output produced by torch.linalg.lu_factor",
         )
-        m, p = LU_data.shape[-2], LU_pivots.array
+        m, p = LU_data.shape[-2], LU_pivots.array.to_host() if LU_pivots.is_cuda else LU_pivots.array
         check(
             p.shape[-1:] == (min(LU_data.shape[-2:]),) and (not p.size or (p.min() >= 1 and p.max() <= m)),
             "pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive."

@@ -58,9 +58,10 @@ def ldl_solve_matrices_grad(g):
 
 
 def _check_blocks(name: str, info: Tensor) -> None:
-    failed = np.flatnonzero(concrete(info.array))
+    codes = info.array.to_host() if info.is_cuda else concrete(info.array)
+    failed = np.flatnonzero(codes)
     if failed.size:
-        code = concrete(info.array).reshape(-1)[failed[0]]
+        code = codes.reshape(-1)[failed[0]]
         raise RuntimeError(f"{name}: the block of D at row {code}, counted from 1, is zero: the matrix is singular")
 
 

@@ -232,6 +232,14 @@ def _only_coo(wanted: Any) -> None:
         raise NotImplementedError(f"layout={wanted} is not supported by minitorch: sparse tensors are torch.sparse_coo")
 
 
+def _only_on_cpu(name: str, *tensors: Tensor) -> None:
+    """Refuse tensors of a GPU, whose memory the functions here cannot read."""
+    if any(t.is_cuda for t in tensors):
+        raise NotImplementedError(
+            f"{name}() is not implemented for device 'cuda' by minitorch: its sparse tensors are on the CPU"
+        )
+
+
 @public("torch")
 def sparse_coo_tensor(
     indices: Any = None,
@@ -262,6 +270,7 @@ def sparse_coo_tensor(
     values = values if dtype is None or values.dtype is dtype else values.to(dtype)
     indices = (indices.detach() if isinstance(indices, Tensor) else tensor(indices)).to(dtypes.int64)
     indices = indices if indices.ndim != 1 or not indices.numel() else op("unsqueeze")(indices, -1)
+    _only_on_cpu("sparse_coo_tensor", indices, values)
     size = _checked_size(indices, values, size)
     if requires_grad:
         values = values.detach().clone().requires_grad_()
@@ -338,6 +347,7 @@ def to_sparse(
 ) -> SparseTensor:
     """The coalesced sparse tensor of the elements (or of the blocks behind the first sparse_dim dimensions) not 0."""
     _only_coo(layout)
+    _only_on_cpu("to_sparse", self)
     check(blocksize is None, "to_sparse: blocksize is for block layouts, which minitorch lacks", NotImplementedError)
     k = self.ndim if sparse_dim is None else integer(sparse_dim, "sparse_dim", "to_sparse")
     k = self.ndim - dense_dim if sparse_dim is None and dense_dim else k

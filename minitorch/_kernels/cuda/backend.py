@@ -23,9 +23,9 @@ MODULES: dict[str, str] = {
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
         "masked_fill_into masked_zero repeat_sizes roll_dims select_backward shifted slice_backward spread to_copy "
-        "tril triu unsafe_view zeroed"
+        "tril triu underivable unsafe_view zeroed"
     ),
-    "cross_entropy": "cross_entropy_backward cross_entropy_rows",
+    "cross_entropy": "cross_entropy_backward cross_entropy_rows loss_weights",
     "ctc": "ctc_loss_backward ctc_loss_of_each",
     "rejection": "binomial_sample dirichlet_sample gamma_sample poisson_sample",
     "rng": (
@@ -36,7 +36,8 @@ MODULES: dict[str, str] = {
     "scan": "cummax_dim cummin_dim cumprod cumsum cumsum_from_end linear_scan logcumsumexp",
     "softmax": "causal_softmax log_softmax_dim log_softmax_gradient softmax_dim softmax_gradient",
     "sort": "kthvalue_dim median_dim median_of_all mode_dim nanmedian_dim sort_dim topk_dim",
-    "embedding": "embedding_backward embedding_rows",
+    "embedding": "embedding_backward embedding_backward_adjoint embedding_rows",
+    "frexp": "mantissa_exponent",
     "gamma_slopes": "dirichlet_slope gamma_slope",
     "gemm": "addbmm addmm addmv baddbmm bmm dot euclidean_distances linear_2d mm mv",
     "index": (
@@ -45,7 +46,8 @@ MODULES: dict[str, str] = {
         "scatter_multiply_into scatter_one scatter_product take_one"
     ),
     "jacobi": "eigh_factors eigvalsh_values singular_values svd_factors",
-    "losses": "mse_backward mse_reduced",
+    "ldl": "ldl_factors ldl_solve_matrices",
+    "losses": "label_set mse_backward mse_reduced",
     "matrices": (
         "cholesky_factor cholesky_inverse_matrix cholesky_solve_matrices constant_beside determinant inverse_matrix "
         "linalghouseholderproduct_layout linalglusolve_layout linalgsolveex_layout log_determinant lu_factors "
@@ -66,8 +68,8 @@ MODULES: dict[str, str] = {
     "padding": "bordered bordered_backward",
     "patches": "col2im im2col unfold_backward",
     "pool": (
-        "adaptive_max_planes adaptive_max_volumes max_pool_backward max_pool_planes max_pool_volumes unpool_planes "
-        "unpool_volumes"
+        "adaptive_max_planes adaptive_max_volumes fractional_max_planes fractional_max_volumes max_pool_backward "
+        "max_pool_planes max_pool_volumes unpool_planes unpool_volumes"
     ),
     "recurrent": "recurrent_gradients recurrent_layer",
     "resample": (
@@ -79,8 +81,8 @@ MODULES: dict[str, str] = {
     "search": "bag_numbers bincount histc_bins is_among search_sorted unique_slices",
     "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
     "views": (
-        "as_strided_backward diag_embed diagonal_backward part_written part_zeroed strided_part strided_spread "
-        "strided_written"
+        "as_strided_backward as_strided_read diag_embed diagonal_backward part_written part_zeroed strided_part "
+        "strided_spread strided_written"
     ),
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "

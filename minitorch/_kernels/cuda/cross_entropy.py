@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from . import copy
+from minitorch._kernels.codegen import Formula
+
+from . import copy, pointwise, reduce
 from .array import CudaArray, empty
 from .block import BLOCK, LOWEST, WARP, row_exponentials, row_sum, threads_for
 from .device import WORDS, advance, blockIdx, exp, i8, log, shared_array, threadIdx, where  # type: ignore[attr-defined]
 from .formulas import STORAGE, element_functions
+from .index import index_select
 from .kernel import Kernel, kernel
 from .softmax import add_exponential
 
@@ -189,6 +192,37 @@ def cross_entropy_backward(
         g, step = copy.contiguous(grad_output, x.dtype), int(reduction == 0)
         made.launch(-(-rows * threads // BLOCK), g, used, x, target, w, dest, rows, n, ignore_index, step)
     return dest
+
+
+def _counted(target, *, ignored):
+    return where(target == ignored, 0, 1)
+
+
+def _among(target, *, ignored):
+    return where(target == ignored, 0, target)
+
+
+def _product(x, y):
+    return x * y
+
+
+COUNTED, AMONG, PRODUCT = map(Formula, (_counted, _among, _product))
+
+
+def loss_weights(
+    inferred: Any, input: CudaArray, target: CudaArray, weight: CudaArray | None, reduction: int, ignore_index: int
+) -> CudaArray:
+    """What each row's loss counts for in the result."""
+    shape, dtype = inferred
+    rows = pointwise.compute(COUNTED, [target], (ignore_index,), target.shape, dtype)
+    if weight is not None:
+        place = pointwise.compute(AMONG, [target], (ignore_index,), target.shape, np.dtype(np.int64))
+        own = index_select((target.shape, dtype), copy.contiguous(weight, dtype), place, 0)
+        rows = pointwise.compute(PRODUCT, [rows, own], (), target.shape, dtype)
+    if reduction == 1:
+        total = reduce.sum(((1,), dtype), rows, 0, True)
+        rows = pointwise.compute(pointwise.QUOTIENT, [rows, total], (), target.shape, dtype)
+    return copy.reshaped(rows, *shape)
 
 
 FLOAT = np.dtype(np.float32)

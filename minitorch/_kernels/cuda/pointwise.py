@@ -316,6 +316,13 @@ def strided(formula: Formula, how: tuple[Operand, ...], dtype: np.dtype, is_long
     )  # fmt: skip
 
 
+def _quotient(x, y):
+    return x / y
+
+
+QUOTIENT = Formula(_quotient)  # which several modules' ops end in
+
+
 # ---------------------------------------------------------------------- what the checks of machine code compile
 def _blend(x, y, *, weight):
     return x + weight * (y - x)

@@ -9,7 +9,7 @@ import numpy as np
 from . import copy, index
 from .array import CudaArray, empty
 from .block import BLOCK
-from .device import WORDS, advance, blockIdx, i8, threadIdx
+from .device import WORDS, advance, blockIdx, i4, i8, threadIdx, where  # type: ignore[attr-defined]
 from .formulas import STORAGE, element_functions
 from .kernel import Kernel, kernel
 
@@ -97,6 +97,43 @@ def adaptive_kernel(dtype: np.dtype) -> Kernel:
             indices[i] = place
 
     return adaptive_max
+
+
+def fractional_start(i, sample, inputs, size, outputs):
+    """Where window i begins: at steps of a fraction, shifted by the plane's sample, the last at the end."""
+    step = (inputs - size) / (sample * 0.0 + max(outputs - 1, 1))
+    return where(i == outputs - 1, inputs - size, i4((i + sample) * step) - i4(sample * step))
+
+
+@cache
+def fractional_kernel(dtype: np.dtype, space: int) -> Kernel:
+    """kernel(x, samples, out, indices, count, sizes of x, sizes of out, kernel): windows at random steps.
+
+    A plane's samples are those of width and height, a volume's those of depth, height and width.
+    """
+    code, kind = STORAGE[dtype].code, STORAGE[dtype].compute
+    read, _ = element_functions(dtype, kind)
+    of_height, of_width = (1, 0) if space == 2 else (1, 2)
+
+    @kernel(f"{code}* {code}* {code}* i8* i4 i4 i4 i4 i4 i4 i4 i4 i4 i4", block=BLOCK)
+    def fractional_max(
+        x, samples, out, indices, count, depth, height, width, out_depth, out_height, out_width, kd, kh, kw
+    ):
+        i = blockIdx.x * BLOCK + threadIdx.x
+        if i < count:
+            plane, d, h, w = place_in_volume(i, out_depth, out_height, out_width)
+            start = i8(plane) * (depth * height * width)
+            own = advance(samples, i8(plane) * space)
+            d0 = fractional_start(d, read(own[0]), depth, kd, out_depth)
+            h0 = fractional_start(h, read(own[of_height]), height, kh, out_height)
+            w0 = fractional_start(w, read(own[of_width]), width, kw, out_width)
+            place = largest(
+                advance(x, start), d0, d0 + kd, 1, h0, h0 + kh, 1, w0, w0 + kw, 1, height, width, read
+            )  # fmt: skip
+            out[i] = x[start + place]
+            indices[i] = place
+
+    return fractional_max
 
 
 @cache
@@ -216,6 +253,22 @@ def adaptive_max_planes(inferred: Any, input: CudaArray, output_size: Any) -> tu
 adaptive_max_volumes = adaptive_max_planes
 
 
+def fractional_max_planes(
+    inferred: Any, input: CudaArray, samples: CudaArray, kernel: Any, size: Any
+) -> tuple[CudaArray, CudaArray]:
+    """The maxima of windows at random steps, and where they lie."""
+    (shape, dtype), (_, place) = inferred
+    out, indices = empty(shape, dtype), empty(shape, place)
+    if out.size:
+        sizes = (*_volume(input.shape[2:], 1), *_volume(shape[2:], 1), *_volume(kernel, 1))
+        made, given = fractional_kernel(dtype, len(kernel)), [copy.contiguous(a) for a in (input, samples)]
+        made.launch(-(-out.size // BLOCK), *given, out, indices, out.size, *sizes)
+    return out, indices
+
+
+fractional_max_volumes = fractional_max_planes
+
+
 def unpool_planes(inferred: Any, input: CudaArray, indices: CudaArray, size: Any) -> CudaArray:
     """Zeros with the elements at their places in each plane."""
     shape, dtype = inferred
@@ -230,6 +283,7 @@ unpool_volumes = unpool_planes
 
 REPRESENTATIVE = {
     "adaptive_max": lambda: adaptive_kernel(np.dtype(np.float32)),
+    "fractional_max": lambda: fractional_kernel(FLOAT, 3),
     "max_pool": lambda: max_pool_kernel(FLOAT),
     "max_pool_gradient": lambda: gradient_kernel(FLOAT),
 }

@@ -161,11 +161,11 @@ def unique_slices(inferred: Any, input: CudaArray, dim: Any, in_order: bool, ind
         inverse = copy.reshaped(inverse, *input.shape)
     else:
         values = values.transpose([order.index(d) for d in range(input.ndim)])
-    return values, inverse, _counts(run, first.size)
+    return values, inverse, counts_of(run, first.size)
 
 
 # ---------------------------------------------------------------------- counting
-def _counts(places: CudaArray, bins: int) -> CudaArray:
+def counts_of(places: CudaArray, bins: int) -> CudaArray:
     """How often each of the bins is named."""
     counts = copy.full((bins,), 0, INT64)
     if places.size:
@@ -182,7 +182,7 @@ def bincount(inferred: Any, input: CudaArray, weights: Any, minlength: int) -> C
             raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
         bins = max(bins, high + 1)
     if weights is None:
-        return _counts(places, bins)
+        return counts_of(places, bins)
     return rows_added(copy.full((bins,), 0, dtype), copy.contiguous(weights, dtype), places, 0)
 
 
@@ -206,7 +206,7 @@ def histc_bins(inferred: Any, input: CudaArray, bins: int, min: Any, max: Any) -
     if not low < high:
         raise RuntimeError("torch.histc: max must be larger than min")
     places = pointwise.compute(BIN, [flat], (low, high, float(bins)), flat.shape, INT64)
-    return copy.converted(_counts(places, bins), dtype)
+    return copy.converted(counts_of(places, bins), dtype)
 
 
 def bag_numbers(inferred: Any, offsets: CudaArray, count: int) -> CudaArray:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from minitorch._kernels.strided import places_of
 
-from . import array, copy, index
+from . import array, copy, index, pointwise
 from .array import CudaArray
 
 
@@ -82,11 +84,12 @@ def part_zeroed(inferred: Any, g: CudaArray, view: Any, args: Any) -> CudaArray:
 # ---------------------------------------------------------------------- as_strided
 def _at(g: CudaArray, *geometries: Any) -> list[CudaArray]:
     """Where in memory the elements of each (shape, strides, offset) lie, from the first of all on; and how much that
-    is: worked out on the host."""
+    is: worked out on the host. Before the last, how many elements of the first geometry share each place."""
     low = min(offset for *_, offset in geometries)
     found = [places_of(shape, strides, offset - low).reshape(-1) for shape, strides, offset in geometries]
     extent = 1 + max(int(a.max(initial=0)) for a in found)
-    return [*[array.from_host(a, g.device.index) for a in found], copy.full((extent,), 0, g.dtype)]
+    shares = np.maximum(np.bincount(found[0], minlength=extent), 1).astype(np.int32)
+    return [*[array.from_host(a, g.device.index) for a in (*found, shares)], copy.full((extent,), 0, g.dtype)]
 
 
 def as_strided_backward(
@@ -95,6 +98,19 @@ def as_strided_backward(
     """Each element of g added at its place in memory, then the input's elements read from there."""
     start = input_geometry[2]
     view = size, stride, start if storage_offset is None else storage_offset
-    mine, places, memory = _at(g, input_geometry, view)
+    mine, places, shares, memory = _at(g, input_geometry, view)
     index.rows_added(memory, copy.reshaped(g, g.size), places, 0)
+    pointwise.write(pointwise.QUOTIENT, [memory, shares], (), memory)
     return copy.reshaped(index.index_select((mine.shape, g.dtype), memory, mine, 0), *inferred[0])
+
+
+def as_strided_read(
+    inferred: Any, g: CudaArray, input_geometry: Any, size: Any, stride: Any, storage_offset: Any
+) -> CudaArray:
+    """The adjoint of `as_strided_backward`: g's elements at their places in memory, read by the view's geometry."""
+    start = input_geometry[2]
+    view = size, stride, start if storage_offset is None else storage_offset
+    mine, places, shares, memory = _at(g, input_geometry, view)
+    index.rows_added(memory, copy.reshaped(g, g.size), mine, 0)
+    pointwise.write(pointwise.QUOTIENT, [memory, shares], (), memory)
+    return copy.reshaped(index.index_select((places.shape, g.dtype), memory, places, 0), *inferred[0])
