@@ -63,7 +63,7 @@ class OpNode(Node):
                 deliver(edge, d.array, True, heap)
                 continue
             halves = [v.array.dtype for v in values.values() if isinstance(v, Tensor) and v.array.dtype in HALVES]
-            if op.name == "to_copy":  # its gradient says the dtype
+            if op.name == "to_copy" or (as_arrays and _keeps_halves(op, values)):  # the former's says the dtype
                 halves = []
             if halves:
                 values = {p: _wide(v) for p, v in values.items()}
@@ -125,6 +125,24 @@ class OpNode(Node):
 def _is_fresh(d: Tensor, values: dict[str, Any]) -> bool:
     """Whether a gradient on a GPU has memory that nothing else refers to."""
     return d.is_cuda and all(d.array.memory is not v.array.memory for v in values.values() if isinstance(v, Tensor))
+
+
+# Ops whose gradients on a GPU are one kernel each, which computes halves in float32 and rounds its result once
+KEEP_HALVES = frozenset(
+    "addmm attention_in_blocks baddbmm bmm convolution_forward convolution_transpose cross_entropy_rows "
+    "layer_norm_rows linear_2d log_softmax_dim mm mv softmax_dim".split()
+)
+
+
+def _keeps_halves(op: Op, values: dict[str, Any]) -> bool:
+    """Whether a gradient's operands need no widening: a GPU's kernels do it, of operands of one dtype."""
+    g = values["g"]
+    if not g.is_cuda or not (op.name in KEEP_HALVES or op.kind == "view"):
+        return False
+    if values.get("alpha", 1) != 1 or values.get("beta", 1) != 1:
+        return False  # which a product is multiplied by after it was rounded
+    given = [v for k, v in values.items() if isinstance(v, Tensor) and k not in op.outputs]
+    return all(v.dtype is g.dtype for v in given if v.is_floating_point())
 
 
 def _by_kernel(gradient: Gradient, values: dict[str, Any]) -> Tensor:

@@ -10,8 +10,8 @@ of which has 16 of the 128 bits. So a probability is rounded to a multiple of 2^
 """
 
 from functools import cache
-from math import inf, prod
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from minitorch._kernels.cpu.loops import merged
 from minitorch._kernels.half import BFLOAT16
 from minitorch._kernels.strided import contiguous_strides
 
+from . import attention_tensor_cores as tensor_cores
 from . import copy, philox
 from .array import CudaArray, empty
+from .attention_variants import BOOL, Variant, scored
 from .block import LOWEST
 from .device import (  # type: ignore[attr-defined]
     WORDS,
@@ -48,7 +50,6 @@ from .rng import philox_words, stream_of
 
 TILE, PARTS, THREADS = 32, 4, 128
 CHUNK = 8  # keys for which the running sums are rescaled once, and that share one draw of random words
-BOOL = np.dtype(np.bool_)
 LARGEST = 128  # numbers of a query for which registers suffice
 
 
@@ -114,44 +115,6 @@ def add_row(sums, factor, tile, row, part, width):
         x[:] = load(tile, row * width + 16 * i + 4 * part, 4)
         for q in static(4):
             sums[4 * i + q] = fma(factor, x[q], sums[4 * i + q])
-
-
-class Variant(NamedTuple):
-    """What the kernels of one attention are compiled for: what is behind the mask, and whether weights are dropped."""
-
-    dtype: np.dtype
-    width: int
-    is_causal: bool
-    mask: np.dtype | None = None
-    drops: bool = False
-
-    @property
-    def types(self) -> tuple[str, str, str]:
-        """Codes of an element and of what is computed in, and of the parameters of every kernel behind its own."""
-        s = STORAGE[self.dtype]
-        mask = STORAGE[BOOL if self.mask is None else self.mask].code
-        return s.code, s.compute, f"i4 i4 {s.compute} {mask}* i4 i8 i8 i8 i8 u8 u8 u8 i4 {s.compute}"
-
-    @property
-    def read_mask(self) -> Any:
-        """How a kernel reads an element of the mask."""
-        return element_functions(BOOL if self.mask is None else self.mask, STORAGE[self.dtype].compute)[0]
-
-    @property
-    def masks(self) -> str:
-        """How the mask takes part."""
-        return "" if self.mask is None else "hides" if self.mask == BOOL else "is added"
-
-
-def scored(score, masks, mask, at, row, key, keys, is_causal, read):
-    """A score with what the mask adds; -inf where the query may not look. `row` and `key` lie in the mask."""
-    if masks == "hides":
-        score = where(mask[at] != 0, score, -inf)
-    if masks == "is added":
-        score = score + read(mask[at])
-    if is_causal:
-        score = where(key <= row, score, -inf)
-    return where(key < keys, score, -inf)
 
 
 def draw(draws, seed, offset, state, row, group):
@@ -418,6 +381,19 @@ def _sizes(query: CudaArray, key: CudaArray) -> tuple[int, int, int]:
     return prod(query.shape[:-2]), query.shape[-2], key.shape[-2]
 
 
+def _aligned(a: CudaArray) -> CudaArray:
+    """The array in index order, from an address on at which 16 bytes can be moved at once."""
+    a = copy.contiguous(a)
+    return copy.copied(a) if a.pointer % 16 else a
+
+
+def _kernel(name: str, v: Variant, keys: int) -> tuple[Kernel, int]:
+    """A kernel, and how many rows a block of it serves: halves go to tensor cores unless weights are dropped."""
+    if v.dtype != np.float32 and not v.drops and keys:
+        return getattr(tensor_cores, name)(v), tensor_cores.ROWS
+    return globals()[name](v), TILE
+
+
 def attention_in_blocks(
     inferred: Any, query: CudaArray, key: CudaArray, value: CudaArray, mask: CudaArray | None, is_causal: bool,
     scale: float, dropout: Any,
@@ -425,12 +401,12 @@ def attention_in_blocks(
     """(softmax(query @ key.T * scale + mask) @ value, the logarithms of the rows' sums); `dropout` is from `drawn`."""
     (shape, dtype), (sums_shape, kind) = inferred
     batch, queries, keys = _sizes(query, key)
-    q, k, v = map(copy.contiguous, (query, key, value))
+    q, k, v = map(_aligned, (query, key, value))
     out, sums = empty(shape, dtype), empty(sums_shape, kind)
     if out.size:
-        made = forward_kernel(_variant(q, mask, is_causal, dropout))
+        made, rows = _kernel("forward_kernel", _variant(q, mask, is_causal, dropout), keys)
         others = queries, keys, float(scale), *_masked(mask, query, key), *_dropped(dropout)
-        made.launch(batch * -(-queries // TILE), q, k, v, out, sums, *others)
+        made.launch(batch * -(-queries // rows), q, k, v, out, sums, *others)
     return out, sums
 
 
@@ -449,17 +425,17 @@ def attention_gradients(
 ) -> tuple[CudaArray, CudaArray, CudaArray]:
     """The gradients of query, key and value."""
     batch, queries, keys = _sizes(query, key)
-    q, k, v, out = map(copy.contiguous, (query, key, value, out))
-    g, sums = copy.contiguous(g, q.dtype), copy.contiguous(sums)
+    q, k, v, out = map(_aligned, (query, key, value, out))
+    g, sums = _aligned(copy.contiguous(g, q.dtype)), copy.contiguous(sums)
     dq, dk, dv = (empty(a.shape, a.dtype) for a in (query, key, value))
     if q.size and k.size:
         variant = _variant(q, mask, is_causal, dropout)
         others = queries, keys, float(scale), *_masked(mask, query, key), *_dropped(dropout)
         products = empty(sums.shape, sums.dtype)
-        blocks = batch * -(-queries // TILE)
-        query_gradient_kernel(variant).launch(blocks, g, q, k, v, out, sums, dq, products, *others)
-        blocks = batch * -(-keys // TILE)
-        key_gradient_kernel(variant).launch(blocks, g, q, k, v, sums, products, dk, dv, *others)
+        made, rows = _kernel("query_gradient_kernel", variant, keys)
+        made.launch(batch * -(-queries // rows), g, q, k, v, out, sums, dq, products, *others)
+        made, rows = _kernel("key_gradient_kernel", variant, keys)
+        made.launch(batch * -(-keys // rows), g, q, k, v, sums, products, dk, dv, *others)
     return dq, dk, dv
 
 

@@ -1,0 +1,128 @@
+"""float16 and bfloat16 on an emulated GPU: gradients without a detour by float32, attention on tensor cores."""
+
+import numpy as np
+import pytest
+import torch
+from cuda_compare import gpu, mostly_slow, normal  # noqa: F401
+from emulated_gpu import emulated
+
+import minitorch
+
+pytestmark = pytest.mark.usefixtures("gpu")
+
+ROUNDING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+
+
+def computed(ns, function, arrays, dtype, device, slope):
+    """The function's value and gradients, from inputs rounded to the dtype; torch goes on in float64."""
+    given = [ns.from_numpy(a).to(getattr(ns, dtype)) for a in arrays]
+    given = [(t.double() if ns is torch else t.to(device)).requires_grad_() for t in given]
+    out = function(ns, *given)
+    g = ns.from_numpy(slope(out.shape)).to(getattr(ns, dtype)).to(out.dtype).to(device)
+    out.backward(g)
+    return [t.detach().cpu().double().numpy() for t in (out, *[x.grad for x in given])]
+
+
+def compare(function, *arrays, dtype, roundings):
+    """Value and gradients differ from torch's by so many roundings, beside the largest."""
+    slope = lambda shape: normal(*shape, seed=9)  # noqa: E731
+    ours = computed(minitorch, function, arrays, dtype, "cuda", slope)
+    theirs = computed(torch, function, arrays, dtype, "cpu", slope)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, 0, roundings * ROUNDING[dtype] * max(np.abs(b).max(), 1e-3))
+
+
+CALLS = {
+    "mm": (lambda T, x, y: x @ y, (4, 5), (5, 6)),
+    "bmm": (lambda T, x, y: x @ y, (2, 4, 5), (2, 5, 6)),
+    "mv": (lambda T, x, y: x @ y, (4, 5), (5,)),
+    "linear": (lambda T, x, w, b: T.nn.functional.linear(x, w, b), (2, 4, 5), (6, 5), (6,)),
+    "addmm": (lambda T, c, x, y: T.addmm(c, x, y), (6,), (4, 5), (5, 6)),
+    "weighted addmm": (lambda T, c, x, y: T.addmm(c, x, y, beta=0.3, alpha=0.7), (6,), (4, 5), (5, 6)),
+    "conv": (lambda T, x, w, b: T.nn.functional.conv2d(x, w, b, padding=1), (1, 2, 5, 5), (3, 2, 3, 3), (3,)),
+    "transpose": (lambda T, x, w: T.nn.functional.conv_transpose2d(x, w, stride=2), (1, 2, 3, 3), (2, 3, 3, 3)),
+    "layer norm": (lambda T, x, w, b: T.nn.functional.layer_norm(x, (9,), w, b), (5, 9), (9,), (9,)),
+    "softmax": (lambda T, x: x.softmax(-1), (4, 9)),
+    "log softmax": (lambda T, x: x.log_softmax(0), (4, 9)),
+    "views": (lambda T, x: x.t()[1:, None].expand(3, 2, 4).sum(1), (4, 4)),
+}
+
+
+@pytest.mark.parametrize("dtype", mostly_slow(["bfloat16", "float16"], "bfloat16"))
+@pytest.mark.parametrize("name", CALLS)
+def test_gradients_of_halves(name, dtype, gpu):  # noqa: F811
+    function, *shapes = CALLS[name]
+    compare(function, *[normal(*s, seed=i) for i, s in enumerate(shapes)], dtype=dtype, roundings=3)
+    if name in ("mm", "linear", "conv"):
+        assert not [kernel for kernel in gpu.launched if "ffma" in kernel or "tf32" in kernel]
+
+
+def test_gradients_of_the_cross_entropy_of_halves():
+    t = np.array([0, 3, 2, 4])
+    loss = lambda T, x: T.nn.functional.cross_entropy(x, T.from_numpy(t).to(x.device))  # noqa: E731
+    compare(loss, normal(4, 5), dtype="bfloat16", roundings=2)
+
+
+def test_operands_of_several_dtypes_have_gradients_of_their_own():
+    x = minitorch.from_numpy(normal(4, 6)).bfloat16().cuda().requires_grad_()
+    w = minitorch.ones(6).cuda().requires_grad_()
+    minitorch.nn.functional.layer_norm(x.float(), (6,), w).sum().backward()
+    assert x.grad.dtype is minitorch.bfloat16 and w.grad.dtype is minitorch.float32
+
+
+# ---------------------------------------------------------------------- attention on tensor cores
+def attend(T, q, k, v, mask=None, **given):
+    if mask is not None:
+        mask = T.from_numpy(mask).to(q.device)
+        mask = mask if mask.dtype is T.bool else mask.to(q.dtype)
+    return T.nn.functional.scaled_dot_product_attention(q, k, v, mask, **given)
+
+
+SIZES = {  # queries, keys, width, causal, mask
+    "small": (5, 7, 16, False, None),
+    "tiles": (70, 130, 16, True, None),
+    "hidden": (20, 70, 32, False, "hidden"),
+    "added": (66, 40, 64, False, "added"),
+    "wide": (9, 35, 128, True, None),
+    "long": (150, 20, 48, True, None),
+}
+
+
+@pytest.mark.parametrize("dtype", mostly_slow(["bfloat16", "float16"], "bfloat16"))
+@pytest.mark.parametrize("name", mostly_slow(SIZES, "small tiles hidden"))
+def test_attention_and_its_gradients(name, dtype, gpu):  # noqa: F811
+    queries, keys, width, causal, kind = SIZES[name]
+    arrays = [normal(2, n, width, seed=i) for i, n in enumerate((queries, keys, keys))]
+    mask = {None: None, "hidden": normal(queries, keys) > -0.3, "added": normal(queries, keys)}[kind]
+    if kind == "hidden":
+        mask[3] = False  # this query looks nowhere
+    compare(lambda T, *x: attend(T, *x, mask, is_causal=causal), *arrays, dtype=dtype, roundings=3)
+    assert {"attention_mma", "attention_mma_query_gradient", "attention_mma_key_gradient"} <= set(gpu.launched)
+
+
+def test_heads_share_a_mask():
+    arrays = [normal(2, 3, n, 16, seed=i) for i, n in enumerate((5, 7, 7))]
+    mask = normal(2, 1, 5, 7) > -0.5
+    compare(lambda T, *x: attend(T, *x, mask), *arrays, dtype="bfloat16", roundings=3)
+
+
+def test_threads_do_not_race():
+    arrays = [normal(1, n, 16, seed=i) for i, n in enumerate((70, 70, 70))]
+    with emulated(races=True):
+        compare(lambda T, *x: attend(T, *x, is_causal=True), *arrays, dtype="bfloat16", roundings=3)
+
+
+def test_operands_that_16_bytes_do_not_fit_are_copied():
+    x = minitorch.from_numpy(normal(1, 6 * 16 + 1)).bfloat16().cuda()
+    parts = [x[0, i : i + 96].reshape(1, 6, 16) for i in (0, 1)]
+    assert parts[1].array.pointer % 16
+    found = attend(minitorch, parts[1], *[parts[0]] * 2)
+    wanted = attend(minitorch, parts[1].clone(), *[parts[0]] * 2)
+    assert minitorch.equal(found, wanted)
+
+
+def test_attention_of_halves_with_dropout_is_the_other_kernels(gpu):  # noqa: F811
+    q = minitorch.from_numpy(normal(1, 6, 16)).bfloat16().cuda().requires_grad_()
+    attend(minitorch, q, q, q, dropout_p=0.5).sum().backward()
+    assert {"attention", "attention_query_gradient", "attention_key_gradient"} <= set(gpu.launched)
+    assert q.grad.dtype is minitorch.bfloat16 and q.grad.isfinite().all()
