@@ -78,5 +78,10 @@ FAMILIES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
         lambda T, x, y: T.linalg.lstsq(x.float(), y.float(), driver="gels").solution, ((2, 7, 5), (2, 7, 3))
     ),
     "matrix_exp": (lambda T, x: T.linalg.matrix_exp(x.float() / 4), ((2, 5, 5),)),
+    "ctc": (
+        lambda T, x: T.nn.functional.ctc_loss(
+            x.float().log_softmax(2), T.tensor([[1, 2], [2, 2]], device=x.device), (6, 5), (2, 2)
+        ), ((6, 2, 4),)
+    ),
     "diagonal": (lambda T, x: x.diagonal() * x.diag_embed().sum(), ((4, 5),)),
 }  # fmt: skip

@@ -140,5 +140,14 @@ SPEEDS = [
         FLOPS,
     ),
     Speed("bf16 attention", _step(_attention, *[HEADS] * 3, dtype="bfloat16"), 1024, 8, 0.1, _attended, FLOPS),
+    Speed(
+        "bf16 attention backward",
+        _step(_attention, *[HEADS] * 3, dtype="bfloat16", grad=True),
+        1024,
+        16,
+        0.1,
+        lambda n: 2.5 * _attended(n),
+        FLOPS,
+    ),
     Speed("Adam of 50 tensors", _adam, 10**6, 8, 1.0, lambda n: 50 * 28.0 * n),
 ]
