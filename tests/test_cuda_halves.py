@@ -7,6 +7,7 @@ from cuda_compare import gpu, mostly_slow, normal  # noqa: F401
 from emulated_gpu import emulated
 
 import minitorch
+from minitorch._kernels.cuda import attention
 
 pytestmark = pytest.mark.usefixtures("gpu")
 
@@ -121,8 +122,21 @@ def test_operands_that_16_bytes_do_not_fit_are_copied():
     assert minitorch.equal(found, wanted)
 
 
-def test_attention_of_halves_with_dropout_is_the_other_kernels(gpu):  # noqa: F811
-    q = minitorch.from_numpy(normal(1, 6, 16)).bfloat16().cuda().requires_grad_()
-    attend(minitorch, q, q, q, dropout_p=0.5).sum().backward()
-    assert {"attention", "attention_query_gradient", "attention_key_gradient"} <= set(gpu.launched)
-    assert q.grad.dtype is minitorch.bfloat16 and q.grad.isfinite().all()
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_with_dropout_draws_the_words_of_float32s(causal, gpu):  # noqa: F811
+    arrays = [normal(2, n, 16, seed=i) for i, n in enumerate((34, 77, 77))]
+    minitorch.manual_seed(3)
+    q, k = (minitorch.from_numpy(a).cuda() for a in arrays[:2])
+    kept = attention.kept_weights(q.array, k.array, attention.drawn(0.3, 0)).to_host()
+
+    def dropped(T, q, k, v):
+        if T is minitorch:
+            minitorch.manual_seed(3)
+            return attend(T, q, k, v, dropout_p=0.3, is_causal=causal)
+        scores = q @ k.mT / 4
+        if causal:
+            scores = scores.masked_fill(torch.ones(34, 77).tril() == 0, -torch.inf)
+        return (scores.softmax(-1) * torch.from_numpy(kept)) @ v
+
+    compare(dropped, *arrays, dtype="float16", roundings=3)
+    assert {"attention_mma", "attention_mma_query_gradient", "attention_mma_key_gradient"} <= set(gpu.launched)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels.cpu.loops import merged
-from minitorch._kernels.half import BFLOAT16
 from minitorch._kernels.strided import contiguous_strides
 
 from . import attention_tensor_cores as tensor_cores
@@ -388,8 +387,8 @@ def _aligned(a: CudaArray) -> CudaArray:
 
 
 def _kernel(name: str, v: Variant, keys: int) -> tuple[Kernel, int]:
-    """A kernel, and how many rows a block of it serves: halves go to tensor cores unless weights are dropped."""
-    if v.dtype != np.float32 and not v.drops and keys:
+    """A kernel, and how many rows a block of it serves: halves go to tensor cores."""
+    if v.dtype != np.float32 and keys:
         return getattr(tensor_cores, name)(v), tensor_cores.ROWS
     return globals()[name](v), TILE
 
@@ -446,7 +445,7 @@ REPRESENTATIVE = {
     "attention": lambda: forward_kernel(PLAIN),
     "attention_wide": lambda: forward_kernel(WIDE),
     "attention_masked": lambda: forward_kernel(MASKED),
-    "attention_hidden_wide": lambda: forward_kernel(Variant(BFLOAT16, 128, False, BOOL, True)),
+    "attention_hidden_wide": lambda: forward_kernel(Variant(FLOAT, 128, False, BOOL, True)),
     "attention_query_gradient": lambda: query_gradient_kernel(PLAIN),
     "attention_query_gradient_masked": lambda: query_gradient_kernel(MASKED),
     "attention_key_gradient": lambda: key_gradient_kernel(PLAIN),

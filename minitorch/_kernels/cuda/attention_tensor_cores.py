@@ -5,7 +5,8 @@ through shared memory, two of them at once: one is on its way while the other is
 `mma` leaves them in, which are those that it takes its left operand from, so that weights go from one product to the
 next without shared memory. Sums are of float32; weights and their slopes are rounded to halves between two products.
 
-Parameters are those of `attention.py`, whose kernels serve float32, dropout and what is not aligned.
+Parameters are those of `attention.py`, whose kernels serve float32, and so are the random words by which weights are
+dropped: one draw for a query and eight keys, made by one lane and shared by four.
 """
 
 # ruff: noqa: F405 - the words of kernels
@@ -19,6 +20,7 @@ from .attention_variants import BOOL, Variant, scored
 from .block import LOWEST
 from .device import *  # noqa: F403
 from .kernel import Kernel
+from .rng import philox_words, stream_of
 from .tensor_cores import HALVES, copy_or_zero
 
 ROWS, THREADS = 64, 128  # queries, or keys, of a block: 16 to each of four warps
@@ -147,6 +149,31 @@ def quad_largest(value):
     return max(top, shfl_xor(top, 2))
 
 
+def quad_words(random, count, row, group):
+    """Four random words of a row, for the groups of eight keys from `group` on: each has the two keys of this lane.
+
+    Lane q of the four that share the row draws for group q; then they turn the square of their words.
+    """
+    odd = threadIdx.x % 2 == 1
+    high = threadIdx.x // 2 % 2 == 1
+    w = regs(4)
+    w[:] = philox_words(random, u4(count), u4(count >> 32), u4(row), u4(group + threadIdx.x % 4))
+    for i in (0, 2):
+        other = shfl_xor(where(odd, w[i], w[i + 1]), 1)
+        w[i] = where(odd, other, w[i])
+        w[i + 1] = where(odd, w[i + 1], other)
+    for i in (0, 1):
+        other = shfl_xor(where(high, w[i], w[i + 2]), 2)
+        w[i] = where(high, other, w[i])
+        w[i + 2] = where(high, w[i + 2], other)
+    return w[0], w[1], w[2], w[3]
+
+
+def kept(word, place, limit, factor):
+    """What a weight is multiplied by: `factor`, or 0 if it is dropped; `place` is which half of the word is its own."""
+    return where(i4(word >> u4(16 * place)) & 0xFFFF >= limit, factor, 0.0)
+
+
 def place_of(count):
     """This block's batch and the first of its rows, of `count` in each batch."""
     tiles = (count + (ROWS - 1)) // ROWS
@@ -158,9 +185,9 @@ def place_of(count):
 @cache
 def forward_kernel(v: Variant) -> Kernel:
     """kernel(q, k, v, out, sums, queries, keys, scale, mask and dropout) as `attention.forward_kernel`."""
-    is_causal, masks, read_mask, width = v.is_causal, v.masks, v.read_mask, v.width
+    is_causal, drops, masks, read_mask, width = v.is_causal, v.drops, v.masks, v.read_mask, v.width
     code, _, others = v.types
-    p = plan(width, v.dtype == BFLOAT16, 64 if width <= 64 else 32)
+    p = plan(width, v.dtype == BFLOAT16, 64 if width <= 64 and not drops else 32)
     tile, stage, lowest = p.tile, 2 * p.size, LOWEST["f4"]
 
     def attention_mma(
@@ -174,7 +201,9 @@ def forward_kernel(v: Variant) -> Kernel:
         k_b = advance(k, i8(b) * keys * width)
         v_b = advance(v, i8(b) * keys * width)
         mask_at = i8(b // heads) * mask_batch + i8(b % heads) * mask_head
+        random, count = stream_of(seed, offset, state)
         own = regs(width // 16, 4)
+        words = regs(4)
         load_own(own, advance(q, i8(b) * queries * width), mine, queries, width)
         total = regs(width // 8, 4, fill=0.0)
         m = regs(2, fill=f4(lowest))
@@ -211,9 +240,14 @@ def forward_kernel(v: Variant) -> Kernel:
                     for c in static(2):
                         total[i, 2 * h + c] = total[i, 2 * h + c] * shrink
                 for j in static(tile // 8):
+                    if drops and j % 4 == 0:
+                        words[:] = quad_words(random, count, b * queries + row, start // 8 + j)
                     for c in static(2):
-                        score[j, 2 * h + c] = fast_exp(score[j, 2 * h + c] - top)
-                        z[h] = z[h] + score[j, 2 * h + c]
+                        weight = fast_exp(score[j, 2 * h + c] - top)
+                        z[h] = z[h] + weight
+                        if drops:
+                            weight = weight * kept(words[j % 4], c, limit, factor)
+                        score[j, 2 * h + c] = weight
             weights_times_tile(p, total, score, s, here + p.size)
             syncthreads()
         shares = regs(2)
@@ -233,7 +267,7 @@ def forward_kernel(v: Variant) -> Kernel:
 @cache
 def query_gradient_kernel(v: Variant) -> Kernel:
     """kernel(g, q, k, v, out, sums, dq, products, queries, keys, scale, mask and dropout) as that of `attention.py`."""
-    is_causal, masks, read_mask, width = v.is_causal, v.masks, v.read_mask, v.width
+    is_causal, drops, masks, read_mask, width = v.is_causal, v.drops, v.masks, v.read_mask, v.width
     code, _, others = v.types
     p = plan(width, v.dtype == BFLOAT16, 32)
     widen = HALVES["bf16" if v.dtype == BFLOAT16 else "f16"][1]
@@ -250,6 +284,8 @@ def query_gradient_kernel(v: Variant) -> Kernel:
         k_b = advance(k, i8(b) * keys * width)
         v_b = advance(v, i8(b) * keys * width)
         mask_at = i8(b // heads) * mask_batch + i8(b % heads) * mask_head
+        random, count = stream_of(seed, offset, state)
+        words = regs(4)
         own_q = regs(width // 16, 4)
         own_g = regs(width // 16, 4)
         own_out = regs(width // 16, 4)
@@ -289,14 +325,18 @@ def query_gradient_kernel(v: Variant) -> Kernel:
                 row = mine + lane // 4 + 8 * h
                 at = mask_at + min(row, queries - 1) * mask_row
                 for j in static(tile // 8):
+                    if drops and j % 4 == 0:
+                        words[:] = quad_words(random, count, b * queries + row, start // 8 + j)
                     for c in static(2):
                         key = start + 8 * j + lane % 4 * 2 + c
                         place = at + min(key, keys - 1) * mask_key
                         value = scored(
                             score[j, 2 * h + c] * scale, masks, mask, place, row, key, keys, is_causal, read_mask
                         )
-                        weight = fast_exp(value - log_sum[h])
-                        slope[j, 2 * h + c] = weight * (slope[j, 2 * h + c] - product[h])
+                        inner = slope[j, 2 * h + c]
+                        if drops:
+                            inner = inner * kept(words[j % 4], c, limit, factor)
+                        slope[j, 2 * h + c] = fast_exp(value - log_sum[h]) * (inner - product[h])
             weights_times_tile(p, d, slope, s, here)
             syncthreads()
         scales = regs(2, fill=scale)
@@ -312,11 +352,12 @@ def key_gradient_kernel(v: Variant) -> Kernel:
 
     Keys and values of the block stay in shared memory, queries and slopes come by tiles.
     """
-    is_causal, masks, read_mask, width = v.is_causal, v.masks, v.read_mask, v.width
+    is_causal, drops, masks, read_mask, width = v.is_causal, v.drops, v.masks, v.read_mask, v.width
     code, _, others = v.types
     p = plan(width, v.dtype == BFLOAT16, 32)
-    tile, stage, kept = p.tile, 2 * p.size, 2 * ROWS * p.row
-    statistics = 2 * (kept + 2 * stage)  # bytes before the rows' sums and products
+    tile, stage, own_size = p.tile, 2 * p.size, 2 * ROWS * p.row
+    statistics = 2 * (own_size + 2 * stage)  # bytes before the rows' sums and products
+    random_words = statistics + 8 * tile  # and before the words that were drawn: four for a query and eight keys
 
     def own_rows(own, s, start):
         """This warp's rows of what stays in shared memory, as left operands."""
@@ -330,6 +371,8 @@ def key_gradient_kernel(v: Variant) -> Kernel:
         s = dynamic_shared(0, u2)
         log_sums = dynamic_shared(statistics, f4)
         product = dynamic_shared(statistics + 4 * tile, f4)
+        draws = dynamic_shared(random_words, u4)
+        random, count = stream_of(seed, offset, state)
         lane = threadIdx.x % 32
         b, first = place_of(keys)
         mine = first + threadIdx.x // 32 * 16
@@ -343,27 +386,34 @@ def key_gradient_kernel(v: Variant) -> Kernel:
         if is_causal:
             begin = first  # a multiple of the tile: no query before it looks at these keys
         if begin < queries:
-            bring(p, s, kept, q_b, g_b, tile, begin, queries)
+            bring(p, s, own_size, q_b, g_b, tile, begin, queries)
         cp_async_commit()
         for start in range(begin, queries, tile):
             here = (start - begin) // tile % 2 * stage
             if start + tile < queries:
-                bring(p, s, kept + stage - here, q_b, g_b, tile, start + tile, queries)
+                bring(p, s, own_size + stage - here, q_b, g_b, tile, start + tile, queries)
             cp_async_commit()
             if threadIdx.x < tile:
                 is_inside = start + threadIdx.x < queries
                 at = i8(b) * queries + min(start + threadIdx.x, queries - 1)
                 log_sums[threadIdx.x] = where(is_inside, sums[at], 0.0)
                 product[threadIdx.x] = where(is_inside, products[at], 0.0)
+            if drops:
+                for h in static(2):
+                    words = regs(4)
+                    words[:] = philox_words(
+                        random, u4(count), u4(count >> 32), u4(b * queries + start + lane), u4(mine // 8 + h)
+                    )
+                    store(draws, (threadIdx.x // 32 * 64 + 32 * h + lane) * 4, *words[:])
             cp_async_wait(1)
             syncthreads()
             score = regs(tile // 8, 4, fill=0.0)
             slope = regs(tile // 8, 4, fill=0.0)
             own = regs(width // 16, 4)
             own_rows(own, s, 0)
-            rows_times_rows(p, score, own, s, kept + here)
+            rows_times_rows(p, score, own, s, own_size + here)
             own_rows(own, s, ROWS * p.row)
-            rows_times_rows(p, slope, own, s, kept + here + p.size)
+            rows_times_rows(p, slope, own, s, own_size + here + p.size)
             for j in static(tile // 8):
                 for c in static(2):
                     column = 8 * j + lane % 4 * 2 + c
@@ -376,10 +426,17 @@ def key_gradient_kernel(v: Variant) -> Kernel:
                             score[j, 2 * h + c] * scale, masks, mask, place, query, key, keys, is_causal, read_mask
                         )
                         weight = fast_exp(value - log_sums[column])
-                        score[j, 2 * h + c] = weight
-                        slope[j, 2 * h + c] = weight * (slope[j, 2 * h + c] - product[column])
-            weights_times_tile(p, d_v, score, s, kept + here + p.size)
-            weights_times_tile(p, d_k, slope, s, kept + here)
+                        inner = slope[j, 2 * h + c]
+                        if drops:
+                            word = draws[(threadIdx.x // 32 * 64 + 32 * h + column) * 4 + lane // 8]
+                            keep = kept(word, lane // 4 % 2, limit, factor)
+                            inner = inner * keep
+                            score[j, 2 * h + c] = weight * keep
+                        else:
+                            score[j, 2 * h + c] = weight
+                        slope[j, 2 * h + c] = weight * (inner - product[column])
+            weights_times_tile(p, d_v, score, s, own_size + here + p.size)
+            weights_times_tile(p, d_k, slope, s, own_size + here)
             syncthreads()
         scales = regs(2, fill=scale)
         ones = regs(2, fill=f4(1.0))
@@ -387,7 +444,7 @@ def key_gradient_kernel(v: Variant) -> Kernel:
         store_rows(p, advance(dv, i8(b) * keys * width), d_v, mine, keys, ones)
 
     types = f"{code}* {code}* {code}* {code}* f4* f4* {code}* {code}* {others}"
-    size = statistics + 8 * tile
+    size = random_words + (16 * 2 * THREADS if drops else 0)
     return Kernel(attention_mma_key_gradient, types, THREADS, shared=size, tensor_cores=True)
 
 
@@ -396,6 +453,8 @@ _VARIANTS = {
     "wide": Variant(BFLOAT16, 128, True),
     "hidden": Variant(FLOAT16, 128, False, BOOL),
     "masked": Variant(FLOAT16, 64, False, FLOAT16),
+    "dropping": Variant(BFLOAT16, 64, True, None, True),
+    "dropping, wide": Variant(BFLOAT16, 128, False, BOOL, True),
 }
 REPRESENTATIVE = {
     f"{make.__name__}, {title}": lambda make=make, v=v: make(v)
