@@ -235,6 +235,53 @@ def test_functions_of_the_gamma_and_bessel_families():
     same(lambda torch, x: gradients(torch, lambda x: torch.lgamma(x) * torch.digamma(x), x), y, error=1e-5)
 
 
+BESSEL = (
+    "bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 "
+    "scaled_modified_bessel_k1 spherical_bessel_j0"
+).split()
+POLYNOMIALS = (
+    "chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v chebyshev_polynomial_w hermite_polynomial_h "
+    "hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p shifted_chebyshev_polynomial_t "
+    "shifted_chebyshev_polynomial_u shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w"
+).split()
+PLACES = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1.0, 1e-8, -3.7, 0.3, 24.9, 25.1, 70.0])
+
+
+@pytest.mark.parametrize("name", mostly_slow(BESSEL, "bessel_j0 bessel_y1 scaled_modified_bessel_k1"))
+def test_bessel_functions(name):
+    function = lambda torch, x: getattr(torch.special, name)(x)  # noqa: E731
+    x = np.concatenate([PLACES, np.geomspace(1e-3, 60, 30)])
+    same(function, x.astype(np.float32), error=2e-6)
+    found = function(minitorch, minitorch.from_numpy(x).cuda()).cpu().numpy()
+    np.testing.assert_allclose(found, function(minitorch, minitorch.from_numpy(x)).numpy(), 1e-13, 1e-14)
+
+
+@pytest.mark.parametrize("name", mostly_slow(POLYNOMIALS, "chebyshev_polynomial_u hermite_polynomial_h"))
+def test_orthogonal_polynomials(name):
+    x, n = np.random.default_rng(0).uniform(-1.2, 1.2, 30), np.random.default_rng(1).integers(-1, 8, 30) + 0.5
+    n[:3] = np.nan, np.inf, 1
+    function = lambda torch, x, n: getattr(torch.special, name)(x, n)  # noqa: E731
+    same(function, x.astype(np.float32), n.astype(np.float32), error=3e-6)
+    same(function, x, n, error=1e-14)
+
+
+@pytest.mark.parametrize("name", ["gammainc", "gammaincc"])
+def test_incomplete_gamma_functions(name):
+    rng = np.random.default_rng(0)
+    a = np.exp(rng.uniform(-4, 6, 60))
+    x = a * np.exp(rng.uniform(-1, 1, 60))
+    a, x = np.append(a, np.repeat(PLACES[:9], 9)), np.append(x, np.tile(PLACES[:9], 9))
+    function = lambda torch, a, x: getattr(torch.special, name)(a, x)  # noqa: E731
+    wide = [minitorch.from_numpy(v.astype(np.float32).astype(np.float64)) for v in (a, x)]
+    expected = function(minitorch, *wide).numpy()
+    for dtype, error in ((np.float32, 2e-5), (np.float64, 1e-7)):
+        given = [minitorch.from_numpy(v.numpy().astype(dtype)).cuda() for v in wide]
+        np.testing.assert_allclose(function(minitorch, *given).cpu().numpy(), expected, error, 1e-30)
+    slope = lambda torch, a, x: torch.autograd.grad(function(torch, a, x.requires_grad_()).sum(), x)  # noqa: E731
+    given = [v[:60].numpy().astype(np.float32) for v in wide]
+    same(slope, *given, error=2e-5)
+
+
 def test_what_came_before_is_computed_as_at_first():
     x, half = minitorch.arange(6.0).reshape(2, 3).cuda(), minitorch.ones(2, 3).bfloat16().cuda()
     whole, scale = minitorch.tensor([[1], [2]]).cuda(), minitorch.tensor(3.0, requires_grad=True)

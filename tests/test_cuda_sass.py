@@ -22,6 +22,13 @@ def float32_kernel(formula):
     return pointwise.flat(formula, how, np.dtype(np.float32))[0]
 
 
+FORMULAS = (
+    "bessel_j0", "bessel_y1", "chebyshev_polynomial_t", "hermite_polynomial_h", "igamma", "igammac",
+    "laguerre_polynomial_l", "legendre_polynomial_p", "modified_bessel_k0", "scaled_modified_bessel_k1",
+    "spherical_bessel_j0",
+)  # fmt: skip
+
+
 def every_kernel():
     """What makes each kernel: those that modules of `_kernels/cuda` define, and what they list of generated ones."""
     makers = {}
@@ -34,6 +41,8 @@ def every_kernel():
         op = OPS[name]
         for formula in (op.formula, *[g.formula for g in op.gradients.values() if name != "digamma"]):
             makers[f"special functions: {formula.name}"] = lambda f=formula: float32_kernel(f)
+    for name in FORMULAS:
+        makers[f"special functions: {name}"] = lambda f=OPS[name].formula: float32_kernel(f)
     defined = {name: lambda k=k: k for name, k in KERNELS.items() if name.startswith(cuda.__name__)}
     return {**makers, **defined}
 

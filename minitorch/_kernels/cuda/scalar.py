@@ -29,6 +29,7 @@ from .device import (  # type: ignore[attr-defined]
     static,
     where,
 )
+from .special_functions import FUNCTIONS
 
 
 # ---------------------------------------------------------------------- floats
@@ -258,8 +259,8 @@ def same(x):
 OF_FLOATS = {f.__name__: f for f in (
     floor_divide, remainder, muladd, logaddexp, logaddexp2, log_ndtr, digamma, zeta_above_zero, zeta, polygamma, i0e,
     i1e,
-)}  # fmt: skip
-LONG = {"digamma", "zeta_above_zero", "zeta", "polygamma", "i0e", "i1e"}
+)} | FUNCTIONS  # fmt: skip
+LONG = {"digamma", "zeta_above_zero", "zeta", "polygamma", "i0e", "i1e", *FUNCTIONS}
 """Those with loops of hundreds of instructions, which a kernel should not hold once for each lane."""
 OF_INTEGERS = {
     **{f.__name__: f for f in (integer_power, gcd, lcm, left_shift, right_shift)},
