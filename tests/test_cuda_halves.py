@@ -45,6 +45,12 @@ CALLS = {
     "layer norm": (lambda T, x, w, b: T.nn.functional.layer_norm(x, (9,), w, b), (5, 9), (9,), (9,)),
     "softmax": (lambda T, x: x.softmax(-1), (4, 9)),
     "log softmax": (lambda T, x: x.log_softmax(0), (4, 9)),
+    "embedding": (lambda T, w: T.nn.functional.embedding(T.tensor([1, 2, 1, 0, 1]).to(w.device), w), (4, 6)),
+    "index_select": (lambda T, x: x.index_select(1, T.tensor([1, 2, 1, 0, 1]).to(x.device)), (4, 6)),
+    "sums": (lambda T, x: x.sum(1) + x.mean(1) + x.sum() + x.mean((0, 1)), (4, 6)),
+    "cat": (lambda T, x, y: T.cat([x, y, x], 1).clone(), (2, 3), (2, 2)),
+    "pad": (lambda T, x: T.nn.functional.pad(x, (1, 2, -1, 0)), (3, 4)),
+    "max pool": (lambda T, x: T.nn.functional.max_pool2d(x, 3, 1, 1), (1, 2, 5, 5)),
     "views": (lambda T, x: x.t()[1:, None].expand(3, 2, 4).sum(1), (4, 4)),
 }
 
@@ -56,6 +62,23 @@ def test_gradients_of_halves(name, dtype, gpu):  # noqa: F811
     compare(function, *[normal(*s, seed=i) for i, s in enumerate(shapes)], dtype=dtype, roundings=3)
     if name in ("mm", "linear", "conv"):
         assert not [kernel for kernel in gpu.launched if "ffma" in kernel or "tf32" in kernel]
+
+
+def test_nothing_is_widened_before_such_a_gradient(gpu):  # noqa: F811
+    w = minitorch.from_numpy(normal(4, 6)).bfloat16().cuda().requires_grad_()
+    out = minitorch.nn.functional.embedding(minitorch.tensor([1, 2, 1]).cuda(), w)
+    gpu.launched.clear()
+    out.backward(minitorch.ones_like(out))
+    assert "add_rows" in gpu.launched and len(gpu.launched) <= 4  # the slope's ones, zeros, the chain, the sums
+
+
+def test_statistics_of_a_layer_norm_keep_float32s_digits():
+    x = minitorch.from_numpy(normal(3, 40) + 10).bfloat16().cuda()
+    _, mean, rstd = minitorch.native_layer_norm(x, (40,), None, None, 1e-5)
+    wide = torch.native_layer_norm(torch.from_numpy(x.float().cpu().numpy()), (40,), None, None, 1e-5)
+    for found, expected in zip((mean, rstd), wide[1:], strict=True):
+        assert found.dtype is minitorch.float32
+        np.testing.assert_allclose(found.cpu().numpy(), expected.numpy(), 1e-5)
 
 
 def test_gradients_of_the_cross_entropy_of_halves():

@@ -129,8 +129,9 @@ def _is_fresh(d: Tensor, values: dict[str, Any]) -> bool:
 
 # Ops whose gradients on a GPU are one kernel each, which computes halves in float32 and rounds its result once
 KEEP_HALVES = frozenset(
-    "addmm attention_in_blocks baddbmm bmm convolution_forward convolution_transpose cross_entropy_rows "
-    "layer_norm_rows linear_2d log_softmax_dim mm mv softmax_dim".split()
+    "addmm attention_in_blocks baddbmm bmm cat causal_softmax clone constant_pad convolution_forward "
+    "convolution_transpose cross_entropy_rows dense embedding_rows index_select layer_norm_rows linear_2d "
+    "log_softmax_dim max_pool_planes max_pool_volumes mean mm mv softmax_dim sum".split()
 )
 
 

@@ -45,7 +45,7 @@ def layer_norm_kernel(dtype: np.dtype, threads: int, affine: tuple[bool, bool]) 
     number, warps = WORDS[kind], threads // WARP
     has_weight, has_bias = affine
 
-    @kernel(f"{code}* {code}* {code}* {code}* {code}* {code}* i4 i4 {kind}", block=BLOCK)
+    @kernel(f"{code}* {code}* {code}* {code}* {kind}* {kind}* i4 i4 {kind}", block=BLOCK)
     def layer_norm(x, weight, bias, out, mean, rstd, rows, n, eps):
         scratch = shared_array(BLOCK // WARP, number)
         row = blockIdx.x * (BLOCK // threads) + threadIdx.x // threads
@@ -64,8 +64,8 @@ def layer_norm_kernel(dtype: np.dtype, threads: int, affine: tuple[bool, bool]) 
         r = rsqrt(row_sum(s, scratch, warps) / n + eps)
         if row < rows:
             if lane == 0:
-                mean[row] = write(m)
-                rstd[row] = write(r)
+                mean[row] = m
+                rstd[row] = r
             for j in range(lane, end, threads):
                 y = (read(x_row[j]) - m) * r
                 if has_weight:
@@ -87,7 +87,7 @@ def layer_norm_gradient_kernel(dtype: np.dtype, threads: int, has_weight: bool) 
     read, write = element_functions(dtype, kind)
     number, warps = WORDS[kind], threads // WARP
 
-    @kernel(f"{code}* {code}* {code}* {code}* {code}* {code}* i4 i4", block=BLOCK)
+    @kernel(f"{code}* {code}* {code}* {kind}* {kind}* {code}* i4 i4", block=BLOCK)
     def layer_norm_gradient(g, x, weight, mean, rstd, dx, rows, n):
         scratch = shared_array(BLOCK // WARP, number)
         row = blockIdx.x * (BLOCK // threads) + threadIdx.x // threads
@@ -97,8 +97,8 @@ def layer_norm_gradient_kernel(dtype: np.dtype, threads: int, has_weight: bool) 
         m = number(0.0)
         r = number(0.0)
         if row < rows:
-            m = read(mean[row])
-            r = read(rstd[row])
+            m = mean[row]
+            r = rstd[row]
         s = number(0.0)
         t = number(0.0)
         for j in range(lane, end, threads):
@@ -128,7 +128,7 @@ def parameter_sums_kernel(dtype: np.dtype) -> Kernel:
     read, _ = element_functions(dtype, kind)
     number = WORDS[kind]
 
-    @kernel(f"{code}* {code}* {code}* {code}* {kind}* {kind}* i4 i4 i4", block=(WARP, COLUMN_WARPS))
+    @kernel(f"{code}* {code}* {kind}* {kind}* {kind}* {kind}* i4 i4 i4", block=(WARP, COLUMN_WARPS))
     def layer_norm_parameter_sums(g, x, mean, rstd, dw, db, rows, n, splits):
         scratch = shared_array(2 * WARP * COLUMN_WARPS, number)
         part = blockIdx.x % splits
@@ -140,7 +140,7 @@ def parameter_sums_kernel(dtype: np.dtype) -> Kernel:
                 at = i8(i) * n + j
                 e = read(g[at])
                 b += e
-                w += e * ((read(x[at]) - read(mean[i])) * read(rstd[i]))
+                w += e * ((read(x[at]) - mean[i]) * rstd[i])
         scratch[threadIdx.y * WARP + threadIdx.x] = w
         scratch[(COLUMN_WARPS + threadIdx.y) * WARP + threadIdx.x] = b
         syncthreads()
@@ -158,7 +158,8 @@ def layer_norm_rows(
     inferred: Any, input: CudaArray, weight: CudaArray | None, bias: CudaArray | None, dims: int, eps: float
 ) -> tuple[CudaArray, ...]:
     (shape, dtype), (stats, _), _ = inferred
-    out, mean, rstd = empty(shape, dtype), empty(stats, dtype), empty(stats, dtype)
+    kind = np.dtype(STORAGE[dtype].compute)  # of the statistics, which the gradient would miss digits of
+    out, mean, rstd = empty(shape, dtype), empty(stats, kind), empty(stats, kind)
     if not out.size:
         copy.fill(mean, 0)
         copy.fill(rstd, 0)
@@ -188,7 +189,8 @@ def layer_norm_gradients(
         return dx, copy.full(shape, 0, dtype), copy.full(shape, 0, dtype)
     n, kind = prod(shape), np.dtype(STORAGE[dtype].compute)
     rows, threads = input.size // n, threads_for(n)
-    x, g, mean, rstd = (copy.contiguous(a, dtype) for a in (input, g, mean, rstd))
+    x, g = (copy.contiguous(a, dtype) for a in (input, g))
+    mean, rstd = (copy.contiguous(a, kind) for a in (mean, rstd))
     w = x if weight is None else copy.contiguous(weight, dtype)
     made = layer_norm_gradient_kernel(dtype, threads, weight is not None)
     made.launch(-(-rows * threads // BLOCK), g, x, w, mean, rstd, dx, rows, n)
