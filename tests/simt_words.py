@@ -201,7 +201,8 @@ def _pow(x, y):
 ALONE = {
     **{name: _same(getattr(np, name)) for name in device.UNARY if hasattr(np, name)},
     **{name: _same(getattr(np, name)) for name in device.BINARY if hasattr(np, name)},
-    **{name: _formula(name) for name in ("erfinv", "erfcx", "lgamma", "ndtr", "ndtri", "i0", "i1")},
+    **{name: _formula(name) for name in ("erfinv", "erfcx", "lgamma", "ndtr", "ndtri", "i0")},
+    "bessel_i1": _formula("i1"),
     **{name: _integer(name) for name in WIDTHS},
     "f4": np.float32, "f8": np.float64, "b1": bool,
     "load": load, "store": store, "advance": advance, "cp_async": cp_async, "cp_async_fill": cp_async_fill,

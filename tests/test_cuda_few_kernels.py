@@ -125,6 +125,11 @@ def test_losses_over_classes_of_pictures():
     same(lambda torch, t, x: gradients(torch, lambda x: loss(torch, x, t), x), t, x)
 
 
+def test_pairs_of_rows_and_elements():
+    same(lambda torch, x: torch.combinations(x, 2), normal(4), error=0)
+    same(lambda torch, x: torch.nn.functional.pdist(x), normal(4, 3))
+
+
 def test_what_has_no_derivative_says_so_at_backward():
     y = OPS["underivable"].function(minitorch.ones(3).cuda().requires_grad_(), "igamma: input")
     with pytest.raises(NotImplementedError, match="the derivative for 'igamma: input' is not implemented"):

@@ -235,6 +235,12 @@ def test_functions_of_the_gamma_and_bessel_families():
     same(lambda torch, x: gradients(torch, lambda x: torch.lgamma(x) * torch.digamma(x), x), y, error=1e-5)
 
 
+def test_the_function_i1_is_not_the_type_i1():
+    x = np.array([-8.5, -1.7, 0.0, 0.3, 4.0], np.float32)
+    same(lambda torch, x: (torch.special.i1(x), torch.special.modified_bessel_i1(x), torch.i0(x)), x)
+    same(lambda torch, x: gradients(torch, lambda x: torch.i0(x), x), x)
+
+
 BESSEL = (
     "bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 "
     "scaled_modified_bessel_k1 spherical_bessel_j0"

@@ -24,8 +24,8 @@ def float32_kernel(formula):
 
 FORMULAS = (
     "bessel_j0", "bessel_y1", "chebyshev_polynomial_t", "hermite_polynomial_h", "igamma", "igammac",
-    "laguerre_polynomial_l", "legendre_polynomial_p", "modified_bessel_k0", "scaled_modified_bessel_k1",
-    "spherical_bessel_j0",
+    "laguerre_polynomial_l", "legendre_polynomial_p", "modified_bessel_i1", "modified_bessel_k0",
+    "scaled_modified_bessel_k1", "spherical_bessel_j0",
 )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     check(input.is_floating_point(), "pdist only supports floating-point dtypes")
     check(p >= 0, "pdist only supports non-negative p values")
-    first, second = (wrap(i.astype(np.int64)) for i in np.triu_indices(input.shape[0], 1))
+    first, second = (wrap(i.astype(np.int64)).to(input.device) for i in np.triu_indices(input.shape[0], 1))
     return _norm(input.index_select(0, first) - input.index_select(0, second), p, 1)
 
 

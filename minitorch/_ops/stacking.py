@@ -206,4 +206,4 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     count = comb(n + r - 1 if with_replacement and n else n, r)
     chosen = (combinations_with_replacement if with_replacement else without)(range(n), r)
     index = np.fromiter((i for row in chosen for i in row), np.int64, count * r)
-    return reshape(op("index_select")(input, 0, wrap(index)), count, r)
+    return reshape(op("index_select")(input, 0, wrap(index).to(input.device)), count, r)

@@ -154,7 +154,7 @@ isnan, isinf, isfinite, signbit = (_word(name, "R -> b1", f"NumPy's {name}.") fo
     "isnan", "isinf", "isfinite", "signbit"))  # fmt: skip
 UNARY = (
     "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
-    "arctanh floor ceil trunc rint erf erfc erfinv erfcx lgamma ndtr ndtri i0 i1"
+    "arctanh floor ceil trunc rint erf erfc erfinv erfcx lgamma ndtr ndtri i0 bessel_i1"
 ).split()
 BINARY = "pow hypot copysign arctan2 fmod nextafter".split()
 for _name in UNARY:

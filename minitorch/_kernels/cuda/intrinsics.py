@@ -102,8 +102,8 @@ WORDS.update(bits=_bitcast("u4"), from_bits=_bitcast("f4"), bits8=_bitcast("u8")
 # Words that are one function of libdevice for each float type, where the names differ
 _LIBDEVICE = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
-    "arctan2": "atan2", "ndtr": "normcdf", "ndtri": "normcdfinv", "i0": "cyl_bessel_i0", "i1": "cyl_bessel_i1",
-    "fast_divide": "fast_fdivide", "fast_exp": "fast_exp", "fma": "fma",
+    "arctan2": "atan2", "ndtr": "normcdf", "ndtri": "normcdfinv", "i0": "cyl_bessel_i0",
+    "bessel_i1": "cyl_bessel_i1", "fast_divide": "fast_fdivide", "fast_exp": "fast_exp", "fma": "fma",
 }  # fmt: skip
 
 
