@@ -87,6 +87,14 @@ def test_gradients_of_the_cross_entropy_of_halves():
     compare(loss, normal(4, 5), dtype="bfloat16", roundings=2)
 
 
+def test_functions_of_matrices_that_take_halves():
+    compare(lambda T, x: T.linalg.matrix_exp(x), normal(2, 3, 3), dtype="bfloat16", roundings=2)
+    A = minitorch.from_numpy(normal(3, 3)).cuda()
+    LU, pivots = minitorch.linalg.lu_factor(A)
+    P = minitorch.lu_unpack(LU.bfloat16(), pivots).P
+    assert P.dtype is minitorch.bfloat16 and minitorch.equal(P.float(), minitorch.lu_unpack(LU, pivots).P)
+
+
 def test_operands_of_several_dtypes_have_gradients_of_their_own():
     x = minitorch.from_numpy(normal(4, 6)).bfloat16().cuda().requires_grad_()
     w = minitorch.ones(6).cuda().requires_grad_()

@@ -279,9 +279,10 @@ def lu_factors(inferred: Any, A: CudaArray, name: str) -> tuple[CudaArray, CudaA
 
 def pivot_matrix(inferred: Any, pivots: CudaArray, n: int, dtype: np.dtype) -> CudaArray:
     """The P with A = P @ L @ U."""
-    x = identity(*inferred)  # its swapped rows, which lie by columns, are those of P
-    _swap(x, pivots)
-    return x
+    shape, dtype = inferred
+    x = identity(shape, dtype if dtype in CODES else np.dtype(np.float32))
+    _swap(x, pivots)  # its swapped rows, which lie by columns, are those of P
+    return x if x.dtype == dtype else copy.converted(x, dtype)
 
 
 def cholesky_factor(inferred: Any, A: CudaArray, upper: bool, checked: str) -> tuple[CudaArray, CudaArray]:

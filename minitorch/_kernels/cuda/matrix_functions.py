@@ -12,9 +12,9 @@ from minitorch._kernels.scalar import absolute, maximum, where
 from . import copy, gemm, pointwise, reduce
 from .array import CudaArray, empty, from_host
 from .jacobi import decomposed, eigen
-from .matrices import by_columns, identity, solved, turned
+from .matrices import CODES, by_columns, identity, solved, turned
 
-INT64 = np.dtype(np.int64)
+FLOAT, INT64 = np.dtype(np.float32), np.dtype(np.int64)
 
 
 def _product(a: CudaArray, b: CudaArray) -> CudaArray:
@@ -58,6 +58,9 @@ def exponential(inferred: Any, A: CudaArray) -> CudaArray:
     """exp of matrices by scaling, a Pade approximant and squaring, as `lapack.matrix_exp` on the CPU; it waits for
     the norms, which say how often to square.
     """
+    if A.dtype not in CODES:  # a half
+        wide = copy.converted(A, FLOAT)
+        return copy.converted(exponential((A.shape, FLOAT), wide), A.dtype)
     n = A.shape[-1]
     numerator, largest = PADE[A.dtype.name]
     x = copy.reshaped(A, prod(A.shape[:-2]), n, n)
