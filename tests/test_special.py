@@ -224,3 +224,16 @@ def test_gumbel_softmax_is_one_hot_with_the_soft_gradient():
     torch.manual_seed(0)
     theirs = torch.nn.functional.gumbel_softmax(torch.zeros(5, 7), tau=0.5, hard=True)
     assert_same(y.detach(), theirs)
+
+
+@pytest.mark.parametrize("name", ["zeta", "gammainc", "gammaincc"])
+def test_what_has_no_derivative_by_its_first_operand_says_so_as_torch_does(name):
+    said = []
+    for ns in (minitorch, torch):
+        x, y = (ns.tensor([value], requires_grad=True) for value in (2.5, 1.5))
+        function = getattr(ns.special, name)
+        function(x.detach(), y).sum().backward()
+        with pytest.raises(NotImplementedError) as error:
+            function(x, y).sum().backward()
+        said.append((str(error.value), round(y.grad.item(), 5)))
+    assert said[0] == said[1]

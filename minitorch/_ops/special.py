@@ -186,9 +186,18 @@ def polygamma_of_order_grad_x(g, x, *, order):
     return g * polygamma(order + 1.0, x)
 
 
-@pointwise(on="special", title="SpecialZeta", result="float", numbers="xy")
+# what has no derivative by its first operand: its backward pass says so, as torch's does
+_BY_SECOND_ONLY = "if getattr(input, 'edge', None) is not None: input = functions['underivable'](input, '{name}%s')"
+
+
+@pointwise(on="special", title="SpecialZeta", result="float", numbers="xy", guard=_BY_SECOND_ONLY % "")
 def zeta(x, y):
     return zeta(x, y)
+
+
+@zeta.grad("x")
+def zeta_grad_x(g):
+    return g  # to `underivable`, which refuses it
 
 
 @zeta.grad("y")
@@ -204,12 +213,6 @@ def zeta_above_zero(x, y):
 @zeta_above_zero.grad("y")
 def zeta_above_zero_grad_y(g, x, y):
     return g * (-x * zeta_above_zero(x + 1.0, y))
-
-
-# what has no derivative by its first operand: its backward pass says so, as torch's does
-_BY_SECOND_ONLY = (
-    "if getattr(input, 'edge', None) is not None: input = functions['underivable'](input, '{name}: input')"
-)
 
 
 @structured(name="underivable", title="NotImplemented", tensors="input", halves="own")
@@ -232,7 +235,7 @@ def no_derivative(g: Tensor, what: str) -> Tensor:
     raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY)
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY % ": input")
 def igamma(x, y):
     return igamma(x, y)
 
@@ -247,7 +250,7 @@ def igamma_grad_y(g, x, y):
     return g * exp((x - 1.0) * log(y) - y - lgamma(x))
 
 
-@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY)
+@pointwise(on="torch Tensor", inplace=True, result="float_only", numbers="", guard=_BY_SECOND_ONLY % ": input")
 def igammac(x, y):
     return igammac(x, y)
 
