@@ -1,4 +1,4 @@
-"""Functions that other ops express, and where they appear: `@public("torch Tensor")`."""
+"""`@public("torch Tensor")`: functions that other ops express, where they appear, torch's TypeErrors of theirs."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from minitorch._tensor import Tensor
 from .op import OPS
 
 # key -> (function, where it appears). The key is the function's name, for a function of a namespace of its own
-# (`linalg`, `special`) with that name before it: torch.cross is not torch.linalg.cross.
+# (`linalg`, `special`) with that name before it: torch.cross is not torch.linalg.cross. Where torch's function, its
+# method and that of nn.functional differ, those that come later have their namespaces before the name too.
 PUBLIC: dict[str, tuple[Callable[..., Any], list[str]]] = {}
 
 # every function by its own name, those of records and operators too: filled by namespaces.py
@@ -28,8 +29,8 @@ def public(
     """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
     These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special". `words` are
-    other spellings of arguments: "sections=indices_or_sections". `bare` leaves the function as it is: torch's is all
-    Python, or a call more would show and the function itself refuses what is no tensor.
+    other spellings of arguments: "sections=indices_or_sections". `bare` leaves the arguments unchecked: torch's
+    function is all Python, or the wrapper's call would cost a visible part and the function refuses by itself.
     """
     where = on.split()
 
@@ -63,9 +64,10 @@ def _checked(
     kinds: tuple[type, ...],
     error: type[TypeError] = TypeError,
 ) -> Callable[..., Any]:
-    """The function with these further spellings, and torch's TypeErrors for arguments that are none.
+    """The function with these further spellings of arguments, and torch's TypeErrors for those of a wrong class.
 
-    Those declared to be of one of the `kinds` are looked at. What is no tensor shows when an attribute is missing.
+    Arguments declared to be of one of the `kinds` are looked at before the call. Others that should have been tensors
+    show by the attribute that they lack (`_explained`).
     """
     declared = _declared(function, kinds)
 
@@ -102,7 +104,7 @@ def _checked(
 
             if not overrides.enable():
                 raise
-        return called(*args, **kwargs)
+        return called(*args, **kwargs)  # whose code `enable` has replaced by one that asks `__torch_function__`
 
     called.words = dict(spellings)  # type: ignore[attr-defined]
     return called
@@ -126,7 +128,7 @@ def _declared(function: Callable[..., Any], kinds: tuple[type, ...]) -> list[tup
 
 
 def _serves_as(kind: type, value: Any) -> bool:
-    """Whether torch takes a value of another class for an argument of this one: NumPy's numbers and 0-dim tensors."""
+    """Whether torch takes a value of another class for an argument of this one: NumPy's numbers, tensors, ..."""
     if kind is int:
         return hasattr(value, "__index__") and value.__class__ is not bool
     if kind is float:
@@ -165,8 +167,7 @@ def _wrong(
 ) -> TypeError:
     """torch's error for an argument of another type than `kind`; position 0: given by its name."""
     place = f" (position {position})" if position else ""
-    kinds = kind.__name__
-    return error(f"{function}(): argument '{argument}'{place} must be {kinds}, not {type(value).__name__}")
+    return error(f"{function}(): argument '{argument}'{place} must be {kind.__name__}, not {type(value).__name__}")
 
 
 def op(name: str) -> Callable[..., Any]:

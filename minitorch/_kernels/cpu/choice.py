@@ -14,7 +14,7 @@ from minitorch._kernels.scalar import where
 
 from .loops import LARGE, Loops
 
-LEAST = 256  # elements of a result from which a loop is compiled
+LEAST = 256  # elements of the largest operand from which a loop is compiled
 _SMALL = 2**62  # there is no size from which NumPy is the faster one
 
 
@@ -32,14 +32,14 @@ def _loops(of: Callable[..., Any], inplace: bool) -> Loops:
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
-    """numpy.where of a bool array and two arrays of one dtype; ValueError where the shapes do not fit."""
+    """numpy.where of a bool array and two arrays of one dtype, broadcast; ValueError where the shapes do not fit."""
     if max(condition.size, x.size, y.size) < LEAST:
         return np.asarray(np.where(condition, x, y))
     return _run(_loops(_chosen, False), (x, y, condition), None)
 
 
 def fill(x: Any, value: Any, mask: Any) -> None:
-    """x = value, 0-dim, where the mask, broadcast to x, is true."""
+    """x[mask] = value, in place; value (0-dim, but for batches under vmap) and mask are broadcast to x."""
     if x.size < LEAST:
         np.copyto(x, value, where=mask)
     else:

@@ -32,12 +32,12 @@ from .tiles import (
     transpose,
 )  # fmt: skip
 
-# OpenBLAS's AVX2 code is as fast as ours, and its AVX-512 code, but it does not always choose that: told by
-# OPENBLAS_CORETYPE, or unsure of a processor, it takes twice the time.
+# OpenBLAS's code for AVX2 is as fast as ours. So is that for AVX-512, but it is not always chosen: where
+# OPENBLAS_CORETYPE says otherwise, or OpenBLAS does not know the processor, AVX2's runs and takes twice the time.
 BETTER_THAN_BLAS = VECTOR_BYTES == 64
-DEPTH = 256  # rows of a panel: of two vectors each they are 32 KiB
+DEPTH = 256  # rows of a panel: of two vectors each, under AVX-512 they are 32 KiB of L1
 STRIP = 40 * TILE  # rows of a that pass by a panel: of DEPTH numbers each they stay in L2
-HEIGHTS = TILE, TILE // 3  # of tiles, so that the last rows do not cost as much as TILE
+HEIGHTS = TILE, TILE // 3  # of tiles: the lower one, so that a few last rows do not cost as much as TILE
 
 
 def lanes(dtype):
@@ -49,7 +49,7 @@ def lanes(dtype):
 def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row, dest, d0, d_row, rows, lanes):
     """dest[i * d_row + lane] = start[i * s_row + lane] + sum over q of panel[q, lane] * a[i * row + q * step].
 
-    For i < rows <= TILE; the lanes are those of one vector or of VECTORS, a panel's row has VECTORS.
+    For i < rows <= TILE. Rows of start and dest have one vector or VECTORS, as `lanes` says, a panel's VECTORS.
     """
     at = types.intp
     arrays = (panel, at, a, at, at, at, at, start, at, at, dest, at, at, at, at)
@@ -60,7 +60,7 @@ def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row
         last = builder.sub(rows, WIDE(1))
 
         def emit(height, width):
-            # What is more than `rows` does the last row once more.
+            # Rows of the tile beyond `rows` do the last one once more, so that the loop has no branches.
             places = [builder.select(builder.icmp_signed("<", last, WIDE(i)), last, WIDE(i)) for i in range(height)]
             lines = [builder.gep(a, [builder.mul(i, row)]) for i in places]
             size = lanes_of(panel)
@@ -102,25 +102,28 @@ def pack_panel(b, b0, row, step, count, used, lanes, panel, p0):
         for q in range(count):
             copy_line(b, b0 + q * row, panel, p0 + q * lanes, used)
         return
-    full, deep = np.intp(0), np.intp(0)
+    square_lanes, square_rows = np.intp(0), np.intp(0)  # how much whole squares cover
     if row == 1:
-        full, deep = used // square * square, count // square * square
-    for lane in range(0, full, square):
-        for q in range(0, deep, square):
+        square_lanes, square_rows = used // square * square, count // square * square
+    for lane in range(0, square_lanes, square):
+        for q in range(0, square_rows, square):
             transpose(b, b0 + q + lane * step, step, panel, p0 + q * lanes + lane, lanes)
     for lane in range(used):
-        for q in range(deep if lane < full else 0, count):
+        for q in range(square_rows if lane < square_lanes else 0, count):
             panel[p0 + q * lanes + lane] = b[b0 + q * row + lane * step]
 
 
 @njit(cache=True, error_model="numpy", _nrt=False)
 def pack(b, steps, n, packed):
-    """All panels of b, in the order in which `multiply` reads them, into an array of its rows by whole panels."""
-    p0, (count, whole) = np.intp(0), packed.shape
+    """All panels of b, which has n columns, in the order in which `multiply` reads them.
+
+    `packed` has as many rows as b, and as many columns as whole panels have lanes.
+    """
+    p0, (count, columns) = np.intp(0), packed.shape
     lanes, dest = np.intp(VECTORS * VECTOR_BYTES // b.itemsize), flat(packed)
     for q in range(0, count, DEPTH):
         deep = smaller(DEPTH, count - q)
-        for j in range(0, whole, lanes):
+        for j in range(0, columns, lanes):
             pack_panel(b, q * steps[0] + j * steps[1], steps[0], steps[1], deep, smaller(lanes, n - j), lanes, dest, p0)
             p0 += deep * lanes
 

@@ -1,4 +1,4 @@
-"""Borders around arrays: whatever is in them, elements are moved and nothing else."""
+"""Padding, in all modes: tables say which element goes where, so dtypes matter by their size only."""
 
 import numpy as np
 from numba import njit
@@ -8,23 +8,23 @@ from .plane_vectors import copy_line
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def framed(x, planes, lines, columns, first, taken, value, out):
-    """out[p, i, j] = x[p, lines[i] + columns[j]] of `planes` planes, and value[0] where one of both is below 0.
+    """out[p, i, j] = x[p, lines[i] + columns[j]] of `planes` planes, and value[0] where either is below 0.
 
     x and out are flat. From column `first` of out on, `taken` columns lie as they do in x.
     """
     fill = value[0]  # read once: as far as LLVM knows it is overwritten
     height, width = lines.size, columns.size
-    there, n = x.size // planes, out.size // planes // height
+    plane = x.size // planes
     after = first + taken
     for p in range(planes):
         for i in range(height):
-            to = (p * height + i) * n
-            made = out[to : to + n]
+            to = (p * height + i) * width
+            made = out[to : to + width]
             if lines[i] < 0:
-                for j in range(n):
+                for j in range(width):
                     made[np.uint64(j)] = fill
                 continue
-            start = p * there + lines[i]
+            start = p * plane + lines[i]
             for j in range(first):
                 made[np.uint64(j)] = fill if columns[j] < 0 else x[np.uint64(start + columns[j])]
             if taken:

@@ -1,7 +1,8 @@
 """The vector code of products, written as LLVM instructions: a tile of sums held in registers, and a transpose.
 
 A tile is TILE rows, or fewer, of one vector or of VECTORS; `add_products` is the loop that both convolution
-(`conv.py`, where tables say which elements meet) and matrix products (`gemm.py`, where strides do) run on.
+(`conv.py`, where tables say which elements meet) and matrix products (`gemm.py`, where strides do) run on. What other
+files' intrinsics read and write arrays with is here too: `data_of`, `load_vector`, `store_vector`.
 """
 
 from llvmlite import binding, ir
@@ -20,7 +21,7 @@ elif _features.get("avx2"):
     VECTOR_BYTES, TILE = 32, 6
 else:
     VECTOR_BYTES, TILE = 16, 6
-VECTORS = 2
+VECTORS = 2  # in a row of a tile
 SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold so many rows
 
 WIDE = ir.IntType(64)
@@ -74,17 +75,17 @@ def fits_one_vector(builder, pointer, lanes):
     return builder.icmp_signed("<=", lanes, WIDE(lanes_of(pointer)))
 
 
-def load_tile(builder, start, rows, width):
-    """For each row the `width` vectors that stand there."""
+def load_tile(builder, start, places, width):
+    """For each place where a row begins, the `width` vectors from there on."""
     size = lanes_of(start)
-    return [[load_vector(builder, start, builder.add(row, WIDE(j * size)), size) for j in range(width)] for row in rows]
+    return [[load_vector(builder, start, builder.add(at, WIDE(j * size)), size) for j in range(width)] for at in places]
 
 
-def store_tile(builder, sums, dest, rows):
+def store_tile(builder, sums, dest, places):
     """Each row's vectors, where load_tile finds them."""
-    for row, values in zip(rows, sums, strict=True):
+    for at, values in zip(places, sums, strict=True):
         for j, value in enumerate(values):
-            store_vector(builder, value, dest, builder.add(row, WIDE(j * value.type.count)))
+            store_vector(builder, value, dest, builder.add(at, WIDE(j * value.type.count)))
 
 
 def add_products(builder, vectors, step, rows, shift_of, count, sums):
@@ -126,9 +127,10 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums):
 
 
 def _not_unrolled(module):
-    """What a loop is told to stay as it is: unrolled for Zen 5, it kept sums in memory and took twice the time."""
+    """Metadata against unrolling of a loop: unrolled for Zen 5, it kept sums in memory and took twice the time."""
     loop = module.add_metadata(["of a tile", module.add_metadata(["llvm.loop.unroll.disable"])])
-    loop.operands = loop, *loop.operands[1:]  # by referring to itself first it is a loop's
+    # LLVM takes a node for a loop's only if its first operand is the node itself, which the text stood in for.
+    loop.operands = loop, *loop.operands[1:]
     return loop
 
 
@@ -143,13 +145,13 @@ def _itemsize(pointer):
 
 
 def load_vector(builder, array, place, size):
-    """The `size` numbers from array[place] on, wherever they lie."""
+    """The `size` numbers from array[place] on, aligned as one number is."""
     vector = ir.VectorType(array.type.pointee, size)
     return builder.load(builder.bitcast(builder.gep(array, [place]), vector.as_pointer()), align=_itemsize(array))
 
 
 def store_vector(builder, value, array, place):
-    """array[place:] = the numbers of a vector."""
+    """array[place:] = the numbers of a vector, aligned as one number is."""
     pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
     builder.store(value, pointer, align=_itemsize(array))
 
