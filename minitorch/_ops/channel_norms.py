@@ -326,6 +326,8 @@ def instance_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """batch_norm of each sample by itself."""
+    if not hasattr(eps, "__float__"):
+        raise TypeError(f"instance_norm(): argument 'eps' (position 8) must be float, not {type(eps).__name__}")
     if use_input_stats and prod(input.shape[2:]) == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(input.shape)})"

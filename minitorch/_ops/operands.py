@@ -235,16 +235,17 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
         raise TypeError(
             f"descriptor '{name}' for 'torch._C.TensorBase' objects doesn't apply to a '{type_name(args[0])}' object"
         )
+    is_special = op.on == ["special"]
     if op.broadcasts and op.numbers and op.name not in _ONE_SIGNATURE:
-        function = f"special_{op.name}" if op.on == ["special"] else op.public_name
-        invalid_arguments(function, *args[: len(op.tensors)])
+        invalid_arguments(f"special_{op.name}" if is_special else op.public_name, *args[: len(op.tensors)])
+    called = "special_" * is_special + op.name
     for position, (argument, value) in enumerate(zip(op.params, args, strict=True), 1):
         is_number = position > 1 and op.broadcasts and bool(op.numbers) and value.__class__ in NUMBERS
         if argument in op.tensors and not isinstance(value, Tensor) and not is_number:
             raise TypeError(
-                f"{op.name}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
+                f"{called}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
             ) from None
-    raise TypeError(f"{op.name}(): unsupported operands {[type_name(a) for a in args]}") from None
+    raise TypeError(f"{called}(): unsupported operands {[type_name(a) for a in args]}") from None
 
 
 def operand_error(op: Op, error: Exception, inplace: bool, *arrays: Any) -> Exception:

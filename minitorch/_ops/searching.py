@@ -237,7 +237,7 @@ def check_counted(low: int, high: int) -> None:
 def bincount(input, weights=None, minlength=0):
     if input.dtype in FLOATS or input.dtype == np.bool_:
         no_kernel("bincount_cpu", input)
-    check(minlength >= 0, "minlength should be >= 0")
+    check(integer(minlength, "minlength", "bincount") >= 0, "minlength should be >= 0")
     needs_data("bincount()", input)
     check(input.ndim == 1, _ONLY_COUNTS)
     if weights is None or not input.size:

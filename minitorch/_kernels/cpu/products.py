@@ -34,7 +34,7 @@ def dot(a: Any, b: Any) -> Any:
 
 def matmul(a: Any, b: Any, out: Any = None) -> Any:
     """numpy.matmul, large matrices and batches of them by compiled code; `out` in order."""
-    if b.ndim == 3 and a.ndim in (2, 3) and a.size * b.shape[2] >= LEAST // (len(b) if a.ndim == 2 else 1):
+    if b.ndim == 3 and a.ndim in (2, 3) and a.size * b.shape[2] >= LEAST // (max(len(b), 1) if a.ndim == 2 else 1):
         made = _compiled(a, b, out)
         if made is not None:
             return made
@@ -106,7 +106,10 @@ def _tiles() -> Any:
 
 
 def flat(a: Any) -> tuple[Any, bool]:
-    """The elements of matrices in memory's order, and whether that is the order of their transposes."""
+    """The elements of matrices in memory's order, and whether that is the order of their transposes.
+
+    Always of an array that can be written to: for Numba one that cannot is another type, and another compilation.
+    """
     if a.swapaxes(-1, -2).flags.carray and not a.flags.carray:
         return a.swapaxes(-1, -2).reshape(-1), True
     return np.require(a, requirements="CAW").reshape(-1), False
