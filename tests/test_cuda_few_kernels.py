@@ -15,6 +15,8 @@ WITHOUT_KERNEL = {
     "cross_entropy_with_slopes", "least_squares", "nll_loss_backward", "nll_loss_of_classes",
     # sparse tensors are the CPU's
     "unmasked_mm",
+    # hash_tensor, whose exclusive or is no reduction of the generator's
+    "hash_of_bits",
     # torch has none for CUDA either
     "histogram_counts", "histogram_edges",
 }  # fmt: skip
@@ -116,6 +118,15 @@ def test_derivatives_of_a_view_by_geometry():
     same(twice, normal(3, 4))
     shared = lambda x: x.expand(3, 4).as_strided((2, 3), (0, 1))  # noqa: E731
     same(lambda torch, x: gradients(torch, lambda x: shared(x) ** 2, x), normal(1, 4))
+
+
+def test_a_part_named_by_geometry_is_written():
+    def written(x, part):
+        return x.as_strided_scatter(part, (2, 3), (4, 1), 1)
+
+    x, part = normal(3, 4), normal(2, 3)
+    same(lambda torch, *given: written(*given), x, part, error=0)
+    same(lambda torch, *given: gradients(torch, lambda *ends: written(*ends) ** 2, *given), x, part)
 
 
 def test_losses_over_classes_of_pictures():

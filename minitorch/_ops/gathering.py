@@ -326,7 +326,7 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return _scatter(self, dim, index, _tensor_source("scatter_add_", src), SCATTER_ADD, False)
 
 
-@public("torch Tensor")
+@public("torch Tensor", bare=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """scatter_add_ on a copy."""
     src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)

@@ -81,8 +81,8 @@ MODULES: dict[str, str] = {
     "search": "bag_numbers bincount histc_bins is_among search_sorted unique_slices",
     "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
     "views": (
-        "as_strided_backward as_strided_read diag_embed diagonal_backward part_written part_zeroed strided_part "
-        "strided_spread strided_written"
+        "as_strided_backward as_strided_read diag_embed diagonal_backward part_kept part_written part_zeroed "
+        "strided_part strided_part_written strided_spread strided_written"
     ),
     "reduce": (
         "all amax amin any argmax argmin count_nonzero logsumexp_dims max_dim mean min_dim norm_of_vectors prod_dim "

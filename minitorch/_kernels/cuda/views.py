@@ -74,6 +74,15 @@ def part_written(inferred: Any, input: CudaArray, src: CudaArray, view: Any, arg
     return made
 
 
+strided_part_written = part_written  # its gradient is another
+
+
+def part_kept(inferred: Any, g: CudaArray, view: Any, args: Any) -> CudaArray:
+    made = copy.full(g.shape, 0, g.dtype)
+    copy.write(view.forward(made, *args), view.forward(copy.copied(g), *args))
+    return made
+
+
 def part_zeroed(inferred: Any, g: CudaArray, view: Any, args: Any) -> CudaArray:
     made = copy.copied(g)
     part = view.forward(made, *args)
