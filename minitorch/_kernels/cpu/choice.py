@@ -14,7 +14,7 @@ from minitorch._kernels.scalar import where
 
 from .loops import LARGE, Loops
 
-LEAST = 256  # elements of the largest operand from which a loop is compiled
+LEAST = 2048  # elements of the largest operand from which a loop is compiled; NumPy's branches on fewer are soon learnt
 _SMALL = 2**62  # there is no size from which NumPy is the faster one
 
 

@@ -19,6 +19,7 @@ from . import threads
 # matrices, 8 GB/s for a float32 matrix that is read once.
 MATRIX, VECTOR = 32, 2
 LEAST = 2**18  # multiply-adds below which the question is not worth asking
+TILED = 2**20  # from which on tiles pay: the way to them takes as long as BLAS for a few
 BLOCK, BLOCKS = 64, 16  # the longer side is cut into blocks of at least so many, and at most so many blocks
 ROWS, COLUMNS = 4, 8  # with fewer, tiles are mostly empty
 
@@ -47,7 +48,7 @@ def _compiled(a: Any, b: Any, out: Any = None) -> Any:
     fits = k == b.shape[-2] and (a.ndim == 2 or (b.ndim == 3 and len(a) == batch))
     if a.dtype is not b.dtype or not fits:
         return None
-    kernels = tiles(m, n, a.dtype)
+    kernels = tiles(m, n, a.dtype) if batch * m * n * k >= TILED else None
     if not kernels and threads.count() == 1 and not threads.deterministic:
         return None
     work = batch * m * n * k // (VECTOR if batch == 1 and min(m, n) == 1 else MATRIX)
