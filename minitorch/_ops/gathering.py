@@ -329,6 +329,8 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 @public("torch Tensor", bare=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
     """scatter_add_ on a copy."""
+    if not isinstance(index, Tensor):
+        raise TypeError(f"scatter_add(): argument 'index' (position 3) must be Tensor, not {type(index).__name__}")
     src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)
     return into(out, "scatter_add", _scatter(copy, dim, index, src, SCATTER_ADD, True), index, src)
 

@@ -21,7 +21,8 @@ elif _features.get("avx2"):
     VECTOR_BYTES, TILE = 32, 6
 else:
     VECTOR_BYTES, TILE = 16, 6
-VECTORS = 2  # in a row of a tile
+# In a row of a tile.
+VECTORS = 2
 SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold so many rows
 
 WIDE = ir.IntType(64)
