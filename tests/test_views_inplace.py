@@ -699,6 +699,8 @@ def execute(ns, program):
         try:
             step(ns, tensors, kind, i, j, k)
         except Exception as error:
+            if "INTERNAL ASSERT" in str(error):  # torch's own fault: after retain_grad and t_ on an expanded view, say
+                return None
             del tensors[before:]
             # a call may be wrong in two ways; which one is found first matters for plain writes only
             trace.append((number, kind, type(error).__name__ if kind in WRITES else "refused"))
@@ -728,6 +730,9 @@ def execute(ns, program):
 
 def check_program(program):
     ours, theirs = execute(minitorch, program), execute(torch, program)
+    assert ours is not None
+    if theirs is None:
+        return
     assert ours[0] == theirs[0]
     for a, b in zip(ours[1], theirs[1]):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
