@@ -71,12 +71,14 @@ def _checked(
     """
     declared = _declared(function, kinds)
 
+    def check_value(argument: str, place: int, kind: type, optional: bool, value: Any) -> None:
+        if not ((value is None and optional) or _serves_as(kind, value)):
+            raise _wrong(kind, name, argument, place, value, error if kind is Tensor else TypeError)
+
     def check_named(given: int, kwargs: dict[str, Any]) -> None:
         for argument, position, kind, optional in declared:
-            if position >= given and argument in kwargs:
-                value = kwargs[argument]
-                if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
-                    raise _wrong(kind, name, argument, 0, value, error if kind is Tensor else TypeError)
+            if position >= given and argument in kwargs and kwargs[argument].__class__ is not kind:
+                check_value(argument, 0, kind, optional, kwargs[argument])
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -89,9 +91,8 @@ def _checked(
         for argument, position, kind, optional in declared:
             if position >= given:
                 break
-            value = args[position]
-            if value.__class__ is not kind and not ((value is None and optional) or _serves_as(kind, value)):
-                raise _wrong(kind, name, argument, position + 1, value, error if kind is Tensor else TypeError)
+            if args[position].__class__ is not kind:
+                check_value(argument, position + 1, kind, optional, args[position])
         try:
             return function(*args, **kwargs)
         except (AttributeError, TypeError) as e:

@@ -70,12 +70,12 @@ class Rows:
 
     def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
         """The kernel, and the two rows of so many sums over all rows that are its last parameters, of float64."""
-        blocks = min(BLOCKS, len(args[0]))
-        crew, _ = threads.share(self.work(*args), blocks)
         if not self.is_cut(*args):
             total, product = np.zeros((2, width))
             self._serial()(*args, total, product)
             return total, product
+        blocks = min(BLOCKS, len(args[0]))
+        crew, _ = threads.share(self.work(*args), blocks)
         sums = np.zeros((2, blocks, width))
         self.in_parts(crew, blocks, *args, *sums)
         return tuple(sums.sum(1))
