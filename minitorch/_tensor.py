@@ -14,7 +14,7 @@ import numpy as np
 from . import _dtype as dtypes
 from ._device import CPU, device
 from .autograd import engine
-from .autograd.grad_mode import NO_GRAD, InferenceVersion, state
+from .autograd.grad_mode import NO_GRAD, UNUSUAL, InferenceVersion, state
 from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
@@ -117,6 +117,7 @@ class Tensor:
         def __neg__(self) -> Any: ...
         def __invert__(self) -> Any: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
+        def __iter__(self) -> Iterator["Tensor"]: ...
 
     array: Any
     version: list[int]
@@ -574,12 +575,13 @@ class Tensor:
         tensor(6.)
         """
         a = self.array
-        if state.transform is not None:
+        if UNUSUAL and state.transform is not None:
             state.transform.refuse_backward()
-        if gradient is None and inputs is None and not create_graph and not a.shape:
+        if gradient is None and inputs is None and not create_graph and a.__class__ is ndarray and not a.ndim:
             edge = self.edge if self.base is None else current_edge(self)
-            if edge is not None and a.__class__ is ndarray and a.dtype in ONE:
-                return engine.backward_one(edge, ONE[a.dtype], retain_graph)
+            one = ONE.get(a.dtype)
+            if edge is not None and one is not None:
+                return engine.backward_one(edge, one, retain_graph)
         from . import autograd
 
         return autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
@@ -645,7 +647,9 @@ class Tensor:
             if not owned or g.strides != a.strides:
                 g = like_parameter(a, g)
             self._grad = t = new(Tensor)
-            t.array, t.version, t.edge, t._grad, t.base = g, [0], None, None, None
+            t.array = g
+            t.version = [0]
+            t.edge = t._grad = t.base = None
         elif grad.edge is None and grad.array.__class__ is ndarray:
             a = grad.array
             _add(a, g, a)
@@ -723,11 +727,6 @@ class Tensor:
         if not self.array.shape:
             raise TypeError("len() of a 0-d tensor")
         return self.array.shape[0]
-
-    def __iter__(self) -> Iterator["Tensor"]:
-        if not self.array.shape:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
 
     def __bool__(self) -> bool:
         a = self.array
@@ -834,7 +833,9 @@ for _one in ONE.values():
 def wrap(array: Any, version: list[int] | None = None) -> Tensor:
     """A tensor without history over an array of any device."""
     t = new(Tensor)
-    t.array, t.version, t.edge, t._grad, t.base = array, version or [0], None, None, None
+    t.array = array
+    t.version = version or [0]
+    t.edge = t._grad = t.base = None
     return t
 
 

@@ -9,7 +9,13 @@ import torch
 from compare import both, first_line
 
 import minitorch
+from minitorch.autograd import _lines
 from minitorch.autograd._lines import of_node
+
+
+@pytest.fixture(autouse=True)
+def lines_are_looked_for():
+    _lines.lookups_left[0] = _lines.LOOKUPS
 
 
 def here():
@@ -60,6 +66,20 @@ def test_lines_are_the_users_where_minitorch_itself_calls_the_op():
     _, _, saved, written, _ = modified(build)
     assert place(lines[0]) in saved
     assert place(lines[1]) in written
+
+
+def test_lines_of_ops_within_layers_are_looked_for_in_the_first_steps_and_in_anomaly_mode():
+    def build(y):
+        z = minitorch.nn.Tanh()(y)
+        z.zero_()
+        return z
+
+    _lines.lookups_left[0] = 1
+    assert any("saved at " + place(here() - 5) in line for line in modified(build))
+    assert not any("saved at" in line for line in modified(build))
+    with warnings.catch_warnings(action="ignore"), minitorch.autograd.detect_anomaly():
+        assert any("saved at" in line for line in modified(build))
+    assert any("saved at" in line for line in modified(build))
 
 
 def test_line_of_a_function_that_saved():

@@ -213,7 +213,8 @@ def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> ndarray:
 
 def empty(shape: Any, dtype: np.dtype) -> ndarray:
     """An uninitialised array of any dtype."""
-    return tagged(np.empty(shape, dtype))
+    a, kind = np.empty(shape, dtype), CLASSES.get(dtype)
+    return a if kind is None else a.view(kind)
 
 
 def floor_divide(x: ndarray, y: ndarray) -> Any:

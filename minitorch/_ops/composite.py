@@ -185,7 +185,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     return fill_(op("clone")(input), value)
 
 
-@public("torch Tensor")
+@public("torch Tensor", bare=True)
 def zero_(self: Tensor) -> Tensor:
     """Write 0 to every element."""
     return FUNCTIONS["zeroed_"](self)

@@ -22,7 +22,7 @@ NUMPY_SPELLING = {"dim": "axis", "keepdim": "keepdims"}  # torch takes both word
 
 # where the user made the call, for messages: the code and the instruction of the caller, past minitorch's own frames
 # Every frame looked at costs 100 ns or more, so an op without a public name starts at its caller's caller.
-PAST_OURS = "if c.co_filename in OURS: f = user_frame(f); c = f.f_code"
+PAST_OURS = "if c is not LAST[0]: f = noted_frame(f); c = f.f_code"
 USER_FRAME = ("f = getframe(1); c = f.f_code", PAST_OURS)
 FURTHER_USER_FRAME = ("try: f = getframe(2)", "except ValueError: f = getframe(1)", "c = f.f_code", PAST_OURS)
 
@@ -116,7 +116,7 @@ class FunctionText:
             if op.kind == "pointwise" and p in op.others:
                 given = f"{op.public_name!r}, {p!r}, {place if p in by_position else None}, {p}"
                 yield f"if {p}.__class__ not in NUMBERS: {p} = number_argument({given})"
-        yield "mode = state.mode"
+        yield "mode = state.mode if UNUSUAL else None"
         target = f"{op.name}_inplace" if self.inplace else f"{op.name}_op"
         if self.inplace:
             SCOPE[f"{op.name}_inplace"] = InPlace(op)

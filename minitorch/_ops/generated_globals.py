@@ -8,9 +8,9 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, FLOAT32_NUMPY, FLOATS, HALVES
 from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
-from minitorch.autograd._lines import OURS, getframe, user_frame
+from minitorch.autograd._lines import LAST, getframe, noted_frame
 from minitorch.autograd.engine import accumulate
-from minitorch.autograd.grad_mode import NO_GRAD, check_inference, state
+from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, check_inference, state
 from minitorch.autograd.node import DeadEnd, next_key
 
 from .scope import FEW, SMALL
@@ -37,7 +37,7 @@ def for_generated_code() -> dict[str, Any]:
         "WIDE": loops.WIDE,
         "in_lines": loops.in_lines,
         "Loops": loops.Loops,
-        "OURS": OURS,
+        "LAST": LAST,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,
         "OpNode": nodes.OpNode,
@@ -87,6 +87,7 @@ def for_generated_code() -> dict[str, Any]:
         "silently": silently,
         "stale": nodes.stale,
         "state": state,
+        "UNUSUAL": UNUSUAL,
         "refuse_integer_quotient": arithmetic.refuse_integer_quotient,
         "refuse_zero_division": arithmetic.refuse_zero_division,
         "rounded_division": arithmetic.rounded_division,
@@ -95,6 +96,6 @@ def for_generated_code() -> dict[str, Any]:
         "to_float": operands.to_float,
         "total": loops.total,
         "unusual_operands": operands.unusual_operands,
-        "user_frame": user_frame,
+        "noted_frame": noted_frame,
         "wrap": wrap,
     }

@@ -115,11 +115,13 @@ def renewed_edge(x: Tensor) -> Any:
         x.edge = None
     else:
         mode, grad = state.mode, state.grad
-        state.mode, state.grad = None, True
+        state.switch(None)
+        state.grad = True
         try:
             x.edge = as_strided_edge(x, base)
         finally:
-            state.mode, state.grad = mode, grad
+            state.switch(mode)
+            state.grad = grad
     x.view_version = x.version[0]
     return x.edge
 

@@ -1,5 +1,6 @@
 """Ops over lists of tensors: cat and stack have many inputs, unbind, split and chunk many outputs."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
@@ -279,13 +280,20 @@ def _parts(
     created = MULTI if mode is None else NO_GRAD
     for i, index in enumerate(indices):
         t = new(Tensor)
-        t.array, t.version, t.base, t._grad = a[index], version if as_views else [0], base, None
-        t.view_version, t.created = view_version, created
+        t.array = a[index]
+        t.version = version if as_views else [0]
+        t.base = base
+        t.view_version = view_version
+        t.created = created
+        t._grad = None
         if node is None:
             t.edge = None if edge is None else DeadEnd()
         else:  # OutputEdge(node, i), without its call
             t.edge = e = new(OutputEdge)
-            e.key, e.grad, e.hooks, e.parent, e.index = next_key(), None, None, node, i
+            e.key = next_key()
+            e.grad = e.hooks = None
+            e.parent = node
+            e.index = i
         made.append(t)
     return tuple(made)
 
@@ -299,6 +307,14 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if dim:
         dim = wrap_dim(dim, len(shape))
     return _parts(input, dim, range(shape[dim]), UnbindBackward0, unbind, (dim,))
+
+
+@public("Tensor")
+def __iter__(self: Tensor) -> Iterator[Tensor]:
+    shape = self.array.shape
+    if not shape:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(_parts(self, 0, range(shape[0]), UnbindBackward0, unbind, (0,)))
 
 
 @public("torch Tensor", words="split_size=split_size_or_sections")

@@ -15,7 +15,7 @@ from minitorch._tensor import Tensor
 from .check import c_name, check, cpp_name, no_kernel
 from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, not_tensors, op, public
 from .shapes import reshape
 
 empty = np.empty
@@ -59,18 +59,20 @@ def same_dtype(name: str, a: Any, b: Any) -> None:
 # ---------------------------------------------------------------------- products of arrays, as gradients name them
 def product_nn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ b."""
-    if a.shape[0] * a.shape[1] * b.shape[1] > TINY or a.dtype.kind != "f":
+    m, dtype = b.shape[1], a.dtype
+    if a.size * m > TINY or dtype.kind != "f":
         return dot(a, b)
-    d = empty((a.shape[0], b.shape[1]), a.dtype)
+    d = empty((a.shape[0], m), dtype)
     small.rows_times_matrix(a, b, d)
     return d
 
 
 def product_tn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a.T @ b."""
-    if a.shape[0] * a.shape[1] * b.shape[1] > TINY or a.dtype.kind != "f":
+    m, dtype = b.shape[1], a.dtype
+    if a.size * m > TINY or dtype.kind != "f":
         return dot(a.T, b)
-    d = empty((a.shape[1], b.shape[1]), a.dtype)
+    d = empty((a.shape[1], m), dtype)
     small.columns_times_matrix(a, b, d)
     return d
 
@@ -310,14 +312,14 @@ def linear_2d(input, weight, bias):
 
 @linear_2d.cpu
 def linear_cpu(input, weight, bias):
-    m = weight.shape[0]
-    if input.shape[1] != weight.shape[1] or bias.shape != (m,) or not input.dtype is weight.dtype is bias.dtype:
+    (n, k), (m, k2), dtype = input.shape, weight.shape, input.dtype
+    usual = k == k2 and bias.shape == (m,) and dtype is weight.dtype is bias.dtype
+    if not usual:
         linear_2d.infer(input, weight, bias)
-    if input.size * m <= TINY and input.dtype.kind == "f" and bias.ndim:
-        o = empty((input.shape[0], m), input.dtype)
-        if bias.shape == (m,):
-            small.linear(input, weight, bias, o)
-            return o
+    elif n * k * m <= TINY and dtype.kind == "f":
+        o = empty((n, m), dtype)
+        small.linear(input, weight, bias, o)
+        return o
     o = dot(input, weight.T)
     return np.add(o, bias, o)
 
@@ -343,11 +345,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     try:
         a, w = input.array, weight.array
     except AttributeError:
-        bad, position = (weight, 2) if isinstance(input, Tensor) else (input, 1)
-        raise TypeError(
-            f"linear(): argument '{'weight' if position == 2 else 'input'}' (position {position}) must be Tensor, not "
-            f"{type(bad).__name__}"
-        ) from None
+        raise not_tensors("linear", TypeError, input=input, weight=weight) from None
     if a.ndim == 2 and w.ndim == 2:
         return op("mm")(input, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](input, weight, bias)
     if not a.ndim:

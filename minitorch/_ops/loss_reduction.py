@@ -2,7 +2,7 @@
 
 import warnings
 
-_CODES = {"none": 0, "mean": 1, "sum": 2}
+CODES = {"none": 0, "mean": 1, "sum": 2}
 
 
 def get_enum(reduction: str) -> int:
@@ -17,9 +17,9 @@ def get_enum(reduction: str) -> int:
             stacklevel=2,
         )
         reduction = "mean"
-    if reduction not in _CODES:
+    if reduction not in CODES:
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    return _CODES[reduction]
+    return CODES[reduction]
 
 
 def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> str:

@@ -17,14 +17,14 @@ from .linalg import small
 from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, pointwise, structured
 from .operands import number_argument
-from .public import op, public
+from .public import FUNCTIONS, NotATensor, not_tensors, op, public
 
-empty, ascontiguousarray = np.empty, np.ascontiguousarray
+empty = np.empty
 full_like = FACTORIES["full_like"]
 
 
 def _scale(n: int, reduction: int) -> float:
-    return (1.0 / n if n else math.nan) if reduction == 1 else 1.0
+    return 1.0 if reduction != 1 else 1.0 / n if n else math.nan
 
 
 @structured(name="mse_reduced", title="MseLoss", tensors="input target")
@@ -35,10 +35,10 @@ def mse_reduced(input, target, reduction):
 
 @mse_reduced.cpu
 def mse_cpu(input, target, reduction):
-    o = empty((), input.dtype)
     if input.dtype not in dtypes.FLOATS:
         not_implemented_for("mse", input)
-    small.squared_error(ascontiguousarray(input), ascontiguousarray(target), _scale(input.size, reduction), o)
+    o = empty((), input.dtype)
+    small.squared_error(input, target, _scale(input.size, reduction), o)
     return o
 
 
@@ -60,8 +60,7 @@ def mse_backward(grad_output, input, target, reduction):
 @mse_backward.cpu
 def mse_backward_cpu(grad_output, input, target, reduction):
     d = empty(input.shape, input.dtype)
-    x, y = ascontiguousarray(input), ascontiguousarray(target)
-    small.squared_error_gradient(grad_output, x, y, _scale(input.size, reduction), d)
+    small.squared_error_gradient(grad_output, input, target, _scale(input.size, reduction), d)
     return d
 
 
@@ -115,7 +114,7 @@ def _same_shape(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return broadcast_tensors(input, target)
 
 
-@public("nn.functional")
+@public("nn.functional", bare=True)
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -125,11 +124,18 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """The mean of (input - target)^2, or its sum, or each of them ("none")."""
+    try:
+        x, y = input.array, target.array
+    except AttributeError:
+        raise not_tensors("mse_loss", NotATensor, input=input, target=target) from None
     if size_average is not None or reduce is not None:
         reduction = reduction_name(size_average, reduce, reduction)
-    input, target = _same_shape(input, target)
-    code = _reduction.get_enum(reduction)
-    if weight is None and target.array.dtype == np.bool_:
+    if x.shape != y.shape:
+        input, target = _same_shape(input, target)
+    code = _reduction.CODES.get(reduction) or _reduction.get_enum(reduction)
+    if code and weight is None and x.dtype is y.dtype:  # the usual case
+        return FUNCTIONS["mse_reduced"](input, target, code)
+    if weight is None and y.dtype == np.bool_:
         target = target.to(input.dtype)  # bools have no difference
     if weight is not None:
         if weight.shape != input.shape:

@@ -171,6 +171,12 @@ def _wrong(
     return error(f"{function}(): argument '{argument}'{place} must be {kind.__name__}, not {type(value).__name__}")
 
 
+def not_tensors(function: str, error: type[TypeError], **given: Any) -> TypeError:
+    """torch's error for the first of these arguments that is no tensor."""
+    position, name = next((i, n) for i, (n, value) in enumerate(given.items(), 1) if not isinstance(value, Tensor))
+    return _wrong(Tensor, function, name, position, given[name], error)
+
+
 def op(name: str) -> Callable[..., Any]:
     """The function of a recorded op."""
     return OPS[name].function

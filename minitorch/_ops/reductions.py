@@ -262,7 +262,8 @@ def mean_cpu(input, dim=None, keepdim=False, dtype=None):
 
 @mean.grad("input")
 def mean_grad(g, input_shape, input_dtype, dim, keepdim):
-    return spread(g, input_shape, dim, keepdim, count_reduced(input_shape, dim), input_dtype)
+    count = product(input_shape) if dim is None else count_reduced(input_shape, dim)
+    return spread(g, input_shape, dim, keepdim, count, input_dtype)
 
 
 def count_reduced(shape: tuple[int, ...], dim: Any) -> int:
@@ -483,7 +484,8 @@ def keep_dims_array(a: np.ndarray, like: np.ndarray, dim: Any, keepdim: bool) ->
     return a if keepdim else a.reshape(reduced_shape(like.shape, reduced_dims(dim, like.ndim), True))
 
 
-ARRAY_NAMES.update(keep_dims=keep_dims_array, count_reduced=count_reduced)
+ARRAY_NAMES.update(keep_dims=keep_dims_array, count_reduced=count_reduced, product=product)
+TENSOR_NAMES["product"] = product
 
 
 # ---------------------------------------------------------------------- public names

@@ -7,7 +7,7 @@ A pass works on bare arrays. Only `create_graph=True` works on Tensors, through 
 have a graph of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -27,7 +27,7 @@ _ndarray = np.ndarray
 _lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes take turns
 _next_pass = count().__next__
 # (heap, roots, wanted, number) of the passes in progress, outermost first
-_running: list[tuple[Heap, list[Node], set[Node] | None, int]] = []
+_running: list[tuple[Heap, Sequence[Node], set[Node] | None, int]] = []
 
 # given by _tensor.py (the class; array -> Tensor) and _ops/namespaces.py (Tensor + Tensor), which import this module
 tensor_class: Any = _ndarray
@@ -66,12 +66,14 @@ def deliver(edge: Node, g: Any, owned: bool, heap: Heap) -> None:
 
 def without_recording(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """function(*args) with grad mode off, as hooks and gradients run unless create_graph asks otherwise."""
-    before, state.mode = state.mode, state.interceptors[-1] if state.interceptors else NO_GRAD
+    before = state.mode
+    state.switch(state.interceptors[-1] if state.interceptors else NO_GRAD)
     grad, state.grad = state.grad, False
     try:
         return function(*args, **kwargs)
     finally:
-        state.mode, state.grad = before, grad
+        state.switch(before)
+        state.grad = grad
 
 
 def backward_one(node: Node, g: Any, keep: Any) -> None:
@@ -81,7 +83,7 @@ def backward_one(node: Node, g: Any, keep: Any) -> None:
     with _lock:
         aside = _set_aside() if _running else ()
         heap: Heap = []
-        _running.append((heap, [node], None, _next_pass()))
+        _running.append((heap, (node,), None, _next_pass()))
         node.owned = False
         try:
             while True:
@@ -96,7 +98,8 @@ def backward_one(node: Node, g: Any, keep: Any) -> None:
                 node.grad = None
         finally:
             _running.pop()
-            _put_back(heap, aside)
+            if heap or aside:
+                _put_back(heap, aside)
 
 
 def backward_many(
@@ -312,7 +315,7 @@ def _post_hooked(post: Any, made: list[Any], g: Any, tensors: bool) -> Any:
     return [d if d is None or tensors else d.array for d in inputs]
 
 
-def reachable(roots: list[Node], consumers: dict[Node, list[Node]] | None = None) -> set[Node]:
+def reachable(roots: Sequence[Node], consumers: dict[Node, list[Node]] | None = None) -> set[Node]:
     """All nodes that a pass from the roots comes to; `consumers` receives who passes gradients to each."""
     seen, stack = set(roots), list(roots)
     while stack:

@@ -84,7 +84,7 @@ class _Saving:
             while isinstance(mode, _Saving):  # the innermost pair alone counts
                 with state.below(mode):
                     mode = state.mode
-            state.mode = mode
+            state.switch(mode)
             out = op.function(*args)
         if state.grad:
             record = getattr(op, "op", op)

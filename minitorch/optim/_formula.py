@@ -97,15 +97,23 @@ class FormulaOptimizer(Optimizer):
 
     def step(self, closure: Callable | None = None) -> Any:
         """Same as in torch: update the parameters once; returns what `closure` returns."""
-        loss = run_closure(closure)
-        recorded = self.defaults["differentiable"]
+        loss = None if closure is None else run_closure(closure)
         for group in self.param_groups:
-            params = [p for p in group["params"] if p._grad is not None]
+            loops = self._stateless_loops(group)
+            params = group["params"] if loops is None else _update_stateless(group["params"], *loops)
+            if not params:
+                continue
+            params = [p for p in params if p._grad is not None]
             if "capturable" in group and not group["capturable"]:
                 self._refuse_capture(params)
+            grads: list[Any] = [p._grad for p in params]
             states = [self.state[p] for p in params] if self._states(group) else [{}] * len(params)
-            self._update(zip(params, [p._grad for p in params], states), group, recorded)
+            self._update(zip(params, grads, states), group, self.defaults["differentiable"])
         return loss
+
+    def _stateless_loops(self, group: dict[str, Any]) -> tuple[Callable[..., bool], Callable[..., bool], Any] | None:
+        """For a group that keeps no states: the loop, that for many elements and their numbers. None: not known so."""
+        return None
 
     def _refuse_capture(self, params: list[Tensor]) -> None:
         if any(p.is_cuda for p in params) and minitorch.cuda.is_current_stream_capturing():
@@ -229,6 +237,24 @@ class FormulaOptimizer(Optimizer):
         if options.get("grad_scale") is not None or options.get("found_inf") is not None:
             raise AssertionError("Expected grad_scale and found_inf to be None")
         cls._update(zip(params, grads, states, strict=True), options)
+
+
+def _update_stateless(
+    params: list[Tensor], kernel: Callable[..., bool], large: Callable[..., bool], values: tuple[float, ...]
+) -> list[Tensor]:
+    """One step of those parameters that the compiled loops serve; returns the others."""
+    others = []
+    for param in params:
+        grad = param._grad
+        if grad is None:
+            continue
+        array, slopes = param.array, grad.array
+        fits = array.__class__ is slopes.__class__ is ndarray and (array.dtype is FLOAT32 or array.dtype is FLOAT64)
+        if fits and (kernel if array.size < LARGE else large)(array, slopes, *values):
+            param.version[0] += 1
+        else:
+            others.append(param)
+    return others
 
 
 def states_of(**lists: list[Tensor]) -> list[dict[str, Tensor]]:

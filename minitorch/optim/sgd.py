@@ -31,6 +31,8 @@ class SGD(FormulaOptimizer):
     _scalars = ()
     _takes_sparse = True
     _later_options: ClassVar = {"nesterov": False, **LATER_OPTIONS, "fused": False}
+    _known_options: tuple[Any, ...] | None = None  # those for which `_known_loops` holds
+    _known_loops: tuple[Any, ...] | None = None
 
     def __init__(
         self,
@@ -64,6 +66,17 @@ class SGD(FormulaOptimizer):
         }
         super().__init__(params, defaults)
         check_fused_options(self.defaults)
+
+    def _stateless_loops(self, group: dict[str, Any]) -> tuple[Any, ...] | None:
+        options = group["lr"], group["weight_decay"], group["maximize"], group["momentum"], group["differentiable"]
+        if options != self._known_options:
+            # a rate that is a tensor may change without being another
+            if group["momentum"] != 0 or group["differentiable"] or any(isinstance(o, Tensor) for o in options):
+                return None
+            _, _, (kernel, needed), large = self._plan(())
+            numbers, _ = self._numbers(group)
+            self._known_options, self._known_loops = options, (kernel, large, [float(numbers[n]) for n in needed])
+        return self._known_loops
 
     @classmethod
     def _states(cls, group: dict[str, Any]) -> dict[str, Any]:
