@@ -13,13 +13,12 @@ import numpy as np
 
 from . import _dtype as dtypes
 from ._device import CPU, device
-from .autograd import engine
+from .autograd import engine, node
 from .autograd.grad_mode import NO_GRAD, UNUSUAL, InferenceVersion, state
 from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
 new = object.__new__
-_add = np.add
 
 
 class Size(tuple):
@@ -639,22 +638,11 @@ class Tensor:
         self.edge.post_hooks[handle.id] = hook
         return handle
 
-    def _accumulate_array(self, g: Any, owned: bool) -> None:
-        """AccumulateGrad, on arrays: `g` may be taken as it is only if nothing else refers to its memory."""
+    def _add_to_grad(self, g: Any) -> None:
+        """Add an array to a gradient that has a history or lies on another device."""
         grad = self._grad
-        if grad is None:
-            a = self.array
-            if not owned or g.strides != a.strides:
-                g = like_parameter(a, g)
-            self._grad = t = new(Tensor)
-            t.array = g
-            t.version = [0]
-            t.edge = t._grad = t.base = None
-        elif grad.edge is None and grad.array.__class__ is ndarray:
-            a = grad.array
-            _add(a, g, a)
-            grad.version[0] += 1
-        elif grad.edge is None and grad.is_cuda:  # in place: graphs of a GPU write where they wrote when captured
+        assert grad is not None
+        if grad.edge is None and grad.is_cuda:  # in place: graphs of a GPU write where they wrote when captured
             engine.without_recording(grad.add_, wrap(g))
         else:
             self._grad = engine.without_recording(engine.add_tensors, grad, wrap(g))
@@ -839,15 +827,6 @@ def wrap(array: Any, version: list[int] | None = None) -> Tensor:
     return t
 
 
-def like_parameter(parameter: Any, g: Any) -> Any:
-    """A copy of a gradient, laid out as its parameter."""
-    if not isinstance(g, ndarray):
-        return g.copy()
-    copy = np.empty_like(parameter, g.dtype)
-    copy[...] = g
-    return copy
-
-
 def current_edge(t: Tensor) -> Any:
     """The edge of a view, renewed if its memory was written to through another view since."""
     if t.version[0] == t.view_version:
@@ -857,4 +836,5 @@ def current_edge(t: Tensor) -> Any:
     return renewed_edge(t)
 
 
-engine.tensor_class, engine.wrap = Tensor, wrap
+engine.tensor_class = node.tensor_class = Tensor
+engine.wrap = wrap

@@ -31,7 +31,13 @@ def node_class(op: Op) -> type[Node]:
     made = type(
         op.title if "Backward" in op.title else f"{op.title}Backward0",
         (SCOPE["OpNode"],),
-        {"__slots__": tuple(slots), "edges": tuple(f"{t}_edge" for t in op.edges), "op": op, "run": _first_run},
+        {
+            "__slots__": tuple(slots),
+            "edges": tuple(f"{t}_edge" for t in op.edges),
+            "op": op,
+            "run": _first_run,
+            **SCOPE["saved_attributes"](op),
+        },
     )
     made.__module__ = "minitorch.generated"
     return made

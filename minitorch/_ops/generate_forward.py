@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels.codegen import VECTORISED, Formula
+from minitorch.autograd._lines import known_callers
 
 from .generate_backward import node_class, unless_in_lines, when_slow
 from .intercepted import InPlace, Positional
@@ -22,9 +23,8 @@ NUMPY_SPELLING = {"dim": "axis", "keepdim": "keepdims"}  # torch takes both word
 
 # where the user made the call, for messages: the code and the instruction of the caller, past minitorch's own frames
 # Every frame looked at costs 100 ns or more, so an op without a public name starts at its caller's caller.
-PAST_OURS = "if c is not LAST[0]: f = noted_frame(f); c = f.f_code"
-USER_FRAME = ("f = getframe(1); c = f.f_code", PAST_OURS)
-FURTHER_USER_FRAME = ("try: f = getframe(2)", "except ValueError: f = getframe(1)", "c = f.f_code", PAST_OURS)
+CALLERS_FRAME = ("f = getframe(1)",)
+FURTHER_FRAME = ("try: f = getframe(2)", "except ValueError: f = getframe(1)")
 
 
 class FunctionText:
@@ -292,7 +292,10 @@ class FunctionText:
 
     def user_frame(self) -> tuple[str, ...]:
         """Lines that find the user's frame, f, and its code, c."""
-        return USER_FRAME if self.op.on or self.op.operator else FURTHER_USER_FRAME
+        known = f"{self.op.name}_caller"
+        SCOPE[known] = known_callers[self.op.name]
+        frame = CALLERS_FRAME if self.op.on or self.op.operator else FURTHER_FRAME
+        return *frame, "c = f.f_code", f"if c is not {known}[0]: f = noted_frame(f, {known}); c = f.f_code"
 
     def _save(self, k: str) -> list[str]:
         """Keep tensor k: with its version. What an in-place op is about to overwrite it keeps a copy of."""

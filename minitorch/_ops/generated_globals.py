@@ -8,7 +8,7 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, FLOAT32_NUMPY, FLOATS, HALVES
 from minitorch._kernels.cpu import loops
 from minitorch._tensor import Tensor, current_edge, new, wrap
-from minitorch.autograd._lines import LAST, getframe, noted_frame
+from minitorch.autograd._lines import getframe, noted_frame
 from minitorch.autograd.engine import accumulate
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, check_inference, state
 from minitorch.autograd.node import DeadEnd, next_key
@@ -37,10 +37,10 @@ def for_generated_code() -> dict[str, Any]:
         "WIDE": loops.WIDE,
         "in_lines": loops.in_lines,
         "Loops": loops.Loops,
-        "LAST": LAST,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,
         "OpNode": nodes.OpNode,
+        "saved_attributes": nodes.saved_attributes,
         "SMALL": SMALL,
         "FEW": FEW,
         "Tensor": Tensor,

@@ -1,6 +1,7 @@
 """What all generated nodes share: unpacking what was kept, and the gradient on Tensors."""
 
 import re
+from functools import partial
 from typing import Any
 
 from numpy import broadcast_shapes
@@ -105,21 +106,29 @@ class OpNode(Node):
         edge = getattr(edge, "stands_for", edge)
         return value if value.edge is edge else _with_tangents(aliased(value.array, value.version, edge), value)
 
-    def __getattr__(self, name: str) -> Any:
-        raw = name.startswith("_raw_saved_")
-        if raw or name.startswith("_saved_"):
-            k = name.removeprefix("_raw").removeprefix("_saved_")
-            k = {"self": self.op.tensors[0], "result": "out"}.get(k, k)
-            if any(k in self.op.kept(t) for t in self.op.edges):
-                if raw:
-                    from .packed import SavedTensor
 
-                    return SavedTensor(self, k)
-                try:
-                    return self.unpack(k)
-                except AttributeError:
-                    pass
-        raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+def saved_attributes(op: Any) -> dict[str, property]:
+    """`_saved_other`, `_raw_saved_other` and the like, which show what a node of this op keeps.
+
+    Properties: with a `__getattr__` in its class every read of a node's slot takes four times as long.
+    """
+    words = {op.tensors[0]: "self", "out": "result"}
+    found = {}
+    for k in {k for t in op.edges for k in op.kept(t)}:
+        for word in {k, words.get(k, k)}:
+            found[f"_saved_{word}"] = property(partial(_saved, k))
+            found[f"_raw_saved_{word}"] = property(partial(_raw_saved, k))
+    return found
+
+
+def _saved(k: str, node: Any) -> Any:
+    return node.unpack(k)
+
+
+def _raw_saved(k: str, node: Any) -> Any:
+    from .packed import SavedTensor
+
+    return SavedTensor(node, k)
 
 
 def _is_fresh(d: Tensor, values: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ warnings.filterwarnings(
     "ignore",
     message="(divide by zero|overflow|underflow|invalid value) encountered",
     category=RuntimeWarning,
-    module=r"minitorch\.(generated|_ops|_kernels)",
+    module=r"minitorch\.(autograd|generated|_ops|_kernels)",
 )
 
 # what generated functions see as globals; filled by `names()` when the first op is built

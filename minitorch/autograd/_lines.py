@@ -7,6 +7,7 @@ them into a file and a line number is left until somebody prints them. minitorch
 import linecache
 import os
 import sys
+from collections import defaultdict
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,13 +16,13 @@ _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # files whose frames are minitorch's own: all of the package; generated functions add their names
 OURS = {os.path.join(folder, name) for folder, _, names in os.walk(_FOLDER) for name in names if name.endswith(".py")}
 
-# the user's code that was met last: whoever finds it again need not look for its file in OURS
-LAST: list[CodeType | None] = [None]
-
-# How many more ops called by minitorch itself, such as those of layers, have their user's line looked for. Going up from
+# How many more ops called by minitorch itself, such as those of layers, have their user's line looked for. Going from
 # frame to frame takes as long as a small op, and what is wrong with a program shows in its first steps.
 LOOKUPS = 10_000
 lookups_left: list[float] = [LOOKUPS]
+
+# for each op its caller's code that was met last, if there is nothing more to find out: mostly it is the same again
+known_callers: dict[str, list[CodeType | None]] = defaultdict(lambda: [None])
 
 getframe = sys._getframe
 
@@ -36,15 +37,21 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def noted_frame(frame: FrameType) -> FrameType | None:
+def noted_frame(frame: FrameType, known: list[CodeType | None]) -> FrameType | None:
     """What generated functions note: the user's frame, or minitorch's own once `lookups_left` is used up."""
     code = frame.f_code
-    if code.co_filename not in OURS:
-        LAST[0] = code
-    elif lookups_left[0] > 0:
+    if code.co_filename in OURS and lookups_left[0] > 0:
         lookups_left[0] -= 1
         return user_frame(frame)
+    known[0] = code
     return frame
+
+
+def look_up(times: float) -> None:
+    """Look for the user's line of that many more ops called by minitorch itself."""
+    lookups_left[0] = times
+    for known in known_callers.values():
+        known[0] = None
 
 
 def here() -> tuple[CodeType | None, int]:

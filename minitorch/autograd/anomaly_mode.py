@@ -97,7 +97,7 @@ def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
     """Switch anomaly mode on or off."""
     state.interceptors = tuple([i for i in state.interceptors if not isinstance(i, _Anomaly)])
     engine.anomaly = _Anomaly(check_nan) if mode else None
-    _lines.lookups_left[0] = math.inf if mode else _lines.LOOKUPS
+    _lines.look_up(math.inf if mode else _lines.LOOKUPS)
     if mode:
         state.interceptors = (engine.anomaly, *state.interceptors)
     state.refresh()
