@@ -1,5 +1,7 @@
 """The nodes of an op: their class, and as text the `run` that computes gradients, written at the first backward."""
 
+from collections.abc import Callable
+from dis import get_instructions
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from minitorch._kernels.codegen import Formula
 from minitorch.autograd.node import Node
 
-from .op import Gradient, Op
+from .op import ARRAY_NAMES, Gradient, Op
 from .scope import SCOPE, SMALL, Lazy, compiled, indent
 
 _ARITHMETIC = frozenset("add subtract multiply divide".split())
@@ -107,9 +109,30 @@ def gradient_lines(op: Op, t: str) -> list[str]:
 
 def _called(target: str, name: str, gradient: Gradient) -> list[str]:
     """target = the gradient's function of what it names, without NumPy's warnings."""
-    SCOPE[name] = gradient.on_arrays()
-    args = ", ".join(gradient.params)
+    callee, params = _forwarded(gradient.function)
+    if callee in ARRAY_NAMES and set(params) <= set(gradient.params):
+        SCOPE[name] = ARRAY_NAMES[callee]
+    else:
+        SCOPE[name], params = gradient.on_arrays(), gradient.params
+    args = ", ".join(params)
     return [f"try: {target} = {name}({args})", f"except RuntimeWarning: {target} = silently({name}, {args})"]
+
+
+_OF_A_LONE_CALL = frozenset("RESUME PUSH_NULL PRECALL CALL RETURN_VALUE".split())
+
+
+def _forwarded(function: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
+    """What a function calls and with which of its arguments, if it does nothing else: a frame less. Else ("", ())."""
+    names: list[str] = []
+    arguments: list[str] = []
+    for instruction in get_instructions(function):
+        if instruction.opname == "LOAD_GLOBAL":
+            names.append(instruction.argval)
+        elif instruction.opname == "LOAD_FAST":
+            arguments.append(instruction.argval)
+        elif instruction.opname not in _OF_A_LONE_CALL:
+            return "", ()
+    return (names[0], tuple(arguments)) if len(names) == 1 else ("", ())
 
 
 def when_slow(formula: Formula, array: str) -> list[str]:

@@ -213,7 +213,9 @@ class PartsNode(MultiNode):
 
     def run(self, grads: Any, heap: Any, keep: bool) -> None:
         d = empty(self.shape, self.dtype)
-        for g, place in zip(grads, self.parts):
+        lead = (slice(None),) * self.dim
+        for g, part in zip(grads, self.parts):
+            place = (*lead, part) if lead else part
             if isinstance(g, ndarray):
                 d[place] = g
             elif g is None:
@@ -232,8 +234,7 @@ class PartsNode(MultiNode):
 
         made = []
         like = next(g for g in grads if g is not None)
-        for g, place in zip(grads, self.parts, strict=True):
-            at = place[self.dim]
+        for g, at in zip(grads, self.parts, strict=True):
             if g is None:
                 length = 1 if isinstance(at, int) else at.stop - at.start
                 shape = (*self.shape[: self.dim], length, *self.shape[self.dim + 1 :])
@@ -267,19 +268,25 @@ def _parts(
     a, version = x.array, x.version
     base = (x if x.base is None else x.base) if version.__class__ is list and as_views else None
     edge = x.edge if x.base is None else current_edge(x)
-    lead = (slice(None),) * dim
-    indices = [(*lead, p, Ellipsis) for p in places] if dim else [(p, Ellipsis) for p in places]
     node = None
     if edge is not None and mode is None:
         node = node_type()
-        node.key, node.grad, node.owned, node.hooks = next_key(), None, False, None
-        node.input_edge, node.shape, node.dtype, node.dim = edge, a.shape, a.dtype, dim
-        node.parts, node.outputs = indices, len(places)
+        node.key = next_key()
+        node.grad = node.hooks = None
+        node.owned = False
+        node.input_edge = edge
+        node.shape = a.shape
+        node.dtype = a.dtype
+        node.dim = dim
+        node.parts = places
+        node.outputs = len(places)
     made = []
     view_version = version[0] if base is not None else 0
     created = MULTI if mode is None else NO_GRAD
-    for i, index in enumerate(indices):
+    lead = (slice(None),) * dim
+    for i, place in enumerate(places):
         t = new(Tensor)
+        index = (*lead, place, Ellipsis)
         t.array = a[index]
         t.version = version if as_views else [0]
         t.base = base

@@ -37,8 +37,8 @@ def mse_reduced(input, target, reduction):
 def mse_cpu(input, target, reduction):
     if input.dtype not in dtypes.FLOATS:
         not_implemented_for("mse", input)
-    o = empty((), input.dtype)
-    small.squared_error(input, target, _scale(input.size, reduction), o)
+    o, n = empty((), input.dtype), input.size
+    small.squared_error(input, target, 1.0 / n if reduction == 1 and n else _scale(n, reduction), o)
     return o
 
 
@@ -59,8 +59,9 @@ def mse_backward(grad_output, input, target, reduction):
 
 @mse_backward.cpu
 def mse_backward_cpu(grad_output, input, target, reduction):
-    d = empty(input.shape, input.dtype)
-    small.squared_error_gradient(grad_output, input, target, _scale(input.size, reduction), d)
+    d, n = empty(input.shape, input.dtype), input.size
+    scale = 1.0 / n if reduction == 1 and n else _scale(n, reduction)
+    small.squared_error_gradient(grad_output, input, target, scale, d)
     return d
 
 
