@@ -190,13 +190,13 @@ def argmin_cpu(input, dim=None, keepdim=False):
 
 
 # ---------------------------------------------------------------------- public names
-@public("torch Tensor")
+@public("torch Tensor", overloads=True)
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
     """The largest element; with dim (values, indices); with another tensor the elementwise maximum."""
     return _extreme(input, dim, keepdim, other, out, "amax", "max_dim", "maximum")
 
 
-@public("torch Tensor")
+@public("torch Tensor", overloads=True)
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
     """The smallest element; with dim (values, indices); with another tensor the elementwise minimum."""
     return _extreme(input, dim, keepdim, other, out, "amin", "min_dim", "minimum")

@@ -185,10 +185,10 @@ class FunctionText:
 
     def edges_read(self) -> Iterator[str]:
         for t in self.op.edges:
-            if t in self.op.optional:
-                yield f"{t}_edge = None if {t} is None else {t}.edge if {t}.base is None else current_edge({t})"
-            else:
-                yield f"{t}_edge = {t}.edge if {t}.base is None else current_edge({t})"
+            present = f"None if {t} is None else " if t in self.op.optional else ""
+            # as `current_edge` does, without its call
+            is_current = f"{t}.base is None or {t}.version[0] == {t}.view_version"
+            yield f"{t}_edge = {present}{t}.edge if {is_current} else renewed_edge({t})"
 
     # ---------------------------------------------------------------- computing
     def compute(self) -> list[str]:

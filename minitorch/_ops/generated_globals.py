@@ -7,7 +7,7 @@ import numpy as np
 
 from minitorch._dtype import BOOL_NUMPY, FLOAT32_NUMPY, FLOATS, HALVES
 from minitorch._kernels.cpu import loops
-from minitorch._tensor import Tensor, current_edge, new, wrap
+from minitorch._tensor import Tensor, new, wrap
 from minitorch.autograd._lines import getframe, noted_frame
 from minitorch.autograd.engine import accumulate
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, check_inference, state
@@ -60,7 +60,6 @@ def for_generated_code() -> dict[str, Any]:
         "check_lerp": arithmetic.check_lerp,
         "check_overlap": copies.check_overlap,
         "DeadEnd": DeadEnd,
-        "current_edge": current_edge,
         "empty": np.empty,
         "empty_like": np.empty_like,
         "for_out": inplace.for_out,
@@ -81,6 +80,7 @@ def for_generated_code() -> dict[str, Any]:
         "operand_error": operands.operand_error,
         "promote": operands.promote,
         "rebase": inplace.rebase,
+        "renewed_edge": inplace.renewed_edge,
         "refuse_bool_operand": operands.refuse_bool_operand,
         "refuse_float_result": operands.refuse_float_result,
         "scaled_sum": arithmetic.scaled_sum,

@@ -7,6 +7,7 @@ from typing import Any
 
 from minitorch._tensor import Tensor
 
+from .check import invalid_arguments
 from .op import OPS
 
 # key -> (function, where it appears). The key is the function's name, for a function of a namespace of its own
@@ -24,13 +25,14 @@ SHARED = ("torch", "Tensor", "nn.functional")  # where a name means the same thi
 
 
 def public(
-    on: str, *aliases: str, name: str = "", words: str = "", bare: bool = False
+    on: str, *aliases: str, name: str = "", words: str = "", bare: bool = False, overloads: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
     These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special". `words` are
     other spellings of arguments: "sections=indices_or_sections". `bare` leaves the arguments unchecked: torch's
-    function is all Python, or the wrapper's call would cost a visible part and the function refuses by itself.
+    function is all Python, or the wrapper's call would cost a visible part and the function refuses by itself. Of one
+    with `overloads` torch's error shows all arguments.
     """
     where = on.split()
 
@@ -41,7 +43,8 @@ def public(
             if "nn.functional" in where:  # in torch it is Python: one set of words, numbers looked at one by one
                 function = _checked(function, called, [], (Tensor, bool, int), NotATensor)
             else:
-                function = _checked(function, called, _spellings(function, words), (Tensor, bool, int, str, float))
+                kinds = (Tensor, bool, int, str, float)
+                function = _checked(function, called, _spellings(function, words), kinds, overloads=overloads)
         for n in (known, *aliases):
             PUBLIC[n if where[0] in SHARED and n not in PUBLIC else f"{on}.{n}"] = function, where
         return function
@@ -63,6 +66,7 @@ def _checked(
     spellings: list[list[str]],
     kinds: tuple[type, ...],
     error: type[TypeError] = TypeError,
+    overloads: bool = False,
 ) -> Callable[..., Any]:
     """The function with these further spellings of arguments, and torch's TypeErrors for those of a wrong class.
 
@@ -92,6 +96,8 @@ def _checked(
             if position >= given:
                 break
             if args[position].__class__ is not kind:
+                if overloads and given > 1 and kind is Tensor and not _serves_as(kind, args[position]):
+                    invalid_arguments(name, *args)
                 check_value(argument, position + 1, kind, optional, args[position])
         try:
             return function(*args, **kwargs)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._storage import copy_with_storage
 from minitorch._tensor import Tensor
 
 from .check import check, wrap_dim
@@ -157,7 +158,9 @@ def part_written(input, src, view, args):
 
 @part_written.cpu
 def part_written_cpu(input, src, view, args):
-    made = np.array(input, order="K")
+    """Into a copy of all the memory under the input, as in torch, unless several of its elements lie in one place."""
+    overlaps = any(n > 1 and not s for n, s in zip(input.shape, input.strides, strict=True))
+    made = np.array(input, order="C") if overlaps else copy_with_storage(input, {})
     view.forward(made, *args)[...] = src
     return made
 
@@ -238,18 +241,17 @@ ARRAY_NAMES["part_of"], TENSOR_NAMES["part_of"] = _array_part, _tensor_part
 
 def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, ...], out: Any) -> Tensor:
     assert OPS[view].forward is not None
-    dense = input.contiguous() if view == "as_strided" else input
-    part = OPS[view].forward(dense.array, *args)  # type: ignore[misc]  # its shape, and the checks of the arguments
+    part = OPS[view].forward(input.array, *args)  # type: ignore[misc]  # its shape, and the checks of the arguments
     check_array_not_overlapping(part)
     if part.shape != src.array.shape:
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. "
             f"src size = {list(src.shape)}, slice size = {list(part.shape)}"
         )
-    if src.array.dtype is not dense.array.dtype:
-        src = cast(src, dense.array.dtype)
+    if src.array.dtype is not input.array.dtype:
+        src = cast(src, input.array.dtype)
     write = op("strided_part_written" if view == "as_strided" else "part_written")
-    return into(out, name, write(dense, src, OPS[view], args))
+    return into(out, name, write(input, src, OPS[view], args))
 
 
 @public("torch Tensor")
@@ -297,5 +299,7 @@ def as_strided_scatter(
     The gradient by input is torch's, which is no derivative: it keeps what belongs to the places written over, and is
     zero elsewhere, so that `gradcheck` fails in both.
     """
-    args = tuple(size), tuple(stride), storage_offset or 0
+    if input.requires_grad and not input.is_contiguous():
+        raise RuntimeError("as_strided_scatter is currently only supported for contiguous inputs")
+    args = tuple(size), tuple(stride), storage_offset
     return _scatter("as_strided_scatter", input, src, "as_strided", args, out)

@@ -34,6 +34,7 @@ LINEAR = {
     "convolution_transpose": "input+bias weight", "convolution_backward_weight": "grad_output input",
     "embedding_rows": "weight", "basic_backward": "g", "select_backward": "g", "slice_backward": "g",
     "diagonal_backward": "g", "unfold_backward": "g", "scatter_one": "g", "take_one": "input",
+    "part_written": "input+src", "strided_part_written": "input+src",
     "max_pool_backward": "grad_output", "unpool_planes": "input", "unpool_volumes": "input", "pick_in_planes": "input",
 }  # fmt: skip
 

@@ -141,6 +141,8 @@ class Reader:
             if self.descriptor is not None:
                 n = os.preadv(self.descriptor, [rest], begin + len(data) - rest.nbytes)
             else:
+                if begin < 0:
+                    raise corrupt("its directory names a place before its beginning")
                 self.stream.seek(begin + len(data) - rest.nbytes)
                 n = _read_some(self.stream, rest)
             if not n:
