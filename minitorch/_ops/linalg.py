@@ -1,5 +1,7 @@
 """Matrix products: BLAS through NumPy, or plain loops where the call would cost more than the arithmetic."""
 
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -23,18 +25,28 @@ TINY = 2048  # multiply-adds up to which a compiled loop is faster than the way 
 
 
 class _SmallKernels:
-    """`_kernels/cpu/linear.py`, compiled at the first small product."""
+    """The kernels of `_kernels/cpu/linear.py`, each loaded by its first call."""
 
-    def __getattr__(self, name: str) -> Any:
-        module = cache.load_file("cpu.linear")
-        kernel = getattr(module, name)
+    linear: Callable[..., None]
+    rows_times_matrix: Callable[..., None]
+    columns_times_matrix: Callable[..., None]
+    column_sums: Callable[..., None]
+    squared_error: Callable[..., None]
+    squared_error_gradient: Callable[..., None]
+
+    def __init__(self) -> None:
+        for name in self.__annotations__:
+            setattr(self, name, partial(self._first_call, name))
+
+    def _first_call(self, name: str, *args: Any) -> None:
+        kernel = getattr(cache.load_file("cpu.linear"), name)
 
         def through_copies(*args: Any) -> Any:
             return kernel(*[np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for a in args])
 
         kernel = for_contiguous(kernel, through_copies)
         setattr(self, name, kernel)
-        return kernel
+        kernel(*args)
 
 
 small = _SmallKernels()

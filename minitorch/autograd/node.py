@@ -202,7 +202,8 @@ class AccumulateGrad(Node):
         grad = t._grad
         if grad is None:
             a = t.array
-            if not self.owned or g.strides != a.strides:  # else nothing else refers to its memory
+            # only what nothing else refers to, and what is laid out as the leaf, becomes its gradient as it is
+            if not self.owned or (g.ndim > 1 and g.strides != a.strides):
                 g = like_parameter(a, g)
             t._grad = grad = new(tensor_class)
             grad.array = g

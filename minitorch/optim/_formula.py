@@ -20,6 +20,7 @@ from .optimizer import Optimizer
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 Entry = tuple[Tensor, Tensor, dict[str, Any]]
+Loops = tuple[Callable[..., bool], Callable[..., bool], list[float]]  # the loop, that for many elements, their numbers
 
 # torch's lists, which are part of its errors
 FUSED_DEVICES = ["mps", "cuda", "xpu", "hpu", "cpu", "mtia", "privateuseone"]
@@ -100,7 +101,7 @@ class FormulaOptimizer(Optimizer):
         loss = None if closure is None else run_closure(closure)
         for group in self.param_groups:
             loops = self._stateless_loops(group)
-            params = group["params"] if loops is None else _update_stateless(group["params"], *loops)
+            params = group["params"] if loops is None else _update_stateless(group["params"], loops)
             if not params:
                 continue
             params = [p for p in params if p._grad is not None]
@@ -111,8 +112,8 @@ class FormulaOptimizer(Optimizer):
             self._update(zip(params, grads, states), group, self.defaults["differentiable"])
         return loss
 
-    def _stateless_loops(self, group: dict[str, Any]) -> tuple[Callable[..., bool], Callable[..., bool], Any] | None:
-        """For a group that keeps no states: the loop, that for many elements and their numbers. None: not known so."""
+    def _stateless_loops(self, group: dict[str, Any]) -> Loops | None:
+        """What updates a group that keeps no states, if nothing but its options matters."""
         return None
 
     def _refuse_capture(self, params: list[Tensor]) -> None:
@@ -239,10 +240,9 @@ class FormulaOptimizer(Optimizer):
         cls._update(zip(params, grads, states, strict=True), options)
 
 
-def _update_stateless(
-    params: list[Tensor], kernel: Callable[..., bool], large: Callable[..., bool], values: tuple[float, ...]
-) -> list[Tensor]:
+def _update_stateless(params: list[Tensor], loops: Loops) -> list[Tensor]:
     """One step of those parameters that the compiled loops serve; returns the others."""
+    kernel, large, values = loops
     others = []
     for param in params:
         grad = param._grad

@@ -6,7 +6,7 @@ from minitorch._creation import zeros_like
 from minitorch._tensor import Tensor
 
 from . import _updates
-from ._formula import LATER_OPTIONS, FormulaOptimizer, check_fused_options, check_lr, check_range, of_gradient
+from ._formula import LATER_OPTIONS, FormulaOptimizer, Loops, check_fused_options, check_lr, check_range, of_gradient
 
 __all__ = ["SGD", "sgd"]
 
@@ -32,7 +32,7 @@ class SGD(FormulaOptimizer):
     _takes_sparse = True
     _later_options: ClassVar = {"nesterov": False, **LATER_OPTIONS, "fused": False}
     _known_options: tuple[Any, ...] | None = None  # those for which `_known_loops` holds
-    _known_loops: tuple[Any, ...] | None = None
+    _known_loops: Loops | None = None
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class SGD(FormulaOptimizer):
         super().__init__(params, defaults)
         check_fused_options(self.defaults)
 
-    def _stateless_loops(self, group: dict[str, Any]) -> tuple[Any, ...] | None:
+    def _stateless_loops(self, group: dict[str, Any]) -> Loops | None:
         options = group["lr"], group["weight_decay"], group["maximize"], group["momentum"], group["differentiable"]
         if options != self._known_options:
             # a rate that is a tensor may change without being another
