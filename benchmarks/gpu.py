@@ -181,7 +181,7 @@ def compiled(driver: Any, folder: Path) -> None:
     for i, kernel in enumerate(driver.kernels):
         print(f"compiling {i + 1} of {len(driver.kernels)}: {kernel.name}", flush=True)
         try:
-            compiler.compile(kernel, "sm_90")
+            compiler.compile(kernel, kernel.arch((9, 0)))
         except RuntimeError as error:
             wrong += 1
             print(error, flush=True)

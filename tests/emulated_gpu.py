@@ -10,6 +10,7 @@ it, and streams run in the opposite of the order in which they were used, so tha
 """
 
 import ctypes
+import struct
 from bisect import bisect_right
 from contextlib import contextmanager
 
@@ -27,6 +28,7 @@ from minitorch._ops.gradient_kernels import GradientKernel
 from minitorch._ops.op import Gradient
 from minitorch._tensor import wrap
 from minitorch.autograd.engine import without_recording
+from tests import simt_hopper
 
 GUARD = 256
 GUARD_BYTE, POISON = 0xA5, 0xFF  # four bytes of poison are a nan
@@ -224,6 +226,21 @@ class EmulatedDriver:
         self._issue(stream, lambda: dest.fill(bits))
 
     # ------------------------------------------------------------------ kernels
+    def tensor_map(self, pointer, kind, sizes, strides, box):
+        size = simt_hopper.SIZES[kind]
+        assert pointer % 16 == 0 and all(s % 16 == 0 and 0 < s < 1 << 40 for s in strides)
+        assert all(0 < s <= 1 << 32 for s in sizes) and all(0 < s <= 256 for s in box) and box[0] * size <= 128
+        self.allocation_at(pointer)
+        return struct.pack("=4sQ3Q2Q3I", kind.encode(), pointer, *sizes, *strides, *box).ljust(128, b"\0")
+
+    def _map(self, packed):
+        """A tensor map as the emulator takes it, and the allocation that it is of."""
+        kind, pointer, *numbers = struct.unpack_from("=4sQ3Q2Q3I", packed)
+        memory = self.allocation_at(pointer)
+        parts = tuple(numbers[:3]), tuple(numbers[3:5]), tuple(numbers[5:])
+        kind = kind.rstrip(b"\0").decode()
+        return simt_hopper.TensorMap(memory.bytes, pointer - memory.pointer, kind, *parts), memory
+
     def run(self, kernel, grid, args, stream):
         """Run a kernel's source on views of the memory that its pointers point to."""
         from tests import simt
@@ -232,7 +249,11 @@ class EmulatedDriver:
         args = record.unpack(record.pack(*grid, stream, *args))[4:]
         views, used = [], []
         for kind, value in zip(kernel.types, args, strict=True):
-            if not kind.endswith("*"):
+            if kind == "map":
+                made, memory = self._map(value)
+                views.append(made)
+                used.append(memory)
+            elif not kind.endswith("*"):
                 views.append(value)
             elif value:
                 rest = self.bytes_at(value)

@@ -32,9 +32,9 @@ def instructions(cubin: compiler.Cubin) -> Counter:
     return Counter(re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)", text))
 
 
-def faults(kernel, arch="sm_90") -> list[str]:
+def faults(kernel) -> list[str]:
     """What is wrong with a kernel's machine code: spills, float64 where there is none, claims that do not hold."""
-    cubin = compiler.compile(kernel, arch)
+    cubin = compiler.compile(kernel, kernel.arch((9, 0)))
     found = instructions(cubin)
     wrong = []
     if cubin.spill_bytes or cubin.local_bytes:
@@ -49,4 +49,13 @@ def faults(kernel, arch="sm_90") -> list[str]:
         wrong.append("no 128-bit load")
     if kernel.tensor_cores and not any(name.startswith("HMMA") for name in found):
         wrong.append("no tensor cores")
+    if kernel.wgmma:
+        products, waits, copies = (
+            sum(n for name, n in found.items() if name.startswith(start))
+            for start in ("HGMMA", "WARPGROUP.DEPBAR", "UTMALDG")
+        )
+        if not products or not copies:
+            wrong.append("no wgmma, or no bulk copies")
+        if waits > products // 4:  # what the assembler does where it cannot follow the sums
+            wrong.append(f"wgmma one by one: {waits} waits for {products} products")
     return wrong

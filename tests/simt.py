@@ -27,18 +27,16 @@ from typing import NamedTuple
 import numpy as np
 
 from minitorch._kernels.cuda import device
-from tests import simt_words
+from tests import simt_hopper, simt_words
+from tests.simt_words import Fault
 
 DTYPES = {
     "f4": np.float32, "f8": np.float64, "i1": np.int8, "i2": np.int16, "i4": np.int32, "i8": np.int64,
     "u1": np.uint8, "u2": np.uint16, "u4": np.uint32, "u8": np.uint64, "b1": np.bool_,
 }  # fmt: skip
 READ, WRITE, ATOMIC = 0, 1, 2
+COLLECTIVE = {**simt_words.COLLECTIVE, **simt_hopper.COLLECTIVE}
 MASKS = {"u4": 0xFFFFFFFF, "u8": 0xFFFFFFFFFFFFFFFF}
-
-
-class Fault(Exception):
-    """What would be undefined on a GPU."""
 
 
 class Memory:
@@ -46,6 +44,7 @@ class Memory:
 
     def __init__(self, name, data, base, alignment=0):
         self.name, self.bytes, self.base, self.alignment = name, data, base, alignment
+        self.shared_at = None  # its address, if it is shared memory
 
 
 class Pointer:
@@ -99,7 +98,7 @@ class Pointer:
 class Thread:
     def __init__(self, number, index, log):
         self.number, self.index, self.log = number, index, log
-        self.started, self.groups = [], []
+        self.started, self.groups, self.barriers = [], [], []
         self.waits = self.answer = None
         self.alive = True
 
@@ -139,7 +138,7 @@ class Machine:
     def block(self, grid, index, arguments):
         kernel = self.kernel
         self.index, self.shared, self.top = index, {}, self.global_end
-        self.dynamic = None
+        self.dynamic, self.shared_top, self.asynchronous = None, 1024, simt_hopper.Asynchronous()
         x, y, z = kernel.block
         threads = []
         for number, (k, j, i) in enumerate(itertools.product(range(z), range(y), range(x))):
@@ -188,16 +187,21 @@ class Machine:
     def together(self, threads):
         """Run a block whose threads meet."""
         warps = [threads[start : start + 32] for start in range(0, len(threads), 32)]
-        order = list(warps)
-        for warp in self.shuffled(order):
+        fours = [threads[start : start + 128] for start in range(0, len(threads), 128)]
+        for warp in self.shuffled(warps):
             for thread in self.shuffled(warp):
                 self.resume(thread)
         while any(thread.alive for thread in threads):
-            for warp in self.shuffled(order):
-                self.run_warp(warp)
+            for warp in self.shuffled(warps):
+                self.run_group(warp, "warp")
             waiting = [thread for thread in threads if thread.alive]
             if not waiting:
                 return
+            if not {"warpgroup", "phase"}.isdisjoint(device.WORDS[thread.waits[0]].scope for thread in waiting):
+                moved = [self.run_group(four, "warpgroup") for four in self.shuffled(fours)]
+                moved += [self.run_waiting(thread) for thread in self.shuffled(waiting) if thread.waits]
+                if any(moved):
+                    continue
             self.same_place(waiting, "the block")
             if len(waiting) < len(threads):
                 ended = next(thread for thread in threads if not thread.alive)
@@ -207,39 +211,57 @@ class Machine:
                 )
             if self.races:
                 self.check(threads)
-            for warp in self.shuffled(order):
+            for warp in self.shuffled(warps):
                 for thread in self.shuffled(warp):
-                    if thread.alive:
-                        self.resume(thread)
+                    self.resume(thread)
 
     def shuffled(self, items):
         return self.random.sample(items, len(items))
 
-    def run_warp(self, warp):
-        """Let a warp go on until its threads wait for the block."""
+    def run_group(self, group, scope):
+        """Let a warp, or four, go on until its threads wait for something else; whether it did."""
+        size, moved = 32 if scope == "warp" else 128, False
         while True:
-            alive = [thread for thread in warp if thread.alive]
+            alive = [thread for thread in group if thread.alive]
             words = {thread.waits[0] for thread in alive}
-            if not any(device.WORDS[word].scope == "warp" for word in words):
-                return
-            self.same_place(alive, "a warp")
-            if len(alive) < 32:
-                raise Fault(f"{words.pop()} by {len(alive)} lanes of a warp: all 32 must take part")
-            word = words.pop()
+            scopes = {device.WORDS[word].scope for word in words}
+            if scope not in scopes or "phase" in scopes or (scope == "warpgroup" and len(scopes) > 1):
+                return moved
+            self.same_place(alive, "a warp" if size == 32 else "four warps")
+            if len(alive) < size:
+                raise Fault(f"{words.pop()} by {len(alive)} threads: all {size} must take part")
+            word, moved = words.pop(), True
             if word == "syncwarp":
-                for thread in warp:
+                for thread in group:
                     if thread.log is not None:
                         thread.log.append(-1)
-            answers = simt_words.COLLECTIVE[word]([thread.waits[1:] for thread in warp], warp, self)
-            for thread, answer in zip(warp, answers):
+            try:
+                answers = COLLECTIVE[word]([thread.waits[1:] for thread in group], group, self)
+            except Fault as error:
+                line = group[0].run.gi_frame.f_lineno
+                raise Fault(f"{error} ({word}, line {line} of kernel {self.kernel.name})") from error
+            for thread, answer in zip(group, answers):
                 thread.answer = answer
-            for thread in self.shuffled(warp):
+            for thread in self.shuffled(group):
                 self.resume(thread)
+
+    def run_waiting(self, thread):
+        """Let a thread go on that waits for a phase of a barrier, if it has ended; whether anything moved."""
+        if device.WORDS[thread.waits[0]].scope != "phase":
+            return False
+        ended, moved = simt_hopper.polled(thread, self)
+        if ended:
+            self.resume(thread)
+        return moved
 
     def same_place(self, threads, group):
         places = {}
         for thread in threads:
             places.setdefault((thread.waits[0], thread.run.gi_frame.f_lasti), thread)
+        stuck = next((t for t in threads if device.WORDS[t.waits[0]].scope == "phase"), None)
+        if stuck is not None:
+            line = stuck.run.gi_frame.f_lineno
+            raise Fault(f"thread {stuck.index} waits in line {line} of {self.kernel.name} for a phase that nobody ends")
         if len(places) > 1:
             seen = "; ".join(
                 f"{word}, line {thread.run.gi_frame.f_lineno}, thread {thread.index}"
@@ -252,16 +274,20 @@ class Machine:
     def shared_array(self, site, count, code):
         if site not in self.shared:
             size = count * np.dtype(DTYPES[code]).itemsize
-            memory = Memory(f"shared_array({count}, {code})", np.full(size, 0xFF, np.uint8), self.top)
-            self.top += -(-size // 256) * 256
-            self.shared[site] = Pointer(self, memory, code)
+            self.shared[site] = Pointer(self, self.new_shared(f"shared_array({count}, {code})", size, 0), code)
         return self.shared[site]
+
+    def new_shared(self, name, size, odd):
+        """Shared memory full of poison, aligned to no more than `odd`, or 128 bytes."""
+        memory = Memory(name, np.full(size, 0xFF, np.uint8), self.top)
+        self.top += -(-size // 256) * 256
+        memory.shared_at = -(-self.shared_top // 1024) * 1024 + odd if odd else -(-self.shared_top // 128) * 128
+        self.shared_top = memory.shared_at + size
+        return memory
 
     def dynamic_shared(self, start, code):
         if self.dynamic is None:
-            size = self.kernel.shared
-            self.dynamic = Memory("dynamic_shared", np.full(size, 0xFF, np.uint8), self.top)
-            self.top += -(-size // 256) * 256
+            self.dynamic = self.new_shared("dynamic_shared", self.kernel.shared, 128)
             self.shared["dynamic"] = Pointer(self, self.dynamic, "u1")
         return Pointer(self, self.dynamic, code, start // np.dtype(DTYPES[code]).itemsize)
 
@@ -270,6 +296,9 @@ class Machine:
             if memory.address <= address < memory.address + max(len(memory.bytes), 1):
                 return Pointer(self, memory, code, (address - memory.address) // np.dtype(DTYPES[code]).itemsize)
         raise Fault(f"address {address:#x} belongs to no array")
+
+    def mbarrier_fence(self):
+        simt_hopper.mbarrier_fence(self)
 
     def cp_async_commit(self):
         self.thread.groups.append(self.thread.started)
@@ -371,12 +400,16 @@ def run(kernel, grid, *arguments, seed=0, races=True, ordered_blocks=False, memo
         raise TypeError(f"kernel {kernel.name} takes {len(kernel.types)} arguments, not {len(arguments)}")
     names = kernel.function.__code__.co_varnames
     pairs = [(name, a) for name, a, code in zip(names, arguments, kernel.types) if code.endswith("*") and a is not None]
+    pairs += [(name, a.array) for name, a, code in zip(names, arguments, kernel.types) if code == "map"]
     pairs += [(f"of memory {number}", array) for number, array in enumerate(memory)]
     machine = Machine(kernel, pairs, seed, races, ordered_blocks)
     found = iter(machine.arrays)
+    maps = iter(machine.arrays[sum(code.endswith("*") and a is not None for a, code in zip(arguments, kernel.types)) :])
     values = []
     for argument, code in zip(arguments, kernel.types):
-        if not code.endswith("*"):
+        if code == "map":
+            values.append(argument._replace(memory=next(maps)[1]))
+        elif not code.endswith("*"):
             values.append(simt_words.number(argument, code))
         elif argument is None:
             values.append(Pointer(machine, Memory("null", np.zeros(0, np.uint8), machine.top), code[:-1]))
@@ -418,7 +451,8 @@ def _build(kernel):
     call = f"kernel({parameters})" if rewrite.generator else f"lambda: kernel({parameters})"
     module = ast.parse("\n".join([f"def start(_places, machine, {parameters}):", *places, f" return {call}"]))
     module.body[0].body.insert(-1, function)
-    names = {**simt_words.ALONE, **rewrite.constants, "nan": np.float32("nan"), "inf": np.float32("inf")}
+    names = {"nan": np.float32("nan"), "inf": np.float32("inf"), **rewrite.constants}
+    names.update({**simt_words.ALONE, **simt_hopper.ALONE})
     file = f"<emulated {kernel.name}>"
     for node in ast.walk(ast.fix_missing_locations(module)):
         if hasattr(node, "lineno"):

@@ -7,8 +7,12 @@ import numpy as np
 from minitorch._kernels.cuda import device
 
 READ, WRITE, ATOMIC = 0, 1, 2
-METHODS = {"shared_array", "dynamic_shared", "pointer", "cp_async_commit", "cp_async_wait"}
+METHODS = {"shared_array", "dynamic_shared", "pointer", "cp_async_commit", "cp_async_wait", "mbarrier_fence"}
 WIDTHS = {"i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u2": 16, "u4": 32, "u8": 64}
+
+
+class Fault(Exception):
+    """What would be undefined on a GPU."""
 
 
 def number(value, code):

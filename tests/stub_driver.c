@@ -60,6 +60,13 @@ int cuModuleLoadDataEx(void **module, const char *image, unsigned n, void *optio
 int cuModuleGetFunction(void **function, void *module, const char *name) { *function = (void *)0x4000; return 0; }
 int cuFuncGetAttribute(int *value, int which, void *function) { *value = which; return 0; }
 int cuFuncSetAttribute(void *function, int which, int value) { return 0; }
+int cuTensorMapEncodeTiled(void *map, int kind, unsigned rank, void *pointer, const uint64_t *sizes, const uint64_t *strides,
+                           const unsigned *box, const unsigned *steps, int interleave, int swizzle, int promotion, int fill) {
+    uint64_t seen[16] = {kind, rank, (uintptr_t)pointer, sizes[0], sizes[1], sizes[2], strides[0], strides[1],
+                         box[0], box[1], box[2], steps[0] * steps[1] * steps[2], interleave, swizzle, promotion, fill};
+    memcpy(map, seen, sizeof seen);
+    return (uintptr_t)map % 64 != 0;
+}
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared, void *stream, void **arguments, void **extra) {
     unsigned sizes[7] = {gx, gy, gz, bx, by, bz, shared};

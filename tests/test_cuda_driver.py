@@ -58,6 +58,9 @@ class Recorded:
     def __init__(self, types):
         self.types = types.split()
 
+    def arch(self, capability):
+        return "sm_90"
+
 
 @pytest.fixture
 def no_compiler(monkeypatch):
@@ -83,6 +86,17 @@ def test_a_launch_hands_the_driver_each_argument_in_its_own_type(stub, no_compil
     assert struct.unpack("i", i4[:4]) == (-5,) and struct.unpack("f", f4[:4]) == (1.5,)
     assert struct.unpack("d", f8) == (2.5,) and struct.unpack("q", i8) == (-(2**40),) and not any(null)
     assert list((ctypes.c_uint * 7).in_dll(stub, "last_sizes")) == [3, 2, 1, 128, 1, 1, 0]
+
+
+def test_a_tensor_map_is_the_drivers_and_travels_with_the_launch(stub, no_compiler):
+    x = array.empty((4, 6, 8), np.dtype(np.float32))
+    made = drivers.current().tensor_map(x.pointer, "tf32", (8, 6, 4), (32, 192), (32, 128, 1))
+    # tf32, three dimensions, ...; not interleaved, 128-byte swizzle, 256 bytes to the L2 cache, zeros outside
+    fields = struct.unpack("16Q", made)
+    assert fields == (11, 3, x.pointer, 8, 6, 4, 32, 192, 32, 128, 1, 1, 0, 3, 3, 0)
+    integer(stub, "arguments_read").value = 3
+    launch.launch(Recorded("i4 map f4*"), 1, 7, made, x)
+    assert arguments(stub, 3) == [7, 11, x.pointer]
 
 
 def test_an_empty_grid_launches_nothing(stub, no_compiler):

@@ -130,7 +130,7 @@ def _link(text: str, entry: str, arch: str) -> Cubin:
 @functools.cache
 def _toolchain() -> str:
     """What turns a lowered kernel into code, as text."""
-    files = ("compiler.py", "emit.py", "intrinsics.py")
+    files = ("compiler.py", "emit.py", "intrinsics.py", "intrinsics_hopper.py")
     return "".join(Path(__file__).with_name(file).read_text(encoding="utf-8") for file in files)
 
 

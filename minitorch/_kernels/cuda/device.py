@@ -8,7 +8,8 @@ What a kernel is written in:
 
 - Types are codes: f4 f8 are floats, i4 i8 u4 u8 integers, b1 booleans; i1 u1 i2 u2 exist in memory only and become i4
   when read. f2 is another name for u2: half floats are bits in memory, and `from_half` and its like make them f4. `f4*`
-  is a pointer to f4. A code is also a conversion: `f4(x)`.
+  is a pointer to f4, `map` (of a parameter only) what the driver says of an array for `copy_box`. A code is also a
+  conversion: `f4(x)`.
 - Arithmetic is C's: i4 with i4 is i4, i4 with f4 is f4, and a literal takes the type of what it meets, so nothing
   becomes 64 bits wide unless an operand is. `//` and `%` are Python's (they round down).
 - `for i in static(...)` is unrolled, and `i` is a constant in its body. An `if` over constants keeps one branch.
@@ -29,8 +30,9 @@ class Word:
 
     `takes` and `gives` are schemes of types, one letter an argument: P pointer, E its element, I index, N constant
     integer, D type code, T any one type, R any one float type, else a code such as f4; "T..." repeats. `gives` may add
-    a count, "E*N" (the last constant argument) or "f4*4", which makes a tuple. `scope` is the threads that must meet
-    here: "block", "warp", or "" for a word that each thread executes alone.
+    a count, "E*N" (the first constant argument) or "f4*4", which makes a tuple. `scope` is the threads that must meet
+    here: "block", "warpgroup" (four warps), "warp", or "" for a word that each thread executes alone; at "phase" a
+    thread waits alone, for what others do.
     """
 
     def __init__(self, name: str, scheme: Scheme, doc: str, scope: str = "") -> None:
@@ -127,6 +129,31 @@ mma_tf32 = _word("mma_tf32", _MMA, "m16n8k8 of tf32: four registers of A, two of
 mma_bf16 = _word("mma_bf16", _MMA, "m16n8k16 of bfloat16, as mma_tf32, two numbers a register.", "warp")
 mma_f16 = _word("mma_f16", _MMA, "m16n8k16 of float16, as mma_bf16.", "warp")
 to_tf32 = _word("to_tf32", "f4 -> u4", "Rounded to tf32 (nearest, ties away from zero), as bits.")
+
+# Hopper's: barriers in shared memory (eight bytes each) that count arrivals and bytes, copies of boxes of an array by
+# its tensor map, and products by four warps, which read both operands from shared memory by descriptors of 64 bits.
+# Copies and products go on by themselves: the sums of a product are nothing before `wgmma_wait` has given them back.
+shared_address = _word("shared_address", "P I -> u4", "The address of an element within shared memory, in bytes.")
+mbarrier_init = _word("mbarrier_init", "P I u4 ->", "A barrier that so many arrivals end a phase of.")
+mbarrier_fence = _word("mbarrier_fence", "->", "Barriers that this thread made are there for copies, too.")
+mbarrier_expect = _word("mbarrier_expect", "P I u4 ->", "Arrive, and let the phase wait for so many bytes of copies.")
+mbarrier_arrive = _word("mbarrier_arrive", "P I ->", "Arrive.")
+mbarrier_wait = _word("mbarrier_wait", "P I u4 ->", "Wait for the end of the phase of this parity (0 first).", "phase")
+copy_box = _word(
+    "copy_box",
+    "P I map i4 i4 i4 P I ->",
+    "Start to copy a box to shared memory: its corner's places along the map's dimensions, the contiguous one first; "
+    "what is outside becomes 0. The barrier (last two) is told of the bytes.",
+)
+_WGMMA = "N N N u8 u8 f4... -> f4*N"
+_wgmma = "m64nNk{} of {}: how many sums a thread has (N / 2), whether A's and B's fast dimension is M and N, {}"
+_rest = "descriptors of A and B, sums"
+wgmma_bf16 = _word("wgmma_bf16", _WGMMA, _wgmma.format(16, "bfloat16", _rest), "warpgroup")
+wgmma_f16 = _word("wgmma_f16", _WGMMA, _wgmma.format(16, "float16", _rest), "warpgroup")
+wgmma_tf32 = _word("wgmma_tf32", _WGMMA, _wgmma.format(8, "tf32 (K is fast in both)", _rest), "warpgroup")
+wgmma_fence = _word("wgmma_fence", "->", "What registers hold is there for products that follow.", "warpgroup")
+wgmma_commit = _word("wgmma_commit", "->", "Close the group of products started so far.", "warpgroup")
+wgmma_wait = _word("wgmma_wait", "N f4... -> f4*N", "So many sums, once all groups are finished.", "warpgroup")
 
 # Bits
 bits = _word("bits", "f4 -> u4", "The bits of a float.")

@@ -36,6 +36,9 @@ FUNCTION_ATTRIBUTES = {
     "max_threads": 0, "static_shared": 1, "local_bytes": 3, "registers": 4, "dynamic_shared": 8
 }  # fmt: skip
 
+# CUtensorMapDataType: halves as integers, which a copy leaves alone; float32 that a copy rounds to tf32
+MAP_KINDS = {"u2": 1, "tf32": 11}
+
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuInit": (c_uint,),
     "cuDriverGetVersion": (c_void_p,),
@@ -81,6 +84,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuModuleGetFunction": (c_void_p, c_void_p, c_char_p),
     "cuFuncGetAttribute": (c_void_p, c_int, c_void_p),
     "cuFuncSetAttribute": (c_void_p, c_int, c_int),
+    "cuTensorMapEncodeTiled": (c_void_p, c_int, c_uint, c_uint64, *[c_void_p] * 4, *[c_int] * 4),
     "cuLaunchKernel": (c_void_p, *[c_uint] * 7, c_void_p, c_void_p, c_void_p),
     "cuStreamBeginCapture_v2": (c_void_p, c_int),
     "cuThreadExchangeStreamCaptureMode": (c_void_p,),
@@ -359,6 +363,21 @@ class Driver:
     ) -> None:
         """Start a kernel; `arguments` is the address of an array of the addresses of its arguments."""
         self._call("cuLaunchKernel", function, *grid, *block, shared, stream, arguments, None)
+
+    def tensor_map(
+        self, pointer: int, kind: str, sizes: tuple[int, ...], strides: tuple[int, ...], box: tuple[int, ...]
+    ) -> bytes:
+        """What `copy_box` must know of an array in three dimensions, to copy boxes of it in the 128-byte swizzle.
+
+        Sizes and box count elements of `kind` ("u2", or "tf32": float32, to be rounded), the contiguous dimension
+        first; strides are bytes, of the other two. Pointer and strides must be multiples of 16.
+        """
+        buffer = ctypes.create_string_buffer(128 + 64)
+        at = -(-ctypes.addressof(buffer) // 64) * 64
+        places = (c_uint64 * 3)(*sizes), (c_uint64 * 2)(*strides), (c_uint * 3)(*box), (c_uint * 3)(1, 1, 1)
+        # behind: not interleaved, swizzled by 128 bytes, lines of 256 bytes to the L2 cache, zeros outside
+        self._call("cuTensorMapEncodeTiled", at, MAP_KINDS[kind], 3, pointer, *places, 0, 3, 3, 0)
+        return ctypes.string_at(at, 128)
 
     # ------------------------------------------------------------------ graphs
     def exchange_capture_mode(self, mode: int) -> int:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from llvmlite import ir
 
 from . import device, intrinsics
-from .intrinsics import I8, I32, MEMORY, TYPES, llvm_type
+from .intrinsics import I8, I32, MAP, MEMORY, TYPES, llvm_type
+from .intrinsics_hopper import WORDS
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -29,7 +30,8 @@ _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: "
 
 def module(kernel: "Kernel") -> str:
     """The kernel as LLVM's text in NVVM's dialect; its entry has the kernel's name."""
-    return str(_Emitter(kernel).module)
+    # this dialect is older than types of byval
+    return str(_Emitter(kernel).module).replace(f"byval({MAP.pointee})", "byval")
 
 
 class _Emitter:
@@ -49,6 +51,9 @@ class _Emitter:
         for name, code in self.types.items():
             self.variables[name] = self.declare(name, code)
         for argument, value, code in zip(tree.args.args, self.function.args, kernel.types):
+            if code == "map":
+                value.add_attribute("byval")
+                value.attributes.align = 64
             value = self.cast(value, "u1" if code == "b1" else code, self.types[argument.arg])
             self.builder.store(value, self.variables[argument.arg])
         self.block(tree.body)
@@ -62,6 +67,10 @@ class _Emitter:
         facts = {"kernel": 1, "maxntidx": kernel.threads, "minctasm": kernel.blocks_per_sm}
         for name, value in facts.items():
             self.module.add_named_metadata("nvvm.annotations", [self.function, name, I32(value)])
+        maps = [I32(place) for place, code in enumerate(kernel.types, 1) if code == "map"]
+        if maps:  # read where they are: copies in local memory would be of no use to `copy_box`
+            places = self.module.add_metadata(maps)
+            self.module.add_named_metadata("nvvm.annotations", [self.function, "grid_constant", places])
 
     def declare(self, name: str, code: Any) -> Any:
         if isinstance(code, tuple):
@@ -341,7 +350,7 @@ class _Emitter:
                     value, code = self.cast(value, code, to), to
                 values.append(value)
                 codes.append(code)
-        result = intrinsics.WORDS[name](self.builder, values, codes, *constants)
+        result = WORDS[name](self.builder, values, codes, *constants)
         return result, self.result(word, codes, constants)
 
     def result(self, word: Any, codes: list[Any], constants: list[Any]) -> Any:

@@ -8,12 +8,14 @@
 | float64 | FP64 units | |
 | bfloat16, float16 | tensor cores, float32 sums | |
 
+On Hopper the kernels of `gemm_hopper.py` serve bfloat16, float16 and tf32 from `WGMMA_FROM` on.
+
 Tiles are 128x128 where that makes a block for each multiprocessor, else 64x64. Where even those are too few and K is
 long, K is cut into parts, which are added in order: results never depend on timing.
 """
 
 import sys
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,13 +24,16 @@ from minitorch._kernels import half
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.scalar import maximum, sqrt
 
-from . import array, copy, gemm_kernels, pointwise, reduce, runtime
+from . import array, copy, gemm_hopper, gemm_kernels, pointwise, reduce, runtime
 from .array import CudaArray
 from .tensor_cores import HALVES
 
 LARGE = 256  # rows and columns from which float32 is worth splitting
 CHUNK = 256  # at least so much of K to a part
 TILE = 128  # rows and columns of the largest tile
+WGMMA_FROM = inf
+"""Tiles to a multiprocessor from which products run on `gemm_hopper.py`: none, since no GPU has run it yet. Once the
+items of `benchmarks/gpu.py` with "wgmma" in their names hold, it should be 1."""
 MOST_BATCHES = 65535  # to a launch: blocks along the third dimension of a grid
 
 
@@ -63,31 +68,54 @@ def product(
     left, right = _operand(a), _operand(b)
     _check_reach((left.leading, (k, m)[left.inner_last]), (right.leading, (n, k)[right.inner_last]), (n, m))
     kind = kind_of(a.dtype, m, n)
+    ends = _for_wgmma(kind, left, right, (m, n, k), batches)
+    if ends is not None:
+        gemm_hopper.product(kind, *ends, (m, n, k), batches, out, bias, float(alpha), float(beta))
+        return out
+    sms = multiprocessors()
     wide = _vectors(left, (k, m)[not left.inner_last]) and _vectors(right, (n, k)[not right.inner_last])
     wide = wide and n % (16 // out.dtype.itemsize) == 0 and out.pointer % 16 == 0 and kind != "f8"
-    sms = multiprocessors()
     tile = 128 if kind != "f8" and _tiles(m, n, 128) * batches >= sms else 64
     tiles = _tiles(m, n, tile)
     kernel = (gemm_kernels.ffma if kind in ("f4", "f8") else gemm_kernels.mma)(
         kind, left.inner_last, not right.inner_last, wide, tile
     )
-    ends = (left.array, left.leading, left.batch, right.array, right.leading, right.batch)
+    operands = (left.array, left.leading, left.batch, right.array, right.leading, right.batch)
     given = (0 if bias is None else bias.pointer, int(bias is not None))
     parts = min(sms // tiles, k // CHUNK) if batches == 1 and kind not in HALVES else 1
     if parts < 2:
         sizes = (m, n, k, 0)
-        kernel.launch((tiles, 1, batches), *sizes, *ends, out, n, m * n, *given, float(alpha), float(beta))
+        kernel.launch((tiles, 1, batches), *sizes, *operands, out, n, m * n, *given, float(alpha), float(beta))
         return out
     chunk = -(-k // (parts * 32)) * 32
     parts = -(-k // chunk)
     sums = array.empty((parts, m, n), out.dtype)
     step_a = chunk if left.inner_last else chunk * left.leading
     step_b = chunk * right.leading if right.inner_last else chunk
-    ends = (left.array, left.leading, step_a, right.array, right.leading, step_b)
-    kernel.launch((tiles, 1, parts), m, n, k, chunk, *ends, sums, n, m * n, 0, 0, 1.0, 0.0)
+    operands = (left.array, left.leading, step_a, right.array, right.leading, step_b)
+    kernel.launch((tiles, 1, parts), m, n, k, chunk, *operands, sums, n, m * n, 0, 0, 1.0, 0.0)
     add = gemm_kernels.add_parts("f8" if kind == "f8" else "f4")
     add.launch(min(-(-m * n // 256), 4096), m * n, n, parts, sums, out, *given, float(alpha), float(beta))
     return out
+
+
+def _for_wgmma(
+    kind: str, left: Operand, right: Operand, sizes: tuple[int, int, int], batches: int
+) -> tuple[Operand, Operand] | None:
+    """Both operands as `gemm_hopper` takes them; None where `gemm_kernels` serve."""
+    m, n, k = sizes
+    if kind not in gemm_hopper.MULTIPLY or _tiles(m, n, TILE) * batches < WGMMA_FROM * multiprocessors():
+        return None
+    if runtime.gpu().capability != gemm_hopper.CAPABILITY:
+        return None
+    if kind == "tf32":  # which wgmma multiplies with K contiguous only; a copy takes little beside the product
+        left = left if left.inner_last else _operand(left.array.copy())
+        right = _operand(_turned(_turned(right.array).copy())) if right.inner_last else right
+    return (left, right) if gemm_hopper.takes(kind, k, left, right) else None
+
+
+def _turned(a: CudaArray) -> CudaArray:
+    return a.transpose(*range(a.ndim - 2), -1, -2)
 
 
 def room_for_parts(parts: int, whole: CudaArray, kind: np.dtype) -> CudaArray:

@@ -23,20 +23,38 @@ GROUP = 8  # rows of tiles that run close in time, so that what they share stays
 PARAMETERS = "i4 i4 i4 i4 {0}* i8 i8 {0}* i8 i8 {0}* i8 i8 {0}* i4 {1} {1}"
 
 
-def corner_of(number, m, n, tile):
-    """First row and column of a block's tile: down GROUP tiles, then to the next column of tiles."""
-    columns = (n + tile - 1) // tile
+def corner_of(number, m, n, tile, width):
+    """First row and column of a block's tile of `tile` rows: down GROUP tiles, then to the next column of tiles."""
+    columns = (n + width - 1) // width
     group = number // (GROUP * columns)
     first = group * GROUP
     height = min((m + tile - 1) // tile - first, GROUP)
     inside = number - group * (GROUP * columns)
     column = inside // height
-    return (first + inside - column * height) * tile, column * tile
+    return (first + inside - column * height) * tile, column * width
 
 
 def from_corner(x, leading, batch, first, deep):
     """An operand from this block's batch and its first row (column) on."""
     return advance(x, i8(blockIdx.z) * batch + (i8(first) * leading if deep else i8(first)))
+
+
+def finish_pair(sums, c, ldc, rows, columns, row, column, bias, first, biased, alpha, beta, widen, narrow, vector):
+    """Two neighbouring results to device memory; `c` is the tile's corner, behind it are `rows` and `columns`."""
+    at = row * i4(ldc) + column
+    out = regs(2)
+    for h in static(2):
+        if row < rows and column + h < columns:
+            out[h] = alpha * sums[h]
+            if biased != 0:
+                out[h] += widen(bias[first + column + h])
+            if beta != 0.0:
+                out[h] += beta * widen(c[at + h])
+            if not vector:
+                c[at + h] = narrow(out[h])
+    if vector:  # the number of columns is even then, and so is the column
+        if row < rows and column < columns:
+            store(c, at, narrow(out[0]), narrow(out[1]))
 
 
 @functools.cache
@@ -131,7 +149,7 @@ def ffma(code: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kern
     def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
         left = shared_array(2 * slice_depth * row_a, T)
         right = shared_array(2 * slice_depth * row_b, T)
-        top, first = corner_of(blockIdx.x, m, n, tile)
+        top, first = corner_of(blockIdx.x, m, n, tile, tile)
         if chunk > 0:
             k = min(chunk, k - blockIdx.z * chunk)
         a = from_corner(a, lda, batch_a, top, deep_a)
@@ -212,7 +230,7 @@ def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kerne
 
     def gemm(m, n, k, chunk, a, lda, batch_a, b, ldb, batch_b, c, ldc, batch_c, bias, biased, alpha, beta):
         s = dynamic_shared(0, e.word)
-        top, first = corner_of(blockIdx.x, m, n, tile)
+        top, first = corner_of(blockIdx.x, m, n, tile, tile)
         if chunk > 0:
             k = min(chunk, k - blockIdx.z * chunk)
         at = regs(2)
@@ -229,20 +247,10 @@ def mma(kind: str, deep_a: bool, deep_b: bool, vector: bool, tile: int) -> Kerne
             for q in static(2):
                 for j in static(4):
                     row, column = e.to_place(i, q, j, 0)
-                    at = row * i4(ldc) + column
-                    out = regs(2)
-                    for h in static(2):
-                        if top + row < m and first + column + h < n:
-                            out[h] = alpha * sums[i, j, 2 * q + h]
-                            if biased != 0:
-                                out[h] += e.widen(bias[first + column + h])
-                            if beta != 0.0:
-                                out[h] += beta * e.widen(c[at + h])
-                            if not vector:
-                                c[at + h] = e.narrow(out[h])
-                    if vector:  # n is even then, and so is the column
-                        if top + row < m and first + column < n:
-                            store(c, at, e.narrow(out[0]), e.narrow(out[1]))
+                    finish_pair(
+                        sums[i, j, 2 * q : 2 * q + 2], c, ldc, m - top, n - first, row, column,
+                        bias, first, biased, alpha, beta, e.widen, e.narrow, vector
+                    )  # fmt: skip
 
     name = f"gemm_{kind}_{'n' if deep_a else 't'}{'t' if deep_b else 'n'}_{tile}{'v' if vector else ''}"
     types = PARAMETERS.format(e.code, "f4")

@@ -28,8 +28,13 @@ def word(build):
     return build
 
 
+MAP = ir.PointerType(ir.ArrayType(I64, 16))  # a tensor map: 128 bytes among the kernel's parameters
+
+
 def llvm_type(code):
     """LLVM's type of a code, pointers included."""
+    if code == "map":
+        return MAP
     return ir.PointerType(MEMORY[code[:-1]]) if code.endswith("*") else TYPES[code]
 
 

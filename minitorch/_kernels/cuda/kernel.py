@@ -17,7 +17,8 @@ class Kernel:
 
     `types` are the codes of its parameters, `block` the threads of a block in x, y and z, `shared` the bytes of its
     dynamic shared memory, `blocks_per_sm` how many blocks must fit on one multiprocessor, which bounds the registers.
-    `vector` and `tensor_cores` are claims that the tests hold against the machine code: 128-bit loads, and HMMA.
+    `vector`, `tensor_cores` and `wgmma` are claims that the tests hold against the machine code: 128-bit loads, HMMA,
+    and HGMMA with bulk copies, which exist in code for this one architecture (sm_90a) alone.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Kernel:
         blocks_per_sm: int = 1,
         vector: bool = False,
         tensor_cores: bool = False,
+        wgmma: bool = False,
         name: str = "",
     ) -> None:
         self.function = function
@@ -39,6 +41,7 @@ class Kernel:
         self.blocks_per_sm = blocks_per_sm
         self.vector = vector
         self.tensor_cores = tensor_cores
+        self.wgmma = wgmma
 
     @functools.cached_property
     def lowered(self) -> lower.Lowered:
@@ -55,11 +58,15 @@ class Kernel:
         """The codes of the parameters, as one string."""
         return " ".join(self.types)
 
+    def arch(self, capability: tuple[int, int]) -> str:
+        """What to compile for, on a device of this compute capability."""
+        return "sm_{}{}".format(*capability) + "a" * self.wgmma
+
     def cubin(self, capability: tuple[int, int]) -> tuple[bytes, str]:
         """Machine code for a device of this compute capability, and the name of its entry."""
         from .compiler import compile
 
-        made = compile(self, "sm_{}{}".format(*capability))
+        made = compile(self, self.arch(capability))
         return made.code, made.entry
 
     launch = launch

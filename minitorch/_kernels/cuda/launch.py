@@ -1,13 +1,14 @@
 """Starting kernels: what a call costs beyond the driver's own time is here.
 
 The first launch of a kernel on a device loads its machine code. From then on a launch packs its arguments into a buffer
-that the driver copies, eight bytes to each, and calls the driver through a function that Numba compiled.
+that the driver copies, eight bytes to each but maps, and calls the driver through a function that Numba compiled.
 """
 
 import ctypes
 import os
 import struct
 import threading
+from itertools import accumulate
 from typing import Any
 
 from minitorch._kernels import cache
@@ -21,7 +22,7 @@ from .driver import CudaError
 # type in a kernel's signature -> its place in the buffer
 FORMATS = {
     "i1": "b7x", "u1": "B7x", "i2": "h6x", "u2": "H6x", "i4": "i4x", "u4": "I4x", "i8": "q", "u8": "Q",
-    "f4": "f4x", "f8": "d", "b1": "?7x", "*": "Q",
+    "f4": "f4x", "f8": "d", "b1": "?7x", "*": "Q", "map": "128s",
 }  # fmt: skip
 STATIC_SHARED = 48 << 10  # beyond this a kernel must have asked for dynamic shared memory
 
@@ -34,7 +35,11 @@ HEAD = struct.Struct("=7Q")
 
 def layout(types: list[str]) -> struct.Struct:
     """What a record holds behind `HEAD`: grid and stream, then arguments of these types."""
-    return struct.Struct("=4Q" + "".join(FORMATS[t if t in FORMATS else t[-1]] for t in types))
+    return struct.Struct("=4Q" + "".join(map(_format, types)))
+
+
+def _format(code: str) -> str:
+    return FORMATS[code if code in FORMATS else code[-1]]
 
 
 LAUNCH = """
@@ -95,16 +100,18 @@ def launcher(kernel: Any, gpu: runtime.Gpu, buffer: Any) -> Any:
 def _loaded(kernel: Any, gpu: runtime.Gpu) -> Any:
     """A kernel's machine code loaded onto a device: what starts it there."""
     driver = gpu.driver
-    cubin = compile(kernel, "sm_{}{}".format(*gpu.capability))
+    cubin = compile(kernel, kernel.arch(gpu.capability))
     with drivers.relaxed(driver):
         module = driver.load_module(cubin.code)
     function = driver.function(module, cubin.entry)
     if kernel.shared > STATIC_SHARED:
         driver.allow_shared(function, kernel.shared)
-    # what stays, grid and stream, then eight bytes of each argument
+    # what stays, grid and stream, then the arguments
     buffer = ctypes.create_string_buffer(HEAD.size + layout(kernel.types).size)
+    sizes = [struct.calcsize("=" + _format(t)) for t in kernel.types]
     first = ctypes.addressof(buffer) + HEAD.size + 4 * 8
-    addresses = (ctypes.c_void_p * len(kernel.types))(*[first + 8 * i for i in range(len(kernel.types))])
+    starts = accumulate(sizes[:-1], initial=first)
+    addresses = (ctypes.c_void_p * len(sizes))(*starts)
     places = ctypes.addressof(addresses)
     HEAD.pack_into(buffer, 0, driver.address_of("cuLaunchKernel"), function, *kernel.block, kernel.shared, places)
     made = launcher(kernel, gpu, buffer)
