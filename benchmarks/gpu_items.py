@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.gpu_families import FAMILIES
+from benchmarks.gpu_hopper import multiplying, smoke_items
 from benchmarks.gpu_models import MODELS
 from benchmarks.gpu_speed import SPEEDS, Speed
 
@@ -252,7 +253,8 @@ def _speed(s: Speed) -> Callable[[Bench], Result]:
             _set_tf32(T, s.tf32)
         try:
             ours, theirs = b.both(lambda T, device: s.make(T, device, n))
-            seconds = b.beside({"ours": ours, "torch": theirs})
+            with multiplying(s.wgmma):
+                seconds = b.beside({"ours": ours, "torch": theirs})
             flags = b.flags()
         finally:
             for T in b.devices:
@@ -356,6 +358,7 @@ def items(b: Bench) -> list[Item]:
         Item("smoke: a launch", smoke_launch),
         Item("smoke: threads that meet", smoke_meeting),
         *[Item(f"smoke: {name}", _family(name, "float32"), 120) for name in FAMILIES],
+        *[Item(f"smoke: {name}", work) for name, work in smoke_items()],
         *_words("unary"),
         *_words("binary"),
         Item("parity: conv2d in tf32", _family("conv2d", "float32", tf32=True)),

@@ -17,6 +17,7 @@ class Speed(NamedTuple):
     work: Callable[[int], float]  # bytes or operations of a step
     unit: str = "GB/s"
     tf32: bool = False
+    wgmma: bool = False
 
 
 def _step(function: Callable[..., Any], *shapes: Any, dtype: str = "float32", grad: bool = False) -> Any:
@@ -118,6 +119,17 @@ SPEEDS = [
     Speed("fp32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.6, _cube, FLOPS),
     Speed("tf32 GEMM", _step(_product, SQUARE, SQUARE), 4096, 8, 0.4, _cube, FLOPS, True),
     Speed("bf16 GEMM", _step(_product, SQUARE, SQUARE, dtype="bfloat16"), 4096, 8, 0.4, _cube, FLOPS),
+    Speed("tf32 GEMM by wgmma", _step(_product, SQUARE, SQUARE), 4096, 8, 0.7, _cube, FLOPS, True, True),
+    Speed(
+        "bf16 GEMM by wgmma",
+        _step(_product, SQUARE, SQUARE, dtype="bfloat16"),
+        4096,
+        8,
+        0.7,
+        _cube,
+        FLOPS,
+        wgmma=True,
+    ),
     Speed("conv forward", _step(_conv, IMAGE, FILTER), 56, 2, 0.3, _convolved, FLOPS),
     Speed("conv backward", _step(_conv, IMAGE, FILTER, grad=True), 56, 2, 0.2, lambda n: 2 * _convolved(n), FLOPS),
     Speed("depthwise", _step(_channel_by_channel, IMAGE, DEPTHWISE), 112, 2, 0.9, lambda n: 8.0 * 2048 * n * n),
