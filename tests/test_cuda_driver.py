@@ -13,7 +13,7 @@ import pytest
 from emulated_gpu import EmulatedDriver
 
 import minitorch
-from minitorch._kernels.cuda import array, compiler, launch, runtime
+from minitorch._kernels.cuda import array, compiler, gemm, launch, runtime
 from minitorch._kernels.cuda import driver as drivers
 from minitorch._kernels.cuda.driver import CudaError, Driver
 from minitorch._kernels.cuda.errors import Unavailable
@@ -97,6 +97,19 @@ def test_a_tensor_map_is_the_drivers_and_travels_with_the_launch(stub, no_compil
     integer(stub, "arguments_read").value = 3
     launch.launch(Recorded("i4 map f4*"), 1, 7, made, x)
     assert arguments(stub, 3) == [7, 11, x.pointer]
+
+
+def test_a_product_on_wgmma_is_compiled_for_its_architecture(stub, monkeypatch):
+    asked = []
+    monkeypatch.setattr(gemm, "WGMMA_FROM", 0)
+    monkeypatch.setattr(
+        launch, "compile", lambda kernel, arch: asked.append(arch) or compiler.Cubin(b"", "entry", 1, 0, 0, 0)
+    )
+    x = minitorch.empty(300, 64, dtype=minitorch.bfloat16, device="cuda")
+    integer(stub, "arguments_read").value = 7
+    _ = x @ x.t()
+    assert asked == ["sm_90a"] and arguments(stub, 7)[4] & 0xFFFFFFFF == 0  # no batches
+    assert list((ctypes.c_uint * 7).in_dll(stub, "last_sizes")) == [9, 1, 1, 288, 1, 1, 99328]
 
 
 def test_an_empty_grid_launches_nothing(stub, no_compiler):
