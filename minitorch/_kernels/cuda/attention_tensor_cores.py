@@ -181,6 +181,24 @@ def place_of(count):
     return b, (blockIdx.x - b * tiles) * ROWS
 
 
+def queries_of_block(queries, size, k, v, heads, mask_batch, mask_head):
+    """This block's batch, its first query and this warp's; where mask, keys and values of the batch begin."""
+    b, first = place_of(queries)
+    mask_at = i8(b // heads) * mask_batch + i8(b % heads) * mask_head
+    return b, first, first + threadIdx.x // 32 * 16, mask_at, advance(k, b * size), advance(v, b * size)
+
+
+def tile_of_keys(p, s, k, v, start, last, keys):
+    """Wait for the tile of keys and values from `start` on while the next one comes; where it lies in shared memory."""
+    here = start // p.tile % 2 * (2 * p.size)
+    if start + p.tile < last:
+        bring(p, s, 2 * p.size - here, k, v, p.tile, start + p.tile, keys)
+    cp_async_commit()
+    cp_async_wait(1)
+    syncthreads()
+    return here
+
+
 # ---------------------------------------------------------------------- kernels
 @cache
 def forward_kernel(v: Variant) -> Kernel:
@@ -196,11 +214,9 @@ def forward_kernel(v: Variant) -> Kernel:
     ):  # fmt: skip
         s = dynamic_shared(0, u2)
         lane = threadIdx.x % 32
-        b, first = place_of(queries)
-        mine = first + threadIdx.x // 32 * 16
-        k_b = advance(k, i8(b) * keys * width)
-        v_b = advance(v, i8(b) * keys * width)
-        mask_at = i8(b // heads) * mask_batch + i8(b % heads) * mask_head
+        b, first, mine, mask_at, k_b, v_b = queries_of_block(
+            queries, keys * i8(width), k, v, heads, mask_batch, mask_head
+        )
         random, count = stream_of(seed, offset, state)
         own = regs(width // 16, 4)
         words = regs(4)
@@ -212,12 +228,7 @@ def forward_kernel(v: Variant) -> Kernel:
         bring(p, s, 0, k_b, v_b, tile, 0, keys)
         cp_async_commit()
         for start in range(0, last, tile):
-            here = start // tile % 2 * stage
-            if start + tile < last:
-                bring(p, s, stage - here, k_b, v_b, tile, start + tile, keys)
-            cp_async_commit()
-            cp_async_wait(1)
-            syncthreads()
+            here = tile_of_keys(p, s, k_b, v_b, start, last, keys)
             score = regs(tile // 8, 4, fill=0.0)
             rows_times_rows(p, score, own, s, here)
             for h in static(2):
@@ -279,11 +290,9 @@ def query_gradient_kernel(v: Variant) -> Kernel:
     ):  # fmt: skip
         s = dynamic_shared(0, u2)
         lane = threadIdx.x % 32
-        b, first = place_of(queries)
-        mine = first + threadIdx.x // 32 * 16
-        k_b = advance(k, i8(b) * keys * width)
-        v_b = advance(v, i8(b) * keys * width)
-        mask_at = i8(b // heads) * mask_batch + i8(b % heads) * mask_head
+        b, first, mine, mask_at, k_b, v_b = queries_of_block(
+            queries, keys * i8(width), k, v, heads, mask_batch, mask_head
+        )
         random, count = stream_of(seed, offset, state)
         words = regs(4)
         own_q = regs(width // 16, 4)
@@ -311,12 +320,7 @@ def query_gradient_kernel(v: Variant) -> Kernel:
         bring(p, s, 0, k_b, v_b, tile, 0, keys)
         cp_async_commit()
         for start in range(0, last, tile):
-            here = start // tile % 2 * stage
-            if start + tile < last:
-                bring(p, s, stage - here, k_b, v_b, tile, start + tile, keys)
-            cp_async_commit()
-            cp_async_wait(1)
-            syncthreads()
+            here = tile_of_keys(p, s, k_b, v_b, start, last, keys)
             score = regs(tile // 8, 4, fill=0.0)
             slope = regs(tile // 8, 4, fill=0.0)
             rows_times_rows(p, score, own_q, s, here)

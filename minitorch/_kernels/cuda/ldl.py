@@ -8,8 +8,6 @@ from functools import cache
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from . import copy
 from .array import CudaArray, empty
 from .block import BLOCK, row_sum
@@ -28,10 +26,9 @@ from .device import (  # type: ignore[attr-defined]
     where,
 )
 from .kernel import Kernel, kernel
-from .matrices import CODES, by_columns, turned
+from .matrices import CODES, INT32, by_columns, turned
 
 ALPHA = (1 + 17**0.5) / 8  # the bound on growth is least for it
-INT32 = np.dtype(np.int32)
 WARPS = BLOCK // 32
 
 
