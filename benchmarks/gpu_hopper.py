@@ -24,7 +24,7 @@ from minitorch._kernels.cuda.kernel import Kernel
 BOX = gemm_hopper.BOX
 LAYOUTS = [(True, True), (True, False), (False, True), (False, False)]  # whether K is contiguous in A, in B
 CASES = [(kind, *layout) for kind in ("bf16", "f16") for layout in LAYOUTS] + [("tf32", True, True)]
-TOLERANCES = {"bf16": 3e-2, "f16": 4e-3, "tf32": 4e-3}  # of the largest result: one rounding, or those of the operands
+TOLERANCES = {"bf16": 5e-3, "f16": 1e-3, "tf32": 2e-3}  # of the largest result: one rounding, or those of the operands
 
 
 def _needs_hopper() -> None:
@@ -159,8 +159,9 @@ def smoke_product(kind: str, deep_a: bool, deep_b: bool) -> Callable[[Any], Any]
     def run(b: Any) -> dict[str, Any]:
         _needs_hopper()
         dtype = {"bf16": "bfloat16", "f16": "float16", "tf32": "float32"}[kind]
-        sizes = [(1, 1100, 2056, 264), (3, 200, 328, 520)] if not b.dry else [(1, 9, 264, 16), (2, 9, 16, 72)]
-        worst = 0.0
+        sizes = [(1, 1104, 2056, 264), (3, 1104, 2056, 520)] if not b.dry else [(1, 16, 24, 16), (2, 16, 264, 72)]
+        assert [gemm_hopper.columns_for(m, n, batch) for batch, m, n, _ in sizes] == [128, 256]
+        worst, asked = 0.0, sum(gemm_hopper.wgmma.cache_info()[:2])
         for batch, m, n, k in sizes:
             r = np.random.default_rng(0)
             shapes = [(batch, m, k) if deep_a else (batch, k, m), (batch, n, k) if deep_b else (batch, k, n)]
@@ -179,6 +180,7 @@ def smoke_product(kind: str, deep_a: bool, deep_b: bool) -> Callable[[Any], Any]
                 b.ours.backends.cuda.matmul.allow_tf32 = False
             theirs = multiply(b.theirs, "cpu", True).numpy()
             worst = max(worst, float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
+        assert sum(gemm_hopper.wgmma.cache_info()[:2]) == asked + 2, "a product ran on other kernels"
         return {"error": worst, "allowed": TOLERANCES[kind], "holds": worst <= TOLERANCES[kind]}
 
     return run

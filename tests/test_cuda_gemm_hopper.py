@@ -9,6 +9,7 @@ from sass import disassembler, faults
 from test_cuda_gemm import ERRORS, LAYOUTS, read, stored
 
 import minitorch
+from benchmarks.gpu_hopper import COPIED
 from minitorch._kernels.cuda import gemm, gemm_hopper, lower
 from minitorch._kernels.cuda.device import *  # noqa: F403
 from minitorch._kernels.cuda.kernel import Kernel
@@ -42,6 +43,24 @@ def check(kind, layout, vector, sizes, columns=128, batch=1, alpha=1.0, beta=0.0
     ends = (left, int(batch > 1), right, int(batch > 1), c, n, m * n, bias, int(biased), alpha, beta)
     simt.run(kernel, grid, m, n, k, *ends, seed=seed)
     assert np.linalg.norm(read(kind, c) - expected) <= ERRORS[kind] * np.linalg.norm(expected)
+
+
+def test_a_box_lies_in_shared_memory_with_pieces_of_16_bytes_xored_by_their_row():
+    x = np.arange(1, 60 * 56 + 1, dtype=np.uint16).reshape(60, 56)
+    out = np.zeros(64 * 32, np.uint32)
+    simt.run(COPIED, 1, TensorMap(x, 0, "u2", (56, 60, 1), (112, 112 * 60), (64, 64, 1)), out)
+    box = np.zeros((64, 8, 8), np.uint16)  # from row 3, column 8 on
+    box[:57, :6] = x[3:, 8:].reshape(57, 6, 8)
+    found = out.view(np.uint16).reshape(64, 8, 8)
+    row, piece = np.ogrid[:64, :8]
+    assert np.array_equal(found[row, piece ^ row % 8], box)
+
+
+def test_copies_round_float32_to_tf32():
+    x = np.array([[1 + 2.0**-11, 1 + 2.0**-12, np.inf, np.nan] * 8] * 64, np.float32)
+    out = np.zeros(64 * 32, np.uint32)
+    simt.run(COPIED, 1, TensorMap(x, 0, "tf32", (32, 64, 1), (128, 8192), (32, 64, 1)), out)
+    assert set(out.view(np.float32)[~np.isnan(out.view(np.float32))]) == {0.0, 1 + 2.0**-10, 1.0, np.inf}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

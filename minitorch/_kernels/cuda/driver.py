@@ -6,6 +6,7 @@ asked for by the suffixed name (`_v2`) that the headers map them to.
 """
 
 import ctypes
+import functools
 import importlib.util
 import os
 import sys
@@ -119,6 +120,7 @@ class Driver:
     def __init__(self, library: Any = None):
         self.library = _load_library() if library is None else library
         self._functions: dict[str, Any] = {}
+        self._maps = functools.lru_cache(1024)(self._encoded_map)  # steps repeat them, and each takes 5 us
         self._init()
 
     def _init(self) -> None:
@@ -372,6 +374,9 @@ class Driver:
         Sizes and box count elements of `kind` ("u2", or "tf32": float32, to be rounded), the contiguous dimension
         first; strides are bytes, of the other two. Pointer and strides must be multiples of 16.
         """
+        return self._maps(pointer, kind, sizes, strides, box)
+
+    def _encoded_map(self, pointer: int, kind: str, sizes: Any, strides: Any, box: Any) -> bytes:
         buffer = ctypes.create_string_buffer(128 + 64)
         at = -(-ctypes.addressof(buffer) // 64) * 64
         places = (c_uint64 * 3)(*sizes), (c_uint64 * 2)(*strides), (c_uint * 3)(*box), (c_uint * 3)(1, 1, 1)

@@ -149,13 +149,18 @@ def takes(kind: str, k: int, *operands: Any) -> bool:
     return k > 0 and not any(o.array.pointer % 16 or o.leading % per or o.batch % per for o in operands)
 
 
+def columns_for(m: int, n: int, batches: int) -> int:
+    """How wide tiles are: 256 where there is one for each multiprocessor even so."""
+    wide = -(-m // ROWS) * -(-n // 256) * batches
+    return 256 if n > 128 and wide >= runtime.gpu().multiprocessors else 128
+
+
 def product(
     kind: str, left: Any, right: Any, sizes: tuple[int, int, int], batches: int, out: Any, bias: Any, *factors: float
 ) -> None:
     """out = alpha a @ b + beta out + bias for `gemm.Operand`s that it `takes`; `factors` are alpha and beta."""
     m, n, k = sizes
-    rows, narrow = -(-m // ROWS), -(-n // 128)
-    columns = 256 if rows * -(-narrow // 2) * batches >= runtime.gpu().multiprocessors and n > 128 else 128
+    columns = columns_for(m, n, batches)
     deep_a, deep_b = left.inner_last, not right.inner_last
     vector = n % 2 == 0 and out.pointer % 8 == 0
     maps = [
@@ -163,7 +168,7 @@ def product(
         _map(kind, right, deep_b, n, k, batches, columns), int(right.batch > 0),
     ]  # fmt: skip
     given = (0 if bias is None else bias.pointer, int(bias is not None))
-    grid = (rows * -(-n // columns), 1, batches)
+    grid = (-(-m // ROWS) * -(-n // columns), 1, batches)
     wgmma(kind, deep_a, deep_b, vector, columns).launch(grid, m, n, k, *maps, out, n, m * n, *given, *factors)
 
 
