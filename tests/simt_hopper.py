@@ -123,6 +123,10 @@ class Group:
 
 
 def shared_address(p, i):
+    return 1 << 24 | _address(p, i)  # as of the second block of a cluster
+
+
+def _address(p, i):
     if p.memory.shared_at is None:
         raise Fault(f"{p.memory.name} is not in shared memory")
     return p.memory.shared_at + (p.start + i) * p.size
@@ -132,7 +136,7 @@ def shared_address(p, i):
 
 
 def _barrier(p, i, kind):
-    at = shared_address(p, p.locate(i, 1, kind, 3) - p.start)
+    at = _address(p, p.locate(i, 1, kind, 3) - p.start)
     if at % 8 or p.size != 8:
         raise Fault(f"a barrier at byte {at} of shared memory, in words of {p.size} bytes: it takes 8 aligned bytes")
     return at
@@ -196,7 +200,7 @@ def copy_box(target, i, source, x, y, z, p, j):
     barrier = _known(p, j, ATOMIC)
     if not barrier.seen:
         raise Fault("a copy tells a barrier that mbarrier_fence has not made known")
-    first = shared_address(target, i)
+    first = _address(target, i)
     if first % 128 or row != 128:
         raise Fault(f"a box of rows of {row} bytes to byte {first} of shared memory: rows and alignment are 128 bytes")
     data = source.read((x, y, z)).reshape(-1)

@@ -64,7 +64,7 @@ def bring(s, start, source, x, number, z, barriers, stage, rows, depth, deep):
 def descriptor(s, start, deep):
     """What wgmma must know of an operand."""
     fixed = SWIZZLE_128 | EIGHT_ROWS if deep else SWIZZLE_128 | EIGHT_ROWS | BOXES
-    return u8(shared_address(s, start) >> 4) | u8(fixed)
+    return u8((shared_address(s, start) & 0x3FFFF) >> 4) | u8(fixed)  # above are the block's bits within a cluster
 
 
 @functools.cache
