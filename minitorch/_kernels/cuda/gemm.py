@@ -68,14 +68,14 @@ def product(
     left, right = _operand(a), _operand(b)
     _check_reach((left.leading, (k, m)[left.inner_last]), (right.leading, (n, k)[right.inner_last]), (n, m))
     kind = kind_of(a.dtype, m, n)
-    ends = _for_wgmma(kind, left, right, (m, n, k), batches)
+    sms, blocks = multiprocessors(), _tiles(m, n, TILE) * batches
+    ends = _for_wgmma(kind, left, right, k) if blocks >= WGMMA_FROM * sms else None
     if ends is not None:
         gemm_hopper.product(kind, *ends, (m, n, k), batches, out, bias, float(alpha), float(beta))
         return out
-    sms = multiprocessors()
     wide = _vectors(left, (k, m)[not left.inner_last]) and _vectors(right, (n, k)[not right.inner_last])
     wide = wide and n % (16 // out.dtype.itemsize) == 0 and out.pointer % 16 == 0 and kind != "f8"
-    tile = 128 if kind != "f8" and _tiles(m, n, 128) * batches >= sms else 64
+    tile = TILE if kind != "f8" and blocks >= sms else 64
     tiles = _tiles(m, n, tile)
     kernel = (gemm_kernels.ffma if kind in ("f4", "f8") else gemm_kernels.mma)(
         kind, left.inner_last, not right.inner_last, wide, tile
@@ -99,14 +99,9 @@ def product(
     return out
 
 
-def _for_wgmma(
-    kind: str, left: Operand, right: Operand, sizes: tuple[int, int, int], batches: int
-) -> tuple[Operand, Operand] | None:
-    """Both operands as `gemm_hopper` takes them; None where `gemm_kernels` serve."""
-    m, n, k = sizes
-    if kind not in gemm_hopper.MULTIPLY or _tiles(m, n, TILE) * batches < WGMMA_FROM * multiprocessors():
-        return None
-    if runtime.gpu().capability != gemm_hopper.CAPABILITY:
+def _for_wgmma(kind: str, left: Operand, right: Operand, k: int) -> tuple[Operand, Operand] | None:
+    """Both operands as `gemm_hopper` takes them; None where it has no kernel for them, or for this GPU."""
+    if kind not in gemm_hopper.MULTIPLY or runtime.gpu().capability != gemm_hopper.CAPABILITY:
         return None
     if kind == "tf32":  # which wgmma multiplies with K contiguous only; a copy takes little beside the product
         left = left if left.inner_last else _operand(left.array.copy())
