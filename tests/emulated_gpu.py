@@ -10,7 +10,6 @@ it, and streams run in the opposite of the order in which they were used, so tha
 """
 
 import ctypes
-import struct
 from bisect import bisect_right
 from contextlib import contextmanager
 
@@ -227,19 +226,7 @@ class EmulatedDriver:
 
     # ------------------------------------------------------------------ kernels
     def tensor_map(self, pointer, kind, sizes, strides, box):
-        size = simt_hopper.SIZES[kind]
-        assert pointer % 16 == 0 and all(s % 16 == 0 and 0 < s < 1 << 40 for s in strides)
-        assert all(0 < s <= 1 << 32 for s in sizes) and all(0 < s <= 256 for s in box) and box[0] * size <= 128
-        self.allocation_at(pointer)
-        return struct.pack("=4sQ3Q2Q3I", kind.encode(), pointer, *sizes, *strides, *box).ljust(128, b"\0")
-
-    def _map(self, packed):
-        """A tensor map as the emulator takes it, and the allocation that it is of."""
-        kind, pointer, *numbers = struct.unpack_from("=4sQ3Q2Q3I", packed)
-        memory = self.allocation_at(pointer)
-        parts = tuple(numbers[:3]), tuple(numbers[3:5]), tuple(numbers[5:])
-        kind = kind.rstrip(b"\0").decode()
-        return simt_hopper.TensorMap(memory.bytes, pointer - memory.pointer, kind, *parts), memory
+        return simt_hopper.packed(pointer, kind, sizes, strides, box)
 
     def run(self, kernel, grid, args, stream):
         """Run a kernel's source on views of the memory that its pointers point to."""
@@ -250,9 +237,8 @@ class EmulatedDriver:
         views, used = [], []
         for kind, value in zip(kernel.types, args, strict=True):
             if kind == "map":
-                made, memory = self._map(value)
-                views.append(made)
-                used.append(memory)
+                used.append(self.allocation_at(simt_hopper.pointer_of(value)))
+                views.append(simt_hopper.unpacked(value, used[-1]))
             elif not kind.endswith("*"):
                 views.append(value)
             elif value:

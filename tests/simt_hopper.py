@@ -15,6 +15,7 @@ descriptor format, strides, 128-byte swizzle); sums lie in registers as its figu
 Memory Matrix Layouts" for D has it. No GPU has confirmed this reading yet, nor that copies to tf32 round to nearest.
 """
 
+import struct
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,27 @@ class TensorMap(NamedTuple):
             finite = (words & 0x7F800000) != 0x7F800000
             words = np.where(finite, words + np.uint32(0x1000) & np.uint32(0xFFFFE000), words)
         return words.reshape(-1, self.box[0]).view(np.uint8)
+
+
+PACKED = struct.Struct("=4sQ3Q2Q3I")
+
+
+def packed(pointer, kind, sizes, strides, box):
+    """The 128 bytes that stand for a tensor map; what the driver would refuse is an error here too."""
+    assert pointer % 16 == 0 and all(s % 16 == 0 and 0 < s < 1 << 40 for s in strides)
+    assert all(0 < s <= 1 << 32 for s in sizes) and all(0 < s <= 256 for s in box) and box[0] * SIZES[kind] <= 128
+    return PACKED.pack(kind.encode(), pointer, *sizes, *strides, *box).ljust(128, b"\0")
+
+
+def pointer_of(made):
+    return PACKED.unpack_from(made)[1]
+
+
+def unpacked(made, allocation):
+    """The tensor map of what lies in an allocation of the emulated GPU."""
+    kind, pointer, *numbers = PACKED.unpack_from(made)
+    parts = tuple(numbers[:3]), tuple(numbers[3:5]), tuple(numbers[5:])
+    return TensorMap(allocation.bytes, pointer - allocation.pointer, kind.rstrip(b"\0").decode(), *parts)
 
 
 class Barrier:
