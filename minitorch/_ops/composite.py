@@ -183,9 +183,3 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor of the same kind full of one value."""
     return fill_(op("clone")(input), value)
-
-
-@public("torch Tensor", bare=True)
-def zero_(self: Tensor) -> Tensor:
-    """Write 0 to every element."""
-    return FUNCTIONS["zeroed_"](self)

@@ -147,18 +147,19 @@ def fill_grad(g):
     return zeros_like(g)  # noqa: F821
 
 
-@structured(name="zeroed", title="Zero", tensors="input", inplace=True)
-def zeroed(input):
+@structured(tensors="input", inplace="torch Tensor")
+def zero(input):
+    """Write 0 to every element."""
     return input.shape, input.dtype
 
 
-@zeroed.cpu
+@zero.cpu
 def zero_array(input):
     input.fill(0)
     return input
 
 
-@zeroed.grad("input")
+@zero.grad("input")
 def zero_grad_input(g):
     return zeros_like(g)  # noqa: F821
 

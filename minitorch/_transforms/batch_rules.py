@@ -135,7 +135,7 @@ def diagonal_backward(b: Batch) -> Any:
 
 
 # ---------------------------------------------------------------------- one value like another
-@rule("clone", "dense", "to_copy", "zeroed", "fill_with", "tril", "triu", "constant_pad", "im2col")
+@rule("clone", "dense", "to_copy", "zero", "fill_with", "tril", "triu", "constant_pad", "im2col")
 def same(b: Batch) -> Any:
     if b.op.name in ("tril", "triu") and b.ndims[0] < 2:
         return NotImplemented

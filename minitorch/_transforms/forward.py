@@ -148,7 +148,7 @@ class Forward(Level):
         if name in CONSTANT:
             self.beneath(op.function, *args)
             if old is not None:
-                self.beneath(FUNCTIONS["zeroed_"], old)
+                self.beneath(FUNCTIONS["zero_"], old)
         elif LINEAR.get(name) and len(LINEAR[name].split()) == 1:
             self.beneath(op.function, *args)
             target = self._fresh(x) if old is None else old
@@ -210,7 +210,7 @@ def _laid_out_as(p: Tensor) -> Tensor:
 
 
 def _zeros_laid_out_as(p: Tensor) -> Tensor:
-    return FUNCTIONS["zeroed_"](_laid_out_as(p))
+    return FUNCTIONS["zero_"](_laid_out_as(p))
 
 
 def _fitted(p: Tensor, tangent: Tensor) -> Tensor:

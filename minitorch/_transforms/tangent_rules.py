@@ -39,7 +39,7 @@ LINEAR = {
 }  # fmt: skip
 
 # in-place ops whose result does not depend on what was there
-CONSTANT = {"fill_with", "zeroed", *(name for name in OPS if name.startswith("fill_") and name != "fill_bernoulli_p")}
+CONSTANT = {"fill_with", "zero", *(name for name in OPS if name.startswith("fill_") and name != "fill_bernoulli_p")}
 
 
 def zeros(t: Tensor | None) -> Tensor | None:

@@ -23,7 +23,7 @@ MODULES: dict[str, str] = {
     "copy": (
         "basic_backward cat choose clone clone_channels_last constant_pad copy_from dense fill_with flip_dims "
         "masked_fill_into masked_zero repeat_sizes roll_dims select_backward shifted slice_backward spread to_copy "
-        "tril triu underivable unsafe_view zeroed"
+        "tril triu underivable unsafe_view zero"
     ),
     "cross_entropy": "cross_entropy_backward cross_entropy_rows loss_weights",
     "ctc": "ctc_loss_backward ctc_loss_of_each",

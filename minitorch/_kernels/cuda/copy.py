@@ -202,7 +202,7 @@ def fill_with(inferred: Any, input: CudaArray, value: Any) -> CudaArray:
     return input
 
 
-def zeroed(inferred: Any, input: CudaArray) -> CudaArray:
+def zero(inferred: Any, input: CudaArray) -> CudaArray:
     fill(input, 0)
     return input
 
