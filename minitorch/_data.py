@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from . import _dtype as dtypes
-from ._device import backend, resolve
+from ._device import backend, get_default_device, resolve
+from ._dtype import HALVES
 from ._kernels.half import converted, tagged
 from ._kernels.strided import _Window, contiguous_strides
 from ._ops.check import check
@@ -18,7 +19,7 @@ _NUMBERS = frozenset((float, int, bool))
 
 def made(array: Any, requires_grad: bool = False) -> Tensor:
     """The tensor that a factory returns."""
-    t = wrap(tagged(array))
+    t = wrap(array if array.__class__ is ndarray and array.dtype not in HALVES else tagged(array))
     if requires_grad:
         if array.dtype not in dtypes.FLOATS:
             raise RuntimeError(
@@ -35,6 +36,8 @@ def options(
     dtype: Any, device: Any, layout: Any = None, pin_memory: bool = False, name: str = ""
 ) -> tuple[np.dtype, Any]:
     """(NumPy dtype, device) of a factory's arguments; the default float dtype if none is given."""
+    if dtype is None and device is None and layout is None and not pin_memory:
+        return dtypes.get_default_dtype().numpy, get_default_device()
     if layout is not None and layout is not strided:
         raise NotImplementedError(f"layout={layout} is not supported by minitorch")
     if pin_memory:

@@ -103,7 +103,8 @@ LINEAR_CALLS = {
     "convolution_forward": lambda ns, x: ns.nn.functional.conv1d(x[None], x[None], x[0, :1]),
     "gather": lambda ns, x: x.gather(0, ns.tensor([[0, 1, 0], [2, 2, 1]])),
     "index_put_into": lambda ns, x: x.index_put((ns.tensor([0, 2]),), x[1]),
-    "masked_fill_into": lambda ns, x: x.masked_fill(ns.eye(3).bool(), x[0, 0]),
+    "masked_fill_into": lambda ns, x: x.t().masked_fill(ns.eye(3).bool(), x[0, 0]),
+    "masked_filled": lambda ns, x: x.masked_fill(ns.eye(3).bool(), x[0, 0]),
     "choose": lambda ns, x: ns.where(ns.eye(3).bool(), x * 2, x),
     "index_add_into": lambda ns, x: x.index_add(0, ns.tensor([1, 1]), x[:2] * 2),
 }

@@ -430,7 +430,19 @@ def test_a_state_of_wrong_size_is_refused_in_torchs_words():
     assert str(ours.value) == str(theirs.value).splitlines()[0]
 
 
-def test_few_and_many_words_come_from_the_same_stream():
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_words_of_the_compiled_twister_are_those_of_numpys(name, dtype, monkeypatch):
+    stream, generator = pair(20_231)
+    for n, compiled in ((5, True), (1000, False), (700, True), (10_007, True), (3, False), (624, True)):
+        monkeypatch.setattr(rng, "pays", lambda n, compiled=compiled: compiled)
+        assert_same_fill(stream, generator, *SAMPLERS[name], n, dtype)
+        assert_same_state(stream, generator)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_few_and_many_words_come_from_the_same_stream(compiled, monkeypatch):
+    monkeypatch.setattr(rng, "pays", lambda n: compiled and n < 10_000)  # which `raw32(40_000)` asks for
     whole, pieces = rng.TorchStream(1), rng.TorchStream(1)
     expected = whole.raw32(40_000)
     parts = [pieces.raw32(n) for n in (1, 0, 8191, 8192, 3, 23_613)]

@@ -132,11 +132,11 @@ def rounded(a: Any, dtype: np.dtype) -> Any:
         a = widened(a)
     kind = CLASSES[dtype]
     if a.size >= LONG and a.dtype == FLOAT32:
-        return _compiled("narrow", np.asarray(a), kind, np.uint16).view(dtype).view(kind)
+        return _compiled("narrow", np.asarray(a), kind, np.uint16).view(dtype, kind)
     with np.errstate(over="ignore", invalid="ignore"):
         single = np.asarray(a.astype(FLOAT32, copy=False))
         if single.size >= LONG:
-            return _compiled("narrow", single, kind, np.uint16).view(dtype).view(kind)
+            return _compiled("narrow", single, kind, np.uint16).view(dtype, kind)
         if kind is Float16Array:
             return single.astype(FLOAT16).view(kind)
     bits = single.view(np.uint32)
@@ -156,7 +156,10 @@ def _compiled(what: str, source: ndarray, kind: type[HalfArray], dtype: Any) -> 
     """The conversion by a compiled loop, over the elements in the order that they have in memory."""
     if source.flags.c_contiguous:
         out = np.empty(source.shape, dtype)
-        conversion(what, kind)(source.reshape(-1), out.reshape(-1))  # type: ignore[arg-type]
+        if source.ndim == 1:
+            conversion(what, kind)(source, out)  # type: ignore[arg-type]
+        else:
+            conversion(what, kind)(source.reshape(-1), out.reshape(-1))  # type: ignore[arg-type]
         return out
     order = sorted(range(source.ndim), key=lambda i: -source.strides[i])
     ordered = np.ascontiguousarray(source.transpose(order))

@@ -192,7 +192,9 @@ def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool 
     if not isinstance(a, ndarray):
         return
     for other in operands:
-        b = other.array if isinstance(other, Tensor) and other.version is t.version else None
+        if not isinstance(other, Tensor) or other.version is not t.version:
+            continue
+        b = other.array
         if not isinstance(b, ndarray):
             continue
         same = other is t or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)

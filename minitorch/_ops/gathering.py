@@ -28,6 +28,16 @@ def int64(index: Any) -> Any:
     return index if index.dtype is INT64_NUMPY else index.astype(np.int64)
 
 
+def dense(a: Any) -> Any:
+    """The array, or a contiguous copy."""
+    return a if a.flags.c_contiguous else np.ascontiguousarray(a)
+
+
+def as_int64(index: Any) -> Any:
+    """The index, contiguous and of int64."""
+    return index if index.dtype is INT64_NUMPY and index.flags.c_contiguous else np.ascontiguousarray(index, np.int64)
+
+
 def along(a: Any, dim: int) -> Any:
     """A contiguous array as (before dim, dim, after)."""
     return a.reshape(_around(a.shape, dim))
@@ -40,7 +50,7 @@ def _around(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
 
 def check_index(name: str, index: Any) -> None:
     """Refuse an index of another dtype, unless it is empty."""
-    if index.dtype not in INDEX_DTYPES and index.size:
+    if index.dtype is not INT64_NUMPY and index.dtype not in INDEX_DTYPES and index.size:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
@@ -60,8 +70,16 @@ def _corner(a: Any, shape: tuple[int, ...], dim: int) -> Any:
 # ---------------------------------------------------------------------- gather
 @structured(tensors="input index", on="torch Tensor", extra="*, sparse_grad=False")
 def gather(input, dim, index):
+    _gathered_dim(input, dim, index)
+    return index.shape, input.dtype
+
+
+def _gathered_dim(input: Any, dim: int, index: Any) -> int:
+    """The dimension, counted from the front; with torch's checks of a gather."""
     dim = wrap_dim(dim, input.ndim)
     check_index("gather", index)
+    if input.shape == index.shape:
+        return dim
     mine, theirs = input.shape or (1,), index.shape or (1,)
     if index.size:
         check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as input tensor")
@@ -72,22 +90,22 @@ def gather(input, dim, index):
                     "larger than self "
                     f"{list(input.shape)} apart from dimension {dim}"
                 )
-    return index.shape, input.dtype
+    return dim
 
 
 @gather.cpu
 def gather_cpu(input, dim, index):
-    gather.infer(input, dim, index)
+    dim = _gathered_dim(input, dim, index)
     out = np.empty(index.shape, input.dtype)
     if not out.size:
         return out
-    dim = wrap_dim(dim, input.ndim)
     if not index.ndim or not input.ndim:
         input, index = [a.reshape(a.shape or (1,)) for a in (input, index)]
-    index = np.ascontiguousarray(int64(index))
-    check_along(index, dim, input.shape[dim])
-    source, parts = np.ascontiguousarray(_corner(input, index.shape, dim)), _around(index.shape, dim)
-    kernels().gather(bits_of(along(source, dim)), index.reshape(parts), bits_of(out.reshape(parts)))
+    parts = _around(index.shape, dim)
+    source = input if input.shape == index.shape else _corner(input, index.shape, dim)
+    source = dense(source).reshape((parts[0], source.shape[dim], parts[2]))
+    if not kernels().gather(bits_of(source), as_int64(index).reshape(parts), bits_of(out.reshape(parts))):
+        check_along(index, dim, input.shape[dim])
     return out
 
 
@@ -146,31 +164,35 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     whole, dim = input, wrap_dim(dim, input.ndim)
     if not index.ndim or not input.ndim or not src.ndim:
         input, index, src = [a.reshape(a.shape or (1,)) for a in (input, index, src)]
-    index = np.ascontiguousarray(int64(index))
-    check_along(index, dim, input.shape[dim])
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
-    part = _corner(input, index.shape, dim)
-    dense = np.ascontiguousarray(part)
-    parts = _around(index.shape, dim)
-    _loop(how, dense.dtype)(along(dense, dim), index.reshape(parts), np.ascontiguousarray(src).reshape(parts))
-    if dense is not part:
-        part[...] = dense
+    part = input if input.shape == index.shape else _corner(input, index.shape, dim)
+    written, parts = dense(part), _around(index.shape, dim)
+    rows = written.reshape((parts[0], part.shape[dim], parts[2]))
+    loop = _combine_bools(how) if how and part.dtype == np.bool_ else getattr(kernels(), _LOOPS[how])
+    if not loop(rows, as_int64(index).reshape(parts), dense(src).reshape(parts)):
+        check_along(index, dim, input.shape[dim])
+    if written is not part:
+        part[...] = written
     if input is not whole and not np.may_share_memory(input, whole):
         whole[...] = input.reshape(whole.shape)
     return whole
 
 
-def _loop(how: str, dtype: Any) -> Any:
-    if dtype == np.bool_ and how:
-        combine = np.logical_or if how == "add" else np.logical_and
+_LOOPS = {"": "scatter", "add": "scatter_add", "multiply": "scatter_multiply"}
 
-        def loop(dest: Any, index: Any, src: Any) -> None:
-            o, _, i = np.ogrid[: index.shape[0], : index.shape[1], : index.shape[2]]
-            combine.at(dest, (o, index, i), src)
 
-        return loop
-    return getattr(kernels(), f"scatter_{how}" if how else "scatter")
+def _combine_bools(how: str) -> Any:
+    combine = np.logical_or if how == "add" else np.logical_and
+
+    def loop(dest: Any, index: Any, src: Any) -> bool:
+        if first_outside(index, 0, dest.shape[1]) is not None:
+            return False
+        o, _, i = np.ogrid[: index.shape[0], : index.shape[1], : index.shape[2]]
+        combine.at(dest, (o, index, i), src)
+        return True
+
+    return loop
 
 
 def _scatter_op(name: str, title: str, how: str) -> Op:
@@ -237,17 +259,18 @@ def writer(name: str, fresh: bool) -> Any:
 def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, x.ndim)
     src = check_scatter(x, dim, index, src)
-    if not fresh:
-        check_overlap(x, index, src, apart=True)
-    return writer(record.name, fresh)(x, src, index, dim)
+    if fresh:
+        return record.function(x, src, index, dim)
+    check_overlap(x, index, src, apart=True)
+    return FUNCTIONS[record.name + "_"](x, src, index, dim)
 
 
 def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """torch's checks of a scatter; the part of src that the index uses."""
     check_index("scatter", index.array)
     check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
-    mine, theirs, given = [t.array.shape or (1,) for t in (x, index, src)]
-    if not index.array.size or mine == theirs == given:
+    mine, theirs, given = x.array.shape or (1,), index.array.shape or (1,), src.array.shape or (1,)
+    if mine == theirs == given or not index.array.size:
         return src
     check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
     check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
@@ -367,6 +390,27 @@ def masked_fill_grad_value(g, mask):
     return sum(where(mask, g, 0.0))  # noqa: F821
 
 
+@structured(title="MaskedFill", tensors="input value mask")
+def masked_filled(input, value, mask):
+    """masked_fill_into of a copy, in one pass; the mask has the input's shape."""
+    return input.shape, input.dtype
+
+
+@masked_filled.cpu
+def masked_filled_cpu(input, value, mask):
+    return choice.choose(mask, value, input)
+
+
+@masked_filled.grad("input")
+def masked_filled_grad_input(g, mask):
+    return masked_zero(g, mask)
+
+
+@masked_filled.grad("value")
+def masked_filled_grad_value(g, mask):
+    return sum(where(mask, g, 0.0))  # noqa: F821
+
+
 @structured(tensors="g mask")
 def masked_zero(g, mask):
     return g.shape, g.dtype
@@ -441,9 +485,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     tensor([0., 1., 1.])
     """
     _check_fill("masked_fill", input, mask, value)
+    value = in_dtype_of(input, value_for(input, value))
+    a, m = input.array, mask.array
+    plain = a.__class__ is ndarray and m.__class__ is ndarray
+    if plain and m.shape == a.shape and a.flags.c_contiguous and m.flags.c_contiguous:
+        return OPS["masked_filled"].function(input, value, mask)
     shape = broadcast_shape(mask.array.shape, input.array.shape)
     wide = input if shape == input.array.shape else OPS["expand_to"].function(input, shape)
-    value = in_dtype_of(input, value_for(input, value))
     return writer("masked_fill_into", True)(OPS["dense"].function(wide), value, mask)
 
 

@@ -18,7 +18,7 @@ from .check import C_NAMES, c_name, check, checked_value
 from .copies import check_not_overlapping, check_overlap
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
-from .operands import NUMBERS, cast, constant_like
+from .operands import MOST, NUMBERS, cast, constant_like
 from .positions import At, add_at, read, spread_back
 from .public import FUNCTIONS, public
 
@@ -265,7 +265,19 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     """What is assigned to x, as a tensor."""
     if isinstance(value, Tensor):
         return value
-    return _scalar(x, checked_value(_number(x, value), x.array.dtype))
+    key = value.__class__, value, x.array.dtype
+    try:
+        return _KEPT[key]
+    except (KeyError, TypeError):
+        made = _scalar(x, checked_value(_number(x, value), x.array.dtype))
+    # 0.0 == -0.0 as a key, and nan is not even nan
+    if key[0] in NUMBERS and x.is_cpu and (value or key[0] is int) and value == value and len(_KEPT) < MOST:
+        _KEPT[key] = made
+    return made
+
+
+# (class, number, NumPy dtype) -> 0-dim tensor, all checks made: 0.1 us where making it takes 1.5. Only to be read.
+_KEPT: dict[Any, Tensor] = {}
 
 
 def _scalar(x: Tensor, value: Any) -> Tensor:

@@ -43,11 +43,12 @@ def filled(
     requires_grad: bool,
 ) -> Tensor:
     """A new tensor, or `out`, from a sampler; `options`: dtype, device, layout, pin_memory."""
-    stream_of(name, generator)
+    if generator is not None:
+        stream_of(name, generator)
     numpy_type, where = resolved(*options)
-    shape = size_of(name, size)
-    if hasattr(state.mode, "drawn"):
-        return state.mode.drawn(
+    shape, mode = size_of(name, size), state.mode
+    if mode is not None and hasattr(mode, "drawn"):
+        return mode.drawn(
             lambda size: filled(name, size, options, kernel, values, generator, out, requires_grad), shape
         )
     if out is not None:

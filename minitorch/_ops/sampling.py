@@ -37,7 +37,10 @@ def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]
         values = tuple([v.transpose(order) if isinstance(v, np.ndarray) else v for v in values])
     if kernel == "normal":
         values = (*values, in_order)
-    values = tuple([np.ascontiguousarray(half.widened(v)) if isinstance(v, np.ndarray) else v for v in values])
+    for v in values:
+        if isinstance(v, np.ndarray):
+            values = tuple([np.ascontiguousarray(half.widened(v)) if isinstance(v, np.ndarray) else v for v in values])
+            break
     source = default_generator if generator is None else generator
     with source.lock:
         getattr(_samplers(), kernel)(source.stream, scratch, *values)

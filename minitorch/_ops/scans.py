@@ -28,18 +28,18 @@ class Scan:
         if self._kernel is None:
             self._kernel = codegen.scan(*self.formulas)
         shape = arrays[0].shape
-        out = np.empty(shape, dtype)
+        parts, out = reduction_of(shape, dim, False)[2], np.empty(shape, dtype)
         if out.size:
-            parts = [three_parts(a if a.dtype is dtype else a.astype(dtype), dim) for a in arrays]
-            scratch = np.empty(parts[0].shape[2], np.float64 if dtype.kind == "f" else np.int64)
-            self._kernel(*parts, reverse, out.reshape(parts[0].shape), scratch)
+            given = []
+            for a in arrays:
+                given.append((a if a.dtype is dtype else a.astype(dtype)).reshape(parts))
+            scratch = _UNUSED[dtype.kind] if parts[2] == 1 else np.empty(parts[2], _UNUSED[dtype.kind].dtype)
+            self._kernel(*given, reverse, out.reshape(parts), scratch)
         return out
 
 
-def three_parts(a: np.ndarray, dim: int) -> np.ndarray:
-    """The array, made contiguous, as (before dim, dim, after)."""
-    return a.reshape(reduction_of(a.shape, dim, False)[2])
-
+# the kernels' scratch where nothing comes after the dimension, by the kind of dtype: only its dtype is looked at
+_UNUSED = {"f": np.empty(1, np.float64), "i": np.empty(1, np.int64), "u": np.empty(1, np.int64)}
 
 SUM = Scan("sum", "x", "0", "a + x")
 PROD = Scan("prod", "x", "1", "a * x")
@@ -64,10 +64,20 @@ def along(name: str, dim: Any, ndim: int) -> int:
 # ---------------------------------------------------------------------- sums and products
 def _scan_shape(name: str, input: Any, dim: Any, dtype: Any) -> tuple[tuple[int, ...], np.dtype]:
     along(name, dim, input.ndim)
+    return input.shape, _scan_dtype(name, input, dim, dtype)
+
+
+def _scan_dtype(name: str, input: Any, dim: Any, dtype: Any) -> np.dtype:
+    """The result's dtype, with all checks but that of the dimension's range, which `Scan` makes where it is called."""
+    if dim.__class__ is not int:
+        integer(dim, "dim", name)
+    if dtype is None and input.dtype in FLOATS:
+        return input.dtype
     to = result_dtype(input, dtype)
     if to is dtypes.BOOL_NUMPY:
+        along(name, dim, input.ndim)
         no_kernel(f"{name}_out_cpu", np.empty(0, to))
-    return input.shape, to
+    return to
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -77,7 +87,7 @@ def cumsum(input, dim, *, dtype=None):
 
 @cumsum.cpu
 def cumsum_cpu(input, dim, dtype=None):
-    return SUM((input,), dim, cumsum.infer(input, dim, dtype=dtype)[1])
+    return SUM((input,), dim, _scan_dtype("cumsum", input, dim, dtype))
 
 
 @cumsum.grad("input")
@@ -107,7 +117,7 @@ def cumprod(input, dim, *, dtype=None):
 
 @cumprod.cpu
 def cumprod_cpu(input, dim, dtype=None):
-    return PROD((input,), dim, cumprod.infer(input, dim, dtype=dtype)[1])
+    return PROD((input,), dim, _scan_dtype("cumprod", input, dim, dtype))
 
 
 @cumprod.grad("input")
@@ -217,7 +227,7 @@ def _make_running_extreme(name: str, largest: bool) -> Any:
         along(name, dim, input.ndim)
         values, indices = np.empty(input.shape, input.dtype), np.empty(input.shape, np.int64)
         if input.size:
-            x = three_parts(input, dim)
+            x = input.reshape(reduction_of(input.shape, dim, False)[2])
             cache.load_file("cpu.scan").extremes(x, largest, values.reshape(x.shape), indices.reshape(x.shape))
         return values, indices
 

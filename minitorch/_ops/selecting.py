@@ -11,7 +11,7 @@ from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, needs_data
 from .op import OPS, structured
-from .operands import NUMBERS, cast, common_dtype, number_operand, refuse_complex
+from .operands import CONSTANTS, NUMBERS, cast, common_dtype, number_operand, refuse_complex
 from .public import FUNCTIONS, into, op, public
 from .reductions import reduced_dims, reduced_shape
 
@@ -91,9 +91,9 @@ def _branches(input: Any, other: Any) -> tuple[Tensor, Tensor]:
     """Both values as tensors of their common dtype."""
     if isinstance(input, Tensor):
         if not isinstance(other, Tensor):
-            return number_operand(OPS["choose"], input, other)
+            return _beside(input, other)
     elif isinstance(other, Tensor):
-        return number_operand(OPS["choose"], other, input)[::-1]
+        return _beside(other, input)[::-1]
     else:
         from minitorch._creation import tensor
 
@@ -102,6 +102,11 @@ def _branches(input: Any, other: Any) -> tuple[Tensor, Tensor]:
         return input, other
     dtype = common_dtype([input.array, other.array])
     return tuple([t if t.array.dtype is dtype else cast(t, dtype) for t in (input, other)])  # type: ignore[return-value]
+
+
+def _beside(x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
+    kept = CONSTANTS.get((number, x.array.dtype))
+    return number_operand(OPS["choose"], x, number) if kept is None or not x.is_cpu else (x, kept)
 
 
 def tensor_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:

@@ -1,5 +1,6 @@
 """Softmax and log-softmax."""
 
+import functools
 import warnings
 from math import prod
 from types import FunctionType
@@ -16,7 +17,7 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, no_kernel, wrap_dim
 from .gradient_kernels import by_kernel
-from .op import ARRAY_NAMES, TENSOR_NAMES, structured
+from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
 
 # over so many elements threads may share the rows
@@ -31,16 +32,17 @@ empty = np.empty
 empty_like = FACTORIES["empty_like"]
 
 
-def _check(name: str, input: Any, dim: int) -> None:
-    """Refuse integers, by the name that torch's kernel for this dimension has."""
-    last = wrap_dim(dim, input.ndim) >= input.ndim - 1
+def _checked_dim(name: str, input: Any, dim: int) -> int:
+    """The dimension from the front; integers are refused, by the name that torch's kernel for it has."""
+    dim = wrap_dim(dim, input.ndim)
     if input.dtype not in FLOATS and input.size:
-        no_kernel(f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl", input)
+        no_kernel(f"{name}_lastdim_kernel_impl" if dim >= input.ndim - 1 else f"{name}_kernel_impl", input)
+    return dim
 
 
 @structured(name="softmax_dim", title="Softmax", tensors="input")
 def softmax_dim(input, dim):
-    _check("softmax", input, dim)
+    _checked_dim("softmax", input, dim)
     return input.shape, input.dtype
 
 
@@ -51,27 +53,31 @@ def kernels() -> Any:
 
 def _by_rows(kernel: Any, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
     """kernel(*rows, rows of the result, *period)."""
-    dest, n = empty(arrays[0].shape, arrays[0].dtype), arrays[0].shape[-1]
-    kernel(*[_contiguous(a).reshape(-1, n) for a in (*arrays, dest)], *period)
+    dest = empty(arrays[0].shape, arrays[0].dtype)
+    kernel(*map(_as_rows, arrays), _as_rows(dest), *period)
     return dest
+
+
+def _as_rows(a: np.ndarray) -> np.ndarray:
+    dense = a if a.flags.c_contiguous else np.ascontiguousarray(a)
+    return dense if a.ndim == 2 else dense.reshape(-1, a.shape[-1])
+
+
+@functools.cache
+def _loop(name: str) -> Any:
+    return getattr(kernels(), name)
 
 
 def _along(name: str, dim: int, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
-    """The kernel `name` along `dim`: over rows if it is the last, else over columns."""
-    shape, loops = arrays[0].shape, kernels()
-    dim = wrap_dim(dim, len(shape))
+    """The kernel `name` along `dim`, counted from the front: over rows if it is the last, else over columns."""
+    shape = arrays[0].shape
     if dim == len(shape) - 1:
-        loop = SHARED[name] if arrays[0].size >= LARGE else getattr(loops, name)
-        return _by_rows(loop, *arrays, period=period)
+        return _by_rows(SHARED[name] if arrays[0].size >= LARGE else _loop(name), *arrays, period=period)
     dest = empty(shape, arrays[0].dtype)
     three = prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
-    scratch = empty((2, loops.LANES), dest.dtype)
-    getattr(loops, f"{name}_columns")(*[_contiguous(a).reshape(three) for a in (*arrays, dest)], scratch)
+    scratch = empty((2, kernels().LANES), dest.dtype)
+    _loop(f"{name}_columns")(*[np.ascontiguousarray(a).reshape(three) for a in (*arrays, dest)], scratch)
     return dest
-
-
-def _contiguous(a: np.ndarray) -> np.ndarray:
-    return a if a.flags.c_contiguous else np.ascontiguousarray(a)
 
 
 def _gradient_by_rows(name: str, formula: Any) -> None:
@@ -80,7 +86,7 @@ def _gradient_by_rows(name: str, formula: Any) -> None:
     def on_arrays(g: np.ndarray, out: np.ndarray, dim: int) -> np.ndarray:
         if not out.size or not out.ndim or g.dtype is not out.dtype:
             return of_arrays(g, out, dim)
-        return _along(name, dim, g, out)
+        return _along(name, wrap_dim(dim, out.ndim), g, out)
 
     of_arrays = FunctionType(formula.__code__, ARRAY_NAMES)
     ARRAY_NAMES[name] = on_arrays
@@ -89,7 +95,7 @@ def _gradient_by_rows(name: str, formula: Any) -> None:
 
 @softmax_dim.cpu
 def softmax_cpu(input, dim):
-    softmax_dim.infer(input, dim)
+    dim = _checked_dim("softmax", input, dim)
     if not input.size or not input.ndim:
         return np.ones_like(input)
     return _along("softmax", dim, input, period=(0,))
@@ -127,13 +133,13 @@ def causal_softmax_grad(g, out):
 
 @structured(name="log_softmax_dim", title="LogSoftmax", tensors="input")
 def log_softmax_dim(input, dim):
-    _check("log_softmax", input, dim)
+    _checked_dim("log_softmax", input, dim)
     return input.shape, input.dtype
 
 
 @log_softmax_dim.cpu
 def log_softmax_cpu(input, dim):
-    log_softmax_dim.infer(input, dim)
+    dim = _checked_dim("log_softmax", input, dim)
     if not input.size or not input.ndim:
         return np.zeros_like(input)
     return _along("log_softmax", dim, input)
@@ -178,7 +184,7 @@ def _backward_data(name: str, g: Tensor, out: Tensor, dim: int, input_dtype: dty
 
 
 def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
-    return input if dtype is None or not isinstance(input, Tensor) else input.to(dtype)
+    return input.to(dtype) if dtype is not None and isinstance(input, Tensor) else input
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:
@@ -190,19 +196,20 @@ def _softmax_default_dim(name: str, ndim: int) -> int:
 
 
 def _softmax_functions(name: str) -> None:
+    record = OPS[f"{name}_dim"]
+
     def on_torch(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
-        result = op(f"{name}_dim")(_in_dtype(input, dtype), dim)
+        result = record.function(input if dtype is None else _in_dtype(input, dtype), dim)
         if out is None:
             return result
         from .inplace import into
-        from .op import OPS
 
-        return into(out, OPS[f"{name}_dim"], result)
+        return into(out, record, result)
 
     def functional(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
         if dim is None:
             dim = _softmax_default_dim(name, input.ndim)
-        return op(f"{name}_dim")(_in_dtype(input, dtype), dim)
+        return record.function(input if dtype is None else _in_dtype(input, dtype), dim)
 
     for function in (on_torch, functional):
         function.__name__ = function.__qualname__ = name

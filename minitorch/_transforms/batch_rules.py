@@ -224,7 +224,7 @@ def spread(b: Batch) -> Any:
 
 
 # ---------------------------------------------------------------------- choosing
-@rule("choose", "masked_fill_into", "masked_zero", "copy_from")
+@rule("choose", "masked_fill_into", "masked_filled", "masked_zero", "copy_from")
 def broadcasting(b: Batch) -> Any:
     """Like a pointwise op, on operands whose dtypes are settled."""
     ndim = max(n for n in b.ndims if n is not None)

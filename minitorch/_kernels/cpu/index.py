@@ -1,13 +1,15 @@
 """Reading and writing at positions that an integer array holds, and parts of matrices.
 
-Only `within` looks at ranges: the others write wherever the index says, so their callers ask it
-first (`_ops/positions.py`). Positions are made unsigned: Numba tests signed ones for being negative.
+`gather` and `scatter...` look at ranges, and do nothing where an index is outside. The others read and write wherever
+the index says, so their callers ask `within` first (`_ops/positions.py`). Positions are made unsigned: Numba tests
+signed ones for being negative.
 """
 
 import numpy as np
 from numba import njit
 
 from .inlined import maximum, minimum
+from .inner import inner
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -59,9 +61,25 @@ def select(x, positions, out):
             out[n, m] = x[n, np.uint64(positions[m])]
 
 
+@inner()
+def _all_within(index, size):
+    outside = False
+    for n in range(index.shape[0]):
+        if index.shape[2] == 1:
+            for m in range(index.shape[1]):
+                outside |= np.uint64(index[n, m, 0]) >= np.uint64(size)
+            continue
+        for m in range(index.shape[1]):
+            for t in range(index.shape[2]):
+                outside |= np.uint64(index[n, m, t]) >= np.uint64(size)
+    return not outside
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather(x, index, out):
-    """out[n, m, t] = x[n, index[n, m, t], t]"""
+    """out[n, m, t] = x[n, index[n, m, t], t]; returns whether all indices are in range."""
+    if not _all_within(index, x.shape[1]):
+        return False
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
@@ -70,11 +88,14 @@ def gather(x, index, out):
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 out[n, m, t] = x[n, np.uint64(index[n, m, t]), t]
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter(dest, index, src):
-    """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins."""
+    """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins. Returns whether all indices are in range."""
+    if not _all_within(index, dest.shape[1]):
+        return False
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
@@ -83,11 +104,14 @@ def scatter(dest, index, src):
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 dest[n, np.uint64(index[n, m, t]), t] = src[n, m, t]
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter_add(dest, index, src):
-    """dest[n, index[n, m, t], t] += src[n, m, t]"""
+    """dest[n, index[n, m, t], t] += src[n, m, t]; returns whether all indices are in range."""
+    if not _all_within(index, dest.shape[1]):
+        return False
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
@@ -96,11 +120,14 @@ def scatter_add(dest, index, src):
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 dest[n, np.uint64(index[n, m, t]), t] += src[n, m, t]
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scatter_multiply(dest, index, src):
-    """dest[n, index[n, m, t], t] *= src[n, m, t]"""
+    """dest[n, index[n, m, t], t] *= src[n, m, t]; returns whether all indices are in range."""
+    if not _all_within(index, dest.shape[1]):
+        return False
     for n in range(index.shape[0]):
         if index.shape[2] == 1:
             for m in range(index.shape[1]):
@@ -109,6 +136,7 @@ def scatter_multiply(dest, index, src):
         for m in range(index.shape[1]):
             for t in range(index.shape[2]):
                 dest[n, np.uint64(index[n, m, t]), t] *= src[n, m, t]
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

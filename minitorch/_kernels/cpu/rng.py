@@ -20,7 +20,10 @@ gets the numbers of the other processors.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import math
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -34,6 +37,7 @@ _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-leve
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
 _FEW_PAIRS = 8  # so many pairs of normals are made in Python in the time of NumPy's ten calls
 _CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
+_WORDS_OF_NORMAL = 2  # bits: NumPy makes so many words, as a power of two, in the time of a normal
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
 _PYTHON = 4096  # up to so many elements are shuffled in Python, which takes 2 ms: a compiled loop's loading takes 50
 _MASK53 = np.uint64((1 << 53) - 1)
@@ -43,6 +47,18 @@ _WORDS = 624
 _STATE_NAMES = "seed left seeded next words x next_double rho has_double next_float has_float"
 _STATE_FORMATS = "<u8 <i4 <i4 <u8 624<u8 <f8 <f8 <f8 <i8 <f4 <i4"
 _STATE = np.dtype(list(zip(_STATE_NAMES.split(), _STATE_FORMATS.split())))
+
+
+def _memory_of(bits: np.random.MT19937) -> ndarray | None:
+    """The generator's words and how many are used up, as `twister.py` takes them; None where NumPy keeps others."""
+    memory = np.frombuffer((ctypes.c_uint32 * (_WORDS + 1)).from_address(bits.ctypes.state_address), np.uint32)
+    state = bits.state["state"]
+    return memory if memory[_WORDS] == state["pos"] and np.array_equal(memory[:_WORDS], state["key"]) else None
+
+
+@functools.cache
+def _twister() -> Any:
+    return cache.load_file("cpu.twister")
 
 
 class TorchStream:
@@ -57,6 +73,7 @@ class TorchStream:
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
         self._generator = np.random.Generator(self._bits)
+        self._words = _memory_of(self._bits)
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
@@ -70,6 +87,10 @@ class TorchStream:
     def raw32(self, n: int) -> ndarray:
         """The next n words."""
         self._fresh = self._fresh and n == 0
+        if self._words is not None and pays(n >> _WORDS_OF_NORMAL):
+            words = np.empty(n, np.uint32)
+            _twister().words(self._words, words)
+            return words
         if n < _SMALL:
             return self._bits.random_raw(n).astype(np.uint32)
         return self._generator.integers(0, 1 << 32, n, np.uint32)
@@ -77,10 +98,24 @@ class TorchStream:
     def raw64(self, n: int) -> ndarray:
         """The next 2 n words as n 64-bit numbers, the earlier word on top."""
         self._fresh = self._fresh and n == 0
+        if self._words is not None and pays(n >> _WORDS_OF_NORMAL - 1):
+            words = np.empty((n, 2), np.uint32)
+            _twister().words(self._words, words.reshape(-1))
+            return words[:, 0].astype(np.uint64) << np.uint64(32) | words[:, 1]
         if n < _SMALL:
             pairs = self._bits.random_raw(2 * n)
             return pairs[0::2] << np.uint64(32) | pairs[1::2]
         return self._generator.integers(0, 1 << 64, n, np.uint64)
+
+    def units(self, out: ndarray) -> None:
+        """Fill a contiguous array of float32 with fractions of 24 bits, a word each."""
+        if self._words is not None and pays(out.size >> _WORDS_OF_NORMAL):
+            self._fresh = self._fresh and not out.size
+            _twister().units(self._words, out)
+            return
+        # in range signed and unsigned agree, and signed integers convert faster
+        out[...] = (self.raw32(out.size) & np.uint32(0xFFFFFF)).view(np.int32)
+        out *= np.float32(2.0**-24)
 
     def place(self) -> tuple[dict, bool]:
         """How far the words have been taken, for `go_back`."""
@@ -122,13 +157,14 @@ class TorchStream:
 
 def _chunks(out):
     flat = out.reshape(-1)
+    if flat.size <= _CHUNK:
+        return [flat]
     return [flat[i : i + _CHUNK] for i in range(0, flat.size, _CHUNK)]
 
 
 def _unit24(stream, n):
-    # in range signed and unsigned agree, and signed integers convert faster
-    unit = (stream.raw32(n) & np.uint32(0xFFFFFF)).view(np.int32).astype(np.float32)
-    unit *= np.float32(2.0**-24)
+    unit = np.empty(n, np.float32)
+    stream.units(unit)
     return unit
 
 
@@ -153,7 +189,10 @@ def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: fl
         unit, fma, work = _unit53, fma64, np.float64
     if low == 0.0 and high == 1.0 and out.dtype == work:
         for part in _chunks(out):
-            part[...] = unit(stream, part.size)
+            if work is np.float32:
+                stream.units(part)
+            else:
+                part[...] = unit(stream, part.size)
         return
     start, stop = work(low), filled((), high, out.dtype)
     with np.errstate(over="ignore"):
