@@ -4,6 +4,7 @@ NumPy's vectorised sorts and selections decide wherever no two keys are equal. W
 indices in torch's order: `_kernels/cpu/sort.py`.
 """
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import check, integer, no_kernel, wrap_dim
+from .check import integer, no_kernel, wrap_dim
 from .extremes import not_empty
 from .nodes import titled
 from .op import OPS, structured
@@ -22,11 +23,14 @@ from .reductions import reduced_shape
 
 FLOATS = dtypes.FLOATS
 SHORT = 64  # elements of a row up to which insertion is the fastest sort here
+SORTED_WHOLE = 256  # elements of a row of float32 that are sorted in the time in which insertion finds its first few
 INSERTION = 16  # elements up to which the C++ library sorts by insertion, which is stable
 RADIX = 32768  # elements from which torch sorts one row of integers by radix, which is stable
 # Rows of floats from this length on keep equal elements in their order, in a quarter of the time that torch's order
 # of ties would take: nobody relies on it there.
 STABLE_FLOATS = 65536
+_MOST_PACKED = 2**31 - 1  # elements of a row whose places and keys of 32 bits fit in one signed integer
+_INTEGERS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
 # ---------------------------------------------------------------------- rows and keys
@@ -34,6 +38,8 @@ def rows_along(a: np.ndarray, dim: int) -> np.ndarray:
     """The array with dim last, as contiguous (rows, n)."""
     if not a.ndim:
         return a.reshape(1, 1)
+    if dim == 1 and a.ndim == 2 and a.flags.c_contiguous:
+        return a
     n = a.shape[dim]
     last = a if dim == a.ndim - 1 else np.moveaxis(a, dim, -1)
     return np.ascontiguousarray(last).reshape(a.size // n if n else 0, n)
@@ -43,6 +49,8 @@ def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
     """What was computed of `rows_along`, in the array's order of dimensions."""
     if not like.ndim:
         return rows.reshape(())
+    if dim == 1 and like.ndim == 2:
+        return rows
     if dim == like.ndim - 1:
         return rows.reshape(*like.shape[:-1], rows.shape[1])
     moved = [n for i, n in enumerate(like.shape) if i != dim]
@@ -68,13 +76,14 @@ def _kernel_keys(rows: np.ndarray, descending: bool) -> np.ndarray:
     """int64 keys for the kernels, which destroy them."""
     if rows.dtype in FLOATS:
         keys = np.empty(rows.shape, np.int64)
-        bits = rows.view(np.int32 if rows.dtype.itemsize == 4 else np.int64)
+        bits = rows.view(_INTEGERS[rows.dtype])
         _kernels().float_keys(bits.reshape(-1), descending, keys.reshape(-1))
         return keys
     keys = rows.astype(np.int64)
     return np.invert(keys, keys) if descending else keys
 
 
+@functools.cache
 def _kernels() -> Any:
     return cache.load_file("cpu.sort")
 
@@ -90,11 +99,44 @@ def _arranged(rows: np.ndarray, descending: bool, kind: int, k: int, ordered: bo
     return index[:, :k]
 
 
-def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the k smallest of each row (or largest), in order, and in which rows ties decide about them."""
-    index, tied = np.empty((len(rows), k), np.int64), np.empty(len(rows), np.bool_)
-    _kernels().insertion(_kernel_keys(rows, descending), np.empty(k, np.int64), index, tied)
-    return index, np.flatnonzero(tied)
+Ordered = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Indices into rows, the elements there, and in which rows ties decide about them: None for in none."""
+
+
+def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> Ordered:
+    """The k smallest of each row (or largest), in order."""
+    count, n = rows.shape
+    if rows.dtype == np.float32 and INSERTION < n <= SORTED_WHOLE:
+        return _by_whole_sort(rows, k, descending)
+    index, best, tied = np.empty((count, k), np.int64), np.empty(k, np.int64), np.empty(count, np.bool_)
+    if rows.dtype in FLOATS:
+        values, bits = np.empty((count, k), rows.dtype), _INTEGERS[rows.dtype]
+        of_floats = _kernels().insertion_of_floats
+        some = of_floats(rows.view(bits), descending, np.empty(n, np.int64), best, index, values.view(bits), tied)
+    else:
+        some = _kernels().insertion(_kernel_keys(rows, descending), best, index, tied)
+        values = taken(rows, index)
+    return index, values, np.flatnonzero(tied) if some else None
+
+
+def _by_whole_sort(rows: np.ndarray, k: int, descending: bool) -> Ordered:
+    """The same of float32, by NumPy's plain vectorised sort of key and index in one integer."""
+    kernels, (count, n), bits = _kernels(), rows.shape, rows.view(np.int32)
+    shift, packed = n.bit_length(), np.empty(rows.shape, np.int64)
+    index, values, tied = np.empty((count, k), np.int64), np.empty((count, k), rows.dtype), np.empty(count, np.bool_)
+    kernels.pack(bits, descending, shift, packed)
+    packed.sort(axis=1)
+    some = kernels.unpack(packed, shift, bits, index, values.view(np.int32), tied)
+    return index, values, np.flatnonzero(tied) if some else None
+
+
+def _with_ties(found: Ordered, rows: np.ndarray, *how: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(indices, elements) with the tied rows arranged anew, as torch does."""
+    index, values, tied = found
+    if tied is not None:
+        index[tied] = _arranged(rows[tied], *how)
+        values[tied] = taken(rows[tied], index[tied])
+    return index, values
 
 
 # ---------------------------------------------------------------------- orders
@@ -105,6 +147,8 @@ def stable_order(rows: np.ndarray, descending: bool) -> np.ndarray:
         rows = rows.view(np.uint8)
     if n <= SHORT:
         return _first_in_order(rows, n, descending)[0]
+    if rows.dtype == np.float32 and n <= _MOST_PACKED:
+        return _by_whole_sort(rows, n, descending)[0]
     if rows.dtype.itemsize <= 2 and rows.dtype not in FLOATS:  # short integers go by radix
         keys = _float_bits(rows) if rows.dtype in FLOATS else rows
         return np.argsort(~keys if descending else keys, axis=1, kind="stable")
@@ -115,10 +159,7 @@ def stable_order(rows: np.ndarray, descending: bool) -> np.ndarray:
         if high - low < 1 << 16:
             keys = (high - rows if descending else rows - low).astype(np.uint16)
             return np.argsort(keys, axis=1, kind="stable")
-    if rows.dtype == np.float32 and bits <= 32:
-        keys = _float_bits(rows)
-        keys = (~keys if descending else keys).astype(np.uint64)
-    elif rows.dtype not in FLOATS and high - low < 2 ** (63 - bits):
+    if rows.dtype not in FLOATS and high - low < 2 ** (63 - bits):
         keys = (high - rows if descending else rows - low).astype(np.uint64)
     else:
         keys = _float_bits(rows) if rows.dtype in FLOATS else rows
@@ -140,19 +181,22 @@ def _have_ties(ordered: np.ndarray) -> np.ndarray:
     return tied
 
 
-def torch_order(rows: np.ndarray, descending: bool) -> np.ndarray:
-    """The indices that sort each row, equal elements where the C++ library's sort leaves them."""
+def in_order(rows: np.ndarray, descending: bool, stable: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The indices that sort each row, and its elements in that order.
+
+    Equal elements are in their order, or unless `stable` where the C++ library's sort leaves them.
+    """
     n = rows.shape[1]
-    if rows.dtype != np.bool_ and INSERTION < n <= SHORT:
-        order, tied = _first_in_order(rows, n, descending)
+    stable = stable or n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS)
+    if n <= SHORT and rows.dtype != np.bool_:
+        found = _first_in_order(rows, n, descending)
+    elif rows.dtype == np.float32 and n <= _MOST_PACKED:
+        found = _by_whole_sort(rows, n, descending)
     else:
         order = stable_order(rows, descending)
-        if n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS):
-            return order
-        tied = np.flatnonzero(_have_ties(taken(rows, order)))
-    if tied.size:
-        order[tied] = _arranged(rows[tied], descending, _kernels().SORT, n)
-    return order
+        values = taken(rows, order)
+        found = order, values, None if stable else np.flatnonzero(_have_ties(values))
+    return found[:2] if stable else _with_ties(found, rows, descending, _kernels().SORT, n)
 
 
 def _sorts_by_radix(a: np.ndarray) -> bool:
@@ -172,8 +216,8 @@ def sort_cpu(input, dim, descending, stable):
     if not input.size:
         return input.copy(), np.empty(input.shape, np.int64)
     rows = rows_along(input, dim)
-    order = (stable_order if stable or _sorts_by_radix(input) else torch_order)(rows, descending)
-    return rows_back(taken(rows, order), input, dim), rows_back(order, input, dim)
+    order, values = in_order(rows, descending, stable or _sorts_by_radix(input))
+    return rows_back(values, input, dim), rows_back(order, input, dim)
 
 
 @sort_dim.grad("input")
@@ -208,16 +252,16 @@ def msort(input: Tensor, *, out: Any = None) -> Tensor:
 
 
 # ---------------------------------------------------------------------- topk
-def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarray:
-    """The indices of the k smallest of each row (or largest) in torch's order."""
+def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the k smallest of each row (or largest) in torch's order, and the elements there."""
     n = rows.shape[1]
-    partial = k * 64 <= n  # where torch goes from a selection to a heap, which leaves its elements in order
-    kind = _kernels().PARTIAL if partial else _kernels().SELECT
+    kernels, partial = (
+        _kernels(),
+        k * 64 <= n,
+    )  # where torch goes from a selection to a heap, which leaves them in order
+    kind = kernels.PARTIAL if partial else kernels.SELECT
     if k <= INSERTION and (ordered or partial):
-        index, tied = _first_in_order(rows, k, largest)
-        if tied.size:
-            index[tied] = _arranged(rows[tied], largest, kind, k, ordered)
-        return index
+        return _with_ties(_first_in_order(rows, k, largest), rows, largest, kind, k, ordered)
     if ordered or partial:
         threshold = np.partition(rows, n - k if largest else k - 1, axis=1)[:, [n - k if largest else k - 1]]
         chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
@@ -225,32 +269,42 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> np.ndarr
             index = (chosen % n).reshape(len(rows), k)
             values = taken(rows, index)
             order = stable_order(values, largest)
-            if not _have_ties(taken(values, order)).any():
-                return taken(index, order)
-    return _arranged(rows, largest, kind, k, ordered)
+            values = taken(values, order)
+            if not _have_ties(values).any():
+                return taken(index, order), values
+    index = _arranged(rows, largest, kind, k, ordered)
+    return index, taken(rows, index)
 
 
 @structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))
 def topk_dim(input, k, dim, largest, sorted):
-    dim = wrap_dim(dim, input.ndim)
-    n = input.shape[dim] if input.shape else 1
-    check(0 <= k <= n, "selected index k out of range")
-    check(input.dtype != np.bool_, "topk does not support bool dtypes on CPU")
+    dim = _topk_dim(input, k, dim)
     shape = (*input.shape[:dim], k, *input.shape[dim + 1 :]) if input.shape else ()
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
 
 
+def _topk_dim(input: Any, k: int, dim: int) -> int:
+    """The dimension, counted from the front; with all checks."""
+    dim = wrap_dim(dim, input.ndim)
+    n = input.shape[dim] if input.shape else 1
+    if not 0 <= k <= n:
+        raise RuntimeError("selected index k out of range")
+    if input.dtype is dtypes.BOOL_NUMPY:
+        raise RuntimeError("topk does not support bool dtypes on CPU")
+    return dim
+
+
 @topk_dim.cpu
 def topk_cpu(input, k, dim, largest, sorted):
-    (shape, dtype), (_, int64) = topk_dim.infer(input, k, dim, largest, sorted)
+    dim = _topk_dim(input, k, dim)
     if not input.ndim:
-        return input.copy(), np.zeros((), int64)
+        return input.copy(), np.zeros((), np.int64)
     if not k or not input.size:
+        (shape, dtype), (_, int64) = topk_dim.infer(input, k, dim, largest, sorted)
         return np.empty(shape, dtype), np.empty(shape, int64)
-    dim = wrap_dim(dim, input.ndim)
     rows = rows_along(input, dim)
-    index = smallest(rows, k, largest, sorted)
-    return rows_back(taken(rows, index), input, dim), rows_back(index, input, dim)
+    index, values = smallest(rows, k, largest, sorted)
+    return rows_back(values, input, dim), rows_back(index, input, dim)
 
 
 @topk_dim.grad("input")
@@ -302,8 +356,7 @@ def median_in_rows(rows: np.ndarray, skip_nan: bool) -> np.ndarray:
 
 def mode_in_rows(rows: np.ndarray) -> np.ndarray:
     """Where the last of the most frequent element's places in the sorted row is; of several elements the smallest."""
-    order = torch_order(rows, False)
-    ordered = taken(rows, order)
+    order, ordered = in_order(rows, False, False)
     place = np.arange(rows.shape[1])
     begins = np.ones(rows.shape, np.bool_)
     begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]

@@ -19,9 +19,8 @@ BLOCK = 32  # keys that insertion looks at together
 SORT, SELECT, PARTIAL = 0, 1, 2  # all in order; the nth in its place; the first n in order, by a heap
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def float_keys(bits, flip, keys):
-    """Signed integers in the order of the floats with these bits: -0.0 as 0.0, all nan alike and last."""
+@inner()
+def _put_keys(bits, flip, keys):
     low = np.int64((1 << (8 * bits.itemsize - 1)) - 1)
     infinity = np.int64(0x7F800000) if bits.itemsize == 4 else np.int64(0x7FF0000000000000)
     for i in range(bits.size):
@@ -31,6 +30,43 @@ def float_keys(bits, flip, keys):
         if size > infinity:
             key = low
         keys[i] = ~key if flip else key
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def float_keys(bits, flip, keys):
+    """Signed integers in the order of the floats with these bits: -0.0 as 0.0, all nan alike and last."""
+    _put_keys(bits, flip, keys)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pack(bits, flip, shift, packed):
+    """packed[row, i] = the key of a float32, above `shift` bits for its place i in the row."""
+    for row in range(bits.shape[0]):
+        keys = packed[row]
+        _put_keys(bits[row], flip, keys)
+        for i in range(keys.size):
+            keys[i] = (keys[i] << shift) | i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unpack(packed, shift, bits, index, ordered, tied):
+    """Of sorted rows of `pack` the first places, as many as index has columns, and the elements there.
+
+    tied[row]: whether keys are equal of which the order, or which one is left out, matters. Returns whether any row is.
+    """
+    k, n = index.shape[1], packed.shape[1]
+    some = False
+    for row in range(packed.shape[0]):
+        keys, given, at, made = packed[row], bits[row], index[row], ordered[row]
+        equal, before = False, ~(keys[0] >> shift)
+        for i in range(k):
+            place, key = keys[i] & ((1 << shift) - 1), keys[i] >> shift
+            at[i], made[i] = place, given[np.uint64(place)]
+            equal |= key == before
+            before = key
+        tied[row] = equal or (k < n and keys[k] >> shift == before)
+        some |= tied[row]
+    return some
 
 
 @inner()
@@ -149,42 +185,64 @@ def arrange(all_keys, indices, waiting_parts, kind, nth, last):
             keys[j], index[j] = key, at
 
 
+@inner()
+def _insert(a, best, at):
+    """at: where the smallest of the keys were, as many as it has places, in order and equal ones in theirs.
+
+    Returns whether keys are equal of which the order, or which one is left out, matters. `best` is scratch.
+    """
+    k, n = at.size, a.size
+    i = 0
+    while i < n:
+        if i >= k:
+            worst = best[k - 1]
+            while i + BLOCK <= n:  # of long rows few blocks have a key to insert: vectors find out
+                some = False
+                for lane in range(BLOCK):
+                    some |= a[np.uint64(i + lane)] < worst
+                if some:
+                    break
+                i += BLOCK
+            while i < n and a[i] >= worst:
+                i += 1
+            if i == n:
+                break
+        key, j = a[i], smaller(i, k - 1)
+        while j > 0 and key < best[j - 1]:
+            best[j], at[j] = best[j - 1], at[j - 1]
+            j -= 1
+        best[j], at[j] = key, i
+        i += 1
+    equal, last = 0, best[k - 1]
+    for j in range(1, k):
+        equal += best[j] == best[j - 1]
+    for i in range(n):
+        equal += a[np.uint64(i)] == last
+    return equal > 1
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def insertion(keys, best, index, tied):
-    """index[row]: where the smallest keys of the row were, as many as it has places, in order and equal ones in theirs.
-
-    tied[row]: whether keys are equal of which the order, or which one is left out, matters. `best` is scratch.
-    """
-    k, n = index.shape[1], keys.shape[1]
+    """`_insert` for the keys of each row. Returns whether any row is tied."""
+    some = False
     for row in range(keys.shape[0]):
-        a, at = keys[row], index[row]
-        i = 0
-        while i < n:
-            if i >= k:
-                worst = best[k - 1]
-                while i + BLOCK <= n:  # of long rows few blocks have a key to insert: vectors find out
-                    some = False
-                    for lane in range(BLOCK):
-                        some |= a[np.uint64(i + lane)] < worst
-                    if some:
-                        break
-                    i += BLOCK
-                while i < n and a[i] >= worst:
-                    i += 1
-                if i == n:
-                    break
-            key, j = a[i], smaller(i, k - 1)
-            while j > 0 and key < best[j - 1]:
-                best[j], at[j] = best[j - 1], at[j - 1]
-                j -= 1
-            best[j], at[j] = key, i
-            i += 1
-        equal, last = 0, best[k - 1]
-        for j in range(1, k):
-            equal += best[j] == best[j - 1]
-        for i in range(n):
-            equal += a[np.uint64(i)] == last
-        tied[row] = equal > 1
+        tied[row] = _insert(keys[row], best, index[row])
+        some |= tied[row]
+    return some
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def insertion_of_floats(bits, flip, keys, best, index, ordered, tied):
+    """The same of floats with these bits, and their elements at these places; keys is scratch for a row."""
+    some = False
+    for row in range(bits.shape[0]):
+        given, at, made = bits[row], index[row], ordered[row]
+        _put_keys(given, flip, keys)
+        tied[row] = _insert(keys, best, at)
+        some |= tied[row]
+        for j in range(at.size):
+            made[j] = given[np.uint64(at[j])]
+    return some
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
