@@ -4,7 +4,7 @@ Each is a table that says of which inputs an output is the weighted sum. The adj
 is its own gradient.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -44,6 +44,17 @@ class AxisMap:
     def copies(self) -> bool:
         """Whether every output is one of the inputs."""
         return len(self.index) == self.outputs and bool((self.weights[FLOAT64] == 1).all())
+
+    @cached_property
+    def taps(self) -> tuple[Any, dict[np.dtype, Any]] | None:
+        """index and weights as (terms, outputs) if all outputs have as many terms, but for plain copies."""
+        if self.copies or not self.outputs:
+            return None
+        terms = int(self.starts[1])
+        if not terms or (np.diff(self.starts) != terms).any():
+            return None
+        by_term = [np.ascontiguousarray(a.reshape(-1, terms).T) for a in (self.index, *self.weights.values())]
+        return by_term[0], dict(zip(self.weights, by_term[1:], strict=True))
 
     def __call__(self, x: Any, axis: int) -> Any:
         """The map along one dimension of an array."""
@@ -115,6 +126,27 @@ class Maps(tuple):
         return Maps([m.transposed for m in self])
 
 
+@lru_cache(maxsize=256)
+def _tables(down: AxisMap, along: AxisMap, dtype: np.dtype) -> Any:
+    """Whether `resample.shrink_planes` maps planes or enlarge_planes, and the tables; None where neither does."""
+    if down.taps is None or along.taps is None:
+        return None
+    return _cheapest((down, along))[0] == 0, (down.taps[0], down.taps[1][dtype], along.taps[0], along.taps[1][dtype])
+
+
+def _of_planes(x, down, along, shrinks, tables):
+    out = np.empty((*x.shape[:-2], down.outputs, along.outputs), x.dtype)
+    if out.size:
+        height, width = x.shape[-2:]
+        source = np.ascontiguousarray(x).reshape(-1, height, width)
+        planes, kernels = out.reshape(-1, down.outputs, along.outputs), cache.load_file("cpu.resample")
+        if shrinks:
+            kernels.shrink_planes(source, *tables, np.empty(width, x.dtype), planes)
+        else:
+            kernels.enlarge_planes(source, *tables, np.empty((height, along.outputs), x.dtype), planes)
+    return out
+
+
 def _infer(input, maps):
     return (*input.shape[: input.ndim - len(maps)], *[m.outputs for m in maps]), input.dtype
 
@@ -122,6 +154,10 @@ def _infer(input, maps):
 def _cpu(input, maps):
     lead = input.ndim - len(maps)
     integers = input.dtype not in dtypes.FLOATS
+    if len(maps) == 2 and not integers:
+        tables = _tables(*maps, input.dtype)
+        if tables is not None:
+            return _of_planes(input, *maps, *tables)
     order = list(reversed(range(len(maps))))
     if input.dtype != np.uint8:  # which is rounded after each dimension, so that the order shows
         order = _cheapest(maps)

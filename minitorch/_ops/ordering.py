@@ -30,7 +30,7 @@ RADIX = 32768  # elements from which torch sorts one row of integers by radix, w
 # of ties would take: nobody relies on it there.
 STABLE_FLOATS = 65536
 _MOST_PACKED = 2**31 - 1  # elements of a row whose places and keys of 32 bits fit in one signed integer
-_INTEGERS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
+_INTEGERS: dict[Any, Any] = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
 # ---------------------------------------------------------------------- rows and keys

@@ -379,23 +379,37 @@ def _avg_pool(
     function = f"avg_pool{n}d"
     if n == 1:
         check_argument_dims(function, input)
-    kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
-    if n == 2:
-        if input.ndim <= 2:
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got -3)"
-            )
-    given = tuple(input.shape)
-    input, batched = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
-    shape = _pooled_shape("avg", tuple(input.shape), given, kernel, stride, padding, (1,) * n, ceil_mode)
-    check(divisor != 0, "divisor must be not zero")
-    halves = n == 3 and input.dtype in (dtypes.float16, dtypes.bfloat16)
-    if halves or (not input.is_floating_point() and input.dtype != dtypes.int64):
+    if kernel_size.__class__ is int and stride is None and padding.__class__ is int:
+        kernel = stride = (kernel_size,) * n
+        padding = (padding,) * n
+    else:
+        kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
+    given = input.array.shape
+    ndim = len(given)
+    if n == 2 and ndim <= 2:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got -3)")
+    batched = ndim == n + 2
+    if not batched:
+        input, _ = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
+    maps = _avg_maps(input.array.shape, given, kernel, stride, padding, bool(ceil_mode), bool(include_pad), divisor)
+    dtype = input.array.dtype
+    if (n == 3 and dtype in dtypes.HALVES) or (dtype not in dtypes.FLOATS and dtype != np.int64):
         no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)
-    axes = zip(input.shape[2:], shape[2:], kernel, stride, padding, strict=True)
+    pooled = (avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps)
+    return pooled if batched else unbatched(pooled, False)
+
+
+@lru_cache(maxsize=256)
+def _avg_maps(
+    shape: Any, given: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, divisor: Any
+) -> Maps:
+    """The means of windows as maps along the dimensions, with all checks."""
+    n = len(kernel)
+    pooled = _pooled_shape("avg", shape, given, kernel, stride, padding, (1,) * n, ceil_mode)
+    check(divisor != 0, "divisor must be not zero")
+    axes = zip(shape[2:], pooled[2:], kernel, stride, padding, strict=True)
     divisors = [divisor] + [divisor and 1] * (n - 1)
-    maps = Maps(_avg_map(*axis, include_pad, d) for axis, d in zip(axes, divisors, strict=True))
-    return unbatched((avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps), batched)
+    return Maps(_avg_map(*axis, include_pad, d) for axis, d in zip(axes, divisors, strict=True))
 
 
 @lru_cache(maxsize=64)

@@ -127,29 +127,29 @@ def antialiased_map(n: int, outputs: int, factor: float | None, align_corners: b
 
 
 # ---------------------------------------------------------------------- arguments
-def _per_axis(value: Any, input: Tensor, what: str, of: str, form: str) -> list[Any]:
-    n = input.ndim - 2
+def _per_axis(value: Any, shape: tuple[int, ...], what: str, of: str, form: str) -> list[Any]:
+    n = len(shape) - 2
     if not isinstance(value, (tuple, list)):
         return [value] * n
     if len(value) != n:
         raise ValueError(
             f"Input and {what} must have the same number of spatial dimensions, but got input with spatial dimensions "
             "of "
-            f"{list(input.shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format "
+            f"{list(shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format "
             "and "
             f"{form} format."
         )
     return list(value)
 
 
-def _sizes_and_factors(input: Tensor, size: Any, scale_factor: Any, recompute: bool) -> tuple[Any, Any]:
+def _sizes_and_factors(shape: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool) -> tuple[Any, Any]:
     """The output's size, and the factors if these count rather than what the sizes' ratio is."""
     check(size is None or scale_factor is None, "only one of size or scale_factor should be defined", ValueError)
     check(size is not None or scale_factor is not None, "either size or scale_factor should be defined", ValueError)
     form = "scale_factor in (s1, s2, ...,sK)"
     if size is not None:
         form = "output size in (o1, o2, ...,oK)"
-        sizes = _per_axis(size, input, "output", "output size of", form)
+        sizes = _per_axis(size, shape, "output", "output size of", form)
         for s in sizes:
             if not (hasattr(s, "__index__") and not isinstance(s, bool)):
                 raise TypeError(
@@ -158,15 +158,15 @@ def _sizes_and_factors(input: Tensor, size: Any, scale_factor: Any, recompute: b
                 )
         check(not recompute, "recompute_scale_factor is not meaningful with an explicit size.", ValueError)
         return [s.__index__() for s in sizes], [None] * len(sizes)
-    factors = _per_axis(scale_factor, input, "scale_factor", "scale_factor of shape", form)
+    factors = _per_axis(scale_factor, shape, "scale_factor", "scale_factor of shape", form)
     for f in factors:
         if not isinstance(f, (int, float)):
             raise TypeError(f"scale_factor must be numbers, not {type(f).__name__}")
-    sizes = [int(n * f) for n, f in zip(input.shape[2:], factors, strict=True)]
+    sizes = [int(n * f) for n, f in zip(shape[2:], factors, strict=True)]
     return sizes, [None] * len(sizes) if recompute else [float(f) for f in factors]
 
 
-def _check_mode(input: Tensor, mode: Any, align_corners: bool | None, antialias: bool) -> None:
+def _check_mode(ndim: int, mode: Any, align_corners: bool | None, antialias: bool) -> None:
     plain = mode in ("nearest", "area", "nearest-exact")
     check(
         not plain or align_corners is None,
@@ -174,24 +174,24 @@ def _check_mode(input: Tensor, mode: Any, align_corners: bool | None, antialias:
         ValueError,
     )
     check(
-        not antialias or (mode in _FILTERS and input.ndim == 4),
+        not antialias or (mode in _FILTERS and ndim == 4),
         "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input",
         ValueError,
     )
-    if input.ndim in (3, 4, 5) and (plain or SPATIAL.get(mode) == input.ndim - 2):
+    if ndim in (3, 4, 5) and (plain or SPATIAL.get(mode) == ndim - 2):
         check(mode != "lanczos" or not align_corners, "Lanczos mode does not support align_corners=True", ValueError)
         check(mode != "lanczos" or antialias, "Lanczos mode requires antialias=True", ValueError)
         return
-    if input.ndim in (3, 4, 5) and mode in ("linear", "bilinear", "trilinear"):
-        raise NotImplementedError(f"Got {input.ndim}D input, but {mode} mode needs {SPATIAL[mode] + 2}D input")
+    if ndim in (3, 4, 5) and mode in ("linear", "bilinear", "trilinear"):
+        raise NotImplementedError(f"Got {ndim}D input, but {mode} mode needs {SPATIAL[mode] + 2}D input")
     raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear "
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {ndim}D) for the modes: nearest | linear "
         f"| bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
 
-def _check_sizes(input: Tensor, sizes: Any) -> None:
-    shape, n = list(input.shape), input.ndim - 2
+def _check_sizes(shape: tuple[int, ...], sizes: Any) -> None:
+    n = len(shape) - 2
 
     def listed(values: Any) -> str:
         return ", ".join(f"{axis}: {v}" for axis, v in zip("DHW"[-n:], values, strict=True))
@@ -202,7 +202,7 @@ def _check_sizes(input: Tensor, sizes: Any) -> None:
             f"{' and' * (n == 1)} output ({listed(sizes)})"
         )
     if shape[1] <= 0:
-        raise RuntimeError(f"Non-empty {input.ndim}D data tensor expected but got a tensor with sizes {shape}")
+        raise RuntimeError(f"Non-empty {len(shape)}D data tensor expected but got a tensor with sizes {list(shape)}")
 
 
 def _refuse_integers(input: Tensor, mode: str) -> None:
@@ -236,27 +236,47 @@ def interpolate(
     >>> torch.nn.functional.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2, mode="linear")
     tensor([[[1.0000, 1.2500, 1.7500, 2.0000]]])
     """
-    recompute = bool(recompute_scale_factor)
-    sizes, factors = _sizes_and_factors(input, size, scale_factor, recompute)
-    _check_mode(input, mode, align_corners, antialias)
-    n = input.ndim - 2
+    a = input.array
+    is_plain = size.__class__ in _KEYS and scale_factor.__class__ in _KEYS  # 1 and True are one key in tuples
+    found = (_kept if is_plain else _found)(
+        a.shape, a.dtype == np.float64, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    )
     if mode == "area":
-        return adaptive_avg_pool(n, input, sizes)
-    _check_sizes(input, sizes)
+        return adaptive_avg_pool(len(a.shape) - 2, input, found)
     _refuse_integers(input, mode)
-    axes = list(zip(input.shape[2:], sizes, factors, strict=True))
-    if mode in ("nearest", "nearest-exact"):
-        dtype = "float64" if input.dtype == dtypes.float64 else "float32"
-        exact = mode == "nearest-exact"
-        maps = Maps(nearest_map(*axis, exact, dtype) for axis in axes)
-        return (_EXACT if exact else _NEAREST)[n].function(input, maps)
-    align = bool(align_corners)
-    if antialias:
-        record, maps = _ANTIALIASED[mode], Maps(antialiased_map(*axis, align, mode) for axis in axes)
-    else:
-        table = cubic_map if mode == "bicubic" else linear_map
-        record, maps = _SMOOTH[mode], Maps(table(*axis, align) for axis in axes)
+    record, maps = found
     return record.function(input, maps)
+
+
+def _found(
+    shape: tuple[int, ...],
+    wide: bool,
+    size: Any,
+    scale_factor: Any,
+    mode: str,
+    align_corners: bool | None,
+    recompute_scale_factor: bool | None,
+    antialias: bool,
+) -> Any:
+    """The op that resizes floats of this shape, `wide` ones of float64, and its maps, or sizes; all checks."""
+    sizes, factors = _sizes_and_factors(shape, size, scale_factor, bool(recompute_scale_factor))
+    _check_mode(len(shape), mode, align_corners, antialias)
+    if mode == "area":
+        return sizes
+    _check_sizes(shape, sizes)
+    n, axes, align = len(sizes), zip(shape[2:], sizes, factors, strict=True), bool(align_corners)
+    if mode in ("nearest", "nearest-exact"):
+        exact = mode == "nearest-exact"
+        maps = Maps(nearest_map(*axis, exact, "float64" if wide else "float32") for axis in axes)
+        return (_EXACT if exact else _NEAREST)[n], maps
+    if antialias:
+        return _ANTIALIASED[mode], Maps(antialiased_map(*axis, align, mode) for axis in axes)
+    table = cubic_map if mode == "bicubic" else linear_map
+    return _SMOOTH[mode], Maps(table(*axis, align) for axis in axes)
+
+
+_kept = lru_cache(maxsize=256, typed=True)(_found)
+_KEYS = frozenset((int, float, type(None)))
 
 
 def _deprecated(name: str, instead: str = "interpolate") -> None:

@@ -3,6 +3,9 @@
 import numpy as np
 from numba import njit
 
+u8 = np.uint64
+NARROW = 16  # elements of a row up to which its loops are not worth their beginning
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def map_axis(x, starts, index, weights, out):
@@ -30,6 +33,81 @@ def map_axis(x, starts, index, weights, out):
                 for q in range(first + 1, last):
                     for k in range(inner):
                         out[o, i, k] += weights[q] * x[o, index[q], k]
+
+
+# The same along both dimensions of planes, one after the other, where all sums have as many terms: out[m] of x[m], the
+# tables are (terms, outputs). All loops stand in one function: for slices given to another, references are counted.
+@njit(cache=True, nogil=True, error_model="numpy")
+def enlarge_planes(x, down, down_weights, along, along_weights, room, out):
+    """First along the rows, into as many rows of room as x has, then down."""
+    width = u8(out.shape[2])
+    for m in range(x.shape[0]):
+        for h in range(x.shape[1]):
+            row, made = x[m, h], room[h]
+            at, w = along[0], along_weights[0]
+            if along.shape[0] == 2:
+                next_at, next_w = along[1], along_weights[1]
+                for j in range(width):
+                    made[j] = w[j] * row[at[j]] + next_w[j] * row[next_at[j]]
+                continue
+            for j in range(width):
+                made[j] = w[j] * row[at[j]]
+            for t in range(1, along.shape[0]):
+                at, w = along[t], along_weights[t]
+                for j in range(width):
+                    made[j] += w[j] * row[at[j]]
+        for i in range(out.shape[1]):
+            row, made, factor = room[down[0, i]], out[m, i], down_weights[0, i]
+            if down.shape[0] == 2:
+                next_row, next_factor = room[down[1, i]], down_weights[1, i]
+                for j in range(width):
+                    made[j] = factor * row[j] + next_factor * next_row[j]
+                continue
+            for j in range(width):
+                made[j] = factor * row[j]
+            for t in range(1, down.shape[0]):
+                row, factor = room[down[t, i]], down_weights[t, i]
+                for j in range(width):
+                    made[j] += factor * row[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def shrink_planes(x, down, down_weights, along, along_weights, room, out):
+    """First down, into a row of room, then along it; in narrow planes, whose loops are short, each output by itself."""
+    zero, width, inputs = x.dtype.type(0), u8(out.shape[2]), u8(x.shape[2])
+    for m in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            if width >= NARROW:
+                row, factor = x[m, down[0, i]], down_weights[0, i]
+                for k in range(inputs):
+                    room[k] = factor * row[k]
+                for t in range(1, down.shape[0]):
+                    row, factor = x[m, down[t, i]], down_weights[t, i]
+                    for k in range(inputs):
+                        room[k] += factor * row[k]
+                made, at, w = out[m, i], along[0], along_weights[0]
+                if along.shape[0] == 2:
+                    next_at, next_w = along[1], along_weights[1]
+                    for j in range(width):
+                        made[j] = w[j] * room[at[j]] + next_w[j] * room[next_at[j]]
+                    continue
+                for j in range(width):
+                    made[j] = w[j] * room[at[j]]
+                for t in range(1, along.shape[0]):
+                    at, w = along[t], along_weights[t]
+                    for j in range(width):
+                        made[j] += w[j] * room[at[j]]
+                continue
+            for j in range(width):
+                total = zero
+                for s in range(along.shape[0]):
+                    column = along[s, j]
+                    part = down_weights[0, i] * x[m, down[0, i], column]
+                    for t in range(1, down.shape[0]):
+                        part += down_weights[t, i] * x[m, down[t, i], column]
+                    part *= along_weights[s, j]
+                    total = total + part if s else part
+                out[m, i, j] = total
 
 
 # Weighted sums of images (N, C, S): index and weight are (N, T, P), and negative places lie outside of the image. They
