@@ -149,13 +149,17 @@ def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
 
 def integers(values: Any, name: str, function: str, position: int) -> tuple[int, ...]:
     """An argument that is a tuple or list of integers."""
-    place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
     if not isinstance(values, (tuple, list)):
-        raise TypeError(f"{place}, not {type(values).__name__}")
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, not {type(values).__name__}")
+    plain = values.__class__ is tuple
     for at, value in enumerate(values):
-        if value.__class__ is not int and (isinstance(value, bool) or not hasattr(value, "__index__")):
+        if value.__class__ is int:
+            continue
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
             raise TypeError(f"{place}, but found element of type {type(value).__name__} at pos {at}")
-    return tuple([value.__index__() for value in values])
+        plain = False
+    return values if plain else tuple([value.__index__() for value in values])
 
 
 def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:

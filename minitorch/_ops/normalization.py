@@ -13,10 +13,11 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._kernels.cpu import shared
+from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
 from minitorch._type_info import finfo
 
-from .check import C_NAMES, check, integers, no_kernel
+from .check import C_NAMES, integers, no_kernel
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, PUBLIC, op, public
@@ -29,7 +30,11 @@ def kernels() -> Any:
 
 def or_constant(a: Any, value: float, n: int, dtype: np.dtype) -> np.ndarray:
     """The weight or bias as a contiguous vector in the input's dtype; without one, a constant: only to be read."""
-    return _constant(value, n, dtype) if a is None else np.ascontiguousarray(a, dtype).reshape(-1)
+    if a is None:
+        return _constant(value, n, dtype)
+    if a.ndim == 1 and a.dtype is dtype and a.flags.c_contiguous:
+        return a
+    return np.ascontiguousarray(a, dtype).reshape(-1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -63,18 +68,24 @@ def layer_norm_rows(input, weight, bias, dims, eps):
 
 def _rows(a: np.ndarray, dims: int) -> np.ndarray:
     """The array as (rows, normalised elements)."""
+    if a.ndim == 2 and dims == 1 and a.flags.c_contiguous:
+        return a
     n = prod(a.shape[a.ndim - dims :])
     return np.ascontiguousarray(a).reshape(a.size // n if n else 0, n)
 
 
 @layer_norm_rows.cpu
 def layer_norm_cpu(input, weight, bias, dims, eps):
-    (_, dtype), (stats, _), _ = layer_norm_rows.infer(input, weight, bias, dims, eps)
-    out, mean, rstd = np.empty(input.shape, dtype), np.zeros(stats, dtype), np.zeros(stats, dtype)
-    if out.size:
-        x = _rows(input, dims)
-        w, b = or_constant(weight, 1.0, x.shape[1], dtype), or_constant(bias, 0.0, x.shape[1], dtype)
-        shared.layer_norm(x, w, b, eps, out.reshape(x.shape), mean.reshape(-1), rstd.reshape(-1))
+    if not input.size or input.dtype not in FLOATS:
+        (_, dtype), (stats, _), _ = layer_norm_rows.infer(input, weight, bias, dims, eps)
+        return np.empty(input.shape, dtype), np.zeros(stats, dtype), np.zeros(stats, dtype)
+    shape, dtype = input.shape, input.dtype
+    stats = (*shape[: len(shape) - dims], *(1,) * dims)
+    out, mean, rstd = np.empty(shape, dtype), np.empty(stats, dtype), np.empty(stats, dtype)
+    x = _rows(input, dims)
+    w, b = or_constant(weight, 1.0, x.shape[1], dtype), or_constant(bias, 0.0, x.shape[1], dtype)
+    run = shared.layer_norm if x.size >= LARGE else kernels().layer_norm
+    run(x, w, b, eps, out if out.ndim == 2 else out.reshape(x.shape), mean.reshape(-1), rstd.reshape(-1))
     return out, mean, rstd
 
 
@@ -142,18 +153,18 @@ gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradien
 def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters: Any) -> tuple[int, ...]:
     """The shape that is normalised, which the input ends with and the parameters have."""
     shape = integers(shape, "normalized_shape", "layer_norm" if star == "*, " else "rms_norm", 2)
-    check(
-        len(shape),
-        "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
-        "normalized_shape = []",
-    )
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            "normalized_shape = []"
+        )
     for name, p in parameters.items():
-        if not (p is None or tuple(p.shape) == shape):
+        if not (p is None or p.array.shape == shape):
             raise RuntimeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(p.shape) if p is not None else ''} and normalized_shape = {list(shape)}"
             )
-    have = tuple(input.shape)
+    have = input.array.shape
     if not (have[len(have) - len(shape) :] == shape and len(have) >= len(shape)):
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape "
@@ -163,8 +174,9 @@ def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters
 
 
 def same_dtype(input: Tensor, *parameters: Tensor | None) -> None:
+    dtype = input.array.dtype
     for p in parameters:
-        if p is not None and p.dtype is not input.dtype and input.array.dtype not in dtypes.HALVES:
+        if p is not None and p.array.dtype is not dtype and dtype not in dtypes.HALVES:
             raise RuntimeError(
                 f"mixed dtype (CPU): expect parameter to have scalar type of {C_NAMES[input.array.dtype.name]}"
             )
@@ -173,9 +185,13 @@ def same_dtype(input: Tensor, *parameters: Tensor | None) -> None:
 @public("torch")
 def native_layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
     """(layer_norm, mean, 1 / standard deviation)."""
+    return _layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+def _layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
     shape = _normalized_shape(input, normalized_shape, weight=weight, bias=bias)
     same_dtype(input, weight, bias)
-    return op("layer_norm_rows")(input, weight, bias, len(shape), eps)
+    return layer_norm_rows.function(input, weight, bias, len(shape), eps)
 
 
 @public("nn.functional")
@@ -188,7 +204,7 @@ def layer_norm(
     >>> torch.nn.functional.layer_norm(torch.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
-    return native_layer_norm(input, normalized_shape, weight, bias, eps)[0]
+    return _layer_norm(input, normalized_shape, weight, bias, eps)[0]
 
 
 @public("nn.functional")
