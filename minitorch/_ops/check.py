@@ -150,7 +150,8 @@ def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
 def integers(values: Any, name: str, function: str, position: int) -> tuple[int, ...]:
     """An argument that is a tuple or list of integers."""
     if not isinstance(values, (tuple, list)):
-        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, not {type(values).__name__}")
+        kind = type(values).__name__
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, not {kind}")
     plain = values.__class__ is tuple
     for at, value in enumerate(values):
         if value.__class__ is int:
@@ -159,7 +160,7 @@ def integers(values: Any, name: str, function: str, position: int) -> tuple[int,
             place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
             raise TypeError(f"{place}, but found element of type {type(value).__name__} at pos {at}")
         plain = False
-    return values if plain else tuple([value.__index__() for value in values])
+    return tuple([v if plain else v.__index__() for v in values])
 
 
 def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:
