@@ -324,7 +324,7 @@ def qr_cpu(A, form):
     if not A.size:  # whose Q may still have elements
         Q = np.broadcast_to(np.eye(*shapes[0], dtype=A.dtype), (*lead, *shapes[0]))
         return pack(lead, [Q, np.zeros((*lead, *shapes[1]), A.dtype)])
-    return pack(lead, list(np.linalg.qr(A, "complete" if form == "complete" else "reduced")))
+    return pack(lead, list(lapack.qr(A, form == "complete")))
 
 
 @qr_factors.grad("A")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.cpu import openblas
 from minitorch._tensor import Tensor, wrap
 from minitorch.return_types import return_type
 
@@ -351,17 +352,21 @@ def _check_lstsq(A: Tensor, B: Tensor, driver: str) -> bool:
 
 @structured(name="least_squares", title="LinalgLstsq", tensors="A B", outputs=("rank", "values"),
             returns=lambda *a: a)  # fmt: skip
-def least_squares(A, B, rcond):
+def least_squares(A, B, rcond, by_values):
     *lead, m, n = A.shape
     return [((*lead, n, B.shape[-1]), A.dtype), (tuple(lead), dtypes.INT64_NUMPY), ((*lead, min(m, n)), A.dtype)]
 
 
 @least_squares.cpu
-def least_squares_cpu(A, B, rcond):
-    """By the singular values; numpy.linalg.lstsq takes no batches."""
-    (shape, dtype), (lead, _), (short, _) = least_squares.infer(A, B, rcond)
+def least_squares_cpu(A, B, rcond, by_values):
+    """By the singular values where they are wanted, or there is no other way; numpy.linalg.lstsq takes no batches."""
+    (shape, dtype), (lead, _), (short, _) = least_squares.infer(A, B, rcond, by_values)
     if not A.size:
         return np.zeros(shape, dtype), np.zeros(lead, np.int64), np.zeros(short, dtype)
+    if not by_values and B.shape[-1] and np.isfinite(A).all() and np.isfinite(B).all():
+        found = openblas.least_squares(A, B, rcond)
+        if found is not None:
+            return column_major(found[0], A.shape[-2]), found[1], np.empty(short, dtype)
     wide = B if B.shape[-1] else np.zeros((*B.shape[:-1], 1), dtype)  # LAPACK refuses none
     X, _, rank, values = converged("linalg.svd", NOT_FINITE, "lstsq", A, wide, np.asarray(rcond, dtype))
     return column_major(X[..., : B.shape[-1]], A.shape[-2]), np.asarray(rank, np.int64), values
@@ -400,8 +405,8 @@ def _of_full_rank(A: Tensor, B: Tensor) -> Tensor:
 def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None, out: Any = None) -> Any:
     """(solution, residuals, rank, singular_values): the X of least norm that minimises the norm of A @ X - B.
 
-    All drivers go through the singular values; they differ in which further results are not empty. On a GPU there is
-    only "gels", which is by QR, and right for matrices of full rank.
+    All drivers but "gelsy" go through the singular values; they differ in which further results are not empty. On a
+    GPU there is only "gels", which is by QR, and right for matrices of full rank.
     """
     if driver is None:
         driver = "gels" if A.is_cuda else "gelsy"
@@ -416,7 +421,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     if A.is_cuda:
         X, rank, values, full = _of_full_rank(A, B), A, A, True
     else:
-        X, rank, values = op("least_squares")(A, B, float(rcond))
+        X, rank, values = op("least_squares")(A, B, float(rcond), driver != "gelsy")
         if A.shape[:-2] != lead:  # what belongs to A alone has its batch dimensions
             own = (0,) * (A.ndim - 2 - len(lead)) + tuple([slice(n) for n in lead])
             rank, values = rank[own], values[own]

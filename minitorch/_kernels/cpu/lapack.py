@@ -1,7 +1,7 @@
 """NumPy's LAPACK in the matrices' own precision, and what it does not offer, on batches of matrices.
 
 The latter are pivoted LU, triangular systems and the matrix exponential: in blocks, so that most of the arithmetic is
-a matrix product.
+a matrix product. Where NumPy brings OpenBLAS, its functions serve instead (`openblas.py`).
 """
 
 import functools
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.linalg import _umath_linalg as routines  # numpy.linalg's functions themselves take float32 through float64
 
 from minitorch._kernels import cache
+
+from . import openblas
 
 BLOCK = 32  # columns or rows between two matrix products
 
@@ -42,6 +44,9 @@ def lu(a):
 
     info is 0, or which diagonal element of U, counted from 1, is the first that is zero.
     """
+    found = openblas.lu(a)
+    if found is not None:
+        return found
     *lead, m, n = a.shape
     k = min(m, n)
     x = np.array(a, order="C").reshape(prod(lead), m, n)
@@ -61,6 +66,13 @@ def _substitute(blocks, x, start, column, upper, unit):
     _kernels().substitute(np.array(blocks, order="C"), x, start, column, upper, unit)
 
 
+def qr(a, complete):
+    """(Q, R), in the matrices' own precision; `complete`: Q is square."""
+    m, n = a.shape[-2:]
+    found = openblas.qr(a, m if complete else min(m, n))
+    return np.linalg.qr(a, "complete" if complete else "reduced") if found is None else found
+
+
 def permutation(pivots, n):
     """The order of n rows after the swaps that pivots (counted from 1) say."""
     *lead, k = pivots.shape
@@ -75,6 +87,9 @@ def permutation(pivots, n):
 
 def solve_triangular(a, b, upper, unit):
     """x with a @ x = b; only the triangle that `upper` says, and with `unit` not even the diagonal, of a is read."""
+    found = openblas.solve_triangular(a, b, upper, unit)
+    if found is not None:
+        return found
     *lead, n, columns = b.shape
     batch = prod(lead)
     x = np.array(b, order="C").reshape(batch, n, columns)

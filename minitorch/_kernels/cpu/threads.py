@@ -180,7 +180,7 @@ def blas(name: str) -> Any:
     if _library() is None:
         return None
     library, prefix, suffix = _library()  # type: ignore[misc]
-    middle = "" if name.startswith("cblas") else "openblas_"
+    middle = "" if name.startswith(("cblas", "LAPACKE")) else "openblas_"
     return getattr(library, f"{prefix}{middle}{name}{suffix}", None)
 
 
