@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("gpu")
 WITHOUT_KERNEL = {
     # the CPU's way: on a GPU the function is made of other ops
     "cross_entropy_with_slopes", "least_squares", "masked_filled", "nll_loss_backward", "nll_loss_of_classes",
+    "sampled_planes",
     # sparse tensors are the CPU's
     "unmasked_mm",
     # hash_tensor, whose exclusive or is no reduction of the generator's

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import minitorch
+from minitorch._ops import grid_sampling
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 3, 9, 8), np.uint8)
 EXTREMES = np.where(IMAGES > 127, 255, 0).astype(np.uint8)
@@ -86,13 +87,41 @@ def test_the_nearest_samples_have_a_gradient_of_zero_in_the_grid():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("mode", ["nearest", "bilinear"])
 @pytest.mark.parametrize("align_corners", [False, True])
-def test_grid_sample_is_the_same_to_the_last_bit_with_and_without_a_gradient(dtype, mode, align_corners, rng):
+def test_grid_sample_in_one_loop_is_the_same_to_the_last_bit_as_by_tables(dtype, mode, align_corners, rng, monkeypatch):
     image = minitorch.from_numpy(rng.normal(size=(2, 3, 7, 9)).astype(dtype))
     places = rng.uniform(-1.3, 1.3, (2, 6, 5, 2)).astype(dtype)
-    places[0, 0, 0], places[0, 0, 1], places[0, 0, 2] = np.nan, [-1, 1], [0, np.inf]
+    places[0, 0, 0], places[0, 0, 1], places[0, 0, 2] = 1e30, [-1, 1], [0, -5]
     places[1] = np.round(places[1] * 9) / 9
-    results = []
-    for x in (image, image.clone().requires_grad_()):
-        out = minitorch.nn.functional.grid_sample(x, minitorch.from_numpy(places), mode, align_corners=align_corners)
-        results.append(out.detach().numpy())
+    grid, results = minitorch.from_numpy(places), []
+    for _ in range(2):
+        results.append(minitorch.nn.functional.grid_sample(image, grid, mode, align_corners=align_corners).numpy())
+        monkeypatch.setattr(grid_sampling, "_in_one_loop", lambda *given: False)
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (6, 7), (9, 30)])
+def test_grid_sample_and_its_gradients_at_places_of_every_kind(size, mode, align_corners, rng):
+    places = rng.random((2, 5, 6, 2)) * 3 - 1.5
+    places[0, :, 0] = [[np.nan, 0], [np.inf, 0.1], [-1e30, 0], [1, 1], [-1, -1]]
+    image = rng.standard_normal((2, 3, *size))
+    found = []
+    for ns in (minitorch, torch):
+        x, grid = (ns.tensor(a, requires_grad=True) for a in (image, places))
+        out = ns.nn.functional.grid_sample(x, grid, mode, align_corners=align_corners)
+        found.append([out, *ns.autograd.grad(out.sum(), (x, grid))])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_grid_sample_has_a_second_derivative(mode, rng):
+    x = minitorch.tensor(rng.standard_normal((1, 2, 4, 3)), requires_grad=True)
+    grid = minitorch.tensor(rng.random((1, 3, 2, 2)) * 2 - 1, requires_grad=True)
+
+    def sample(x, grid):
+        return minitorch.nn.functional.grid_sample(x, grid, mode, align_corners=False)
+
+    assert minitorch.autograd.gradcheck(sample, (x, grid))
+    assert minitorch.autograd.gradgradcheck(sample, (x, grid))

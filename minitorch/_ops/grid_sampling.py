@@ -1,6 +1,7 @@
 """grid_sample: an image read at the places of a grid; affine_grid, which makes such grids.
 
-The places and their weights are made of other ops, so gradients of any order come from theirs.
+The places and their weights are made of other ops, so gradients of any order come from theirs; but images with zeros
+outside, read nearest or bilinear, have loops of their own.
 """
 
 import warnings
@@ -12,10 +13,9 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, no_kernel
-from .op import structured
+from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import cast
 from .public import FUNCTIONS, op, public
 from .resampling import cubic_weights
@@ -70,7 +70,8 @@ def weighted_gather(image, index, weight):
 def weighted_gather_cpu(image, index, weight):
     """Of images (N, C, S): the sum over t of weight (N, T, P) times what index (N, T, P) says, if not negative."""
     out = np.empty((*image.shape[:2], index.shape[2]), image.dtype)
-    cache.load_file("cpu.resample").gather_weighted(*map(np.ascontiguousarray, (image, index, weight)), out)
+    room = np.empty(index.shape[1:], np.int64), np.empty(image.shape[2] + 1, image.dtype)
+    cache.load_file("cpu.resample").gather_weighted(*map(np.ascontiguousarray, (image, index, weight)), *room, out)
     return out
 
 
@@ -156,26 +157,100 @@ def _index(place: Tensor, n: int, stride: int) -> Tensor:
 
 
 def _in_one_loop(input: Tensor, grid: Tensor, mode: str, padding: str) -> bool:
-    """Whether the plain loop over pixels serves, ten times as fast: an image, zeros outside, and no gradient."""
-    if input.ndim != 4 or mode == "bicubic" or padding != "zeros" or input.array.dtype not in (np.float32, np.float64):
+    """Whether the loops over planes serve: an image of plain floats, not many times the size of what is read."""
+    a, places = input.array, grid.array
+    if a.__class__ is not np.ndarray or places.__class__ is not np.ndarray or a.ndim != 4:
         return False
-    watched = input.requires_grad or grid.requires_grad if state.mode is None else state.mode is not NO_GRAD
-    return not watched and isinstance(input.array, np.ndarray)
+    if mode == "bicubic" or padding != "zeros" or a.dtype not in (np.float32, np.float64) or a.dtype != places.dtype:
+        return False
+    return a[0, 0].size <= min(MUCH * places[0].size, 2**31) if a.size and places.size else False
 
 
-def _one_loop(image: Any, grid: Any, outputs: tuple[int, ...], mode: str, align_corners: bool) -> Tensor:
-    out = np.empty((*image.shape[:2], grid.shape[1]), image.dtype)
-    arrays = np.ascontiguousarray(image), np.ascontiguousarray(grid)
-    cache.load_file("cpu.resample").sample_plane(*arrays, mode == "nearest", align_corners, out)
-    return wrap(out.reshape(*image.shape[:2], *outputs))
+MUCH = 8  # the most pixels for each number of the grid: all are copied
+
+
+@structured(title="GridSampler2D", tensors="input grid")
+def sampled_planes(input, grid, nearest, align_corners):
+    return (*input.shape[:2], *grid.shape[1:3]), input.dtype
+
+
+@sampled_planes.cpu
+def sampled_planes_cpu(input, grid, nearest, align_corners):
+    out = np.empty((*input.shape[:2], *grid.shape[1:3]), input.dtype)
+    image, places, *room = _arranged(input, grid)
+    _kernels().sample(image, places, nearest, align_corners, *room, out.reshape(*out.shape[:2], -1))
+    return out
+
+
+def _kernels() -> Any:
+    return cache.load_file("cpu.grid_sample")
+
+
+def _arranged(input: Any, grid: Any) -> tuple[Any, ...]:
+    """Image and places, contiguous, and the kernels' room: at, weights, plane."""
+    places = np.ascontiguousarray(grid).reshape(grid.shape[0], -1, 2)
+    count, dtype, around = places.shape[1], input.dtype, _kernels().AROUND
+    plane = np.zeros((input.shape[2] + around) * (input.shape[3] + around), dtype)
+    return np.ascontiguousarray(input), places, np.empty(count, np.uint32), np.empty((8, count), dtype), plane
+
+
+@sampled_planes.shared("found")
+def sampled_planes_found(g, input, grid, nearest, align_corners):
+    return sampled_planes_gradients(g, input, grid, nearest, align_corners)  # noqa: F821
+
+
+@sampled_planes.grad("input")
+def sampled_planes_grad_input(found):
+    return found[0]
+
+
+@sampled_planes.grad("grid")
+def sampled_planes_grad_grid(found):
+    return found[1]
+
+
+def _sampled_planes_gradients(g, input, grid, nearest, align_corners):
+    d_image, d_grid = np.empty(input.shape, input.dtype), np.empty(grid.shape, grid.dtype)
+    image, places, at, weights, plane = _arranged(input, grid)
+    sums, g = np.empty((4, len(at)), input.dtype), np.ascontiguousarray(g).reshape(*g.shape[:2], -1)
+    made = np.empty_like(plane), d_image, d_grid.reshape(places.shape)
+    _kernels().sample_gradients(g, image, places, nearest, align_corners, at, weights, plane, sums, *made)
+    return d_image, d_grid
+
+
+def _sampled_planes_gradients_in_ops(g, input, grid, nearest, align_corners):
+    index, weight, axes = _tables(input, grid, "nearest" if nearest else "bilinear", "zeros", align_corners)
+    g, image = (reshape(t, *t.shape[:2], prod(t.shape[2:])) for t in (g, input))
+    d_image = reshape(op("weighted_scatter")(g, index, weight, image.shape[2]), *input.shape)
+    if nearest:
+        return d_image, grid * 0.0
+    sums = op("products_at")(g, image, index)
+    upper_left, upper_right, lower_left, lower_right = (FUNCTIONS["select"](sums, 1, t) for t in range(4))
+    ((_, from_top), (_, from_bottom)), ((_, from_left), (_, from_right)) = axes
+    along = (upper_right - upper_left) * from_top + (lower_right - lower_left) * from_bottom
+    down = (lower_left - upper_left) * from_left + (lower_right - upper_right) * from_right
+    scales = [(n - 1 if align_corners else n) / 2.0 for n in input.shape[2:]]
+    d_grid = FUNCTIONS["stack"]([along * scales[1], down * scales[0]], -1)
+    return d_image, reshape(d_grid, *grid.shape)
+
+
+ARRAY_NAMES["sampled_planes_gradients"] = _sampled_planes_gradients
+TENSOR_NAMES["sampled_planes_gradients"] = _sampled_planes_gradients_in_ops
 
 
 def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners: bool) -> Tensor:
     """input (N, C, *sizes) at the places of grid (N, *outputs, number of sizes), whose first is along the last size."""
-    sizes, outputs, count = input.shape[2:], grid.shape[1:-1], prod(grid.shape[1:-1])
     if _in_one_loop(input, grid, mode, padding):
-        return _one_loop(input.array, grid.array.reshape(grid.shape[0], count, 2), outputs, mode, align_corners)
-    image = reshape(input, *input.shape[:2], prod(sizes))
+        return op("sampled_planes")(input, grid, mode == "nearest", align_corners)
+    image = reshape(input, *input.shape[:2], prod(input.shape[2:]))
+    index, weight, _ = _tables(input, grid, mode, padding, align_corners)
+    total = op("weighted_gather")(image, index, weight)
+    return FUNCTIONS["view_as_shape"](total, (*input.shape[:2], *grid.shape[1:-1]))
+
+
+def _tables(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners: bool) -> tuple[Tensor, Tensor, Any]:
+    """Places in flat images and their weights, (N, taps, P) each; and along each axis the places with their weights."""
+    sizes, count = input.shape[2:], prod(grid.shape[1:-1])
     axes = []
     for axis, n in enumerate(sizes):
         places = _pixels(FUNCTIONS["select"](grid, -1, len(sizes) - 1 - axis), n, align_corners)
@@ -186,8 +261,7 @@ def _sample(input: Tensor, grid: Tensor, mode: str, padding: str, align_corners:
     for others in axes[1:]:
         taps = [(index + i, weight * w) for index, weight in taps for i, w in others]
     index, weight = (FUNCTIONS["stack"](list(parts), 1) for parts in zip(*taps, strict=True))
-    total = op("weighted_gather")(image, index, weight)
-    return FUNCTIONS["view_as_shape"](total, (*input.shape[:2], *outputs))
+    return index, weight, axes
 
 
 def _check(input: Tensor, grid: Tensor, mode: str) -> None:

@@ -113,57 +113,37 @@ def shrink_planes(x, down, down_weights, along, along_weights, room, out):
 # Weighted sums of images (N, C, S): index and weight are (N, T, P), and negative places lie outside of the image. They
 # are looked at as element 0, and then replaced by zero, since a branch for each is slower.
 @njit(cache=True, nogil=True, error_model="numpy")
-def gather_weighted(image, index, weight, out):
-    """out[n, c, p] = sum over t of weight[n, t, p] * image[n, c, index[n, t, p]]"""
-    zero = out.dtype.type(0)
-    for n in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            row = image[n, c]
-            for p in range(out.shape[2]):
-                out[n, c, p] = zero
-            for t in range(index.shape[1]):
-                for p in range(out.shape[2]):
-                    i = index[n, t, p]
-                    value = row[np.uint64(i if i >= 0 else 0)]
-                    out[n, c, p] += weight[n, t, p] * value if i >= 0 else zero
+def gather_weighted(image, index, weight, at, row, out):
+    """out[n, c, p] = sum over t of weight[n, t, p] * image[n, c, index[n, t, p]]
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def sample_plane(image, grid, nearest, corners, out):
-    """out[n, c, p] = image[n, c] at the place grid[n, p], x and y from -1 to 1; the pixels outside count as zero.
-
-    The same sums as gather_weighted makes of a table of places, without the table.
+    at (T, P) is room for places in row, an image's with a zero behind it; four terms are added at a time.
     """
-    kind = out.dtype.type
-    height, width = kind(image.shape[2]), kind(image.shape[3])
-    zero, half, one, two = kind(0), kind(0.5), kind(1), kind(2)
+    T, size, count = index.shape[1], u8(image.shape[2]), u8(out.shape[2])
     for n in range(out.shape[0]):
-        for p in range(out.shape[2]):
-            x, y = grid[n, p, 0] + one, grid[n, p, 1] + one
-            if corners:
-                x, y = x * ((width - one) * half), y * ((height - one) * half)
-            else:
-                x, y = (x * width - one) / two, (y * height - one) / two
-            left, top = (np.rint(x), np.rint(y)) if nearest else (np.floor(x), np.floor(y))
-            right, bottom = left + one, top + one
-            # the comparisons are false for nan
-            in_left, in_right = zero <= left < width, not nearest and zero <= right < width
-            in_top, in_bottom = zero <= top < height, not nearest and zero <= bottom < height
-            j0, j1 = np.uint64(left if in_left else zero), np.uint64(right if in_right else zero)
-            i0, i1 = np.uint64(top if in_top else zero), np.uint64(bottom if in_bottom else zero)
-            from_left, from_right = (one, zero) if nearest else (right - x, x - left)
-            from_top, from_bottom = (one, zero) if nearest else (bottom - y, y - top)
-            for c in range(out.shape[1]):
-                total = zero
-                if in_top and in_left:
-                    total += from_top * from_left * image[n, c, i0, j0]
-                if in_top and in_right:
-                    total += from_top * from_right * image[n, c, i0, j1]
-                if in_bottom and in_left:
-                    total += from_bottom * from_left * image[n, c, i1, j0]
-                if in_bottom and in_right:
-                    total += from_bottom * from_right * image[n, c, i1, j1]
-                out[n, c, p] = total
+        for t in range(T):
+            for p in range(count):
+                i = index[n, t, p]
+                at[t, p] = i if i >= 0 else np.int64(size)
+        for c in range(out.shape[1]):
+            dest = out[n, c]
+            for k in range(size):
+                row[k] = image[n, c, k]
+            row[size] = 0
+            first = T % 4
+            for p in range(count):
+                dest[p] = 0
+            for t in range(first):
+                w, a = weight[n, t], at[t]
+                for p in range(count):
+                    dest[p] += w[p] * row[u8(a[p])]
+            for t in range(first, T, 4):
+                w, a, w1, a1 = weight[n, t], at[t], weight[n, t + 1], at[t + 1]
+                w2, a2, w3, a3 = weight[n, t + 2], at[t + 2], weight[n, t + 3], at[t + 3]
+                for p in range(count):
+                    total = dest[p] + w[p] * row[u8(a[p])]
+                    total = total + w1[p] * row[u8(a1[p])]
+                    total = total + w2[p] * row[u8(a2[p])]
+                    dest[p] = total + w3[p] * row[u8(a3[p])]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
