@@ -459,19 +459,30 @@ def flip_dims(input, dims):
 
 @flip_dims.cpu
 def flip_cpu(input, dims):
-    dims = wrap_dims(dims, input.ndim)
-    if not input.ndim:
+    index, but_rows = _backwards(input.ndim, dims)
+    if not index:
         return input.copy()
-    index = [slice(None)] * input.ndim
-    for d in dims:
-        index[d] = slice(None, None, -1)
-    if index[-1] == slice(None) or input.size <= SMALL:
-        return input[tuple(index)].copy()
-    index[-1] = slice(None)  # NumPy takes rows backwards one element at a time
-    rows, out = np.ascontiguousarray(input[tuple(index)]), np.empty(input.shape, input.dtype)
-    flat = [a.reshape(-1).view(f"u{a.itemsize}") for a in (rows, out)]
-    cache.load_file("cpu.index").reverse_rows(flat[0], input.shape[-1], flat[1])
+    if but_rows is None or input.size <= SMALL:
+        return input[index].copy()
+    # NumPy takes rows backwards one element at a time
+    rows, out = input if but_rows == () else input[but_rows], np.empty(input.shape, input.dtype)
+    source = (rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)).reshape(-1)
+    bits = _BITS[out.itemsize]
+    cache.load_file("cpu.index").reverse_rows(source.view(bits), input.shape[-1], out.reshape(-1).view(bits))
     return out
+
+
+_BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
+@lru_cache(256)
+def _backwards(ndim: int, dims: tuple[int, ...]) -> tuple[Any, Any]:
+    """The index that turns these dimensions; that without the last one, () for nothing, None if it is not turned."""
+    turned = wrap_dims(dims, ndim)
+    index = tuple([slice(None, None, -1 if d in turned else None) for d in range(ndim)])
+    if ndim - 1 not in turned:
+        return index, None
+    return index, (*index[:-1], slice(None)) if len(turned) > 1 else ()
 
 
 @flip_dims.grad("input")
