@@ -53,7 +53,8 @@ def filled(
         )
     if out is not None:
         numpy_type = _dtype_of_out(out, options[0])
-    _check_values(kernel, numpy_type, values)
+    if numpy_type not in FLOATS or kernel == "randint":
+        _check_values(kernel, numpy_type, values)
     if out is not None:
         draw(kernel, resized(out, name, shape), generator, values)
         return out
@@ -73,8 +74,6 @@ def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
 
 
 def _check_values(kernel: str, dtype: np.dtype, values: tuple[Any, ...]) -> None:
-    if dtype in FLOATS and kernel != "randint":
-        return
     array = np.empty(0, dtype)
     if kernel == "random_uniform":
         float_required("check_uniform_bounds", array)

@@ -14,7 +14,7 @@ from minitorch._kernels.scalar import where
 
 from .loops import LARGE, Loops
 
-LEAST = 2048  # elements of the largest operand from which a loop is compiled; NumPy's branches on fewer are soon learnt
+LEAST = 512  # elements of the largest operand from which a loop is compiled; NumPy's branches on fewer are soon learnt
 _SMALL = 2**62  # there is no size from which NumPy is the faster one
 
 
@@ -33,9 +33,26 @@ def _loops(of: Callable[..., Any], inplace: bool) -> Loops:
 
 def choose(condition: Any, x: Any, y: Any) -> Any:
     """numpy.where of a bool array and two arrays of one dtype, broadcast; ValueError where the shapes do not fit."""
+    shape = condition.shape
+    if LEAST <= condition.size < LARGE and condition.flags.c_contiguous:
+        kernel = _beside_numbers(not x.shape, not y.shape)
+        if (not x.shape or _is_alike(x, shape)) and (not y.shape or _is_alike(y, shape)):
+            dest = np.empty(shape, x.dtype)
+            kernel(x, y, condition, dest)
+            return dest
     if max(condition.size, x.size, y.size) < LEAST:
         return np.asarray(np.where(condition, x, y))
     return _run(_loops(_chosen, False), (x, y, condition), None)
+
+
+@cache
+def _beside_numbers(*is_number: bool) -> Any:
+    """The loop for contiguous arrays, of which these are 0-dim."""
+    return Formula(_chosen).flat(tuple([name for name, number in zip("xy", is_number, strict=True) if number]))
+
+
+def _is_alike(a: Any, shape: tuple[int, ...]) -> bool:
+    return a.shape == shape and a.flags.c_contiguous
 
 
 def fill(x: Any, value: Any, mask: Any) -> None:

@@ -43,6 +43,7 @@ _PYTHON = 4096  # up to so many elements are shuffled in Python, which takes 2 m
 _MASK53 = np.uint64((1 << 53) - 1)
 _WIDE_RANGE = 1 << 28  # from this range on torch spends 64 bits on an integer
 _WORDS = 624
+_FLOAT32 = np.dtype(np.float32)
 # the layout of torch.get_rng_state; torch neither reads nor writes x and rho
 _STATE_NAMES = "seed left seeded next words x next_double rho has_double next_float has_float"
 _STATE_FORMATS = "<u8 <i4 <i4 <u8 624<u8 <f8 <f8 <f8 <i8 <f4 <i4"
@@ -184,15 +185,16 @@ def _store(part, values):
 
 def random_uniform(stream: TorchStream, out: ndarray, low: float = 0.0, high: float = 1.0) -> None:
     """Fill a floating array with values from [low, high); what rounds up to high becomes low."""
+    if out.dtype is _FLOAT32 and low == 0.0 and high == 1.0:
+        for part in _chunks(out):
+            stream.units(part)
+        return
     unit, fma, work = _unit24, fma32, np.float32
     if out.dtype == np.float64:
         unit, fma, work = _unit53, fma64, np.float64
     if low == 0.0 and high == 1.0 and out.dtype == work:
         for part in _chunks(out):
-            if work is np.float32:
-                stream.units(part)
-            else:
-                part[...] = unit(stream, part.size)
+            part[...] = unit(stream, part.size)
         return
     start, stop = work(low), filled((), high, out.dtype)
     with np.errstate(over="ignore"):
