@@ -63,3 +63,13 @@ def test_layout_passes_gradients():
     assert type(y.grad_fn).__name__ == "ToCopyBackward0"
     (y * image(minitorch, 1, 2, 3, 4)).sum().backward()
     assert x.grad.tolist() == image(minitorch, 1, 2, 3, 4).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(513, 130), (600, 128), (1000, 100), (5000, 17), (70, 2000)])
+def test_a_large_transpose_is_copied_as_it_is(shape, dtype):
+    ours, theirs = (
+        image(ns, *shape).remainder(251).to(getattr(ns, dtype)).t().contiguous() for ns in (minitorch, torch)
+    )
+    assert ours.stride() == theirs.stride()
+    assert ours.float().tolist() == theirs.float().tolist()

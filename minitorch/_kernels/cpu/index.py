@@ -11,6 +11,8 @@ from numba import njit
 from .inlined import maximum, minimum
 from .inner import inner
 
+SQUARE = 64
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def within(index, low, high):
@@ -154,6 +156,19 @@ def band(x, low, high, out):
                 made[j] = row[j]
             for j in range(np.uint64(last), np.uint64(m)):
                 made[j] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def transpose(x, out):
+    """out[j, i] = x[i, j], in squares whose rows stay in the cache while they are read once more for each column."""
+    n, m = x.shape
+    for first_row in range(0, n, SQUARE):
+        last_row = np.uint64(minimum(first_row + SQUARE, n))
+        for first_column in range(0, m, SQUARE):
+            last_column = np.uint64(minimum(first_column + SQUARE, m))
+            for j in range(np.uint64(first_column), last_column):
+                for i in range(np.uint64(first_row), last_row):
+                    out[j, i] = x[i, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
