@@ -97,8 +97,9 @@ def batch_norm_cpu(input, weight, bias, eps):
     (_, dtype), _, _ = batch_norm_train.infer(input, weight, bias, eps)
     out = np.empty(input.shape, dtype)
     x = by_channel(input)
-    mean, var = np.empty((2, x.shape[1]), dtype)
-    factors = or_constant(weight, 1.0, x.shape[1], dtype), or_constant(bias, 0.0, x.shape[1], dtype)
+    channels = x.shape[1]
+    mean, var = np.empty(channels, dtype), np.empty(channels, dtype)
+    factors = or_constant(weight, 1.0, channels, dtype), or_constant(bias, 0.0, channels, dtype)
     shared.batch_norm(x, *factors, eps, mean, var, out.reshape(x.shape))
     return out, mean, var
 
@@ -159,17 +160,17 @@ for _name, _on_arrays, _in_ops in (
 
 
 def _check_channels(input: Tensor, **parameters: Any) -> None:
+    channels = input.array.shape[1]
     for name, p in parameters.items():
-        if not (p is None or p.array.size == input.shape[1]):
-            raise RuntimeError(
-                f"{name} should contain {input.shape[1]} elements not {p.array.size if p is not None else 0}"
-            )
+        if p is not None and p.array.size != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {p.array.size}")
 
 
 def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
     """running + momentum * (value - running), in its memory."""
     if running is not None:
-        FUNCTIONS["lerp_"](running, value.to(running.dtype), momentum)
+        same = running.array.dtype is value.array.dtype
+        FUNCTIONS["lerp_"](running, value if same else value.to(running.dtype), momentum)
 
 
 def _batch_norm(
@@ -191,8 +192,8 @@ def _batch_norm(
     if not training:
         check(running_mean is not None, "running_mean must be defined in evaluation mode")
         check(running_var is not None, "running_var must be defined in evaluation mode")
-    both = "running_mean and running_var must either both be None or neither be None"
-    check((running_mean is None) == (running_var is None), both, ValueError)
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
     if input.is_floating_point():
         same_dtype(input, weight, bias, running_mean, running_var)
     _check_channels(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
@@ -200,7 +201,7 @@ def _batch_norm(
         return _with_running(input, weight, bias, running_mean, running_var, eps), running_mean, running_var
     out, mean, var = op("batch_norm_train")(input, weight, bias, eps)
     if running_mean is not None or running_var is not None:
-        n = input.array.size // input.shape[1]
+        n = input.array.size // input.array.shape[1]
         with no_grad():
             _update(running_mean, mean, momentum)
             if running_var is not None:
@@ -306,7 +307,7 @@ def batch_norm(
     In training with the batch's moments, with which the running ones are updated; else with the running ones.
     """
     if training:
-        check_batch(tuple(input.shape))
+        check_batch(input.array.shape)
     if training and eps <= 0.0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0.0:

@@ -111,15 +111,13 @@ def layer_norm_grad_bias(found):
 
 def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps):
     """The gradients of input, weight and bias, in one pass over the rows."""
-    dx, shape = np.empty(input.shape, input.dtype), input.shape[input.ndim - dims :]
-    dw, db = np.zeros((2, *shape), input.dtype)
-    if dx.size:
-        x, g = _rows(input, dims), _rows(g, dims)
-        w = or_constant(weight, 1.0, x.shape[1], input.dtype)
-        stats = mean.reshape(-1), rstd.reshape(-1)
-        sums = shared.layer_norm_gradients(g, x, w, *stats, dx.reshape(x.shape))
-        dw, db = (s.astype(input.dtype).reshape(shape) for s in sums)
-    return dx, dw, db
+    dx, shape, dtype = np.empty(input.shape, input.dtype), input.shape[input.ndim - dims :], input.dtype
+    if not dx.size:
+        return dx, *np.zeros((2, *shape), dtype)
+    x, g = _rows(input, dims), _rows(g, dims)
+    w = or_constant(weight, 1.0, x.shape[1], dtype)
+    dw, db = shared.layer_norm_gradients(g, x, w, mean.reshape(-1), rstd.reshape(-1), dx.reshape(x.shape))
+    return dx, dw.astype(dtype).reshape(shape), db.astype(dtype).reshape(shape)
 
 
 def normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:

@@ -34,8 +34,8 @@ def _number(value, dtype):
 
 def _addresses(a, count):
     """Where each of `count` parts of a contiguous array begins."""
-    step = a.nbytes // count if count else 0
-    return [ctypes.c_void_p(a.ctypes.data + i * step) for i in range(count)]
+    start, step = a.ctypes.data, a.nbytes // count if count else 0
+    return [ctypes.c_void_p(start + i * step) for i in range(count)]
 
 
 def _by_columns(a, rows=0):
@@ -115,8 +115,8 @@ def least_squares(a, b, rcond):
     (places,), (work,) = _addresses(order, 1), _addresses(room, 1)
     sizes = _COLUMN_MAJOR, _long(m), _long(n), _long(columns)
     starts = (_addresses(made, len(x)) for made in (x, y, ranks))
+    least, length = _number(rcond, char), _long(room.size)
     for one, right, rank in zip(*starts, strict=True):
         order.fill(0)
-        least = _number(rcond, char)
-        gelsy(*sizes, one, _long(m), right, _long(rows), places, least, rank, work, _long(room.size))
+        gelsy(*sizes, one, _long(m), right, _long(rows), places, least, rank, work, length)
     return y.swapaxes(-1, -2)[:, :n].reshape(*lead, n, columns), ranks.reshape(lead)

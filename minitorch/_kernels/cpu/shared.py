@@ -102,7 +102,7 @@ def batch_norm(x: Any, weight: Any, bias: Any, eps: float, mean: Any, var: Any, 
     channels = x.shape[1]
     if not _channel_sums.is_cut(x, x):
         kernel = cache.load_file("cpu.normalization").batch_norm
-        kernel(x, weight, bias, eps, np.empty((3, channels)), np.empty_like(mean), mean, var, out)
+        kernel(x, weight, bias, eps, np.empty((3, channels)), np.empty(channels, mean.dtype), mean, var, out)
         return
     mean[...], exact = channel_moments(x)
     var[...] = exact
