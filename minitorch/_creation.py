@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _dtype as dtypes
 from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
+from ._device import CPU
 from ._factory import factory, number, size_of, too_large
 from ._kernels import half
 from ._kernels.strided import restrided
@@ -270,6 +271,11 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
     ) -> Tensor:
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        a = input.array
+        plain = dtype is None and device is None and layout is None and memory_format is None
+        if plain and not (args or named or requires_grad or pin_memory) and a.__class__ is ndarray:
+            if a.flags.c_contiguous:
+                return make(a.shape, dtype=input.dtype, device=CPU)
         if len(args) > len(values):
             count = f"{len(values) + 1} positional argument{'s' * bool(values)}"
             raise TypeError(f"{name}() takes {count} but {len(args) + 1} were given")

@@ -102,8 +102,8 @@ class Target:
         if self.where.type != "cpu":
             return backend(self.where).filled(shape, value, self.numpy)
         try:
-            if value == 0 and value.__class__ is int:
-                return half.tagged(np.zeros(shape, self.numpy))
+            if value.__class__ is int and not value:
+                return np.zeros(shape, self.numpy)  # which `made` gives its class
             return half.filled(shape, value, self.numpy)
         except (MemoryError, ValueError):
             raise too_large(shape, self.numpy) from None

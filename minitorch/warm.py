@@ -112,7 +112,7 @@ def indexing() -> None:
 
 def random_numbers() -> None:
     torch.manual_seed(0)
-    torch.randn(1 << 20), torch.randperm(100), torch.randint(10, (10,))
+    torch.rand(1 << 20), torch.randn(1 << 20), torch.randperm(100), torch.randint(10, (10,))
 
 
 def shared_by_threads() -> None:

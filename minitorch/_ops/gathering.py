@@ -28,7 +28,7 @@ def int64(index: Any) -> Any:
     return index if index.dtype is INT64_NUMPY else index.astype(np.int64)
 
 
-def dense(a: Any) -> Any:
+def contiguous(a: Any) -> Any:
     """The array, or a contiguous copy."""
     return a if a.flags.c_contiguous else np.ascontiguousarray(a)
 
@@ -103,7 +103,7 @@ def gather_cpu(input, dim, index):
         input, index = [a.reshape(a.shape or (1,)) for a in (input, index)]
     parts = _around(index.shape, dim)
     source = input if input.shape == index.shape else _corner(input, index.shape, dim)
-    source = dense(source).reshape((parts[0], source.shape[dim], parts[2]))
+    source = contiguous(source).reshape((parts[0], source.shape[dim], parts[2]))
     if not kernels().gather(bits_of(source), as_int64(index).reshape(parts), bits_of(out.reshape(parts))):
         check_along(index, dim, input.shape[dim])
     return out
@@ -167,10 +167,10 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
     part = input if input.shape == index.shape else _corner(input, index.shape, dim)
-    written, parts = dense(part), _around(index.shape, dim)
+    written, parts = contiguous(part), _around(index.shape, dim)
     rows = written.reshape((parts[0], part.shape[dim], parts[2]))
     loop = _combine_bools(how) if how and part.dtype == np.bool_ else getattr(kernels(), _LOOPS[how])
-    if not loop(rows, as_int64(index).reshape(parts), dense(src).reshape(parts)):
+    if not loop(rows, as_int64(index).reshape(parts), contiguous(src).reshape(parts)):
         check_along(index, dim, input.shape[dim])
     if written is not part:
         part[...] = written
