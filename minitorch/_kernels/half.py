@@ -17,6 +17,7 @@ from minitorch._device import CPU
 
 ndarray = np.ndarray
 FLOAT16, BFLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype("V2"), np.dtype(np.float32)
+UINT16 = np.dtype(np.uint16)
 
 
 class HalfArray(ndarray):
@@ -114,9 +115,9 @@ def widened(a: Any) -> Any:
     kind = a.__class__
     if kind not in HALF_CLASSES:
         return a
-    plain = ndarray.view(a, ndarray)
     if a.size >= LONG:
-        return _compiled("widen", plain.view(np.uint16), kind, FLOAT32)
+        return _compiled("widen", ndarray.view(a, UINT16, ndarray), kind, FLOAT32)
+    plain = ndarray.view(a, ndarray)
     if kind is Float16Array:
         return plain.astype(FLOAT32)
     bits = plain.view(np.uint16).astype(np.uint32)
@@ -126,17 +127,17 @@ def widened(a: Any) -> Any:
 
 def rounded(a: Any, dtype: np.dtype) -> Any:
     """Numbers as an array of a half dtype: to the nearest, ties to even; from float64 over float32, as torch rounds."""
+    kind = CLASSES[dtype]
+    if a.dtype is FLOAT32 and a.__class__ is ndarray and a.size >= LONG:
+        return _compiled("narrow", a, kind, UINT16).view(dtype, kind)
     if a.dtype == dtype:
         return tagged(a)
     if a.__class__ in HALF_CLASSES:
         a = widened(a)
-    kind = CLASSES[dtype]
-    if a.size >= LONG and a.dtype == FLOAT32:
-        return _compiled("narrow", np.asarray(a), kind, np.uint16).view(dtype, kind)
     with np.errstate(over="ignore", invalid="ignore"):
         single = np.asarray(a.astype(FLOAT32, copy=False))
         if single.size >= LONG:
-            return _compiled("narrow", single, kind, np.uint16).view(dtype, kind)
+            return _compiled("narrow", single, kind, UINT16).view(dtype, kind)
         if kind is Float16Array:
             return single.astype(FLOAT16).view(kind)
     bits = single.view(np.uint32)

@@ -112,8 +112,11 @@ def tensor_list(name: str, tensors: Any) -> list[Tensor]:
 
 def alike(arrays: list[Any]) -> bool:
     """Whether NumPy can join them as they are: in main memory, no halves, of one dtype."""
-    n = len(arrays)
-    return [a.__class__ for a in arrays].count(ndarray) == n and [a.dtype for a in arrays].count(arrays[0].dtype) == n
+    dtype = arrays[0].dtype
+    for a in arrays:  # noqa: SIM110 - a generator takes twice the time
+        if a.__class__ is not ndarray or a.dtype is not dtype:
+            return False
+    return True
 
 
 @public("torch", "concat", "concatenate", bare=True)
@@ -125,7 +128,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     tensor([1., 1., 0.])
     """
     tensors = tensor_list("cat", tensors)
-    check(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     mode = state.mode
     if mode is not None and mode is not NO_GRAD:
         return _cat_into(out, tensors, mode.call(_Cat, (tensors, dim)))
@@ -152,7 +156,7 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
         node = record_joined(CatBackward0, result, tensors, dim)
         if node is not None:
             node.lengths = [a.shape[dim] if a.shape != (0,) or joined.ndim == 1 else None for a in arrays]
-    return _cat_into(out, tensors, result)
+    return result if out is None else _cat_into(out, tensors, result)
 
 
 def _cat_into(out: Any, tensors: Any, result: Tensor) -> Tensor:
@@ -164,9 +168,13 @@ def _cat_into(out: Any, tensors: Any, result: Tensor) -> Tensor:
     return into(out, _Cat, result)
 
 
+# NumPy's function without the question whether an operand has one of its own
+_concatenate = getattr(np.concatenate, "__wrapped__", np.concatenate)
+
+
 def concatenated(arrays: list[ndarray], dim: int) -> ndarray:
     """The arrays one after another; NumPy keeps the order that all have in memory, torch channels_last alone."""
-    joined = np.concatenate(arrays, dim)
+    joined = _concatenate(arrays, dim)
     if joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
         return joined
     return np.ascontiguousarray(joined)

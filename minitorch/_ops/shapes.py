@@ -10,7 +10,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, check, integer, sizes, wrap_dim
-from .op import structured
+from .op import OPS, structured
 from .operands import cast
 from .public import PROPERTIES, PUBLIC, into, op, public
 from .views import inferred_shape, viewable
@@ -416,7 +416,7 @@ def flip(self: Tensor, *dims_: Any, dims: Any = None) -> Tensor:
     """A copy with the order of some dimensions reversed."""
     if not dims_ and dims is None:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
-    return op("flip_dims")(self, sizes(dims_ if dims is None else (dims,), "flip"))
+    return OPS["flip_dims"].function(self, sizes(dims_ if dims is None else (dims,), "flip"))
 
 
 def torch_flip(input: Tensor, dims: Any) -> Tensor:
