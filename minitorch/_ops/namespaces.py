@@ -43,6 +43,7 @@ from . import (  # noqa: F401 - they fill the tables
     losses,
     low_level,
     margin_losses,
+    masking,
     matrix_functions,
     nan_sums,
     normalization,

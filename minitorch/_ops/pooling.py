@@ -385,18 +385,16 @@ def _avg_pool(
     else:
         kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
     given = input.array.shape
-    ndim = len(given)
-    if n == 2 and ndim <= 2:
+    if n == 2 and (ndim := len(given)) <= 2:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got -3)")
-    batched = ndim == n + 2
+    batched = len(given) == n + 2
     if not batched:
         input, _ = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
     maps = _avg_maps(input.array.shape, given, kernel, stride, padding, bool(ceil_mode), bool(include_pad), divisor)
     dtype = input.array.dtype
     if (n == 3 and dtype in dtypes.HALVES) or (dtype not in dtypes.FLOATS and dtype != np.int64):
         no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)
-    pooled = (avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps)
-    return pooled if batched else unbatched(pooled, False)
+    return unbatched((avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps), batched)
 
 
 @lru_cache(maxsize=256)

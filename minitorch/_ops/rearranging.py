@@ -1,14 +1,17 @@
-"""Rolls and repeats."""
+"""Rolls, repeats and turns."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim
+from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim, wrap_dims
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import FUNCTIONS, public
+from .scope import SMALL
 
 ndarray = np.ndarray
 
@@ -139,3 +142,43 @@ def _repeats(t: Tensor) -> Any:
         raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{C_NAMES[a.dtype.name]}'")
     check(not a.size or a.min() >= 0, "repeats can not be negative")
     return a.reshape(-1)
+
+
+# ---------------------------------------------------------------------- turns
+@structured(tensors="input", name="flip_dims", title="Flip")
+def flip_dims(input, dims):
+    wrap_dims(dims, input.ndim)
+    return input.shape, input.dtype
+
+
+@flip_dims.cpu
+def flip_cpu(input, dims):
+    index, but_rows = _backwards(input.ndim, dims)
+    if not index:
+        return input.copy()
+    if but_rows is None or input.size <= SMALL:
+        return input[index].copy()
+    # NumPy takes rows backwards one element at a time
+    rows, out = input if but_rows == () else input[but_rows], np.empty(input.shape, input.dtype)
+    source = (rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)).reshape(-1)
+    bits = _BITS[out.itemsize]
+    cache.load_file("cpu.index").reverse_rows(source.view(bits), input.shape[-1], out.reshape(-1).view(bits))
+    return out
+
+
+_BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+
+
+@lru_cache(256)
+def _backwards(ndim: int, dims: tuple[int, ...]) -> tuple[Any, Any]:
+    """The index that turns these dimensions; that without the last one, () for nothing, None if it is not turned."""
+    turned = wrap_dims(dims, ndim)
+    index = tuple([slice(None, None, -1 if d in turned else None) for d in range(ndim)])
+    if ndim - 1 not in turned:
+        return index, None
+    return index, (*index[:-1], slice(None)) if len(turned) > 1 else ()
+
+
+@flip_dims.grad("input")
+def flip_grad(g, dims):
+    return flip_dims(g, dims)

@@ -19,7 +19,6 @@ from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
 from .public import into, op, public
-from .scope import SMALL
 
 ndarray = np.ndarray
 empty = np.empty
@@ -449,45 +448,6 @@ def logsumexp_cpu(input, dim, keepdim):
 @logsumexp_dims.grad("input")
 def logsumexp_grad(g, input, out, dim, keepdim):
     return keep_dims(g, input, dim, keepdim) * exp(input - keep_dims(out, input, dim, keepdim))  # noqa: F821
-
-
-@structured(tensors="input", name="flip_dims", title="Flip")
-def flip_dims(input, dims):
-    wrap_dims(dims, input.ndim)
-    return input.shape, input.dtype
-
-
-@flip_dims.cpu
-def flip_cpu(input, dims):
-    index, but_rows = _backwards(input.ndim, dims)
-    if not index:
-        return input.copy()
-    if but_rows is None or input.size <= SMALL:
-        return input[index].copy()
-    # NumPy takes rows backwards one element at a time
-    rows, out = input if but_rows == () else input[but_rows], np.empty(input.shape, input.dtype)
-    source = (rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)).reshape(-1)
-    bits = _BITS[out.itemsize]
-    cache.load_file("cpu.index").reverse_rows(source.view(bits), input.shape[-1], out.reshape(-1).view(bits))
-    return out
-
-
-_BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
-
-
-@lru_cache(256)
-def _backwards(ndim: int, dims: tuple[int, ...]) -> tuple[Any, Any]:
-    """The index that turns these dimensions; that without the last one, () for nothing, None if it is not turned."""
-    turned = wrap_dims(dims, ndim)
-    index = tuple([slice(None, None, -1 if d in turned else None) for d in range(ndim)])
-    if ndim - 1 not in turned:
-        return index, None
-    return index, (*index[:-1], slice(None)) if len(turned) > 1 else ()
-
-
-@flip_dims.grad("input")
-def flip_grad(g, dims):
-    return flip_dims(g, dims)
 
 
 def keep_dims_array(a: np.ndarray, like: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:

@@ -8,8 +8,9 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, wrap_dim
 from .copies import check_overlap
-from .gathering import INDEX_DTYPES, along, in_dtype_of, int64, without, writer
+from .gathering import INDEX_DTYPES, along, int64, without, writer
 from .indexing import value_for, warn_if_expanded
+from .masking import in_dtype_of
 from .op import OPS, Op, structured
 from .positions import first_outside, kernels, selected
 from .public import into, public

@@ -10,7 +10,8 @@ from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, no_kernel, wrap_dim
 from .copies import check_overlap
-from .gathering import broadcast_shape, check_along, check_scatter, int64, scatter_array, writer
+from .gathering import check_along, check_scatter, int64, scatter_array, writer
+from .masking import broadcast_shape
 from .op import Op, structured
 from .positions import first_outside
 from .public import into, op, public
