@@ -12,12 +12,12 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
 
 from . import loss_reduction as _reduction
-from .check import c_name, check, float_required
+from .check import c_name, check, float_required, integer
 from .composite import reshape
 from .losses import reduction_name
 from .nll_loss import check_class_weight, divisor_of, nll_loss, picked_weights, reduced
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, not_tensors, op, public
 from .softmax import kernels
 
 empty = np.empty
@@ -158,7 +158,7 @@ ARRAY_NAMES.update(cross_entropy_jacobian=_jacobian_array, per_row=lambda g, r: 
 TENSOR_NAMES.update(cross_entropy_jacobian=_jacobian_tensor, per_row=_per_row)
 
 
-@public("nn.functional")
+@public("nn.functional", bare=True)
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -175,12 +175,19 @@ def cross_entropy(
     >>> torch.nn.functional.cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))
     tensor(1.3863)
     """
+    try:
+        x, t = input.array, target.array
+    except AttributeError:
+        raise not_tensors("cross_entropy_loss", TypeError, input=input, target=target) from None
+    if not (weight is None or isinstance(weight, Tensor)):
+        raise not_tensors("cross_entropy_loss", TypeError, input=input, target=target, weight=weight)
+    if ignore_index.__class__ is not int:
+        ignore_index = integer(ignore_index, "ignore_index", "cross_entropy_loss")
     if size_average is not None or reduce is not None:
         reduction = reduction_name(size_average, reduce, reduction)
     code = _reduction.get_enum(reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    x, t = input.array, target.array
     if (
         x.ndim == 2
         and t.ndim == 1
