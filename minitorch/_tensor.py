@@ -14,7 +14,7 @@ import numpy as np
 from . import _dtype as dtypes
 from ._device import CPU, device
 from .autograd import engine, node
-from .autograd.grad_mode import NO_GRAD, UNUSUAL, InferenceVersion, state
+from .autograd.grad_mode import NO_GRAD, InferenceVersion, state
 from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
@@ -574,7 +574,7 @@ class Tensor:
         tensor(6.)
         """
         a = self.array
-        if UNUSUAL and state.transform is not None:
+        if state.transform is not None:
             state.transform.refuse_backward()
         if gradient is None and inputs is None and not create_graph and a.__class__ is ndarray and not a.ndim:
             edge = self.edge if self.base is None else current_edge(self)
