@@ -3,6 +3,8 @@
 A child has the forking thread only: a lock that another thread held would stay locked in it, and
 what that thread was changing would stay half changed. So a fork waits until it holds every lock
 made here, and both processes release them.
+
+A thread may take these locks in any order: a fork waits for one only while it holds no other.
 """
 
 import os
@@ -10,10 +12,12 @@ import threading
 from typing import Any
 
 _locks: list[Any] = []
+_forking = threading.RLock()  # forks take turns
+_held: list[Any] = []  # by the fork in progress
 
 
 def fork_safe_lock() -> Any:
-    """A reentrant lock. Code that holds one may take those made after it, not those made before."""
+    """A reentrant lock."""
     lock = threading.RLock()
     _locks.append(lock)
     return lock
@@ -25,13 +29,31 @@ def hold_over_fork(lock: Any) -> None:
 
 
 def _acquire() -> None:
-    for lock in _locks:
-        lock.acquire()
+    _forking.acquire()
+    awaited = _locks[0] if _locks else None
+    while awaited is not None:
+        awaited.acquire()
+        _held.append(awaited)
+        awaited = next((lock for lock in _locks if lock is not _held[0] and not _taken(lock)), None)
+        if awaited is not None:
+            _let_go()
+
+
+def _taken(lock: Any) -> bool:
+    if lock.acquire(blocking=False):
+        _held.append(lock)
+        return True
+    return False
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop().release()
 
 
 def _release() -> None:
-    for lock in reversed(_locks):
-        lock.release()
+    _let_go()
+    _forking.release()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

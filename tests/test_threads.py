@@ -312,6 +312,35 @@ def test_child_compiles_though_a_thread_was_compiling_at_the_fork(tmp_path):
 
 
 @needs_fork
+def test_fork_waits_for_locks_that_another_thread_takes_in_any_order():
+    out = run_script(
+        FORK
+        + """
+    import signal, time
+    from minitorch._fork import fork_safe_lock
+    earlier, later, holds = fork_safe_lock(), fork_safe_lock(), threading.Event()
+
+    def take_both():
+        with later:
+            holds.set()
+            time.sleep(0.3)  # meanwhile the fork begins to take locks
+            with earlier:
+                pass
+
+    signal.alarm(60)
+    thread = threading.Thread(target=take_both)
+    thread.start()
+    holds.wait()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if earlier.acquire(blocking=False) and later.acquire(blocking=False) else 3)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+    )
+    assert out.split() == ["0"]
+
+
+@needs_fork
 @pytest.mark.parametrize(
     "work",
     ["((shared * 3).exp() * shared).sum().backward()", "torch.randn(50_000)"],

@@ -432,7 +432,7 @@ def _hold_compiler_over_fork():
     """A process that is forked while a thread compiles would wait for Numba's lock for ever."""
     from numba.core.compiler_lock import global_compiler_lock
 
-    hold_over_fork(global_compiler_lock)
+    hold_over_fork(global_compiler_lock._lock)  # which can be asked for without waiting
 
 
 def _when_compiling(began, ended):
