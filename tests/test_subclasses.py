@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -348,3 +349,33 @@ def test_real_torchs_function_given_a_tensor_is_a_type_error(function):
 
 def test_torch_itself_has_these_programs_right():
     assert torch.overrides.resolve_name(torch.Tensor.add_) == "torch.Tensor.add_"
+
+
+# ---------------------------------------------------------------------- functions that check their own arguments
+DUCKS = {
+    "mse_loss": lambda ns, duck, x: ns.nn.functional.mse_loss(x, duck),
+    "cross_entropy": lambda ns, duck, x: ns.nn.functional.cross_entropy(duck, ns.tensor([0, 1])),
+    "linear": lambda ns, duck, x: ns.nn.functional.linear(x, duck),
+    "clamp_min": lambda ns, duck, x: ns.clamp_min(duck, 1),
+    "rsub": lambda ns, duck, x: ns.rsub(duck, 1),
+}
+
+
+@pytest.mark.parametrize("name", DUCKS)
+def test_class_that_is_no_tensor_decides_about_functions_that_check_their_own_arguments(name):
+    # in a process of its own, where no class has switched the questions on
+    code = f"""
+import importlib, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_subclasses import DUCKS
+
+class Duck:
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return func.__name__
+
+for ns in map(importlib.import_module, ("torch", "minitorch")):
+    print(DUCKS[{name!r}](ns, Duck(), ns.ones(2, 3)))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [name, name]

@@ -151,7 +151,7 @@ def subtract_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     return FUNCTIONS["sub_"](self, other, alpha=alpha)
 
 
-@public("torch", bare=True)
+@public("torch", overloads=True)
 def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
     is_number = other.__class__ in NUMBERS

@@ -39,13 +39,13 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return _clamped("clamp", self, min, max, "{}_")
 
 
-@public("torch Tensor", bare=True)
+@public("torch Tensor", overloads=True)
 def clamp_min(input: Tensor, min: Any, *, out: Any = None) -> Tensor:
     """Values below min become min."""
     return into(out, "clamp_min", _clamped("clamp_min", input, min, None, "{}"))
 
 
-@public("torch Tensor", bare=True)
+@public("torch Tensor", overloads=True)
 def clamp_max(input: Tensor, max: Any, *, out: Any = None) -> Tensor:
     """Values above max become max."""
     return into(out, "clamp_max", _clamped("clamp_max", input, None, max, "{}"))

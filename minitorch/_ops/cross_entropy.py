@@ -178,9 +178,12 @@ def cross_entropy(
     try:
         x, t = input.array, target.array
     except AttributeError:
-        raise not_tensors("cross_entropy_loss", TypeError, input=input, target=target) from None
+        others = weight, size_average, ignore_index, reduce, reduction, label_smoothing
+        return not_tensors(cross_entropy, "cross_entropy_loss", TypeError, {"input": input, "target": target}, *others)
     if not (weight is None or isinstance(weight, Tensor)):
-        raise not_tensors("cross_entropy_loss", TypeError, input=input, target=target, weight=weight)
+        given = {"input": input, "target": target, "weight": weight}
+        others = size_average, ignore_index, reduce, reduction, label_smoothing
+        return not_tensors(cross_entropy, "cross_entropy_loss", TypeError, given, *others)
     if ignore_index.__class__ is not int:
         ignore_index = integer(ignore_index, "ignore_index", "cross_entropy_loss")
     if size_average is not None or reduce is not None:

@@ -279,15 +279,10 @@ def _parts(
     node = None
     if edge is not None and mode is None:
         node = node_type()
-        node.key = next_key()
         node.grad = node.hooks = None
-        node.owned = False
-        node.input_edge = edge
-        node.shape = a.shape
-        node.dtype = a.dtype
-        node.dim = dim
-        node.parts = places
-        node.outputs = len(places)
+        node.key, node.owned, node.input_edge = next_key(), False, edge
+        node.shape, node.dtype = a.shape, a.dtype
+        node.dim, node.parts, node.outputs = dim, places, len(places)
     made = []
     view_version = version[0] if base is not None else 0
     created = MULTI if mode is None else NO_GRAD
@@ -307,8 +302,7 @@ def _parts(
             t.edge = e = new(OutputEdge)
             e.key = next_key()
             e.grad = e.hooks = None
-            e.parent = node
-            e.index = i
+            e.parent, e.index = node, i
         made.append(t)
     return tuple(made)
 

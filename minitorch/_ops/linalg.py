@@ -357,7 +357,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     try:
         a, w = input.array, weight.array
     except AttributeError:
-        raise not_tensors("linear", TypeError, input=input, weight=weight) from None
+        return not_tensors(linear, "linear", TypeError, {"input": input, "weight": weight}, bias)
     if a.ndim == 2 and w.ndim == 2:
         return op("mm")(input, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](input, weight, bias)
     if not a.ndim:

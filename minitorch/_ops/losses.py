@@ -128,7 +128,8 @@ def mse_loss(
     try:
         x, y = input.array, target.array
     except AttributeError:
-        raise not_tensors("mse_loss", NotATensor, input=input, target=target) from None
+        given = {"input": input, "target": target}
+        return not_tensors(mse_loss, "mse_loss", NotATensor, given, size_average, reduce, reduction, weight)
     if size_average is not None or reduce is not None:
         reduction = reduction_name(size_average, reduce, reduction)
     if x.shape != y.shape:

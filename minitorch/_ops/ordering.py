@@ -255,10 +255,8 @@ def msort(input: Tensor, *, out: Any = None) -> Tensor:
 def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> tuple[np.ndarray, np.ndarray]:
     """The indices of the k smallest of each row (or largest) in torch's order, and the elements there."""
     n = rows.shape[1]
-    kernels, partial = (
-        _kernels(),
-        k * 64 <= n,
-    )  # where torch goes from a selection to a heap, which leaves them in order
+    kernels = _kernels()
+    partial = k * 64 <= n  # where torch goes from a selection to a heap, which leaves its elements in order
     kind = kernels.PARTIAL if partial else kernels.SELECT
     if k <= INSERTION and (ordered or partial):
         return _with_ties(_first_in_order(rows, k, largest), rows, largest, kind, k, ordered)
