@@ -28,6 +28,11 @@ def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]
     return tuple(reversed(strides))
 
 
+def repeats(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether several elements lie in one place along a dimension, as after `expand`."""
+    return 0 in strides and any(n > 1 and not s for n, s in zip(shape, strides, strict=True))
+
+
 def channels_last_like(like: Any, out: Any) -> Any:
     """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
     if like.flags.c_contiguous or like.ndim < 4:

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch._kernels import cache
 from minitorch._kernels.half import converted, write
+from minitorch._kernels.strided import repeats
 from minitorch._storage import address
 from minitorch._tensor import Tensor
 
@@ -177,14 +178,11 @@ def check_not_overlapping(t: Tensor) -> None:
 
 def check_array_not_overlapping(a: Any) -> None:
     """The same of a tensor's array."""
-    if a.flags.c_contiguous:
-        return
-    for n, s in zip(a.shape, a.strides, strict=True):
-        check(
-            s or n < 2 or not a.size,
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please clone() the tensor before performing the operation.",
-        )
+    check(
+        a.flags.c_contiguous or not a.size or not repeats(a.shape, a.strides),
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+        "Please clone() the tensor before performing the operation.",
+    )
 
 
 def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool = False) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels.half import filled
-from minitorch._kernels.strided import restrided
+from minitorch._kernels.strided import repeats, restrided
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, c_name, check, checked_value
@@ -391,7 +391,7 @@ def _clamped(name: str, input: Tensor, indices: Any) -> list[Tensor]:
 def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array
-    if a.size and 0 in a.strides and any(n > 1 and not s for n, s in zip(a.shape, a.strides, strict=True)):
+    if a.size and repeats(a.shape, a.strides):
         warnings.warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
             "performing this operation. "
