@@ -16,6 +16,7 @@ from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, o
 from ._device import CPU
 from ._factory import factory, number, size_of, too_large
 from ._kernels import half
+from ._kernels.layout import empty_result, result_strides
 from ._kernels.strided import restrided
 from ._ops.check import check, checked_value, integer, invalid_arguments
 from ._ops.memory_formats import RANK, in_format
@@ -306,13 +307,11 @@ def _laid_out_as(a: Any, result: Any, memory_format: Any) -> Any:
         return in_format(result, memory_format)
     if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2:
         return result
-    if not isinstance(a, ndarray) or 0 in a.strides:
-        return result
-    laid_out = half.tagged(np.empty_like(np.asarray(a), result.dtype))
-    if isinstance(result, ndarray):
-        laid_out[...] = result
-        return laid_out
-    return restrided(result, result.shape, laid_out.strides)
+    if not isinstance(result, ndarray):
+        return restrided(result, result.shape, result_strides(result.dtype, a))
+    laid_out = half.tagged(empty_result(result.dtype, a))
+    laid_out[...] = result
+    return laid_out
 
 
 empty_like, zeros_like, ones_like = like("empty_like", empty), like("zeros_like", zeros), like("ones_like", ones)

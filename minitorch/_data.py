@@ -89,7 +89,7 @@ def array_of(data: Any, dtype: Any) -> Any:
     to = None if dtype is None else dtypes.numpy_dtype(dtype)
     if isinstance(data, Tensor):
         a = data.detach().array
-        return (converted(a, to or a.dtype) if isinstance(a, ndarray) else a.astype(to or a.dtype)).copy()
+        return converted(a, to or a.dtype) if isinstance(a, ndarray) else a.astype(to or a.dtype)
     if isinstance(data, (ndarray, np.generic)):
         data = np.array(data)
         found = dtypes.of_numpy(data.dtype)

@@ -15,6 +15,8 @@ import numpy as np
 
 from minitorch._device import CPU
 
+from .layout import empty_result, laid_out
+
 ndarray = np.ndarray
 FLOAT16, BFLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype("V2"), np.dtype(np.float32)
 UINT16 = np.dtype(np.uint16)
@@ -107,6 +109,11 @@ def _plain(a: Any) -> ndarray:
     return ndarray.view(a, ndarray)
 
 
+def _in_one_place_each(a: Any) -> Any:
+    """The array; of an expanded one a copy, whose order in memory is what torch gives a result."""
+    return laid_out(a, a) if a.ndim > 1 and 0 in a.strides else a
+
+
 LONG = 1 << 7  # elements from which a compiled loop converts: at 1e6 ten times faster than NumPy's float16
 
 
@@ -115,9 +122,9 @@ def widened(a: Any) -> Any:
     kind = a.__class__
     if kind not in HALF_CLASSES:
         return a
+    plain = _in_one_place_each(ndarray.view(a, ndarray))
     if a.size >= LONG:
-        return _compiled("widen", ndarray.view(a, UINT16, ndarray), kind, FLOAT32)
-    plain = ndarray.view(a, ndarray)
+        return _compiled("widen", plain.view(UINT16), kind, FLOAT32)
     if kind is Float16Array:
         return plain.astype(FLOAT32)
     bits = plain.view(np.uint16).astype(np.uint32)
@@ -127,7 +134,7 @@ def widened(a: Any) -> Any:
 
 def rounded(a: Any, dtype: np.dtype) -> Any:
     """Numbers as an array of a half dtype: to the nearest, ties to even; from float64 over float32, as torch rounds."""
-    kind = CLASSES[dtype]
+    kind, a = CLASSES[dtype], _in_one_place_each(a)
     if a.dtype is FLOAT32 and a.__class__ is ndarray and a.size >= LONG:
         return _compiled("narrow", a, kind, UINT16).view(dtype, kind)
     if a.dtype == dtype:
@@ -181,6 +188,10 @@ def converted(a: Any, dtype: np.dtype) -> Any:
     """A copy in any dtype; to integers as C converts."""
     if dtype in CLASSES:
         return a.copy("K") if a.dtype == dtype else rounded(a, dtype)
+    if a.ndim > 1 and a.__class__ is ndarray and not a.flags.c_contiguous:
+        made: Any = empty_result(dtype, a)
+        write(made, a)
+        return made
     if _is_exact(a.dtype, dtype):
         return a.astype(dtype)
     wide = widened(a)

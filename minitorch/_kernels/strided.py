@@ -28,6 +28,12 @@ def contiguous_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]
     return tuple(reversed(strides))
 
 
+def channels_last_strides(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
+    """The strides in bytes of a tensor (N, C, *dims) that lies in memory as (N, *dims, C)."""
+    n, *dims, c = contiguous_strides((shape[0], *shape[2:], shape[1]), item)
+    return (n, c, *dims)
+
+
 def repeats(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     """Whether several elements lie in one place along a dimension, as after `expand`."""
     return 0 in strides and any(n > 1 and not s for n, s in zip(shape, strides, strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch._kernels import cache
 from minitorch._kernels.half import converted, write
+from minitorch._kernels.layout import copied
 from minitorch._kernels.strided import repeats
 from minitorch._storage import address
 from minitorch._tensor import Tensor
@@ -41,7 +42,7 @@ def clone(input):
 
 @clone.cpu
 def clone_cpu(input):
-    return input.copy("K") if 0 not in input.strides else input.copy()
+    return copied(input)
 
 
 @clone.grad("input")

@@ -213,7 +213,7 @@ class FunctionText:
         kernel = f"{op.name}_kernel"
         SCOPE[kernel] = Lazy(kernel, lambda: SCOPE["Loops"](formula, SMALL).flat)
         x = arrays[0]
-        out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_like({x})"
+        out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_result({x}.dtype, {', '.join(arrays)})"
         fast = f"{x}.size > SMALL" if lone[0] == "exp" else f"{x}.size > FEW and {x}.dtype is FLOAT32_NUMPY"
         fast += "".join(f" and {x}.shape == {a}.shape" for a in arrays[1:])
         return [f"if {fast}: o = {out}; {kernel}({', '.join(arrays)}, o)", "else:", *indent(lines)]
@@ -222,12 +222,20 @@ class FunctionText:
         op, x = self.op, f"{self.first}_array"
         SCOPE["np_" + lone[0]] = getattr(np, lone[0])
         args = ", ".join(array[op.argument(a)] for a in lone[1])
-        call = f"np_{lone[0]}({args}{f', {x}' if self.inplace else ''})"
         tensors = ", ".join(f"{t}_array" for t in op.tensors)
+        function = f"np_{lone[0]}"
+        if self.inplace:
+            call = f"{function}({args}, {x})"
+        else:
+            # in what order NumPy would put the elements of its own result, it chooses by other rules than torch;
+            # of two functions it wants to be told which argument is the output
+            laid_out = f"empty_result({self._result_dtype()}, {tensors})"
+            into = f"{function}({args}, {'out=' * (lone[0] in ('maximum', 'minimum'))}{laid_out})"
+            call = f"{function}({args}) if {x}.ndim < 2 or {x}.flags.c_contiguous else {into}"
         lines = [
             f"try: o = {call}",
             # a filter keeps NumPy silent where torch is (`generated_globals.py`); as errors its warnings come here
-            f"except RuntimeWarning: o = silently(np_{lone[0]}, {args}{f', {x}' if self.inplace else ''})",
+            f"except RuntimeWarning: o = silently({function}, {args}{f', {x}' if self.inplace else ''})",
             f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
             f"{tensors}) from None",
         ]
@@ -238,6 +246,9 @@ class FunctionText:
         lines = unless_in_lines("o", f"{op.name}_lines", op.formula, arrays, lines)
         return [*lines, "if o.__class__ is not ndarray: o = asarray(o)"]
 
+    def _result_dtype(self) -> str:
+        return "BOOL_NUMPY" if self.op.result == "bool" else f"{self.first}_array.dtype"
+
     def _loop_call(self, formula: Formula, arrays: list[str]) -> list[str]:
         op = self.op
         x = f"{self.first}_array"
@@ -245,10 +256,9 @@ class FunctionText:
         name = op.name + "_inplace" * inplace
         SCOPE[f"{name}_loops"] = loops = SCOPE["Loops"](formula, SMALL, inplace)
         SCOPE[f"{name}_kernel"], SCOPE[f"{name}_large"] = loops.flat, loops.large
-        dtype = "BOOL_NUMPY" if op.result == "bool" else f"{x}.dtype"
-        out = "o = " + (
-            x if self.inplace else f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_like({x}, {dtype})"
-        )
+        dtype = self._result_dtype()
+        alike = f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_result({dtype}, {', '.join(arrays)})"
+        out = "o = " + (x if self.inplace else alike)
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"({name}_kernel if o.size < LARGE else {name}_large)({call})"]
         general = f"{name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "

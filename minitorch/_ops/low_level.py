@@ -8,7 +8,7 @@ from typing import Any
 
 from minitorch._tensor import Tensor
 
-from . import ctc, losses  # noqa: F401 - nn.functional's functions have these names first
+from . import ctc, losses, margin_losses
 from .arithmetic import write_result
 from .check import wrap_dim
 from .public import FUNCTIONS, PROPERTIES, op, public
@@ -116,19 +116,18 @@ def _mapped(name: str, function: Callable[..., Any], x: Tensor, *others: Tensor)
 
 
 # ---------------------------------------------------------------------- losses with numbers for reductions
-REDUCTIONS = ("none", "mean", "sum")
+# Without a number torch reduces nothing, whatever its signatures say of a default of 1, the mean.
+REDUCTIONS = {1: "mean", 2: "sum"}
 
 
-def _loss(name: str, reduction: int, *args: Any, **named: Any) -> Tensor:
-    # torch takes any other number for "none"
-    word = REDUCTIONS[reduction] if reduction in (1, 2) else "none"
-    return FUNCTIONS[name](*args, reduction=word, **named)
+def _loss(loss: Any, reduction: int, *args: Any, **named: Any) -> Tensor:
+    return loss(*args, reduction=REDUCTIONS.get(reduction, "none"), **named)
 
 
 @public("torch", name="kl_div")
-def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
     """nn.functional.kl_div with a number for the reduction: 0 none, 1 mean, 2 sum."""
-    return _loss("kl_div", reduction, input, target, log_target=log_target)
+    return _loss(losses.kl_div, reduction, input, target, log_target=log_target)
 
 
 @public("torch", name="ctc_loss")
@@ -138,41 +137,41 @@ def ctc_loss(
     input_lengths: Any,
     target_lengths: Any,
     blank: int = 0,
-    reduction: int = 1,
+    reduction: int = 0,
     zero_infinity: bool = False,
 ) -> Tensor:
     """nn.functional.ctc_loss with a number for the reduction."""
     return _loss(
-        "ctc_loss", reduction, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity=zero_infinity
+        ctc.ctc_loss, reduction, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity=zero_infinity
     )
 
 
 @public("torch")
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """nn.functional.cosine_embedding_loss with a number for the reduction."""
-    return _loss("cosine_embedding_loss", reduction, input1, input2, target, margin)
+    return _loss(margin_losses.cosine_embedding_loss, reduction, input1, input2, target, margin)
 
 
 @public("torch")
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1) -> Tensor:
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """nn.functional.hinge_embedding_loss with a number for the reduction."""
-    return _loss("hinge_embedding_loss", reduction, input, target, margin)
+    return _loss(margin_losses.hinge_embedding_loss, reduction, input, target, margin)
 
 
 @public("torch")
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """nn.functional.margin_ranking_loss with a number for the reduction."""
-    return _loss("margin_ranking_loss", reduction, input1, input2, target, margin)
+    return _loss(margin_losses.margin_ranking_loss, reduction, input1, input2, target, margin)
 
 
 @public("torch")
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int) -> Tensor:
     """nn.functional.poisson_nll_loss with a number for the reduction."""
-    return _loss("poisson_nll_loss", reduction, input, target, log_input, full, eps=eps)
+    return _loss(losses.poisson_nll_loss, reduction, input, target, log_input, full, eps=eps)
 
 
 @public("torch")
@@ -184,10 +183,10 @@ def triplet_margin_loss(
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
-    reduction: int = 1,
+    reduction: int = 0,
 ) -> Tensor:
     """nn.functional.triplet_margin_loss with a number for the reduction."""
-    return _loss("triplet_margin_loss", reduction, anchor, positive, negative, margin, p, eps, swap)
+    return _loss(margin_losses.triplet_margin_loss, reduction, anchor, positive, negative, margin, p, eps, swap)
 
 
 @public("torch")
@@ -196,10 +195,10 @@ def binary_cross_entropy_with_logits(
     target: Tensor,
     weight: Tensor | None = None,
     pos_weight: Tensor | None = None,
-    reduction: int = 1,
+    reduction: int = 0,
 ) -> Tensor:
     """nn.functional.binary_cross_entropy_with_logits with a number for the reduction."""
-    return _loss("binary_cross_entropy_with_logits", reduction, input, target, weight, pos_weight=pos_weight)
+    return _loss(losses.binary_cross_entropy_with_logits, reduction, input, target, weight, pos_weight=pos_weight)
 
 
 @public("torch")

@@ -4,18 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._kernels.strided import contiguous_strides, restrided
+from minitorch._kernels.strided import channels_last_strides, restrided
 from minitorch._tensor import channels_last, channels_last_3d, contiguous_format
 
 from .op import structured
 
 RANK = {channels_last: 4, channels_last_3d: 5}
-
-
-def channels_last_strides(shape: tuple[int, ...], item: int) -> tuple[int, ...]:
-    """The strides in bytes of a tensor (N, C, *dims) that lies in memory as (N, *dims, C)."""
-    n, *dims, c = contiguous_strides((shape[0], *shape[2:], shape[1]), item)
-    return (n, c, *dims)
 
 
 def check_rank(shape: tuple[int, ...], memory_format: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
@@ -217,7 +218,7 @@ def sort_cpu(input, dim, descending, stable):
         return input.copy(), np.empty(input.shape, np.int64)
     rows = rows_along(input, dim)
     order, values = in_order(rows, descending, stable or _sorts_by_radix(input))
-    return rows_back(values, input, dim), rows_back(order, input, dim)
+    return laid_out(rows_back(values, input, dim), input), laid_out(rows_back(order, input, dim), input)
 
 
 @sort_dim.grad("input")

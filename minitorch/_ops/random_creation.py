@@ -14,6 +14,7 @@ from minitorch._dtype import FLOATS
 from minitorch._factory import allocated, size_of
 from minitorch._generator import default_generator
 from minitorch._kernels import half
+from minitorch._kernels.layout import empty_result
 from minitorch._tensor import Tensor, preserve_format
 from minitorch.autograd.grad_mode import state
 
@@ -170,8 +171,8 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
     if where.type != "cpu" or not isinstance(input.array, np.ndarray):
         array = backend(where).empty(input.array.shape, numpy_type)
     else:
-        kept = options["memory_format"] in (None, preserve_format) and 0 not in input.array.strides
-        array = half.tagged(np.empty_like(np.asarray(input.array), numpy_type, order="K" if kept else "C"))
+        kept = options["memory_format"] in (None, preserve_format)
+        array = half.tagged(empty_result(numpy_type, input.array) if kept else np.empty(input.array.shape, numpy_type))
     array = in_format(array, options["memory_format"])
     draw(kernel, array, options["generator"], values)
     return made(array, options["requires_grad"])

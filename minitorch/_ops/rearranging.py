@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels import cache
+from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim, wrap_dims
@@ -156,6 +157,8 @@ def flip_cpu(input, dims):
     index, but_rows = _backwards(input.ndim, dims)
     if not index:
         return input.copy()
+    if not input.flags.c_contiguous:
+        return laid_out(input[index], input)
     if but_rows is None or input.size <= SMALL:
         return input[index].copy()
     # NumPy takes rows backwards one element at a time

@@ -9,13 +9,13 @@ import numpy as np
 from minitorch import _storage
 from minitorch._device import backend
 from minitorch._kernels.half import tagged
-from minitorch._kernels.strided import contiguous_strides, restrided
+from minitorch._kernels.strided import channels_last_strides, contiguous_strides, restrided
 from minitorch._tensor import Tensor, preserve_format
 from minitorch.autograd.grad_mode import check_inference, state
 
 from .check import check, sizes
 from .inplace import check_inplace
-from .memory_formats import RANK, channels_last_strides, check_rank, suggested
+from .memory_formats import RANK, check_rank, suggested
 from .public import FUNCTIONS, public
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.layout import copied
 from minitorch._kernels.strided import repeats
 from minitorch._storage import copy_with_storage
 from minitorch._tensor import Tensor
@@ -160,7 +161,7 @@ def part_written(input, src, view, args):
 @part_written.cpu
 def part_written_cpu(input, src, view, args):
     """Into a copy of all the memory under the input, as in torch, unless several of its elements lie in one place."""
-    made = np.array(input, order="C") if repeats(input.shape, input.strides) else copy_with_storage(input, {})
+    made = copied(input) if repeats(input.shape, input.strides) else copy_with_storage(input, {})
     view.forward(made, *args)[...] = src
     return made
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
+from minitorch._kernels.layout import empty_result, laid_out
 from minitorch._kernels.scalar import where
 
 from .loops import LARGE, Loops
@@ -40,9 +41,12 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
             dest = np.empty(shape, x.dtype)
             kernel(x, y, condition, dest)
             return dest
+    in_order = all(a.flags.c_contiguous for a in (condition, x, y))
     if max(condition.size, x.size, y.size) < LEAST:
-        return np.asarray(np.where(condition, x, y))
-    return _run(_loops(_chosen, False), (x, y, condition), None)
+        made = np.asarray(np.where(condition, x, y))
+        return made if in_order else laid_out(made, condition, x, y)
+    out = None if in_order else empty_result(x.dtype, condition, x, y)
+    return _run(_loops(_chosen, False), (x, y, condition), out)
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
+from minitorch._kernels.layout import empty_result
 from minitorch._kernels.strided import restrided
 
 from . import shared, threads
@@ -82,10 +83,7 @@ class Loops:
                 return np.asarray(result, dtype)
             out[...] = result
             return out
-        if out is None:  # in the order of dimensions that the first full operand has
-            full = [a for a in arrays if a.shape == shape and 0 not in a.strides]
-            out = np.empty_like(full[0], dtype) if full else np.empty(shape, dtype)
-        dest = out
+        dest = empty_result(dtype, *arrays) if out is None else out
         self.strided(arrays, numbers, dest)
         return dest
 

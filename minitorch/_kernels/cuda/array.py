@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels import half
+from minitorch._kernels.layout import result_strides
 from minitorch._kernels.strided import StridedArray, _Flags, contiguous_strides
 
 from . import pinned, runtime
@@ -99,11 +100,10 @@ def _dense(shape: tuple[int, ...], itemsize: int) -> tuple[int, tuple[int, ...]]
 def empty_like(a: CudaArray, dtype: np.dtype | None = None) -> CudaArray:
     """An uninitialised array beside `a`, its dimensions in the order that those of `a` have in memory."""
     dtype = a.dtype if dtype is None else dtype
+    made = empty(a.shape, dtype, a.device.index)
     if a.flags.c_contiguous:
-        return empty(a.shape, dtype, a.device.index)
-    order = sorted(range(a.ndim), key=lambda i: (-abs(a.strides[i]), i))
-    made = empty(tuple([a.shape[i] for i in order]), dtype, a.device.index)
-    return made.transpose(sorted(range(a.ndim), key=order.__getitem__))
+        return made
+    return CudaArray(a.shape, dtype, made.memory, result_strides(dtype, a))
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype, index: int | None = None) -> CudaArray:

@@ -55,15 +55,14 @@ def write(dest: CudaArray, source: Any) -> None:
 
 def copied(a: CudaArray, order: str = "C") -> CudaArray:
     """A copy in index order, or with "K" in the order that the elements have in memory."""
-    keeps = order == "K" and 0 not in a.strides
-    made = empty_like(a) if keeps else empty(a.shape, a.dtype)
+    made = empty_like(a) if order == "K" else empty(a.shape, a.dtype)
     write(made, a)
     return made
 
 
 def converted(a: CudaArray, dtype: np.dtype) -> CudaArray:
     """A copy in another dtype, dimensions in the same order in memory; to integers as C converts."""
-    made = empty_like(a, dtype) if 0 not in a.strides else empty(a.shape, dtype)
+    made = empty_like(a, dtype)
     write(made, a)
     return made
 

@@ -16,10 +16,11 @@ import numpy as np
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import merged
 from minitorch._kernels.half import BFLOAT16
+from minitorch._kernels.layout import result_strides
 from minitorch._kernels.scalar import erf, exp, tanh, where  # type: ignore[attr-defined]
 
 from . import runtime
-from .array import CudaArray, empty, empty_like
+from .array import CudaArray, empty
 from .device import PLACES, WORDS
 from .formulas import STORAGE, compute_type, element_functions, helper
 from .kernel import kernel_from
@@ -94,14 +95,12 @@ def compute(
 ) -> CudaArray:
     """A new array of the formula over arrays that broadcast to `shape`; NumPy arrays of one element go by value.
 
-    `numbers` are the formula's keyword-only parameters. The result's dimensions lie in memory as those of the first
-    operand that has them all.
+    `numbers` are the formula's keyword-only parameters.
     """
     given, key = _given(operands, [formula, shape, dtype])
     prepared = _prepared.get(key)
     if prepared is None:
-        full = next((a for a in operands if a.shape == shape and isinstance(a, CudaArray) and 0 not in a.strides), None)
-        made = empty(shape, dtype) if full is None else empty_like(full, dtype)
+        made = CudaArray(shape, dtype, empty(shape, dtype).memory, result_strides(dtype, *operands))
         prepared = _keep(key, (made.nbytes, made.strides, _prepare(formula, operands, made)))
     nbytes, strides, launches = prepared
     dest = CudaArray(shape, dtype, runtime.allocate(nbytes), strides)

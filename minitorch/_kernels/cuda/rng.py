@@ -254,7 +254,7 @@ def _fill(name: str, input: CudaArray, generator: Any, numbers: tuple[Any, ...],
     """Draw into an array in the order of its memory."""
     n = input.size
     if n:
-        dense = empty_like(input) if 0 not in input.strides else empty(input.shape, input.dtype)
+        dense = empty_like(input)
         whole = dense if dense.strides != input.strides else input
         blocks, count = _grid(n, lanes)
         seed, offset, state = philox.state_of(generator, runtime.current_index()).take(count)
