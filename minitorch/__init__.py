@@ -45,14 +45,8 @@ from ._dtype import (
 )
 from ._generator import Generator
 from ._kernels.cpu import heap as _heap
-from ._legacy_types import TYPES as _TYPES
-from ._legacy_types import set_default_tensor_type
-from ._ops import namespaces as _namespaces
-from ._ops import random_creation as _random_creation
-from ._ops.sparse import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
-from ._tensor import (
+from ._layout import (
     Size,
-    Tensor,
     channels_last,
     channels_last_3d,
     contiguous_format,
@@ -61,6 +55,12 @@ from ._tensor import (
     preserve_format,
     strided,
 )
+from ._legacy_types import TYPES as _TYPES
+from ._legacy_types import set_default_tensor_type
+from ._ops import namespaces as _namespaces
+from ._ops import random_creation as _random_creation
+from ._ops.sparse import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
+from ._tensor import Tensor
 from ._tensor_str import set_printoptions
 from ._type_info import finfo, iinfo
 from ._windows import FACTORIES as _WINDOWS

@@ -18,9 +18,10 @@ from ._factory import factory, number, size_of, too_large
 from ._kernels import half
 from ._kernels.layout import empty_result, result_strides
 from ._kernels.strided import restrided
+from ._layout import contiguous_format, preserve_format
 from ._ops.check import check, checked_value, integer, invalid_arguments
 from ._ops.memory_formats import RANK, in_format
-from ._tensor import Tensor, contiguous_format, preserve_format
+from ._tensor import Tensor
 
 ndarray = np.ndarray
 

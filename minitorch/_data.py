@@ -9,8 +9,9 @@ from ._device import backend, get_default_device, resolve
 from ._dtype import HALVES
 from ._kernels.half import converted, tagged
 from ._kernels.strided import _Window, contiguous_strides
+from ._layout import strided
 from ._ops.check import check
-from ._tensor import Tensor, strided, wrap
+from ._tensor import Tensor, wrap
 from .autograd.grad_mode import INFERENCE, state
 
 ndarray = np.ndarray

@@ -8,7 +8,8 @@ from . import _dtype as dtypes
 from ._creation import empty
 from ._data import array_of, made
 from ._device import device as Device
-from ._tensor import Size, Tensor, strided
+from ._layout import Size, strided
+from ._tensor import Tensor
 
 
 def constructed(args: tuple[Any, ...], dtype: dtypes.dtype, device: Any = None, same_dtype: bool = True) -> Tensor:

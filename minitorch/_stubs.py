@@ -30,7 +30,7 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from minitorch import _device, _dtype, _generator, _storage, _tensor
+from minitorch import _device, _dtype, _generator, _layout, _storage, _tensor
 
 Number = builtins.int | builtins.float | builtins.bool
 '''
@@ -51,7 +51,7 @@ ARGUMENTS = {
 # annotations written as text
 NAMED = {"Tensor": "Tensor", "None": "None", "int": "builtins.int", "float": "builtins.float", "bool": "builtins.bool"}
 
-MODULES = ("_device", "_dtype", "_generator", "_storage", "_tensor")  # which HEAD imports
+MODULES = ("_device", "_dtype", "_generator", "_layout", "_storage", "_tensor")  # which HEAD imports
 
 # methods whose signature in `object` or in Python's protocols stubs must not contradict
 PROTOCOL = ("__eq__", "__ne__", "__init__", "__new__", "__init_subclass__", "__class_getitem__", "__getattr__")

@@ -13,72 +13,13 @@ import numpy as np
 
 from . import _dtype as dtypes
 from ._device import CPU, device
+from ._layout import Size, strided
 from .autograd import engine, node
 from .autograd.grad_mode import NO_GRAD, InferenceVersion, state
 from .autograd.node import AccumulateGrad, OutputEdge, add_hook
 
 ndarray = np.ndarray
 new = object.__new__
-
-
-class Size(tuple):
-    """A tensor's shape: a tuple that prints as torch's.
-
-    >>> import minitorch as torch
-    >>> torch.zeros(2, 3).shape, torch.zeros(2, 3).shape.numel()
-    (torch.Size([2, 3]), 6)
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-    def numel(self) -> int:
-        """The number of elements."""
-        n = 1
-        for d in self:
-            n *= d
-        return n
-
-    def __add__(self, other: Any) -> "Size":
-        return Size(tuple.__add__(self, tuple(other)))
-
-    def __radd__(self, other: Any) -> "Size":
-        return Size(tuple.__add__(tuple(other), self))
-
-    def __getitem__(self, i: Any) -> Any:
-        item = tuple.__getitem__(self, i)
-        return Size(item) if isinstance(i, slice) else item
-
-    def __mul__(self, n: Any) -> "Size":
-        return Size(tuple.__mul__(self, n))
-
-    __rmul__ = __mul__
-
-    def __reduce__(self) -> Any:
-        return Size, (tuple(self),)
-
-
-class layout:
-    """How elements lie in memory: strided, or sparse COO (`_ops/sparse.py`)."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-class memory_format(layout):
-    """An order of dimensions in memory."""
-
-
-strided = layout("strided")
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
-channels_last = memory_format("channels_last")
-channels_last_3d = memory_format("channels_last_3d")
 
 
 def disabled_torch_function(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -117,6 +58,12 @@ class Tensor:
         def __invert__(self) -> Any: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
         def __iter__(self) -> Iterator["Tensor"]: ...
+        def __len__(self) -> int: ...
+        def __bool__(self) -> bool: ...
+        def __float__(self) -> float: ...
+        def __int__(self) -> int: ...
+        def __index__(self) -> int: ...
+        def __reduce_ex__(self, protocol: Any) -> Any: ...
 
     array: Any
     version: list[int]
@@ -169,28 +116,6 @@ class Tensor:
             "_make_wrapper_subclass() is not supported by minitorch: it has no __torch_dispatch__"
         )
 
-    def as_subclass(self, cls: type) -> Any:
-        """The same memory as an instance of `cls`, in the same graph."""
-        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
-            raise RuntimeError("as_subclass(): cls must be a subclass of Tensor")
-        from ._ops.op import OPS
-
-        return (self if self.edge is None else OPS["alias"].function(self))._with_class(cls)
-
-    def _with_class(self, cls: type) -> Any:
-        """A copy of this object, as an instance of `cls`; a leaf that requires grad becomes a view of itself."""
-        source = self
-        if self.edge is not None and self.edge.is_leaf:
-            from ._ops.op import OPS
-
-            source = OPS["alias"].function(self)
-        t: Any = new(cls)
-        for name in ("array", "version", "edge", "base", "created", "view_version"):
-            if hasattr(source, name):
-                setattr(t, name, getattr(source, name))
-        t._grad = None
-        return t
-
     # ------------------------------------------------------------------ what it is
     @property
     def dtype(self) -> dtypes.dtype:
@@ -241,135 +166,10 @@ class Tensor:
     def nbytes(self) -> int:
         return self.array.size * self.array.dtype.itemsize
 
-    def stride(self, dim: int | None = None) -> Any:
-        """Elements to step over for the next index: of every dimension, or of one."""
-        from ._kernels.strided import element_strides
-        from ._ops.check import wrap_dim
-
-        strides = element_strides(self.array)
-        return strides if dim is None else strides[wrap_dim(dim, len(strides), scalar=False)]
-
-    def storage_offset(self) -> int:
-        """Where in its storage the first element lies, counted in elements."""
-        from ._storage import offset
-
-        return offset(self.array)
-
-    def data_ptr(self) -> int:
-        """The address of the first element; 0 if there are none."""
-        a = self.array
-        if isinstance(a, ndarray):
-            return a.__array_interface__["data"][0] if a.size else 0
-        return getattr(a, "pointer", 0) if a.size else 0
-
-    def untyped_storage(self) -> Any:
-        """The memory under this tensor and its views, as bytes."""
-        from ._storage import UntypedStorage
-
-        return UntypedStorage._of(self.array)
-
-    def storage(self) -> Any:
-        """The memory under this tensor and its views, as elements; deprecated in torch, with a warning."""
-        from .storage import typed_storage
-
-        return typed_storage(self)
-
-    def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
-        """Whether the elements lie in memory in the order of the indices."""
-        a = self.array
-        if memory_format is channels_last:
-            return a.ndim == 4 and a.transpose(0, 2, 3, 1).flags.c_contiguous
-        if memory_format is channels_last_3d:
-            return a.ndim == 5 and a.transpose(0, 2, 3, 4, 1).flags.c_contiguous
-        return a.flags.c_contiguous
-
-    def is_floating_point(self) -> bool:
-        """Whether the dtype is a floating-point type."""
-        return self.array.dtype in dtypes.FLOATS
-
-    def is_complex(self) -> bool:
-        """Whether the dtype is a complex type."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Whether the dtype can hold negative values."""
-        return self.dtype.is_signed
-
     def get_device(self) -> int:
         """The device's index; -1 for the CPU."""
         index = self.device.index
         return -1 if index is None else index
-
-    def is_pinned(self, device: Any = None) -> bool:
-        """Whether the memory is page-locked, so that a GPU copies from it on its own."""
-        import sys
-
-        pinned = sys.modules.get("minitorch._kernels.cuda.pinned")  # imported by whatever pins
-        return pinned is not None and self.is_cpu and pinned.owner_of(self.array) is not None
-
-    def is_shared(self) -> bool:
-        """Whether the memory is shared with other processes."""
-        import sys
-
-        sharing = sys.modules.get("minitorch._sharing")  # imported by whatever shares
-        return sharing is not None and sharing.is_shared(self)
-
-    def share_memory_(self) -> "Tensor":
-        """Move the storage into memory that other processes can share; views of it move along.
-
-        >>> import minitorch as torch
-        >>> x = torch.zeros(3)
-        >>> x.share_memory_().is_shared()
-        True
-        """
-        from ._sharing import share_memory
-
-        if not isinstance(self.array, ndarray):
-            raise RuntimeError("_share_fd_: only available on CPU")
-        share_memory([self])
-        return self
-
-    def pin_memory(self, device: Any = None) -> "Tensor":
-        """A copy in page-locked memory, from which `to("cuda", non_blocking=True)` copies while the program goes on.
-
-        A RuntimeError without a GPU.
-        """
-        from .cuda import is_available
-
-        if not is_available():
-            raise RuntimeError("Cannot access accelerator device when none is available.")
-        if not self.is_cpu:
-            raise RuntimeError(f"cannot pin '{self.device.type}' tensors: only dense CPU tensors can be pinned")
-        from ._kernels.cuda import pinned
-
-        return self if self.is_pinned() else wrap(pinned.copy_of(self.array))
-
-    def record_stream(self, stream: Any) -> None:
-        """Say that another stream than the one it was made in uses the tensor: its memory is kept for that long."""
-        if not self.is_cuda:
-            raise RuntimeError(f"record_stream() is for tensors on a GPU, not on {self.device}")
-        self.array.memory.record(stream.cuda_stream)
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        """The memory as other libraries for GPUs take it."""
-        if not self.is_cuda:
-            kind = f"torch.{dtypes.C_NAMES[self.array.dtype.name]}Tensor"
-            raise AttributeError(
-                f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {kind} If CUDA data is required use "
-                "tensor.cuda() to copy tensor to device memory."
-            )
-        if self.requires_grad:
-            raise RuntimeError(
-                "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't required, use "
-                "var.detach() to get Variable that doesn't require grad."
-            )
-        if self.dtype is dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-        a = self.array
-        strides = None if a.flags.c_contiguous else a.strides
-        data = (a.pointer if a.size else 0, False)
-        return {"typestr": a.dtype.str, "shape": tuple(a.shape), "strides": strides, "data": data, "version": 2}
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -651,111 +451,7 @@ class Tensor:
         """AccumulateGrad under create_graph: gradients have a history, so they are added out of place."""
         self._grad = g if self._grad is None else engine.add_tensors(self._grad, g)
 
-    # ------------------------------------------------------------------ to and from Python and NumPy
-    def item(self) -> Any:
-        """The value of a one-element tensor as a Python number."""
-        a = self.array
-        if a.size != 1:
-            raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
-        if not isinstance(a, ndarray) and not hasattr(a, "item"):
-            raise RuntimeError(f"Tensor.item() cannot be called on {self.device.type} tensors")
-        return a.item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        if not isinstance(self.array, ndarray) and not hasattr(self.array, "tolist"):
-            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
-        return self.array.tolist()
-
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The NumPy array that shares this tensor's memory.
-
-        >>> import minitorch as torch
-        >>> torch.arange(3).numpy()
-        array([0, 1, 2])
-        """
-        if force:
-            return self.detach().cpu().numpy()
-        if not isinstance(self.array, ndarray):
-            if hasattr(self.array, "truth"):
-                self.array.tolist()  # torch's error within vmap
-            raise TypeError(
-                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                "memory first."
-            )
-        if self.requires_grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self.array.dtype == dtypes.bfloat16.numpy:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-        return self.array.view(ndarray)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        a = self.numpy()
-        if copy:
-            return np.array(a, dtype)
-        return a if dtype is None else a.astype(dtype, copy=False)
-
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        from ._creation import from_numpy
-
-        array = np.asarray(array)
-        return from_numpy(array.astype(np.uint8) if array.dtype == bool else array)  # as torch does
-
-    def __dlpack__(self, *, stream: Any = -1, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
-        from ._exchange import dlpack
-
-        return dlpack(self, stream, max_version, dl_device, copy)
-
-    def __dlpack_device__(self) -> tuple[Any, int]:
-        from ._exchange import dlpack_device
-
-        return dlpack_device(self)
-
-    def __len__(self) -> int:
-        if not self.array.shape:
-            raise TypeError("len() of a 0-d tensor")
-        return self.array.shape[0]
-
-    def __bool__(self) -> bool:
-        a = self.array
-        if a.size != 1:
-            raise RuntimeError(
-                "Boolean value of Tensor with no values is ambiguous" if not a.size
-                else "Boolean value of Tensor with more than one value is ambiguous"
-            )  # fmt: skip
-        return a.truth() if hasattr(a, "truth") else bool(self.item())
-
-    def _only(self) -> Any:
-        if self.array.size != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        return self.item()
-
-    def __float__(self) -> float:
-        return float(self._only())
-
-    def __int__(self) -> int:
-        return int(self._only())
-
-    def __complex__(self) -> complex:
-        return complex(self._only())
-
-    def __index__(self) -> int:
-        if self.array.size != 1 or self.array.dtype in dtypes.FLOATS:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
-
-    def __contains__(self, element: Any) -> bool:
-        if isinstance(element, (Tensor, int, float, bool)):
-            return bool((self == element).any())
-        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
-
-    def __format__(self, format_spec: str) -> str:
-        return (
-            self.item().__format__(format_spec)
-            if not self.array.shape and not self.is_meta
-            else object.__format__(self, format_spec)
-        )
-
+    # ------------------------------------------------------------------ as an object
     def __hash__(self) -> int:
         return id(self)
 
@@ -766,38 +462,6 @@ class Tensor:
 
     def __dir__(self) -> list[str]:
         return sorted({n for n in object.__dir__(self) if n not in self.__slots__ or n.startswith("__")})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment.  If you were attempting to deepcopy a module, this may be because of a "
-                "torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
-            )
-        if id(self) in memo:
-            return memo[id(self)]
-        from copy import deepcopy
-
-        from ._storage import copy_with_storage
-
-        t = Tensor._make_subclass(type(self), wrap(copy_with_storage(self.array, memo)), self.requires_grad)
-        memo[id(self)] = t
-        t._grad = deepcopy(self._grad, memo)
-        t.__dict__.update(deepcopy(self.__dict__, memo))
-        return t
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        from ._storage import kept
-
-        return _rebuild, (type(self), kept(self.array), self.requires_grad, self.__dict__)
-
-
-def _rebuild(cls: type, array: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
-    from ._storage import restored
-
-    t = Tensor._make_subclass(cls, wrap(restored(array)), requires_grad)
-    t.__dict__.update(attributes)
-    return t
 
 
 class _Detach:

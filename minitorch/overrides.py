@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from minitorch._ops.instances import with_class
 from minitorch._tensor import Tensor, disabled_torch_function
 
 __all__ = [
@@ -133,7 +134,7 @@ def _converted(value: Any, cls: type) -> Any:
     if cls is Tensor:
         return value
     if isinstance(value, Tensor) and not isinstance(value, cls):
-        return value._with_class(cls)
+        return with_class(value, cls)
     if isinstance(value, (tuple, list)):
         made = [_converted(v, cls) for v in value]
         return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)

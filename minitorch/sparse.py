@@ -4,10 +4,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from minitorch import _dtype as dtypes
+from minitorch._layout import Size
 from minitorch._legacy_types import tensortype
 from minitorch._ops.namespaces import MODULES
 from minitorch._ops.sparse import sparse_coo, sparse_coo_tensor
-from minitorch._tensor import Size, Tensor
+from minitorch._tensor import Tensor
 
 if TYPE_CHECKING:
 

@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from minitorch import _device, _dtype, _generator, _storage, _tensor
+from minitorch import _device, _dtype, _generator, _layout, _storage, _tensor
 
 Number = builtins.int | builtins.float | builtins.bool
 from minitorch import Tensor

@@ -5,8 +5,8 @@ from typing import IO, TypeAlias
 
 from ._device import device
 from ._dtype import dtype as _dtype  # noqa: F401
+from ._layout import Size as _size  # noqa: F401
 from ._storage import UntypedStorage as Storage
-from ._tensor import Size as _size  # noqa: F401
 from ._tensor import Tensor
 
 __all__ = ["Device", "FileLike", "Number", "Storage"]

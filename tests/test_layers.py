@@ -14,6 +14,7 @@ LAYERS = [
     ("_fork", "_unsupported", "__future__", "_kernels", "_no_accelerator", "_device", "_dtype", "_generator"),
     (
         "_storage",
+        "_layout",
         "autograd",
         "_tensor",
         "_tensor_str",

@@ -47,6 +47,11 @@ NOT_CLAIMED = {
 # torch.name -> why its signature differs
 DIFFERENT: dict[str, str] = {
     "torch.Tensor.__repr__": "tensor_contents= is for wrapper subclasses, which need __torch_dispatch__",
+    **dict.fromkeys(
+        "torch.binary_cross_entropy_with_logits torch.cosine_embedding_loss torch.hinge_embedding_loss torch.kl_div "
+        "torch.margin_ranking_loss torch.triplet_margin_loss".split(),
+        "the schema's default is the mean, but called without a reduction torch's function reduces nothing",
+    ),
 }
 
 # what minitorch has and torch has not

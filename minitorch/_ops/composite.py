@@ -12,7 +12,8 @@ from minitorch import _dtype as dtypes
 from minitorch._device import device as Device
 from minitorch._device import settled
 from minitorch._kernels.strided import repeats
-from minitorch._tensor import Tensor, contiguous_format, memory_format, preserve_format
+from minitorch._layout import contiguous_format, memory_format, preserve_format
+from minitorch._tensor import Tensor
 from minitorch.autograd.engine import without_recording
 from minitorch.autograd.grad_mode import state
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._tensor import Tensor, strided, wrap
+from minitorch._layout import strided
+from minitorch._tensor import Tensor, wrap
 
 from .check import check, integer, no_kernel, wrap_dim
 from .op import OPS, structured

@@ -11,7 +11,8 @@ from minitorch._device import backend
 from minitorch._dtype import CATEGORY
 from minitorch._kernels.half import empty, tagged
 from minitorch._kernels.strided import restrided
-from minitorch._tensor import Tensor, contiguous_format, current_edge, new, wrap
+from minitorch._layout import contiguous_format
+from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key

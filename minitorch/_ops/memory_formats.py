@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels.strided import channels_last_strides, restrided
-from minitorch._tensor import channels_last, channels_last_3d, contiguous_format
+from minitorch._layout import channels_last, channels_last_3d, contiguous_format
 
 from .op import structured
 

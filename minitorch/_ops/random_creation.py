@@ -15,7 +15,8 @@ from minitorch._factory import allocated, size_of
 from minitorch._generator import default_generator
 from minitorch._kernels import half
 from minitorch._kernels.layout import empty_result
-from minitorch._tensor import Tensor, preserve_format
+from minitorch._layout import preserve_format
+from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import state
 
 from .check import C_NAMES, c_name, check

@@ -10,7 +10,8 @@ from minitorch import _storage
 from minitorch._device import backend
 from minitorch._kernels.half import tagged
 from minitorch._kernels.strided import channels_last_strides, contiguous_strides, restrided
-from minitorch._tensor import Tensor, preserve_format
+from minitorch._layout import preserve_format
+from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import check_inference, state
 
 from .check import check, sizes

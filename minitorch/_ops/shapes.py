@@ -304,7 +304,7 @@ def broadcast_shapes(*shapes: Any) -> Any:
     >>> torch.broadcast_shapes((3, 1), (2,))
     torch.Size([3, 2])
     """
-    from minitorch._tensor import Size
+    from minitorch._layout import Size
 
     made: list[int] = []
     for position, shape in enumerate(shapes):

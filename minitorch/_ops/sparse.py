@@ -12,7 +12,8 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._creation import tensor
 from minitorch._kernels.sparse_array import SparseArray
-from minitorch._tensor import Tensor, disabled_torch_function, layout, new, wrap
+from minitorch._layout import layout
+from minitorch._tensor import Tensor, disabled_torch_function, new, wrap
 
 from .check import check, integer, non_negative
 from .op import view

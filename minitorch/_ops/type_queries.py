@@ -19,21 +19,22 @@ def _tensor(name: str, value: Any) -> Tensor:
     return value
 
 
-def _method(name: str, doc: str) -> Callable[..., Any]:
-    def function(input: Tensor) -> Any:
-        return getattr(_tensor(name, input), name)()
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return function
+@public("torch Tensor", bare=True)
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is a floating-point type."""
+    return _tensor("is_floating_point", input).array.dtype in dtypes.FLOATS
 
 
-for _name, _doc in (
-    ("is_floating_point", "Whether the dtype is a floating-point type."),
-    ("is_complex", "Whether the dtype is a complex type."),
-    ("is_signed", "Whether the dtype can hold negative values."),
-):
-    PUBLIC[_name] = _method(_name, _doc), ["torch"]
+@public("torch Tensor", bare=True)
+def is_complex(input: Tensor) -> bool:
+    """Whether the dtype is a complex type."""
+    return _tensor("is_complex", input).array.dtype.kind == "c"
+
+
+@public("torch Tensor", bare=True)
+def is_signed(input: Tensor) -> bool:
+    """Whether the dtype can hold negative values."""
+    return _tensor("is_signed", input).dtype.is_signed
 
 
 @public("torch Tensor")

@@ -16,8 +16,9 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._device import device as Device
+from minitorch._layout import Size, layout
 from minitorch._storage import UntypedStorage, offset, root, storage_bytes
-from minitorch._tensor import Size, Tensor, layout
+from minitorch._tensor import Tensor
 from minitorch.nn.parameter import Buffer, Parameter, UninitializedTensorMixin
 
 from ._storages import CLASS_NAMES, REBUILD, StorageClass, storage_class

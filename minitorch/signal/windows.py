@@ -12,7 +12,8 @@ import numpy as np
 
 import minitorch
 from minitorch import _dtype as dtypes
-from minitorch._tensor import Tensor, strided
+from minitorch._layout import strided
+from minitorch._tensor import Tensor
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming",
