@@ -92,3 +92,26 @@ def attention(q, k, v, g, attn_mask=None, is_causal=False, scale=None):
     slopes = weights * (slopes - (slopes * weights).sum(-1, keepdims=True))
     slopes *= q.shape[-1] ** -0.5 if scale is None else scale
     return weights @ v, slopes @ k, slopes.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ g
+
+
+def softmax(x, out, period=0):
+    out[...] = 0
+    for i, row in enumerate(x):
+        seen = row[: i % period + 1] if period else row
+        e = np.exp(seen - seen.max())
+        out[i, : len(seen)] = e / e.sum()
+
+
+def log_softmax(x, out):
+    for i, row in enumerate(x):
+        out[i] = row - row.max() - np.log(np.exp(row - row.max()).sum())
+
+
+def softmax_gradient(g, out, dest):
+    for i in range(len(g)):
+        dest[i] = (g[i] - (g[i] * out[i]).sum()) * out[i]
+
+
+def log_softmax_gradient(g, out, dest):
+    for i in range(len(g)):
+        dest[i] = g[i] - np.exp(out[i]) * g[i].sum()

@@ -1,5 +1,6 @@
 """Cross-entropy and the negative log-likelihood over classes."""
 
+import functools
 import math
 from typing import Any
 
@@ -15,7 +16,7 @@ from . import loss_reduction as _reduction
 from .check import c_name, check, float_required, integer
 from .composite import reshape
 from .losses import reduction_name
-from .nll_loss import check_class_weight, divisor_of, nll_loss, picked_weights, reduced
+from .nll_loss import check_class_weight, divisor_of, nll_loss, picked_weights, reduced, refuse_class
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, not_tensors, op, public
 from .softmax import kernels
@@ -34,16 +35,24 @@ def _compute(
     input: np.ndarray, target: np.ndarray, weight: np.ndarray | None, reduction: int, ignore: int, with_slopes: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """The loss, and its gradient for input (empty unless asked for): without reduction, that of each row's own loss."""
-    (n, classes), dtype, loops = input.shape, input.dtype, kernels()
+    (n, classes), dtype = input.shape, input.dtype
     x = input if input.flags.c_contiguous else np.ascontiguousarray(input)
-    w = empty(0, dtype) if weight is None else weight
-    divisor = divisor_of(target, w, reduction, ignore, classes)
+    w = _ones(dtype) if weight is None else weight
     losses, slopes = empty(n, dtype), empty((n if with_slopes else 0, classes), dtype)
-    rows = _of_rows if x.size >= LARGE else loops.cross_entropy
-    rows(x, target, w, ignore, 1.0 / divisor if divisor else math.inf, losses, slopes)
-    if reduction == 0:
-        return losses, slopes
-    return reduced(losses, divisor), slopes
+    if x.size >= LARGE:
+        divisor = divisor_of(target, w, reduction, ignore, classes)
+        _of_rows(x, target, w, ignore, 1.0 / divisor if divisor else math.inf, losses, slopes)
+        return losses if reduction == 0 else reduced(losses, divisor), slopes
+    loss = empty(1 if reduction else 0, dtype)
+    bad = kernels().cross_entropy_of_all(x, target, w, ignore, reduction == 1, losses, slopes, loss)
+    refuse_class(target, bad)
+    return loss.reshape(()) if reduction else losses, slopes
+
+
+@functools.cache
+def _ones(dtype: np.dtype) -> np.ndarray:
+    """What stands for weights of one: no elements."""
+    return empty(0, dtype)
 
 
 @cross_entropy_rows.cpu

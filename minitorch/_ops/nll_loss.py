@@ -26,9 +26,14 @@ def _kernels() -> Any:
 def divisor_of(target: np.ndarray, weight: np.ndarray, reduction: int, ignore: int, classes: int) -> float:
     """What the sum of the losses is divided by, for targets which this makes sure are classes."""
     used, bad = _kernels().rows_of_classes(target, weight, ignore, classes)
+    refuse_class(target, bad)
+    return used if reduction == 1 else 1.0
+
+
+def refuse_class(target: np.ndarray, bad: int) -> None:
+    """torch's error for the target of that number, unless it is -1."""
     if bad >= 0:
         raise IndexError(f"Target {target.flat[bad]} is out of bounds.")
-    return used if reduction == 1 else 1.0
 
 
 def reduced(losses: np.ndarray, divisor: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from . import tiles
 from .inlined import smaller
 from .inner import inner
 from .tiles import data_of
@@ -14,9 +15,7 @@ _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 def splat(builder, value):
     """A vector of LANES times the value."""
-    hole = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
-    zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
-    return builder.shuffle_vector(builder.insert_element(hole, value, _I32(0)), hole, zeros)
+    return tiles.splat(builder, value, LANES)
 
 
 def taps(builder, start, kind, columns, stride, dilation=1):

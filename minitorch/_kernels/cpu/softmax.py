@@ -1,9 +1,9 @@
 """Softmax and log-softmax over rows or columns, cross-entropy over rows: a pass for maxima, one for exponentials.
 
-Rows are those of a matrix. Columns are the middle of (outer, n, inner); LANES of them are taken at a time, so that
-loops run over neighbours in memory and what they read twice stays in the cache.
-Sums may be taken in any order, so that LLVM uses vector instructions. No exponent is above 0, which saves a bound and a
-factor; exponentials below the smallest normal number are 0. T is the arrays' type; nothing is allocated.
+Rows are those of a matrix, which a pass goes over as vectors. Columns are the middle of (outer, n, inner); LANES of
+them are taken at a time, so that loops run over neighbours in memory and what they read twice stays in the cache.
+No exponent is above 0, which saves a bound and a factor; exponentials below the smallest normal number are 0. T is the
+arrays' type; nothing is allocated.
 """
 
 import math
@@ -13,74 +13,97 @@ from numba import njit
 
 from .inlined import smaller
 from .inner import inner
-from .vector import exp, exp_below_zero, larger
+from .nll_loss import quotient_of_sum, rows_of_classes
+from .row_vectors import LARGEST, SUM, over_row
+from .vector import exp, exp_below_zero, exp_below_zero_of, exp_of
 
 LANES = 128
 
 
-@inner(fastmath={"nnan", "nsz", "reassoc"})
-def row_maximum(x, i, stop):
-    """The largest x[i, j < stop]. Any if one is nan: the sum of exponentials is nan then, whatever is returned."""
-    m = x[i, 0]
-    for j in range(1, stop):
-        m = larger(x[i, j], m)
-    return m
+@over_row(LARGEST)
+def row_maximum(x):
+    """Any element if one is nan: the sum of exponentials is nan then, whatever is returned."""
+    return x
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+@over_row(SUM, stores=1)
+def exponentials(x, dest, m):
+    e = exp_below_zero_of(x - m)
+    return e, e
+
+
+@over_row(SUM)
+def sum_of_exponentials(x, m):
+    return exp_below_zero_of(x - m)
+
+
+@over_row(stores=1)
+def multiply(dest, factor):
+    return dest * factor
+
+
+@over_row(stores=1)
+def subtract_both(x, dest, m, logarithm):
+    return (x - m) - logarithm
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def softmax(x, dest, period):
     """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k]); if period is not 0, only of j and k <= i % period."""
     T = dest.dtype.type
     n = x.shape[1]
     for i in range(x.shape[0]):
         stop = smaller(n, i % period + 1) if period else n
-        m, s = row_maximum(x, i, stop), T(0)
-        for j in range(stop):
-            e = exp_below_zero(x[i, j] - m)
-            dest[i, j] = e
-            s += e
-        r = T(1) / s
-        for j in range(stop):
-            dest[i, j] *= r
+        s = exponentials(x, dest, i, stop, row_maximum(x, i, stop))
+        multiply(dest, i, stop, T(1) / s)
         for j in range(stop, n):
             dest[i, j] = T(0)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+@njit(cache=True, error_model="numpy", nogil=True)
 def log_softmax(x, dest):
     """dest[i, j] = x[i, j] - log(sum over k of exp(x[i, k]))."""
     T = dest.dtype.type
+    n = x.shape[1]
     for i in range(x.shape[0]):
-        m, s = row_maximum(x, i, x.shape[1]), T(0)
-        for j in range(x.shape[1]):
-            s += exp_below_zero(x[i, j] - m)
-        logarithm = T(math.log(s))
-        for j in range(x.shape[1]):
-            dest[i, j] = (x[i, j] - m) - logarithm
+        m = row_maximum(x, i, n)
+        subtract_both(x, dest, i, n, m, T(math.log(sum_of_exponentials(x, i, n, m))))
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+@over_row(SUM)
+def sum_of_products(g, out):
+    return g * out
+
+
+@over_row(stores=1)
+def softmax_slopes(g, out, dest, s):
+    return (g - s) * out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def softmax_gradient(g, out, dest):
     """dest[i, j] = (g[i, j] - sum over k of g[i, k] * out[i, k]) * out[i, j]"""
-    T = dest.dtype.type
+    n = g.shape[1]
     for i in range(g.shape[0]):
-        s = T(0)
-        for j in range(g.shape[1]):
-            s += g[i, j] * out[i, j]
-        for j in range(g.shape[1]):
-            dest[i, j] = (g[i, j] - s) * out[i, j]
+        softmax_slopes(g, out, dest, i, n, sum_of_products(g, out, i, n))
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+@over_row(SUM)
+def row_sum(g):
+    return g
+
+
+@over_row(stores=1)
+def log_softmax_slopes(g, out, dest, s):
+    return g - exp_of(out) * s
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def log_softmax_gradient(g, out, dest):
     """dest[i, j] = g[i, j] - exp(out[i, j]) * sum over k of g[i, k]"""
-    T = dest.dtype.type
+    n = g.shape[1]
     for i in range(g.shape[0]):
-        s = T(0)
-        for j in range(g.shape[1]):
-            s += g[i, j]
-        for j in range(g.shape[1]):
-            dest[i, j] = g[i, j] - exp(out[i, j]) * s
+        log_softmax_slopes(g, out, dest, i, n, row_sum(g, i, n))
 
 
 @inner()
@@ -170,7 +193,7 @@ def log_softmax_gradient_columns(g, out, dest, scratch):
                     row[k] = source[k] - exp(values[k]) * s[k]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc"})
+@njit(cache=True, error_model="numpy", nogil=True)
 def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
     """losses[i] = weight[t] * (log(sum over j of exp(x[i, j])) - x[i, t]) with t = target[i]; 0 where t is ignored.
 
@@ -178,6 +201,7 @@ def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
     weight without elements stands for ones.
     """
     T = x.dtype.type
+    n = x.shape[1]
     for i in range(x.shape[0]):
         t = target[i]
         if t == ignore:
@@ -186,18 +210,27 @@ def cross_entropy(x, target, weight, ignore, factor, losses, slopes):
                 slopes[i] = 0
             continue
         w = weight[t] if weight.size else T(1)
-        m, s = row_maximum(x, i, x.shape[1]), T(0)
+        m = row_maximum(x, i, n)
         if slopes.shape[0]:
-            for j in range(x.shape[1]):
-                e = exp_below_zero(x[i, j] - m)
-                slopes[i, j] = e
-                s += e
+            s = exponentials(x, slopes, i, n, m)
             scale = T(factor) * w
-            r = scale / s
-            for j in range(x.shape[1]):
-                slopes[i, j] *= r
+            multiply(slopes, i, n, scale / s)
             slopes[i, t] -= scale
         else:
-            for j in range(x.shape[1]):
-                s += exp_below_zero(x[i, j] - m)
+            s = sum_of_exponentials(x, i, n, m)
         losses[i] = w * (T(math.log(s)) + m - x[i, t])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def cross_entropy_of_all(x, target, weight, ignore, is_mean, losses, slopes, loss):
+    """`cross_entropy`, slopes of the sum of the losses or their mean; loss[0], if it is there, takes that.
+
+    Returns the number of the first target outside the classes, which ends it, else -1.
+    """
+    used, bad = rows_of_classes(target, weight, ignore, x.shape[1])
+    if bad < 0:
+        divisor = used if is_mean else 1.0
+        cross_entropy(x, target, weight, ignore, 1.0 / divisor, losses, slopes)
+        if loss.size:
+            quotient_of_sum(losses, divisor, loss)
+    return bad

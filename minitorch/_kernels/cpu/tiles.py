@@ -2,7 +2,7 @@
 
 A tile is TILE rows, or fewer, of one vector or of VECTORS; `add_products` is the loop that both convolution
 (`conv.py`, where tables say which elements meet) and matrix products (`gemm.py`, where strides do) run on. What other
-files' intrinsics read and write arrays with is here too: `data_of`, `load_vector`, `store_vector`.
+files' intrinsics read and write arrays with is here too: `data_of`, `splat`, `load_vector`, `store_vector`.
 """
 
 from llvmlite import binding, ir
@@ -68,7 +68,7 @@ def pointers(context, builder, signature, args, places):
 
 def lanes_of(pointer):
     """How many of the numbers that are pointed to a vector holds."""
-    return VECTOR_BYTES // _itemsize(pointer)
+    return VECTOR_BYTES // itemsize(pointer)
 
 
 def fits_one_vector(builder, pointer, lanes):
@@ -95,14 +95,8 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums):
     vector = ir.VectorType(vectors.type.pointee, size)
     # fmuladd, not fma: without the instruction the latter becomes a library call.
     kind = ir.FunctionType(vector, [vector] * 3)
-    name = f"llvm.fmuladd.v{size}f{_itemsize(vectors) * 8}"
+    name = f"llvm.fmuladd.v{size}f{itemsize(vectors) * 8}"
     multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-
-    def splat(value):
-        hole = ir.Constant(vector, ir.Undefined)
-        one = builder.insert_element(hole, value, WIDE(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
-        return builder.shuffle_vector(one, hole, zeros)
 
     first = [WIDE(0), vectors, *(value for row in sums for value in row)]
     before = builder.block
@@ -113,7 +107,7 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums):
     q, here, *totals = (builder.phi(value.type) for value in first)
     columns = [load_vector(builder, here, WIDE(j * size), size) for j in range(width)]
     shift = shift_of(q)
-    values = [splat(builder.load(builder.gep(row, [shift]))) for row in rows]
+    values = [splat(builder, builder.load(builder.gep(row, [shift])), size) for row in rows]
     new = [
         builder.call(multiply_add, [values[k // width], columns[k % width], total]) for k, total in enumerate(totals)
     ]
@@ -140,21 +134,29 @@ def data_of(context, builder, kind, array):
     return context.make_array(kind)(context, builder, array).data
 
 
-def _itemsize(pointer):
+def itemsize(pointer):
+    """How many bytes a number that is pointed to has."""
     kind = pointer.type.pointee
     return {"float": 4, "double": 8}.get(str(kind)) or kind.width // 8
+
+
+def splat(builder, value, size):
+    """A vector of `size` times the value."""
+    hole = ir.Constant(ir.VectorType(value.type, size), ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), size), [0] * size)
+    return builder.shuffle_vector(builder.insert_element(hole, value, WIDE(0)), hole, zeros)
 
 
 def load_vector(builder, array, place, size):
     """The `size` numbers from array[place] on, aligned as one number is."""
     vector = ir.VectorType(array.type.pointee, size)
-    return builder.load(builder.bitcast(builder.gep(array, [place]), vector.as_pointer()), align=_itemsize(array))
+    return builder.load(builder.bitcast(builder.gep(array, [place]), vector.as_pointer()), align=itemsize(array))
 
 
 def store_vector(builder, value, array, place):
     """array[place:] = the numbers of a vector, aligned as one number is."""
     pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
-    builder.store(value, pointer, align=_itemsize(array))
+    builder.store(value, pointer, align=itemsize(array))
 
 
 @intrinsic

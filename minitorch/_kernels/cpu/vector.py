@@ -26,14 +26,22 @@ SAME_BITS = {"f4": "i4", "f8": "i8", "i4": "f4", "i8": "f8"}
 
 
 class Number:
-    """A value of a compiled function, of one of KINDS. Python's numbers beside it take its kind."""
+    """A value, or a vector, in a compiled function, of one of KINDS. Python's numbers beside it take its kind."""
 
     def __init__(self, builder, value, kind):
         self.builder, self.value, self.kind = builder, value, kind
 
     def like(self, other):
         """The other operand as a Number."""
-        return other if isinstance(other, Number) else self.made(ir.Constant(KINDS[self.kind], other))
+        if isinstance(other, Number):
+            return other
+        kind = self.type_of(self.kind)
+        return self.made(ir.Constant(kind, [other] * kind.count if isinstance(kind, ir.VectorType) else other))
+
+    def type_of(self, kind):
+        """LLVM's type of a value of that kind, with as many lanes as this one has."""
+        own = self.value.type
+        return ir.VectorType(KINDS[kind], own.count) if isinstance(own, ir.VectorType) else KINDS[kind]
 
     def made(self, value, kind=None):
         return Number(self.builder, value, kind or self.kind)
@@ -59,8 +67,9 @@ class Number:
 
     def called(self, name, *others):
         """LLVM's function of that name."""
-        kind = KINDS[self.kind]
-        full = f"llvm.{name}.f{8 * int(self.kind[1])}"
+        kind = self.value.type
+        lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+        full = f"llvm.{name}.{lanes}f{8 * int(self.kind[1])}"
         signature = ir.FunctionType(kind, [kind] * (1 + len(others)))
         function = cgutils.get_or_insert_function(self.builder.module, signature, full)
         return self.made(self.builder.call(function, [self.value, *(self.like(o).value for o in others)]))
@@ -68,7 +77,7 @@ class Number:
     def bits(self):
         """The same bits as an integer, or those of an integer as a float."""
         kind = SAME_BITS[self.kind]
-        return self.made(self.builder.bitcast(self.value, KINDS[kind]), kind)
+        return self.made(self.builder.bitcast(self.value, self.type_of(kind)), kind)
 
     def to(self, kind):
         """The number in another kind."""
@@ -76,7 +85,7 @@ class Number:
             return self
         conversion = {"f4f8": "fpext", "f8f4": "fptrunc", "f4i4": "fptosi", "f8i8": "fptosi", "i4f4": "sitofp"}
         make = getattr(self.builder, conversion[self.kind + kind])
-        return self.made(make(self.value, KINDS[kind]), kind)
+        return self.made(make(self.value, self.type_of(kind)), kind)
 
 
 _BOTH = ("add", "sub", "mul", "div")
@@ -154,10 +163,23 @@ def exp32(x):
     return scaled(p + 1.0, k)
 
 
+# a minimax fit of (e^r - 1 - r) / r^2
+EXPONENTIAL = (
+    0.001381453998916593, 0.008368745246089892, 0.041668390796587296, 0.16666520397865892, 0.4999999343204488,
+)  # fmt: skip
+WHOLE = 12582912.0 + 127.0  # float32's steps are 1 there, so that a sum with it has a rounded number in its last bits
+
+
 def exp_below_zero_32(x):
-    """exp for x <= 0 without a step for results below the smallest normal number, which are 0."""
-    p, k = reduced(x)
-    return where(x < -87.0, 0.0, (p + 1.0) * two_to(k))
+    """exp for x <= 0 without a step for results below the smallest normal number, which are 0.
+
+    The last bits of `shifted` are n + 127, the exponent of 2^n. `fastmath` must not join the steps that round.
+    """
+    shifted = muladd(x, LOG2E, WHOLE)
+    n = shifted - WHOLE
+    r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, x))
+    power = (shifted.bits() << 23).bits()
+    return where(x < -87.0, 0.0, polynomial(r, (*EXPONENTIAL, 1.0, 1.0)) * power)
 
 
 def exp64(x):
@@ -165,6 +187,15 @@ def exp64(x):
     n = (x * LOG2E).called("nearbyint")
     r = muladd(n, -LN2_LOW_OF_DOUBLE, muladd(n, -LN2_HIGH_OF_DOUBLE, x))
     return scaled(power_series(r, 12) + 1.0, n.to("i8"))
+
+
+def exp_of(x):
+    """For formulas of `row_vectors.py`."""
+    return exp32(x) if x.kind == "f4" else exp64(x)
+
+
+def exp_below_zero_of(x):
+    return exp_below_zero_32(x) if x.kind == "f4" else exp64(x)
 
 
 def exp2_32(x):
