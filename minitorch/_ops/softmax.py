@@ -23,10 +23,11 @@ from .public import PUBLIC, op, public
 # over so many elements threads may share the rows
 SHARED = {
     name: Rows("softmax", name, params, params)
-    for name, params in [
-        ("log_softmax", "x dest"), ("softmax_gradient", "g out dest"), ("log_softmax_gradient", "g out dest"),
-    ]
-} | {"softmax": Rows("softmax", "softmax", "x dest period", "x dest")}  # fmt: skip
+    for name, params in {
+        "softmax": "x dest", "softmax_gradient": "g out dest",
+        "log_softmax": "x dest", "log_softmax_gradient": "g out dest",
+    }.items()
+}  # fmt: skip
 
 empty = np.empty
 empty_like = FACTORIES["empty_like"]
@@ -51,33 +52,30 @@ def kernels() -> Any:
     return cache.load_file("cpu.softmax")
 
 
-def _by_rows(kernel: Any, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
-    """kernel(*rows, rows of the result, *period)."""
-    dest = empty(arrays[0].shape, arrays[0].dtype)
-    kernel(*map(_as_rows, arrays), _as_rows(dest), *period)
-    return dest
-
-
-def _as_rows(a: np.ndarray) -> np.ndarray:
-    dense = a if a.flags.c_contiguous else np.ascontiguousarray(a)
-    return dense if a.ndim == 2 else dense.reshape(-1, a.shape[-1])
-
-
 @functools.cache
 def _loop(name: str) -> Any:
     return getattr(kernels(), name)
 
 
-def _along(name: str, dim: int, *arrays: np.ndarray, period: tuple[int, ...] = ()) -> np.ndarray:
+def _along(name: str, dim: int, first: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """The kernel `name` along `dim`, counted from the front: over rows if it is the last, else over columns."""
-    shape = arrays[0].shape
-    if dim == len(shape) - 1:
-        return _by_rows(SHARED[name] if arrays[0].size >= LARGE else _loop(name), *arrays, period=period)
-    dest = empty(shape, arrays[0].dtype)
-    three = prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
-    scratch = empty((2, kernels().LANES), dest.dtype)
-    _loop(f"{name}_columns")(*[np.ascontiguousarray(a).reshape(three) for a in (*arrays, dest)], scratch)
+    shape = first.shape
+    dest = empty(shape, first.dtype)
+    if dim < len(shape) - 1:
+        three = prod(shape[:dim]), shape[dim], prod(shape[dim + 1 :])
+        scratch = empty((2, kernels().LANES), dest.dtype)
+        _loop(f"{name}_columns")(*_reshaped((first, *others, dest), three), scratch)
+        return dest
+    kernel = SHARED[name] if dest.size >= LARGE else _loop(name)
+    if dim == 1 and not others and first.flags.c_contiguous:  # the same in less time
+        kernel(first, dest)
+    else:
+        kernel(*_reshaped((first, *others, dest), (-1, shape[-1])))
     return dest
+
+
+def _reshaped(arrays: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> list[np.ndarray]:
+    return [np.ascontiguousarray(a).reshape(shape) for a in arrays]
 
 
 def _gradient_by_rows(name: str, formula: Any) -> None:
@@ -98,7 +96,7 @@ def softmax_cpu(input, dim):
     dim = _checked_dim("softmax", input, dim)
     if not input.size or not input.ndim:
         return np.ones_like(input)
-    return _along("softmax", dim, input, period=(0,))
+    return _along("softmax", dim, input)
 
 
 @softmax_dim.grad("input")
@@ -123,7 +121,9 @@ def causal_softmax_cpu(input):
     """Softmax of the rows of matrices, where row i has only its elements up to i, and zeros after them."""
     if not input.size:
         return np.zeros_like(input)
-    return _by_rows(kernels().softmax, input, period=(input.shape[-2],))
+    dest, rows = empty(input.shape, input.dtype), (-1, input.shape[-1])
+    kernels().causal_softmax(*_reshaped((input, dest), rows), input.shape[-2])
+    return dest
 
 
 @causal_softmax.grad("input")

@@ -47,17 +47,28 @@ def subtract_both(x, dest, m, logarithm):
     return (x - m) - logarithm
 
 
+@inner()
+def softmax_of_row(x, dest, i, stop):
+    s = exponentials(x, dest, i, stop, row_maximum(x, i, stop))
+    multiply(dest, i, stop, dest.dtype.type(1) / s)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def softmax(x, dest, period):
-    """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k]); if period is not 0, only of j and k <= i % period."""
-    T = dest.dtype.type
+def softmax(x, dest):
+    """dest[i, j] = exp(x[i, j]) / sum over k of exp(x[i, k])."""
+    for i in range(x.shape[0]):
+        softmax_of_row(x, dest, i, x.shape[1])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def causal_softmax(x, dest, period):
+    """`softmax` of the elements up to i % period of each row, and zeros after them."""
     n = x.shape[1]
     for i in range(x.shape[0]):
-        stop = smaller(n, i % period + 1) if period else n
-        s = exponentials(x, dest, i, stop, row_maximum(x, i, stop))
-        multiply(dest, i, stop, T(1) / s)
+        stop = smaller(n, i % period + 1)
+        softmax_of_row(x, dest, i, stop)
         for j in range(stop, n):
-            dest[i, j] = T(0)
+            dest[i, j] = 0
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
