@@ -115,3 +115,17 @@ def softmax_gradient(g, out, dest):
 def log_softmax_gradient(g, out, dest):
     for i in range(len(g)):
         dest[i] = g[i] - np.exp(out[i]) * g[i].sum()
+
+
+def layer_norm(x, w, b, eps, out, mean, rstd):
+    for i, row in enumerate(x):
+        mean[i, 0], rstd[i, 0] = row.mean(), 1 / np.sqrt(row.var() + eps)
+        out[i] = (row - mean[i, 0]) * rstd[i, 0] * w + b
+
+
+def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
+    for i in range(len(x)):
+        xhat = (x[i] - mean[i, 0]) * rstd[i, 0]
+        dx[i] = rstd[i, 0] * (g[i] * w - (g[i] * w).mean() - xhat * (g[i] * w * xhat).mean())
+        dw += g[i] * xhat
+        db += g[i]

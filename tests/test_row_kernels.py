@@ -13,7 +13,7 @@ from minitorch._kernels.cpu.tiles import VECTOR_BYTES
 
 LENGTHS = (*range(1, 36), 63, 64, 65, 100, 257)  # from less than a vector to some, with and without a rest
 TOLERANCE = {"float32": 1e-6, "float64": 3e-15}
-SOFTMAX = cache.load_file("cpu.softmax")
+NORMALIZATION, SOFTMAX = cache.load_file("cpu.normalization"), cache.load_file("cpu.softmax")
 
 
 def guarded(rows, n, dtype):
@@ -42,6 +42,31 @@ def test_softmax_of_rows(n, dtype):
     out = np.exp(-rng.exponential(2, x.shape)).astype(dtype)
     agree(SOFTMAX.softmax_gradient, naive.softmax_gradient, [g, out], dtype=dtype)
     agree(SOFTMAX.log_softmax_gradient, naive.log_softmax_gradient, [g, np.log(out)], dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 11])
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 100])
+def test_layer_norm_and_its_gradients(n, rows, dtype):
+    rng = np.random.default_rng(n)
+    x, g = rng.normal(3, 2, (2, rows, n)).astype(dtype)
+    w, b = rng.normal(size=(2, n)).astype(dtype)
+    found, wanted = ([np.zeros((rows, size), d) for size in (n, 1, 1)] for d in (dtype, np.float64))
+    NORMALIZATION.layer_norm(x, w, b, 1e-3, *found)
+    naive.layer_norm(*(a.astype(np.float64) for a in (x, w, b)), 1e-3, *wanted)
+    tolerance = 20 * TOLERANCE[dtype]
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, tolerance, tolerance)
+    _, mean, rstd = (a.astype(dtype) for a in wanted)
+    found, wanted = ([np.zeros((rows, n), d), *np.zeros((2, n))] for d in (dtype, np.float64))
+    NORMALIZATION.layer_norm_gradients(g, x, w, mean, rstd, *found)
+    naive.layer_norm_gradients(*(a.astype(np.float64) for a in (g, x, w, mean, rstd)), *wanted)
+    dx, dw, db = np.empty_like(x), np.empty(n, dtype), np.empty(n, dtype)
+    NORMALIZATION.layer_norm_gradients_of_all(g, x, w, mean, rstd, dx, np.empty((2, n)), dw, db)
+    terms = np.abs(g * w * rstd).max(), np.abs(g).sum(), np.abs(g).sum()  # which may cancel
+    for ours, again, theirs, size in zip(found, (dx, dw, db), wanted, terms, strict=True):
+        np.testing.assert_allclose(ours, theirs, tolerance, TOLERANCE[dtype] * size)
+        np.testing.assert_array_equal(again, ours.astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

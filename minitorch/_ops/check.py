@@ -152,7 +152,7 @@ def integers(values: Any, name: str, function: str, position: int) -> tuple[int,
     if not isinstance(values, (tuple, list)):
         kind = type(values).__name__
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, not {kind}")
-    plain = values.__class__ is tuple
+    plain = True
     for at, value in enumerate(values):
         if value.__class__ is int:
             continue
@@ -160,7 +160,7 @@ def integers(values: Any, name: str, function: str, position: int) -> tuple[int,
             place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
             raise TypeError(f"{place}, but found element of type {type(value).__name__} at pos {at}")
         plain = False
-    return tuple([v if plain else v.__index__() for v in values])
+    return tuple(values) if plain else tuple([v.__index__() for v in values])
 
 
 def non_negative(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -81,12 +81,12 @@ def layer_norm_cpu(input, weight, bias, dims, eps):
         return np.empty(input.shape, dtype), np.zeros(stats, dtype), np.zeros(stats, dtype)
     shape, dtype = input.shape, input.dtype
     stats = (*shape[: len(shape) - dims], *(1,) * dims)
-    out, mean, rstd = np.empty(shape, dtype), np.empty(stats, dtype), np.empty(stats, dtype)
+    made = np.empty(shape, dtype), np.empty(stats, dtype), np.empty(stats, dtype)  # the result, mean, rstd
     x = _rows(input, dims)
     w, b = or_constant(weight, 1.0, x.shape[1], dtype), or_constant(bias, 0.0, x.shape[1], dtype)
     run = shared.layer_norm if x.size >= LARGE else kernels().layer_norm
-    run(x, w, b, eps, out if out.ndim == 2 else out.reshape(x.shape), mean.reshape(-1), rstd.reshape(-1))
-    return out, mean, rstd
+    run(x, w, b, eps, *(made if len(stats) == 2 and dims == 1 else [a.reshape(len(x), -1) for a in made]))
+    return made
 
 
 @layer_norm_rows.shared("found")
@@ -115,9 +115,17 @@ def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps):
     if not dx.size:
         return dx, *np.zeros((2, *shape), dtype)
     x, g = _rows(input, dims), _rows(g, dims)
-    w = or_constant(weight, 1.0, x.shape[1], dtype)
-    dw, db = shared.layer_norm_gradients(g, x, w, mean.reshape(-1), rstd.reshape(-1), dx.reshape(x.shape))
-    return dx, dw.astype(dtype).reshape(shape), db.astype(dtype).reshape(shape)
+    n = x.shape[1]
+    w, to_fill = or_constant(weight, 1.0, n, dtype), (mean, rstd, dx)
+    if len(input.shape) != 2 or dims != 1:
+        to_fill = tuple([a.reshape(len(x), -1) for a in to_fill])
+    if x.size >= LARGE:
+        sums = shared.layer_norm_gradients(g, x, w, *to_fill)
+        dw, db = [total.astype(dtype) for total in sums]
+    else:
+        dw, db = np.empty(n, dtype), np.empty(n, dtype)
+        kernels().layer_norm_gradients_of_all(g, x, w, *to_fill, np.empty((2, n)), dw, db)
+    return (dx, dw, db) if dims == 1 else (dx, dw.reshape(shape), db.reshape(shape))
 
 
 def normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:
@@ -148,7 +156,7 @@ def _layer_norm_gradients_in_ops(g, input, weight, mean, rstd, dims, eps):
 gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradients_in_ops, has_kernel=True)
 
 
-def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters: Any) -> tuple[int, ...]:
+def _normalized_shape(input: Tensor, shape: Any, weight: Any, bias: Any, star: str = "*, ") -> tuple[int, ...]:
     """The shape that is normalised, which the input ends with and the parameters have."""
     shape = integers(shape, "normalized_shape", "layer_norm" if star == "*, " else "rms_norm", 2)
     if not shape:
@@ -156,14 +164,14 @@ def _normalized_shape(input: Tensor, shape: Any, star: str = "*, ", **parameters
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
             "normalized_shape = []"
         )
-    for name, p in parameters.items():
-        if not (p is None or p.array.shape == shape):
+    for name, p in ("weight", weight), ("bias", bias):
+        if p is not None and p.array.shape != shape:
             raise RuntimeError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                f"{list(p.shape) if p is not None else ''} and normalized_shape = {list(shape)}"
+                f"{list(p.shape)} and normalized_shape = {list(shape)}"
             )
     have = input.array.shape
-    if not (have[len(have) - len(shape) :] == shape and len(have) >= len(shape)):
+    if have[-len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape "
             f"[{star}{', '.join(map(str, shape))}], but got input of size{list(have)}"
@@ -187,7 +195,7 @@ def native_layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: A
 
 
 def _layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
-    shape = _normalized_shape(input, normalized_shape, weight=weight, bias=bias)
+    shape = _normalized_shape(input, normalized_shape, weight, bias)
     same_dtype(input, weight, bias)
     return layer_norm_rows.function(input, weight, bias, len(shape), eps)
 
@@ -208,7 +216,7 @@ def layer_norm(
 @public("nn.functional")
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """The last dimensions divided by the root of their mean square; then times weight."""
-    shape = _normalized_shape(input, normalized_shape, "*", weight=weight)  # torch forgets the comma
+    shape = _normalized_shape(input, normalized_shape, weight, None, "*")  # torch forgets the comma
     if not input.is_floating_point():
         no_kernel("rms_norm", input.array)
     if eps is None:

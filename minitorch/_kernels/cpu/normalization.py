@@ -5,51 +5,91 @@ import math
 import numpy as np
 from numba import njit
 
+from .row_vectors import SUM_IN_DOUBLE, over_row
+from .vector import muladd
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+
+@over_row(SUM_IN_DOUBLE, SUM_IN_DOUBLE)
+def moments(x, first):
+    """The sums of what is above the first element, and of the squares of that."""
+    d = x.to("f8") - first
+    return d, d * d
+
+
+@over_row(stores=1)
+def normalise(x, w, b, out, m, r):
+    return muladd((x - m) * r, w, b)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def layer_norm(x, w, b, eps, out, mean, rstd):
     """out[i, j] = (x[i, j] - mean[i]) * rstd[i] * w[j] + b[j]; one pass over a row for both moments, from its first."""
     T = out.dtype.type
     n = x.shape[1]
     for i in range(x.shape[0]):
         first = np.float64(x[i, 0])
-        s, q = 0.0, 0.0
-        for j in range(n):
-            d = np.float64(x[i, j]) - first
-            s += d
-            q += d * d
+        s, q = moments(x, i, n, first)
         s /= n
         variance = q / n - s * s
         if variance < 0.0:
             variance = 0.0
-        mean[i] = m = T(first + s)
-        rstd[i] = r = T(1.0 / math.sqrt(variance + eps))
-        for j in range(n):
-            out[i, j] = (x[i, j] - m) * r * w[j] + b[j]
+        mean[i, 0] = m = T(first + s)
+        rstd[i, 0] = r = T(1.0 / math.sqrt(variance + eps))
+        normalise(x, w, b, out, i, n, m, r)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+@over_row(SUM_IN_DOUBLE, SUM_IN_DOUBLE)
+def sums_with_weight(g, x, w, m):
+    e = g * w
+    return e, e * (x - m)
+
+
+@over_row(stores=1)
+def input_slopes(g, x, w, dx, m, r, a, k):
+    return r * (g * w - a - (x - m) * k)
+
+
+@over_row(stores=2)
+def add_row(g, x, dw, db, m, r):
+    return dw + (g * ((x - m) * r)).to("f8"), db + g.to("f8")
+
+
+@over_row(stores=2)
+def add_four_rows(g0, g1, g2, g3, x0, x1, x2, x3, dw, db, m0, m1, m2, m3, r0, r1, r2, r3):
+    """Their sum is made in the arrays' own dtype: dw and db of float64 are read and written once."""
+    xhat0, xhat1, xhat2, xhat3 = (x0 - m0) * r0, (x1 - m1) * r1, (x2 - m2) * r2, (x3 - m3) * r3
+    four = muladd(g0, xhat0, g1 * xhat1) + muladd(g2, xhat2, g3 * xhat3)
+    return dw + four.to("f8"), db + ((g0 + g1) + (g2 + g3)).to("f8")
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
     """dx = rstd * (g * w - mean(g * w) - xhat * mean(g * w * xhat)), xhat = (x - mean) * rstd
 
     dw[j] += g[i, j] * xhat[i, j] and db[j] += g[i, j], both of float64.
     """
     T = dx.dtype.type
-    n = x.shape[1]
-    for i in range(x.shape[0]):
-        m, r = mean[i], rstd[i]
-        s, q = 0.0, 0.0
-        for j in range(n):
-            e = np.float64(g[i, j] * w[j])
-            s += e
-            q += e * np.float64(x[i, j] - m)
-        a, k = T(s / n), T(q / n * np.float64(r) * np.float64(r))
-        for j in range(n):
-            dx[i, j] = r * (g[i, j] * w[j] - a - (x[i, j] - m) * k)
-        for j in range(n):
-            dw[j] += np.float64(g[i, j] * (x[i, j] - m) * r)
-        for j in range(n):
-            db[j] += np.float64(g[i, j])
+    rows, n = x.shape
+    for i in range(rows):
+        m, r = mean[i, 0], rstd[i, 0]
+        s, q = sums_with_weight(g, x, w, i, n, m)
+        input_slopes(g, x, w, dx, i, n, m, r, T(s / n), T(q / n * np.float64(r) * np.float64(r)))
+        if i % 4 == 3:
+            add_four_rows(
+                g[i - 3], g[i - 2], g[i - 1], g[i], x[i - 3], x[i - 2], x[i - 1], x[i], dw, db, i, n,
+                mean[i - 3, 0], mean[i - 2, 0], mean[i - 1, 0], m, rstd[i - 3, 0], rstd[i - 2, 0], rstd[i - 1, 0], r,
+            )  # fmt: skip
+    for i in range(rows - rows % 4, rows):
+        add_row(g, x, dw, db, i, n, mean[i, 0], rstd[i, 0])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def layer_norm_gradients_of_all(g, x, w, mean, rstd, dx, sums, dw, db):
+    """`layer_norm_gradients` with dw and db in any dtype; sums (2, columns) of float64 is room."""
+    sums[:] = 0.0
+    layer_norm_gradients(g, x, w, mean, rstd, dx, sums[0], sums[1])
+    dw[:] = sums[0]
+    db[:] = sums[1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
