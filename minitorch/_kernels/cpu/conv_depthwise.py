@@ -14,14 +14,16 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from . import threads
-from .inlined import flat
+from .inlined import flat, smaller
 from .inner import inner
 from .plane_vectors import LANES, copy_line, reach, splat, taps
 from .shared import over_rows
 from .tables import whole
-from .tiles import data_of
+from .tiles import data_of, first_lanes, load_vector, store_vector
 
-WIDEST = 16  # taps in a row, each of which is a few instructions
+WIDEST, MOST = 16, 128  # taps in a row and in a filter, each of which is a few instructions
+SUMS = 25  # that are held in registers at once
+BAND = 16  # rows of outputs, over which strips go: what they read stays in the first cache
 MULTIPLICATIONS = 16  # with their additions, of one thread in a nanosecond
 _I64 = ir.IntType(64)
 
@@ -33,73 +35,93 @@ def _multiply_add(builder, x, y, z):
     return builder.call(function, [x, y, z])
 
 
-def block_of(columns, stride, dilation):
-    """take(x, at, step, rows, w, tap, start, out, to): out[to :] = start + LANES sums over a filter of rows x columns.
+def strip_of(rows, columns, stride, dilation):
+    """take(x, at, down, apart, w, tap, start, out, to, wide, high, lanes): a strip of outputs, from out[to] on.
 
-    The filter is w[tap :]; the first sum begins at x[at], each further row of the filter `step` further.
+    It has `high` rows, `wide` apart, of as many sums as `lanes`: start + those over a filter of rows x columns,
+    w[tap :]. The first sum begins at x[at], those of the next row `down` further, further rows of the filter `apart`.
     """
 
     @intrinsic
-    def take(typing_context, x, at, step, rows, w, tap, start, out, to):
+    def take(typing_context, x, at, down, apart, w, tap, start, out, to, wide, high, lanes):
         def codegen(context, builder, signature, args):
-            read, weights, written = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 4, 7))
-            total = cgutils.alloca_once_value(builder, splat(builder, args[6]))
-            with cgutils.for_range(builder, args[3]) as loop:
-                begin = builder.gep(read, [builder.add(args[1], builder.mul(args[2], loop.index))])
-                first = builder.gep(weights, [builder.add(args[5], builder.mul(loop.index, _I64(columns)))])
-                for column, value in enumerate(taps(builder, begin, x.dtype, columns, stride, dilation)):
-                    weight = splat(builder, builder.load(builder.gep(first, [_I64(column)])))
-                    builder.store(_multiply_add(builder, value, weight, builder.load(total)), total)
-            found = builder.load(total)
-            pointer = builder.bitcast(builder.gep(written, [args[8]]), found.type.as_pointer())
-            builder.store(found, pointer, align=out.dtype.bitwidth // 8)
+            read, weights, written = (
+                builder.gep(data_of(context, builder, signature.args[k], args[k]), [args[k + 1]]) for k in (0, 4, 7)
+            )
+            taken = [splat(builder, builder.load(builder.gep(weights, [_I64(k)]))) for k in range(rows * columns)]
+            first = splat(builder, args[6])
+
+            def emit(mask):
+                with cgutils.for_range(builder, args[10]) as loop:
+                    total, corner = first, builder.gep(read, [builder.mul(loop.index, args[2])])
+                    for r in range(rows):
+                        row = builder.gep(corner, [builder.mul(args[3], _I64(r))])
+                        for c, value in enumerate(taps(builder, row, x.dtype, columns, stride, dilation)):
+                            total = _multiply_add(builder, value, taken[r * columns + c], total)
+                    store_vector(builder, total, written, builder.mul(loop.index, args[9]), mask)
+
+            with builder.if_else(builder.icmp_signed("==", args[11], _I64(LANES))) as (all_lanes, some):
+                with all_lanes:
+                    emit(None)
+                with some:
+                    emit(first_lanes(builder, args[11], LANES))
             return context.get_dummy_value()
 
-        return types.void(x, *[types.intp] * 3, w, types.intp, out.dtype, out, types.intp), codegen
+        n = types.intp
+        return types.void(x, n, n, n, w, n, out.dtype, out, n, n, n, n), codegen
 
     return take
 
 
-def products_of(columns, stride, dilation):
-    """take(g, x, at, count, sums, to): add to sums[to :] for each tap of a row the products with g, LANES sums each.
+def products_of(rows, columns, stride, dilation):
+    """take(g, first, wide, high, lanes, x, at, down, apart, sums, to): add to sums[to :] LANES sums for each tap.
 
-    Of `count` blocks of LANES outputs, side by side in g from its beginning on, whose first tap is at x[at].
+    The terms are products of a strip of g, which begins at g[first] and is as `strip_of` has it, with x, from x[at] on.
     """
 
     @intrinsic
-    def take(typing_context, g, x, at, count, sums, to):
+    def take(typing_context, g, first, wide, high, lanes, x, at, down, apart, sums, to):
         def codegen(context, builder, signature, args):
-            gradient, read, kept = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 1, 4))
-            vector, align = ir.VectorType(gradient.type.pointee, LANES), g.dtype.bitwidth // 8
-            kept = builder.gep(kept, [args[5]])
-            places = [builder.gep(kept, [_I64(t * LANES)]) for t in range(columns)]
-            places = [builder.bitcast(place, vector.as_pointer()) for place in places]
-            totals = [cgutils.alloca_once_value(builder, builder.load(p, align=align)) for p in places]
-            with cgutils.for_range(builder, args[3]) as loop:
-                here = builder.gep(gradient, [builder.mul(loop.index, _I64(LANES))])
-                slope = builder.load(builder.bitcast(here, vector.as_pointer()), align=align)
-                begin = builder.gep(read, [builder.add(args[2], builder.mul(loop.index, _I64(LANES * stride)))])
-                for total, value in zip(totals, taps(builder, begin, x.dtype, columns, stride, dilation), strict=True):
-                    builder.store(_multiply_add(builder, slope, value, builder.load(total)), total)
+            slopes, read, kept = (
+                builder.gep(data_of(context, builder, signature.args[k], args[k]), [args[k + 1]]) for k in (0, 5, 9)
+            )
+            places = [_I64(t * LANES) for t in range(rows * columns)]
+            totals = [cgutils.alloca_once_value(builder, load_vector(builder, kept, p, LANES)) for p in places]
+
+            def emit(mask):
+                with cgutils.for_range(builder, args[3]) as loop:
+                    slope = load_vector(builder, slopes, builder.mul(loop.index, args[2]), LANES, mask)
+                    corner = builder.gep(read, [builder.mul(loop.index, args[7])])
+                    for r in range(rows):
+                        row = builder.gep(corner, [builder.mul(args[8], _I64(r))])
+                        for c, value in enumerate(taps(builder, row, x.dtype, columns, stride, dilation)):
+                            total = totals[r * columns + c]
+                            builder.store(_multiply_add(builder, slope, value, builder.load(total)), total)
+
+            with builder.if_else(builder.icmp_signed("==", args[4], _I64(LANES))) as (all_lanes, some):
+                with all_lanes:
+                    emit(None)
+                with some:
+                    emit(first_lanes(builder, args[4], LANES))
             for total, place in zip(totals, places, strict=True):
-                builder.store(builder.load(total), place, align=align)
+                store_vector(builder, builder.load(total), kept, place)
             return context.get_dummy_value()
 
-        return types.void(g, x, types.intp, types.intp, sums, types.intp), codegen
+        n = types.intp
+        return types.void(g, n, n, n, n, x, n, n, n, sums, n), codegen
 
     return take
 
 
-def planes_of(columns, stride, dilation):
-    """The compiled loop over planes, for filters of so many columns, so far apart."""
-    block = block_of(columns, stride, dilation)
+def planes_of(rows, columns, stride, dilation):
+    """The compiled loop over planes, for filters of this size, the taps of a row so far apart."""
+    strip = strip_of(rows, columns, stride, dilation)
 
     @inner()
     def planes(x, channel, w, bias, sizes, padded, out):
-        rows, down, apart, top, left, line, high, long, spread, spread_columns = sizes
-        wide, weights, values, to = out.shape[2], flat(w), flat(out), 0 * rows
+        down, apart, top, left, line, high, long, spread, spread_columns = sizes
+        weights, values, (tall, wide) = flat(w), flat(out), out.shape[1:]
         source, height, width = flat(x), x.shape[1], x.shape[2]
-        last_to = values.size - LANES
         for m in range(x.shape[0]):
             for h in range(high):
                 begin, row = (h * spread + top) * line + left, (m * height + h) * width
@@ -108,32 +130,26 @@ def planes_of(columns, stride, dilation):
                 else:
                     for k in range(long):
                         padded[begin + k * spread_columns] = source[row + k]
-            tap, start = channel[m] * rows * columns, bias[channel[m]]
-            for i in range(out.shape[1]):
-                end, at = to + wide, i * down * line
-                while to < end:
-                    if to <= last_to:
-                        block(padded, at, apart * line, rows, weights, tap, start, values, to)
-                        at, to = at + LANES * stride, to + LANES
-                        continue
-                    total = start
-                    for r in range(rows):
-                        for t in range(columns):
-                            total += weights[tap + r * columns + t] * padded[at + r * apart * line + t * dilation]
-                    values[to] = total
-                    at, to = at + stride, to + 1
-                to = end
+            tap, start, to = channel[m] * rows * columns, bias[channel[m]], m * tall * wide
+            for h in range(0, tall, BAND):
+                for k in range(0, wide, LANES):
+                    k = -smaller(-smaller(k, wide - LANES), 0)  # the last strip overlaps the one before
+                    strip(
+                        padded, h * down * line + k * stride, down * line, apart * line, weights, tap, start,
+                        values, to + h * wide + k, wide, smaller(BAND, tall - h), smaller(wide, LANES),
+                    )  # fmt: skip
 
     return planes
 
 
-def filters_of(columns, stride, dilation):
+def filters_of(rows, columns, stride, dilation):
     """The compiled loop over channels, for the gradient of such filters."""
-    block = products_of(columns, stride, dilation)
+    at_once = next(n for n in range(rows, 0, -1) if rows % n == 0 and (n == 1 or n * columns <= SUMS))
+    strip = products_of(at_once, columns, stride, dilation)
 
     @inner()
-    def filters(channels, x, g, sizes, padded, gradient, sums, dw):
-        rows, down, apart, top, left, line, high, long, blocks = sizes
+    def filters(channels, x, g, sizes, padded, sums, dw):
+        down, apart, top, left, line, high, long = sizes
         source, slopes = flat(x), flat(g)
         (images, of_all), (height, width), (tall, wide) = x.shape[:2], x.shape[2:], g.shape[2:]
         for i in range(channels.size):
@@ -143,10 +159,14 @@ def filters_of(columns, stride, dilation):
                 plane = n * of_all + c
                 for h in range(high):
                     copy_line(source, (plane * height + h) * width, padded, (h + top) * line + left, long)
-                for h in range(tall):
-                    copy_line(slopes, (plane * tall + h) * wide, gradient, 0 * h, wide)
-                    for r in range(rows):
-                        block(gradient, padded, (h * down + r * apart) * line, blocks, sums, r * columns * LANES)
+                for h in range(0, tall, BAND):
+                    for r in range(0, rows, at_once):
+                        for k in range(0, wide, LANES):
+                            strip(
+                                slopes, (plane * tall + h) * wide + k, wide, smaller(BAND, tall - h),
+                                smaller(LANES, wide - k), padded, (h * down + r * apart) * line + k * stride,
+                                down * line, apart * line, sums, r * columns * LANES,
+                            )  # fmt: skip
             for t in range(rows * columns):
                 total = sums[t * LANES]
                 for lane in range(1, LANES):
@@ -157,18 +177,18 @@ def filters_of(columns, stride, dilation):
 
 
 @cache
-def _kernel(what, columns, stride, dilation):
+def _kernel(what, rows, columns, stride, dilation):
     source = (
         f"from numba import njit\nfrom minitorch._kernels.cpu.conv_depthwise import {what}_of\n"
-        f"serial = {what}_of({columns}, {stride}, {dilation})"
+        f"serial = {what}_of({rows}, {columns}, {stride}, {dilation})"
     )
-    return over_rows(f"depthwise_{what}_{columns}_{stride}_{dilation}", source, *_ARRAYS[what])
+    return over_rows(f"depthwise_{what}_{rows}_{columns}_{stride}_{dilation}", source, *_ARRAYS[what])
 
 
 # parameters of the loops, those of which a part gets its rows, those of which it has a row of its own
 _ARRAYS = {
     "planes": ("x channel w bias sizes padded out", "x channel out", "padded"),
-    "filters": ("channels x g sizes padded gradient sums dw", "channels dw", "padded gradient sums"),
+    "filters": ("channels x g sizes padded sums dw", "channels dw", "padded sums"),
 }
 
 
@@ -176,7 +196,7 @@ def fits(x, w, groups, padding, stride, dilation):
     """Whether these kernels take the convolution of x (N, C, ...) with filters w, and its gradients."""
     own = groups == len(w) == x.shape[1] and w.shape[1] == 1 and x.ndim < 5
     inside = all(p <= (k - 1) * d for p, k, d in zip(padding, w.shape[2:], dilation, strict=True))
-    return own and inside and w.shape[-1] <= WIDEST and stride[-1] <= WIDEST
+    return own and inside and w.shape[-1] <= WIDEST and prod(w.shape[2:]) <= MOST and stride[-1] <= WIDEST
 
 
 def _in_plane(sizes, missing=1):
@@ -186,7 +206,7 @@ def _in_plane(sizes, missing=1):
 
 @lru_cache(maxsize=64)
 def _layout(inputs, outputs, filters, stride, padding, dilation, spread):
-    """(rows of the filter, steps from output to output and tap to tap, corner, line, copied rows and columns).
+    """(steps of rows from output to output and tap to tap, corner, line, copied rows and columns).
 
     And how many elements the padded plane has.
     """
@@ -194,8 +214,14 @@ def _layout(inputs, outputs, filters, stride, padding, dilation, spread):
         (n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(outputs, stride, filters, dilation, strict=True)
     ]  # of the padded plane
     copied = [min(n, -(-(u - p) // s)) for n, u, p, s in zip(inputs, used, padding, spread, strict=True)]
-    sizes = filters[0], stride[0], dilation[0], *padding, used[1], *copied
+    sizes = stride[0], dilation[0], *padding, used[1], *copied
     return sizes, used[0] * used[1] + reach(filters[1], stride[1], dilation[1])
+
+
+@lru_cache(maxsize=64)
+def _channels(images, channels):
+    """The channel of each plane; only to be read."""
+    return np.arange(images * channels) % channels
 
 
 def _convolve(x, w, bias, stride, padding, dilation, spread, out):
@@ -206,8 +232,8 @@ def _convolve(x, w, bias, stride, padding, dilation, spread, out):
     sizes, length = _layout(inputs, outputs, filters, stride, _in_plane(padding, 0), dilation, spread)
     start = np.zeros(len(w), dtype) if bias is None else whole(bias)
     crew, parts = threads.share(out.size * prod(filters) // MULTIPLICATIONS, x.shape[0] * x.shape[1])
-    _kernel("planes", filters[1], stride[1], dilation[1])(
-        crew, parts, source.reshape(-1, *inputs), np.arange(x.shape[0] * x.shape[1]) % x.shape[1], whole(w), start,
+    _kernel("planes", *filters, stride[1], dilation[1])(
+        crew, parts, source.reshape(-1, *inputs), _channels(x.shape[0], x.shape[1]), whole(w), start,
         (*sizes, *spread), np.zeros((parts, length), dtype), dest.reshape(-1, *outputs),
     )  # fmt: skip
     if dest is not out:
@@ -231,16 +257,15 @@ def convolution_backward_weight(g, x, stride, padding, dilation, dw):
     dest, dtype, channels = whole(dw), dw.dtype, len(dw)
     inputs, outputs, filters = (_in_plane(a.shape[2:]) for a in (x, g, dw))
     stride, dilation = _in_plane(stride), _in_plane(dilation)
-    blocks = -(-outputs[1] // LANES)
-    wide = outputs[0], blocks * LANES
+    wide = outputs[0], -(-outputs[1] // LANES) * LANES
     ends = filters, stride, _in_plane(padding, 0), dilation, (1, 1)
     sizes, length = _layout(inputs, wide, *ends)
     sizes = sizes[:-1] + _layout(inputs, outputs, *ends)[0][-1:]  # what no output takes is not copied: it may be inf
     crew, parts = threads.share(g.size * prod(filters) // MULTIPLICATIONS, channels)
-    _kernel("filters", filters[1], stride[1], dilation[1])(
-        crew, parts, np.arange(channels), whole(x).reshape(len(x), channels, *inputs),
-        whole(g).reshape(len(x), channels, *outputs), (*sizes, blocks), np.zeros((parts, length), dtype),
-        np.zeros((parts, wide[1]), dtype), np.empty((parts, prod(filters) * LANES), dtype), dest.reshape(channels, -1),
+    _kernel("filters", *filters, stride[1], dilation[1])(
+        crew, parts, _channels(1, channels), whole(x).reshape(len(x), channels, *inputs),
+        whole(g).reshape(len(x), channels, *outputs), sizes, np.zeros((parts, length), dtype),
+        np.empty((parts, prod(filters) * LANES), dtype), dest.reshape(channels, -1),
     )  # fmt: skip
     if dest is not dw:
         dw[...] = dest

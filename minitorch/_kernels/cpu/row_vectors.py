@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from .tiles import VECTOR_BYTES, WIDE, data_of, itemsize, load_vector, splat, store_vector
+from .tiles import VECTOR_BYTES, WIDE, data_of, first_lanes, load_vector, splat, store_vector
 from .vector import KINDS, Number, where
 
 KIND_OF = {types.float32: "f4", types.float64: "f8"}
@@ -89,49 +89,24 @@ class _Pass:
         with cgutils.for_range_slice(builder, WIDE(0), whole, WIDE(size)) as (place, _):
             self._step(place, totals)
         with builder.if_then(builder.icmp_signed("<", whole, self.stop)):
-            lanes = ir.Constant(ir.VectorType(_I32, size), list(range(size)))
-            left = splat(builder, builder.trunc(builder.sub(self.stop, whole), _I32), size)
-            self._step(whole, totals, builder.icmp_signed("<", lanes, left))
+            self._step(whole, totals, first_lanes(builder, builder.sub(self.stop, whole), size))
         found = [Number(builder, builder.load(total), kind) for total, kind in zip(totals, kinds, strict=True)]
         return [_folded(fold, vector) for fold, vector in zip(self.folds, found, strict=True)]
 
     def _step(self, place, totals, mask=None):
         """The formula for the vectors that begin at `place`, or for their lanes under the mask."""
         builder = self.builder
-        vectors = [
-            Number(builder, self._load(row, place, mask), kind) for row, kind in zip(self.rows, self.kinds, strict=True)
-        ]
+        vectors = [load_vector(builder, row, place, self.size, mask) for row in self.rows]
+        vectors = [Number(builder, vector, kind) for vector, kind in zip(vectors, self.kinds, strict=True)]
         made = self.formula(*vectors, *self.numbers)
         made = made if isinstance(made, tuple) else (made,)
         for vector, row in zip(made, self.rows[len(self.rows) - self.stores :], strict=False):
-            self._store(vector.value, row, place, mask)
+            store_vector(builder, vector.value, row, place, mask)
         for fold, vector, total in zip(self.folds, made[self.stores :], totals, strict=True):
             vector = vector.to(fold.kind or vector.kind)
             before = vector.made(builder.load(total))
             after = fold.step(vector, before).value
             builder.store(after if mask is None else builder.select(mask, after, before.value), total)
-
-    def _load(self, row, place, mask):
-        if mask is None:
-            return load_vector(self.builder, row, place, self.size)
-        vector = ir.VectorType(row.type.pointee, self.size)
-        return self._masked("load", row, vector, *self._target(row, place, vector), mask, ir.Constant(vector, None))
-
-    def _store(self, value, row, place, mask):
-        if mask is None:
-            store_vector(self.builder, value, row, place)
-        else:
-            self._masked("store", row, ir.VoidType(), value, *self._target(row, place, value.type), mask)
-
-    def _masked(self, name, row, result, *args):
-        signature = ir.FunctionType(result, [arg.type for arg in args])
-        full = f"llvm.masked.{name}.v{self.size}f{8 * itemsize(row)}.p0"
-        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, signature, full), args)
-
-    def _target(self, row, place, vector):
-        """Where a masked vector lies, and how it is aligned: as one element."""
-        pointer = self.builder.bitcast(self.builder.gep(row, [place]), vector.as_pointer())
-        return pointer, _I32(itemsize(row))
 
 
 def _folded(fold, vector):

@@ -2,11 +2,13 @@
 
 A tile is TILE rows, or fewer, of one vector or of VECTORS; `add_products` is the loop that both convolution
 (`conv.py`, where tables say which elements meet) and matrix products (`gemm.py`, where strides do) run on. What other
-files' intrinsics read and write arrays with is here too: `data_of`, `splat`, `load_vector`, `store_vector`.
+files' intrinsics read and write arrays with is here too: `data_of`, `splat`, `first_lanes`, `load_vector`,
+`store_vector`.
 """
 
 from llvmlite import binding, ir
 from numba import config, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 # Where a user names the processor (NUMBA_CPU_NAME), kernels on disk may be shared between
@@ -147,16 +149,35 @@ def splat(builder, value, size):
     return builder.shuffle_vector(builder.insert_element(hole, value, WIDE(0)), hole, zeros)
 
 
-def load_vector(builder, array, place, size):
-    """The `size` numbers from array[place] on, aligned as one number is."""
+def first_lanes(builder, count, size):
+    """The mask of the first `count` of `size` lanes."""
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), size), list(range(size)))
+    return builder.icmp_signed("<", lanes, splat(builder, builder.trunc(count, ir.IntType(32)), size))
+
+
+def load_vector(builder, array, place, size, mask=None):
+    """The `size` numbers from array[place] on, aligned as one number is; zeros for those outside of a mask."""
     vector = ir.VectorType(array.type.pointee, size)
-    return builder.load(builder.bitcast(builder.gep(array, [place]), vector.as_pointer()), align=itemsize(array))
+    pointer = builder.bitcast(builder.gep(array, [place]), vector.as_pointer())
+    if mask is None:
+        return builder.load(pointer, align=itemsize(array))
+    return _masked(builder, "load", array, mask, vector, pointer, ir.IntType(32)(itemsize(array)), mask, vector(None))
 
 
-def store_vector(builder, value, array, place):
-    """array[place:] = the numbers of a vector, aligned as one number is."""
+def store_vector(builder, value, array, place, mask=None):
+    """array[place:] = the numbers of a vector, aligned as one number is, or of those under a mask."""
     pointer = builder.bitcast(builder.gep(array, [place]), value.type.as_pointer())
-    builder.store(value, pointer, align=itemsize(array))
+    if mask is None:
+        builder.store(value, pointer, align=itemsize(array))
+    else:
+        _masked(builder, "store", array, mask, ir.VoidType(), value, pointer, ir.IntType(32)(itemsize(array)), mask)
+
+
+def _masked(builder, name, array, mask, result, *args):
+    """LLVM's function llvm.masked.`name`, which leaves alone the memory that is not under the mask."""
+    signature = ir.FunctionType(result, [arg.type for arg in args])
+    full = f"llvm.masked.{name}.v{mask.type.count}f{8 * itemsize(array)}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, full), args)
 
 
 @intrinsic
