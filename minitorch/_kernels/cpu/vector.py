@@ -170,16 +170,21 @@ EXPONENTIAL = (
 WHOLE = 12582912.0 + 127.0  # float32's steps are 1 there, so that a sum with it has a rounded number in its last bits
 
 
-def exp_below_zero_32(x):
-    """exp for x <= 0 without a step for results below the smallest normal number, which are 0.
+def parts_of_exp(x):
+    """(e^r, 2^n) with x = n log(2) + r, for -87 <= x < 88.
 
     The last bits of `shifted` are n + 127, the exponent of 2^n. `fastmath` must not join the steps that round.
     """
     shifted = muladd(x, LOG2E, WHOLE)
     n = shifted - WHOLE
     r = muladd(n, -LN2_LOW, muladd(n, -LN2_HIGH, x))
-    power = (shifted.bits() << 23).bits()
-    return where(x < -87.0, 0.0, polynomial(r, (*EXPONENTIAL, 1.0, 1.0)) * power)
+    return polynomial(r, (*EXPONENTIAL, 1.0, 1.0)), (shifted.bits() << 23).bits()
+
+
+def exp_below_zero_32(x):
+    """exp for x <= 0 without a step for results below the smallest normal number, which are 0."""
+    e, power = parts_of_exp(x)
+    return where(x < -87.0, 0.0, e * power)
 
 
 def exp64(x):
@@ -253,10 +258,10 @@ def erf32(x):
     """x + x P(x^2) up to 0.95, beyond it 1 - exp(a Q(a)) for a = |x|, which is 1 from 4 on."""
     a = abs(x)
     b = where(a > 4.0, 4.0, a)
-    p, k = reduced(polynomial(b, ERF_FAR) * b)
-    far = (1.0 - two_to(k)) - p * two_to(k)
+    e, power = parts_of_exp(polynomial(b, ERF_FAR) * b)
+    far = muladd(-e, power, 1.0)
     near = muladd(polynomial(x * x, ERF_NEAR), a, a)
-    return where(a < 0.95, near, where(a != a, a, far)).called("copysign", x)
+    return where(a < 0.95, near, far).called("copysign", x)
 
 
 # ---------------------------------------------------------------------- logarithms
