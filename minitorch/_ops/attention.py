@@ -98,7 +98,7 @@ def _in_blocks(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -
     if not q.__class__ is k.__class__ is v.__class__ is np.ndarray or q.shape[-1] != k.shape[-1]:
         return False
     is_added = mask is None or _is_added(mask, (*q.shape[:-1], k.shape[-2]), np.ndarray)
-    return is_added and kernels.fits(q.dtype, *q.shape, *v.shape)
+    return is_added and kernels.fits(q, v)
 
 
 def _is_added(mask: Tensor, scores: tuple[int, ...], kind: type) -> bool:

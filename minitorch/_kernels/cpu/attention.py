@@ -17,9 +17,9 @@ from .products import MATRIX, blas_function
 GROUPS = 16  # parts of a gradient at least, if there are keys enough
 
 
-def fits(dtype: np.dtype, *sizes: int) -> bool:
-    """Whether there is a BLAS for arrays of that dtype, and something to compute."""
-    return all(sizes) and bool(blas_function(dtype.char, "gemm"))
+def fits(query: Any, value: Any) -> bool:
+    """Whether there is a BLAS for arrays of their dtype, and something to compute."""
+    return bool(query.size and value.size and blas_function(query.dtype.char, "gemm"))
 
 
 def attention(
@@ -32,7 +32,7 @@ def attention(
     A mask of bools says what is seen, another is added. sums (..., L) are the logarithms of what softmax divides by.
     In memory out is in the order of the query, as torch's is.
     """
-    q, k, v = (_in_rows(_by_heads(a)) for a in (query, key, value))
+    q, k, v = _matrices(query), _matrices(key), _matrices(value)
     batch, heads, length, width = q.shape
     out = np.empty_like(q) if v.shape[3] == width else np.empty((*q.shape[:3], v.shape[3]), q.dtype)
     sums = np.empty((batch * heads, length), q.dtype)
@@ -42,7 +42,9 @@ def attention(
     mask = _mask(mask, query, key)
     places = _place(q), _place(k), _place(v), _place_of_mask(mask), _place(out)
     kernels.forward(crew, parts, blas_function(q.dtype.char, "gemm"), *places, sums, work, sizes, is_causal, scale)
-    return out.reshape(*query.shape[:-1], v.shape[3]), sums.reshape(query.shape[:-1])
+    if query.ndim != 4:
+        out = out.reshape(*query.shape[:-1], v.shape[3])
+    return out, sums.reshape(query.shape[:-1])
 
 
 def attention_gradients(
@@ -50,8 +52,10 @@ def attention_gradients(
     dropout: None = None,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The gradients of query, key and value, from that of out."""
-    g, q, k, v, out = (_in_rows(_by_heads(a)) for a in (g, query, key, value, out))
-    d_q, d_k, d_v = map(np.zeros_like, (q, k, v))
+    g, q, k, v, out = [_matrices(a) for a in (g, query, key, value, out)]
+    d_q, d_k, d_v = gradients = [np.empty_like(a) for a in (q, k, v)]
+    for d in gradients:  # np.zeros_like takes twice as long
+        d.fill(0)
     (batch, heads, length, width), keys = q.shape, k.shape[2]
     sizes = heads, length, keys, width, v.shape[3]
     kernels = cache.load_file("cpu.attention_blocks")
@@ -60,13 +64,15 @@ def attention_gradients(
     crew, parts, work = _shared(kernels, sums, sizes, is_causal, batch * heads * groups, 5)
     mask = _mask(mask, query, key)
     places = *map(_place, (g, q, k, v)), _place_of_mask(mask), _place(out)
-    gradients = (*_place(sum_of_groups[0]), sum_of_groups.strides[0]), _place(d_k), _place(d_v)
+    d_places = (*_place(sum_of_groups[0]), sum_of_groups.strides[0]), _place(d_k), _place(d_v)
     sums = sums.reshape(batch * heads, length)
     function = blas_function(q.dtype.char, "gemm")
-    kernels.backward(crew, parts, function, *places, sums, *gradients, work, sizes, groups, is_causal, scale)
+    kernels.backward(crew, parts, function, *places, sums, *d_places, work, sizes, groups, is_causal, scale)
     if groups > 1:
         sum_of_groups.sum(0, out=d_q)
-    return tuple([d.reshape(a.shape) for d, a in zip((d_q, d_k, d_v), (query, key, value), strict=True)])
+    if query.ndim == 4:
+        return d_q, d_k, d_v
+    return d_q.reshape(query.shape), d_k.reshape(key.shape), d_v.reshape(value.shape)
 
 
 def _shared(kernels: Any, sums: Any, sizes: tuple[int, ...], is_causal: bool, items: int, products: int) -> Any:
@@ -74,8 +80,8 @@ def _shared(kernels: Any, sums: Any, sizes: tuple[int, ...], is_causal: bool, it
     _, length, keys, width, wide = sizes
     products *= sums.size * keys * (width + wide) // (4 if is_causal else 2)
     crew, parts = threads.share(products // MATRIX, items)
-    rows = min(kernels.QUERIES, length)
-    return crew, parts, np.empty((parts, rows * (2 * min(kernels.KEYS, keys) + 1)), sums.dtype)
+    rows, columns = min(kernels.QUERIES, length), min(kernels.KEYS, keys)
+    return crew, parts, np.empty((parts, rows * (2 * columns + 1)), sums.dtype)
 
 
 def _by_heads(a: Any) -> Any:
@@ -83,8 +89,11 @@ def _by_heads(a: Any) -> Any:
     return a if a.ndim == 4 else a.reshape(-1, 1, *a.shape[-2:])
 
 
-def _in_rows(a: Any) -> Any:
-    """The matrices as BLAS takes them: rows apart, the numbers of each one after the other."""
+def _matrices(a: Any) -> Any:
+    """The matrices by heads as BLAS takes them: rows apart, the numbers of each one after the other."""
+    if a.ndim == 4 and a.flags.carray:
+        return a
+    a = _by_heads(a)
     size, (length, width) = a.itemsize, a.shape[2:]
     step, own = a.strides[2:]
     fits = (own == size or width == 1) and (step >= width * size or length == 1) and a.flags.aligned
@@ -93,12 +102,17 @@ def _in_rows(a: Any) -> Any:
 
 def _address(a: Any) -> int:
     """Where the numbers begin; by ctypes in a quarter of the time, which takes what is in order and may be written."""
-    return addressof(c_char.from_buffer(a)) if a.flags.carray else a.__array_interface__["data"][0]
+    try:
+        return addressof(c_char.from_buffer(a))
+    except TypeError:
+        return a.__array_interface__["data"][0]
 
 
 def _place(a: Any) -> tuple[int, ...]:
     """The matrices' address and steps; that between rows has room for one even if there is one only."""
-    return _address(a), *a.strides[:2], max(a.strides[2], a.shape[3] * a.itemsize)
+    batch, head, row, _ = a.strides
+    least = a.shape[3] * a.itemsize
+    return _address(a), batch, head, row if row > least else least
 
 
 def _place_of_mask(a: Any) -> tuple[int, ...]:
