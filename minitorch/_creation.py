@@ -64,7 +64,7 @@ def full(to: Any, size: Any, fill_value: Any) -> Any:
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     value = number("full", "fill_value", 2, fill_value)
-    to.prefer(dtypes.bool if isinstance(value, bool) else dtypes.int64 if isinstance(value, int) else None)
+    to = to.preferring(dtypes.bool if isinstance(value, bool) else dtypes.int64 if isinstance(value, int) else None)
     return to.filled(size_of("full", (size,)), checked_value(value, to.numpy))
 
 
@@ -148,7 +148,7 @@ def arange(to: Any, *bounds: Any, start: Any = None, end: Any = None, step: Any 
     start, end, step = _bounds(bounds, start, end, step)
     whole = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
     if whole:
-        to.prefer(dtypes.int64)
+        to = to.preferring(dtypes.int64)
     check(step > 0 or step < 0, "step must be nonzero")
     if not (whole or (isfinite(start) and isfinite(end))):
         raise RuntimeError(f"unsupported range: {start} -> {end}")

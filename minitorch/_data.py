@@ -12,7 +12,7 @@ from ._kernels.strided import _Window, contiguous_strides
 from ._layout import strided
 from ._ops.check import check
 from ._tensor import Tensor, wrap
-from .autograd.grad_mode import INFERENCE, state
+from .autograd.grad_mode import INFERENCE, UNUSUAL, state
 
 ndarray = np.ndarray
 _NUMBERS = frozenset((float, int, bool))
@@ -28,7 +28,7 @@ def made(array: Any, requires_grad: bool = False) -> Tensor:
                 f"This one would be of {t.dtype}: write its numbers as floats, or name a dtype such as torch.float32"
             )
         t.requires_grad = True
-    if state.mode is INFERENCE:
+    if UNUSUAL and state.mode is INFERENCE:
         INFERENCE.mark(t)
     return t
 

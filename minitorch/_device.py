@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+from threading import get_ident
 from typing import Any
 
 # device type -> module with its arrays and kernels (the protocol is _kernels/backend.py); None: no backend yet
@@ -21,6 +22,7 @@ class _Context(threading.local):
 
 
 _context = _Context()
+_inside: set[int] = set()  # the threads within such a context: while there are none, no stack need be looked at
 
 
 class device:
@@ -80,10 +82,13 @@ class device:
 
     def __enter__(self) -> "device":
         _context.stack += (self,)
+        _inside.add(get_ident())
         return self
 
     def __exit__(self, *_: object) -> None:
         _context.stack = _context.stack[:-1]
+        if not _context.stack:
+            _inside.discard(get_ident())
 
 
 CPU = device("cpu")
@@ -92,7 +97,7 @@ _default = CPU
 
 def get_default_device() -> device:
     """The device of tensors made without naming one."""
-    return _context.stack[-1] if _context.stack else _default
+    return _context.stack[-1] if _inside and _context.stack else _default
 
 
 def set_default_device(d: "device | str | None") -> None:

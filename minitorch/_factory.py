@@ -13,7 +13,8 @@ import numpy as np
 
 from . import _dtype as dtypes
 from ._data import made, options, placed
-from ._device import backend
+from ._device import backend, get_default_device
+from ._dtype import get_default_dtype
 from ._kernels import half
 from ._kernels.half import converted
 from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_batch
@@ -25,7 +26,7 @@ def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as separate integers or as one sequence."""
     if not size:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    sequence = isinstance(size[0], (tuple, list))
+    sequence = size[0].__class__ is not int and isinstance(size[0], (tuple, list))
     if sequence:
         if len(size) > 1:
             raise TypeError(f"{name}() takes 1 positional argument but {len(size)} were given")
@@ -86,10 +87,11 @@ class Target:
         self.name, self.dtype = name, dtype
         self.numpy, self.where = options(dtype, device, layout, pin_memory, name)
 
-    def prefer(self, dtype: dtypes.dtype | None) -> None:
-        """Take this dtype, None for the default one, if the caller gave none."""
+    def preferring(self, dtype: dtypes.dtype | None) -> "Target":
+        """The target of this dtype, None for the default one, if the caller gave none."""
         if self.dtype is None and dtype is not None:
-            self.numpy = dtype.numpy
+            return Target(self.name, dtype, self.where, None, False)
+        return self
 
     def empty(self, shape: tuple[int, ...]) -> Any:
         """An uninitialised array."""
@@ -146,6 +148,7 @@ _KEYWORDS = [
 def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     """Decorator: from `make(target, ...)`, which returns an array, to torch's function of that name."""
     name = make.__name__
+    usual = Target(name, None, None, None, False)  # of a call without options, while the defaults stay as they are
 
     @wraps(make)
     def function(
@@ -158,13 +161,20 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         pin_memory: bool = False,
         **named: Any,
     ) -> Tensor:
+        nonlocal usual
         if out is not None:
             dtype = _dtype_of(out, name, dtype)
         if requires_grad.__class__ is not bool:
             raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {requires_grad.__class__.__name__}")
-        if "size" in named and not args:
+        if named and not args and "size" in named:
             args = (named.pop("size"),)
-        array = make(Target(name, dtype, device, layout, pin_memory), *args, **named)
+        to = usual
+        if dtype is layout is device is None and not pin_memory:
+            if to.numpy is not get_default_dtype().numpy or to.where is not get_default_device():
+                to = usual = Target(name, None, None, None, False)
+        else:
+            to = Target(name, dtype, device, layout, pin_memory)
+        array = make(to, *args, **named) if named else make(to, *args)
         t = made(made(array).pin_memory().array if pin_memory else array, requires_grad)
         if out is None:
             return t

@@ -14,7 +14,7 @@ from minitorch._kernels.strided import restrided
 from minitorch._layout import contiguous_format
 from minitorch._tensor import Tensor, current_edge, new, wrap
 from minitorch.autograd.engine import deliver, without_recording
-from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
 
 from .check import c_name, check, integer, wrap_dim
@@ -59,25 +59,6 @@ class CatBackward0(Node):
             start += length or 0
 
 
-class StackBackward0(CatBackward0):
-    """Each input gets its index of the gradient."""
-
-    __slots__ = ()
-
-    def run(self, g: Any, heap: Any, keep: bool) -> None:
-        before = (slice(None),) * self.dim
-        for i, name in enumerate(self.edges):
-            edge = getattr(self, name)
-            if edge is not None:
-                deliver(edge, g[before + (i, Ellipsis)], False, heap)
-
-    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
-        for i, name in enumerate(self.edges):
-            edge = getattr(self, name)
-            if edge is not None:
-                deliver(edge, OPS["select"].function(g, self.dim, i), False, heap)
-
-
 @lru_cache(128)
 def _node_class(kind: Any, inputs: int) -> Any:
     """The class of node for this many inputs, with a slot for the edge to each: filled in a third of a dict's time."""
@@ -87,7 +68,9 @@ def _node_class(kind: Any, inputs: int) -> Any:
 
 def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], dim: int) -> Any:
     """Give the result its node, if an input requires grad, and return that."""
-    edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
+    edges = []
+    for t in tensors:  # a comprehension has a frame of its own
+        edges.append(t.edge if t.base is None else current_edge(t))
     if edges.count(None) == len(edges):
         return None
     node = _node_class(kind, len(edges))()
@@ -100,7 +83,7 @@ def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], dim: int) ->
 
 
 def tensor_list(name: str, tensors: Any) -> list[Tensor]:
-    if not isinstance(tensors, (tuple, list)):
+    if tensors.__class__ is not list and not isinstance(tensors, (tuple, list)):
         raise TypeError(
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
         )
@@ -111,13 +94,19 @@ def tensor_list(name: str, tensors: Any) -> list[Tensor]:
     return list(tensors)
 
 
-def alike(arrays: list[Any]) -> bool:
-    """Whether NumPy can join them as they are: in main memory, no halves, of one dtype."""
-    dtype = arrays[0].dtype
-    for a in arrays:  # noqa: SIM110 - a generator takes twice the time
-        if a.__class__ is not ndarray or a.dtype is not dtype:
-            return False
-    return True
+def plain_arrays(tensors: Any) -> list[Any] | None:
+    """The arrays of a list of tensors that NumPy can join as they are, in main memory and of one dtype, else None."""
+    arrays: list[Any] = []
+    dtype = None
+    for t in tensors if tensors.__class__ is list or tensors.__class__ is tuple else ():
+        if t.__class__ is not Tensor and not isinstance(t, Tensor):
+            return None
+        a = t.array
+        if a.__class__ is not ndarray or (a.dtype is not dtype and dtype is not None):
+            return None
+        dtype = a.dtype
+        arrays.append(a)
+    return arrays or None
 
 
 @public("torch", "concat", "concatenate", bare=True)
@@ -128,19 +117,20 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     >>> torch.cat([torch.ones(2), torch.zeros(1)])
     tensor([1., 1., 0.])
     """
-    tensors = tensor_list("cat", tensors)
-    if not tensors:
-        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    mode = state.mode
-    if mode is not None and mode is not NO_GRAD:
-        return _cat_into(out, tensors, mode.call(_Cat, (tensors, dim)))
-    arrays = [t.array for t in tensors]
+    mode = state.mode if UNUSUAL else None
+    arrays = plain_arrays(tensors) if dim.__class__ is int and (mode is None or mode is NO_GRAD) else None
+    if arrays is None:
+        tensors = tensor_list("cat", tensors)
+        if not tensors:
+            raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+        if mode is not None and mode is not NO_GRAD:
+            return _cat_into(out, tensors, mode.call(_Cat, (tensors, dim)))
     try:
-        joined = concatenated(arrays, dim) if dim.__class__ is int and alike(arrays) else None
+        joined = None if arrays is None else concatenated(arrays, dim)
     except ValueError:  # shapes that differ: an error, or empty tensors that are left out
         joined = None
-    if joined is None:
-        dtype = common_dtype(arrays)
+    if arrays is None or joined is None:
+        dtype = common_dtype([t.array for t in tensors])
         tensors = [t if t.array.dtype is dtype else cast(t, dtype) for t in tensors]
         arrays = [t.array for t in tensors]
         shape = cat_shape(arrays, dim)

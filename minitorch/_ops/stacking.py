@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.engine import deliver
+from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 
 from .check import check, wrap_dim
-from .joining import StackBackward0, alike, cat, concatenated, record_joined, tensor_list
+from .joining import CatBackward0, cat, concatenated, plain_arrays, record_joined, tensor_list
 from .nodes import titled
+from .op import OPS
 from .operands import cast, common_dtype
 from .public import into, op, public
 from .shapes import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, reshape
@@ -56,6 +58,25 @@ def _chunk_cat(tensors: Any, dim: int, num_chunks: int, *, out: Any = None) -> T
     return into(out, "_chunk_cat", cat(pieces, dim + 1))
 
 
+class StackBackward0(CatBackward0):
+    """Each input gets its index of the gradient."""
+
+    __slots__ = ()
+
+    def run(self, g: Any, heap: Any, keep: bool) -> None:
+        before = (slice(None),) * self.dim
+        for i, name in enumerate(self.edges):
+            edge = getattr(self, name)
+            if edge is not None:
+                deliver(edge, g[before + (i, Ellipsis)], False, heap)
+
+    def run_tensors(self, g: Any, heap: Any, keep: bool) -> None:
+        for i, name in enumerate(self.edges):
+            edge = getattr(self, name)
+            if edge is not None:
+                deliver(edge, OPS["select"].function(g, self.dim, i), False, heap)
+
+
 @public("torch", bare=True)
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """The tensors along a new dimension.
@@ -74,10 +95,11 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at "
                 f"entry {i}"
             )
-    if out is None and (state.mode is None or state.mode is NO_GRAD) and alike([t.array for t in tensors]):
+    mode = state.mode if UNUSUAL else None
+    if out is None and (mode is None or mode is NO_GRAD) and plain_arrays(tensors) is not None:
         before = (slice(None),) * dim + (None,)
         result = wrap(concatenated([t.array[before] for t in tensors], dim))
-        if state.mode is None:
+        if mode is None:
             record_joined(StackBackward0, result, tensors, dim)
         return result
     made = cat([op("unsqueeze")(t, dim) for t in tensors], dim, out=out)
