@@ -9,9 +9,10 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
+from .average_pooling import check_argument_dims
 from .axis_maps import AxisMap, Maps, axis_map_op, from_ranges
 from .check import check, no_kernel
-from .pooling import PLURAL, as_batch, as_plane, check_argument_dims, max_op, per_axis, pool_kernels, unbatched
+from .pooling import PLURAL, as_batch, as_plane, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, PUBLIC, op, public
 
 empty = np.empty

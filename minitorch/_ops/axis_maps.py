@@ -126,25 +126,30 @@ class Maps(tuple):
         return Maps([m.transposed for m in self])
 
 
+class _PlaneMaps:
+    """Two AxisMaps of as many terms for each output, in one kernel."""
+
+    def __init__(self, down: AxisMap, along: AxisMap, dtype: np.dtype):
+        kernels, (rows, columns) = cache.load_file("cpu.resample"), (down.taps, along.taps)
+        assert rows is not None and columns is not None
+        self.tables = rows[0], rows[1][dtype], columns[0], columns[1][dtype]
+        self.given, self.outputs = (-1, down.inputs, along.inputs), (down.outputs, along.outputs)
+        shrinks = _cheapest((down, along))[0] == 0
+        self.kernel = kernels.shrink_planes if shrinks else kernels.enlarge_planes
+        self.room: Any = along.inputs if shrinks else (down.inputs, along.outputs)
+
+    def __call__(self, x: Any) -> Any:
+        out = np.empty(x.shape[:-2] + self.outputs, x.dtype)
+        if out.size:
+            source = (x if x.flags.c_contiguous else np.ascontiguousarray(x)).reshape(self.given)
+            self.kernel(source, *self.tables, np.empty(self.room, x.dtype), out.reshape((-1, *self.outputs)))
+        return out
+
+
 @lru_cache(maxsize=256)
-def _tables(down: AxisMap, along: AxisMap, dtype: np.dtype) -> Any:
-    """Whether `resample.shrink_planes` maps planes or enlarge_planes, and the tables; None where neither does."""
-    if down.taps is None or along.taps is None:
-        return None
-    return _cheapest((down, along))[0] == 0, (down.taps[0], down.taps[1][dtype], along.taps[0], along.taps[1][dtype])
-
-
-def _of_planes(x, down, along, shrinks, tables):
-    out = np.empty((*x.shape[:-2], down.outputs, along.outputs), x.dtype)
-    if out.size:
-        height, width = x.shape[-2:]
-        source = np.ascontiguousarray(x).reshape(-1, height, width)
-        planes, kernels = out.reshape(-1, down.outputs, along.outputs), cache.load_file("cpu.resample")
-        if shrinks:
-            kernels.shrink_planes(source, *tables, np.empty(width, x.dtype), planes)
-        else:
-            kernels.enlarge_planes(source, *tables, np.empty((height, along.outputs), x.dtype), planes)
-    return out
+def _plane_maps(maps: Maps, dtype: np.dtype) -> _PlaneMaps | None:
+    """None where the maps' outputs have terms of different number."""
+    return None if maps[0].taps is None or maps[1].taps is None else _PlaneMaps(maps[0], maps[1], dtype)
 
 
 def _infer(input, maps):
@@ -155,9 +160,9 @@ def _cpu(input, maps):
     lead = input.ndim - len(maps)
     integers = input.dtype not in dtypes.FLOATS
     if len(maps) == 2 and not integers:
-        tables = _tables(*maps, input.dtype)
-        if tables is not None:
-            return _of_planes(input, *maps, *tables)
+        planes = _plane_maps(maps, input.dtype)
+        if planes is not None:
+            return planes(input)
     order = list(reversed(range(len(maps))))
     if input.dtype != np.uint8:  # which is rounded after each dimension, so that the order shows
         order = _cheapest(maps)

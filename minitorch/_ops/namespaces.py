@@ -13,6 +13,7 @@ from . import (  # noqa: F401 - they fill the tables
     adaptive_pooling,
     arithmetic,
     attention,
+    average_pooling,
     bounds,
     channel_norms,
     composite,

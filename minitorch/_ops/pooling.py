@@ -1,5 +1,6 @@
-"""Max, average and power-average pooling over one to three dimensions, with windows of one size."""
+"""Max pooling over one to three dimensions, with windows of one size; what average pooling shares with it."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -11,7 +12,6 @@ from minitorch._kernels import cache
 from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
-from .axis_maps import Maps, axis_map_op, from_ranges
 from .check import check, integer, no_kernel
 from .op import Op, structured
 from .public import FUNCTIONS, op, public
@@ -52,7 +52,7 @@ def _output_size(n: int, k: int, stride: int, pad: int, dilation: int, ceil_mode
 
 
 @lru_cache(maxsize=256)
-def _pooled_shape(
+def pooled_shape(
     kind: str, shape: Any, given: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
     """The shape of what pooling makes of one of (N, C, ...), with all checks; `given` was that without a batch."""
@@ -126,17 +126,29 @@ def _max_pool_grad_by_windows(g, indices, input_shape, kernel, stride, padding, 
 
 
 def _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode):
-    shape = _pooled_shape("max", input.shape, input.shape, kernel, stride, padding, dilation, ceil_mode)
+    shape = pooled_shape("max", input.shape, input.shape, kernel, stride, padding, dilation, ceil_mode)
     if input.dtype == np.bool_:
         no_kernel(f"max_pool{max(2, len(kernel))}d", input)
     return [(shape, input.dtype), (shape, dtypes.INT64_NUMPY)]
 
 
+@lru_cache(maxsize=256)
+def _max_pool_of(shape: Any, dtype: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    """The result's shape, with all checks but that of the dtype, and the kernel that fills it."""
+    pooled = pooled_shape("max", shape, shape, kernel, stride, padding, dilation, ceil_mode)
+    return pooled, pool_kernels().max_pool(shape[2:], pooled[2:], kernel, stride, padding, dilation, dtype)
+
+
 def _max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
-    (shape, dtype), _ = _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode)
-    out, indices = empty(shape, dtype), empty(shape, np.int64)
-    pool_kernels().max_pool(input, kernel, stride, padding, dilation, out, indices)
-    return channels_last_like(input, out), channels_last_like(input, indices)
+    dtype = input.dtype
+    if dtype is dtypes.BOOL_NUMPY:
+        _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode)
+    shape, pool = _max_pool_of(input.shape, dtype, kernel, stride, padding, dilation, ceil_mode)
+    out, indices = empty(shape, dtype), empty(shape, dtypes.INT64_NUMPY)
+    dense = input.flags.carray
+    if out.size:
+        pool(input if dense else input.copy(), out, indices)
+    return (out, indices) if dense else (channels_last_like(input, out), channels_last_like(input, indices))
 
 
 max_pool_planes = max_op(
@@ -184,11 +196,6 @@ def pick_in_planes_grad(g, indices, input_shape):
     return max_pool_backward(g, indices, input_shape)
 
 
-# ---------------------------------------------------------------------- average: records
-avg_pool_planes = axis_map_op("avg_pool_planes", "AvgPool2D")
-avg_pool_volumes = axis_map_op("avg_pool_volumes", "AvgPool3D", laid_out=False)
-
-
 # ---------------------------------------------------------------------- arguments
 def per_axis(value: Any, n: int, error: str, name: str, function: str) -> tuple[int, ...]:
     """An int, or n ints, or a list of one."""
@@ -207,9 +214,17 @@ _LINE_ARGUMENTS = {
 }
 
 
-def _arguments(function: str, n: int, **values: Any) -> list[tuple[int, ...]]:
-    """The arguments of a pooling function, each an int for every dimension."""
+def window_arguments(
+    kind: str, n: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1
+) -> Iterable[tuple[int, ...]]:
+    """Kernel, stride, padding and dilation, each an int for every dimension."""
+    if stride is None and kernel_size.__class__ is int:
+        stride = kernel_size
+    if kernel_size.__class__ is stride.__class__ is padding.__class__ is dilation.__class__ is int:
+        return (kernel_size,) * n, (stride,) * n, (padding,) * n, (dilation,) * n
+    function = f"{kind}_pool{n}d"
     found: list[tuple[int, ...]] = []
+    values = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
     for name, value in values.items():
         if value.__class__ is int:
             found.append((value,) * n)
@@ -247,20 +262,17 @@ def unbatched(t: Tensor, batched: bool) -> Tensor:
 def _max_pool(
     n: int, input: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any, with_indices: Any
 ) -> Any:
-    function = f"max_pool{n}d"
     if n == 1:
         _check_lines(input)
-    kernel, stride, padding, dilation = _arguments(
-        function, n, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation
-    )
+    kernel, stride, padding, dilation = window_arguments("max", n, kernel_size, stride, padding, dilation)
     if n == 1 and not with_indices:
         _check_line_arguments(input, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
-    words = PLURAL.get(n, "")
-    batch, batched = as_batch(input, n, f"non-empty {words} (batch mode) tensor expected for input")
+    batch, batched = input, len(input.array.shape) == n + 2
     arguments = kernel, stride, padding, dilation, bool(ceil_mode)
     if not batched:
+        batch, _ = as_batch(input, n, f"non-empty {PLURAL.get(n, '')} (batch mode) tensor expected for input")
         # for its errors, which show the shape as it was given
-        _pooled_shape("max", tuple(batch.shape), tuple(input.shape), *arguments)
+        pooled_shape("max", tuple(batch.shape), tuple(input.shape), *arguments)
     values, indices = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"](batch, *arguments)
     values = unbatched(values, batched)
     return (values, unbatched(indices, batched)) if with_indices else values
@@ -363,138 +375,3 @@ def _with_indices(function: Any, name: str, where: str) -> None:
 _with_indices(max_pool1d, "max_pool1d_with_indices", "torch nn.functional")
 _with_indices(max_pool2d, "max_pool2d_with_indices", "nn.functional")
 _with_indices(max_pool3d, "max_pool3d_with_indices", "nn.functional")
-
-
-# ---------------------------------------------------------------------- average: public functions
-def _avg_pool(
-    n: int,
-    input: Any,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    ceil_mode: Any,
-    include_pad: Any,
-    divisor: Any = None,
-) -> Tensor:
-    function = f"avg_pool{n}d"
-    if n == 1:
-        check_argument_dims(function, input)
-    if kernel_size.__class__ is int and stride is None and padding.__class__ is int:
-        kernel = stride = (kernel_size,) * n
-        padding = (padding,) * n
-    else:
-        kernel, stride, padding = _arguments(function, n, kernel_size=kernel_size, stride=stride, padding=padding)
-    given = input.array.shape
-    if n == 2 and (ndim := len(given)) <= 2:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got -3)")
-    batched = len(given) == n + 2
-    if not batched:
-        input, _ = as_batch(input, n, f"non-empty {PLURAL.get(n)} (batch mode) tensor expected for input")
-    maps = _avg_maps(input.array.shape, given, kernel, stride, padding, bool(ceil_mode), bool(include_pad), divisor)
-    dtype = input.array.dtype
-    if (n == 3 and dtype in dtypes.HALVES) or (dtype not in dtypes.FLOATS and dtype != np.int64):
-        no_kernel("avg_pool3d_out_frame" if n == 3 else "avg_pool2d", input.array)
-    return unbatched((avg_pool_volumes if n == 3 else avg_pool_planes).function(input, maps), batched)
-
-
-@lru_cache(maxsize=256)
-def _avg_maps(
-    shape: Any, given: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include_pad: bool, divisor: Any
-) -> Maps:
-    """The means of windows as maps along the dimensions, with all checks."""
-    n = len(kernel)
-    pooled = _pooled_shape("avg", shape, given, kernel, stride, padding, (1,) * n, ceil_mode)
-    check(divisor != 0, "divisor must be not zero")
-    axes = zip(shape[2:], pooled[2:], kernel, stride, padding, strict=True)
-    divisors = [divisor] + [divisor and 1] * (n - 1)
-    return Maps(_avg_map(*axis, include_pad, d) for axis, d in zip(axes, divisors, strict=True))
-
-
-@lru_cache(maxsize=64)
-def _avg_map(n: int, outputs: int, kernel: int, stride: int, pad: int, include_pad: bool, divisor: Any) -> Any:
-    first = np.arange(outputs) * stride - pad
-    last = np.minimum(first + kernel, n + pad)
-    size = last - first
-    first, last = np.maximum(first, 0), np.minimum(last, n)
-    if divisor is not None:
-        size = np.full(outputs, divisor)
-    elif not include_pad:
-        size = np.maximum(last - first, 1)
-    return from_ranges(n, first, last, size)
-
-
-def check_argument_dims(function: str, input: Tensor) -> None:
-    if input.ndim not in (2, 3):
-        raise RuntimeError(
-            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while "
-            "checking "
-            f"arguments for {function})"
-        )
-
-
-@public("torch nn.functional")
-def avg_pool1d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Tensor:
-    """The mean of each window of (N, C, L) or (C, L)."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
-
-
-@public("nn.functional")
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window of (N, C, H, W) or (C, H, W); divisor_override replaces the count of its elements."""
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-@public("nn.functional")
-def avg_pool3d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window of (N, C, D, H, W) or (C, D, H, W)."""
-    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-@public("nn.functional")
-def lp_pool1d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The root of the sum of powers of each window: of (N, C, L) or (C, L)."""
-    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-@public("nn.functional")
-def lp_pool2d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The root of the sum of powers of each window: of (N, C, H, W) or (C, H, W)."""
-    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-@public("nn.functional")
-def lp_pool3d(input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The root of the sum of powers of each window: of (N, C, D, H, W) or (C, D, H, W)."""
-    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def _lp_pool(n: int, input: Tensor, p: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
-    sizes = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size,) * n
-    if not (len(sizes) == n or n == 1):
-        raise ValueError(f"not enough values to unpack (expected {n}, got {len(sizes)})")
-    mean = _avg_pool(n, FUNCTIONS["pow"](input, p), kernel_size, stride, 0, ceil_mode, True)
-    positive = op("sign")(mean) * op("relu")(op("abs")(mean))
-    return FUNCTIONS["pow"](positive * prod(sizes), 1.0 / p)

@@ -1,6 +1,6 @@
 """Max pooling over one to three dimensions with torch's indices, and its gradient."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
@@ -9,7 +9,7 @@ from numba import njit
 from . import threads
 from .inner import inner
 from .parallel import share_of, split
-from .pool_planes import LARGEST, WIDEST, max_pool_planes
+from .pool_planes import LARGEST, WIDEST, PlanePool
 from .tables import grid, in_volume, volumes, whole
 
 # Rows are filled up to whole multiples of this, so that vector loops have no scalar rest, whose
@@ -103,57 +103,34 @@ def _max_pool_backward(crew, parts, g, indices, dx):
     split(crew, _backward_part, parts, (parts, g, indices, dx))
 
 
-def max_pool(x, kernel, stride, padding, dilation, out, indices):
-    """out[n, c, i, j] = max over r, s of x[n, c, i', j'], with the place of the maximum in indices.
+def max_pool(inputs, outputs, kernel, stride, padding, dilation, dtype):
+    """The function (x, out, indices) that pools planes (or lines, or volumes) of one size by windows of one kind.
 
-    Where i' = i * stride[0] - padding[0] + r * dilation[0], j' alike, and places outside x are
-    passed over.  x (N, C, H, W), out and indices (N, C, OH, OW), or with one or three dimensions
-    of space; an index counts in one (H, W) plane.  The first of equals wins, and the last nan over
-    everything, as in torch.
+    out[n, c, i, j] = max over r, s of x[n, c, i', j'], where i' = i * stride[0] - padding[0] + r * dilation[0], j'
+    alike, and places outside x are passed over. x (N, C, H, W), out and indices (N, C, OH, OW), contiguous and not
+    empty; an index counts in one (H, W) plane. The first of equals wins, and the last nan over everything, as in torch.
     """
-    if out.size == 0:
-        return
-    dest, places = whole(out), whole(indices)
-    found = _as_planes(x.shape[2:], out.shape[2:], kernel, stride, padding, dilation)
-    if found is None:
-        _by_tables(x, kernel, stride, padding, dilation, _limits(out.dtype), dest, places)
-    else:
-        planes, results, *sizes = found
-        max_pool_planes(
-            whole(x).reshape(planes), *sizes, _limits(out.dtype)[0], dest.reshape(results), places.reshape(results)
-        )
-    _deliver((dest, out), (places, indices))
+    lowest, highest = (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    lowest, highest = dtype.type(lowest), dtype.type(highest)
+    widest = max(kernel[-1], stride[-1])
+    if len(inputs) < 3 and set(dilation) == {1} and prod(inputs) <= LARGEST and widest <= WIDEST:
+        return PlanePool(inputs, outputs, kernel, stride, padding, lowest)
+    return partial(_by_tables, inputs, outputs, kernel, stride, padding, dilation, (lowest, highest))
 
 
-@lru_cache(maxsize=16)
-def _limits(dtype):
-    return (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-
-
-@lru_cache(maxsize=256)
-def _as_planes(inputs, results, kernel, stride, padding, dilation):
-    """The pooling of lines or planes as one of (M, H, W): shapes, kernel, stride and padding of planes; or None."""
-    if len(inputs) == 3 or set(dilation) != {1} or prod(inputs) > LARGEST or kernel[-1] > WIDEST or stride[-1] > WIDEST:
-        return None
-    lines = (1,) * (2 - len(inputs))
-    shapes = [(-1, *lines, *sizes) for sizes in (inputs, results)]
-    return *shapes, lines + kernel, lines + stride, (0,) * len(lines) + padding
-
-
-def _by_tables(x, kernel, stride, padding, dilation, limits, dest, indices):
-    """max_pool of every kind, into contiguous arrays."""
-    dtype, spatial = dest.dtype.type, x.shape[2:]
-    size, plan = _plan(spatial, dest.shape[2:], kernel, stride, padding, dilation)
-    planes = padded = whole(x).reshape(-1, *spatial)
+def _by_tables(spatial, outputs, kernel, stride, padding, dilation, limits, x, dest, indices):
+    """max_pool of every kind."""
+    size, plan = _plan(spatial, outputs, kernel, stride, padding, dilation)
+    planes = padded = x.reshape(-1, *spatial)
     if size != spatial:
-        padded = np.full((1, *size), limits[0], dtype)
-    values, keys = np.empty((2, plan[0].size), dtype)
+        padded = np.full((1, *size), limits[0])
+    values, keys = np.empty((2, plan[0].size), x.dtype)
     _max_pool(
         volumes(planes, 1),
         volumes(padded, 1),
         padded is not planes,
         in_volume(padding),
-        (dtype(limits[0]), dtype(limits[1])),
+        limits,
         plan,
         values,
         keys,

@@ -7,7 +7,7 @@ one first. A value wins over what was found before it where it is larger, or nan
 last nan.
 """
 
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 from llvmlite import ir
@@ -87,7 +87,8 @@ def planes_of(columns, apart):
 
     @inner()
     def planes(x, sizes, padded, lowest, first, out, indices):
-        rows, stride, top, left, line, high, long = sizes
+        rows, stride, top, left = sizes[0], sizes[1], sizes[2], sizes[3]
+        line, high, long = sizes[4], sizes[5], sizes[6]
         height, width, wide, to = x.shape[1], x.shape[2], out.shape[2], 0 * rows
         given, values, places = flat(x), flat(out), flat(indices)
         source = padded if padded.size else given
@@ -126,30 +127,38 @@ def _kernel(columns, apart):
     )
 
 
-@lru_cache(maxsize=64)
-def _plan(inputs, outputs, kernel, stride, padding):
-    """Numbers for `planes`, the elements of the padded plane, and the place of the first inside of each window.
+class PlanePool:
+    """Max pooling of planes of one size and dtype by windows of one kind; of lines as planes of one row."""
 
-    The last two are nothing where all windows lie inside.
-    """
-    used = [(n - 1) * s + k for n, s, k in zip(outputs, stride, kernel, strict=True)]
-    if not any(padding) and used[0] <= inputs[0] and used[1] <= inputs[1]:
-        return (kernel[0], stride[0], 0, 0, inputs[1], 0, 0), 0, np.empty(0, np.int64)
-    top, left = padding
-    copied = min(inputs[0], used[0] - top), min(inputs[1], used[1] - left)
-    axes = [np.maximum(np.arange(n) * s - p, 0) for n, s, p in zip(outputs, stride, padding, strict=True)]
-    first = (axes[0][:, None] * inputs[1] + axes[1]).reshape(-1)
-    return (kernel[0], stride[0], *padding, used[1], *copied), used[0] * used[1] + (LANES + WIDEST) * stride[1], first
+    def __init__(self, inputs, outputs, kernel, stride, padding, lowest):
+        rows = (1,) * (2 - len(inputs))
+        inputs, outputs, kernel, stride = (rows + sizes for sizes in (inputs, outputs, kernel, stride))
+        top, left = (0,) * len(rows) + padding
+        used = [(n - 1) * s + k for n, s, k in zip(outputs, stride, kernel, strict=True)]
+        copied = 0, 0
+        self.padded, self.first = 0, np.empty(0, np.int64)  # elements; the place of the first inside of each window
+        if top or left or used[0] > inputs[0] or used[1] > inputs[1]:
+            copied = min(inputs[0], used[0] - top), min(inputs[1], used[1] - left)
+            self.padded = used[0] * used[1] + (LANES + WIDEST) * stride[1]
+            axes = [np.maximum(np.arange(n) * s - p, 0) for n, s, p in zip(outputs, stride, (top, left), strict=True)]
+            self.first = (axes[0][:, None] * inputs[1] + axes[1]).reshape(-1)
+        line = used[1] if self.padded else inputs[1]
+        self.sizes = np.array((kernel[0], stride[0], top, left, line, *copied), np.int64)
+        self.given, self.made = (-1, *inputs), (-1, *outputs)
+        self.taps, self.lowest = kernel[0] * kernel[1], lowest
+        self.no_room = None if self.padded else np.empty((1, 0), lowest.dtype)
+        self.loop = _kernel(kernel[1], stride[1])
 
+    def __call__(self, x, out, indices):
+        """out[m, i, j] = max over r, s of x[m, i * stride[0] - padding[0] + r, ...], its place in the plane in indices.
 
-def max_pool_planes(x, kernel, stride, padding, lowest, out, indices):
-    """out[m, i, j] = max over r, s of x[m, i * stride[0] - padding[0] + r, ...], its place in the plane in indices.
-
-    x (M, H, W), out and indices (M, OH, OW), contiguous, with H * W of at most LARGEST. The first of equals wins, and
-    the last nan over everything.
-    """
-    dtype = x.dtype.type
-    crew, parts = threads.share(out.size * kernel[0] * kernel[1] // LANES, len(x))
-    sizes, length, first = _plan(x.shape[1:], out.shape[1:], kernel, stride, padding)
-    padded = np.full((parts, length), lowest, dtype)
-    _kernel(kernel[1], stride[1])(crew, parts, x, sizes, padded, dtype(lowest), first, out, indices)
+        Contiguous arrays with no less than one plane. The first of equals wins, and the last nan over everything.
+        """
+        x, lowest = x.reshape(self.given), self.lowest
+        crew, parts = threads.share(out.size * self.taps // LANES, len(x))
+        room = self.no_room
+        if room is None or parts > 1:
+            room = np.full((parts, self.padded), lowest)
+        self.loop(
+            crew, parts, x, self.sizes, room, lowest, self.first, out.reshape(self.made), indices.reshape(self.made)
+        )
