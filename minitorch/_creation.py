@@ -14,7 +14,7 @@ import numpy as np
 from . import _dtype as dtypes
 from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
 from ._device import CPU
-from ._factory import factory, number, size_of, too_large
+from ._factory import Target, factory, number, size_of, too_large
 from ._kernels import half
 from ._kernels.layout import empty_result, result_strides
 from ._kernels.strided import restrided
@@ -260,6 +260,9 @@ def _end(to: Any, name: str, argument: str, position: int, value: Any) -> Any:
 def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., Tensor]:
     """`make` of a tensor's shape, dtype, device and order of dimensions in memory; `values`: further arguments."""
 
+    array_of_size = make.__wrapped__  # type: ignore[attr-defined]
+    targets: dict[np.dtype, Target] = {}  # on the CPU
+
     def function(
         input: Tensor,
         *args: Any,
@@ -277,7 +280,10 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
         plain = dtype is None and device is None and layout is None and memory_format is None
         if plain and not (args or named or requires_grad or pin_memory) and a.__class__ is ndarray:
             if a.flags.c_contiguous:
-                return make(a.shape, dtype=input.dtype, device=CPU)
+                to = targets.get(a.dtype)
+                if to is None:
+                    to = targets[a.dtype] = Target(make.__name__, input.dtype, CPU, None, False)
+                return made(array_of_size(to, a.shape))
         if len(args) > len(values):
             count = f"{len(values) + 1} positional argument{'s' * bool(values)}"
             raise TypeError(f"{name}() takes {count} but {len(args) + 1} were given")

@@ -191,13 +191,13 @@ def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool 
 
     With `apart`, for ops that read their operands while they write, also to memory that is all of an operand's.
     """
-    if internal:
-        check_not_overlapping(t)
     a = t.array
+    if internal and not a.flags.c_contiguous:
+        check_array_not_overlapping(a)
     if not isinstance(a, ndarray):
         return
     for other in operands:
-        if not isinstance(other, Tensor) or other.version is not t.version:
+        if (other.__class__ is not Tensor and not isinstance(other, Tensor)) or other.version is not t.version:
             continue
         b = other.array
         if not isinstance(b, ndarray):

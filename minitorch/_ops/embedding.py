@@ -10,8 +10,9 @@ from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, is_grad_enabled, no_grad, state
 
 from .check import anywhere, c_name, check, refuse_batch
+from .gathering import as_int64
 from .op import structured
-from .positions import first_outside, kernels
+from .positions import bits_of, first_outside, kernels
 from .public import PUBLIC, op, public
 
 # ---------------------------------------------------------------------- rows
@@ -30,10 +31,15 @@ def embedding_rows(weight, indices, padding_idx, scale_grad_by_freq):
 
 @embedding_rows.cpu
 def embedding_rows_cpu(weight, indices, padding_idx, scale_grad_by_freq):
-    shape, _ = embedding_rows.infer(weight, indices, padding_idx, scale_grad_by_freq)
-    if first_outside(indices, 0, weight.shape[0]) is not None:
+    shape, dtype = embedding_rows.infer(weight, indices, padding_idx, scale_grad_by_freq)
+    if not weight.flags.c_contiguous:  # a copy of the table would take longer than NumPy's loop
+        if first_outside(indices, 0, weight.shape[0]) is not None:
+            raise IndexError("index out of range in self")
+        return weight.take(indices.reshape(-1), 0, mode="clip").reshape(shape)
+    out = np.empty(shape, dtype)
+    if not kernels().select(bits_of(weight), 0, as_int64(indices), bits_of(out)):
         raise IndexError("index out of range in self")
-    return weight.take(indices.reshape(-1), 0, mode="clip").reshape(shape)
+    return out
 
 
 @embedding_rows.grad("weight")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._dtype import INT64_NUMPY
+from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, wrap_dim
@@ -98,12 +98,10 @@ def gather_cpu(input, dim, index):
     out = np.empty(index.shape, input.dtype)
     if not out.size:
         return out
-    if not index.ndim or not input.ndim:
+    if not index.shape or not input.shape:
         input, index = [a.reshape(a.shape or (1,)) for a in (input, index)]
-    parts = _around(index.shape, dim)
-    source = input if input.shape == index.shape else _corner(input, index.shape, dim)
-    source = contiguous(source).reshape((parts[0], source.shape[dim], parts[2]))
-    if not kernels().gather(bits_of(source), as_int64(index).reshape(parts), bits_of(out.reshape(parts))):
+    source = contiguous(input if input.shape == index.shape else _corner(input, index.shape, dim))
+    if not kernels().gather(bits_of(source), dim, as_int64(index), bits_of(out)):
         check_along(index, dim, input.shape[dim])
     return out
 
@@ -160,16 +158,15 @@ def scatter_array(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     """Write src at the indices along dim, in place: "" sets, "add" and "multiply" combine."""
     if not index.size:
         return input
-    whole, dim = input, wrap_dim(dim, input.ndim)
-    if not index.ndim or not input.ndim or not src.ndim:
+    whole, dim = input, dim if dim >= 0 else dim + (input.ndim or 1)
+    if not index.shape or not input.shape or not src.shape:
         input, index, src = [a.reshape(a.shape or (1,)) for a in (input, index, src)]
     if src.shape != index.shape:
         src = src[tuple([slice(n) for n in index.shape])]
     part = input if input.shape == index.shape else _corner(input, index.shape, dim)
-    written, parts = contiguous(part), _around(index.shape, dim)
-    rows = written.reshape((parts[0], part.shape[dim], parts[2]))
-    loop = _combine_bools(how) if how and part.dtype == np.bool_ else getattr(kernels(), _LOOPS[how])
-    if not loop(rows, as_int64(index).reshape(parts), contiguous(src).reshape(parts)):
+    written = contiguous(part)
+    loop = _combine_bools(how) if how and part.dtype is BOOL_NUMPY else getattr(kernels(), _LOOPS[how])
+    if not loop(written, dim, as_int64(index), contiguous(src)):
         check_along(index, dim, input.shape[dim])
     if written is not part:
         part[...] = written
@@ -184,11 +181,12 @@ _LOOPS = {"": "scatter", "add": "scatter_add", "multiply": "scatter_multiply"}
 def _combine_bools(how: str) -> Any:
     combine = np.logical_or if how == "add" else np.logical_and
 
-    def loop(dest: Any, index: Any, src: Any) -> bool:
-        if first_outside(index, 0, dest.shape[1]) is not None:
+    def loop(dest: Any, dim: int, index: Any, src: Any) -> bool:
+        if first_outside(index, 0, dest.shape[dim]) is not None:
             return False
-        o, _, i = np.ogrid[: index.shape[0], : index.shape[1], : index.shape[2]]
-        combine.at(dest, (o, index, i), src)
+        places = list(np.ogrid[tuple([slice(n) for n in index.shape])])
+        places[dim] = index
+        combine.at(dest, tuple(places), src)
         return True
 
     return loop
@@ -256,7 +254,7 @@ def writer(name: str, fresh: bool) -> Any:
 
 
 def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
-    dim = wrap_dim(dim, x.ndim)
+    dim = wrap_dim(dim, x.array.ndim)
     src = check_scatter(x, dim, index, src)
     if fresh:
         return record.function(x, src, index, dim)
@@ -266,11 +264,13 @@ def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh:
 
 def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """torch's checks of a scatter; the part of src that the index uses."""
-    check_index("scatter", index.array)
-    check(x.array.dtype is src.array.dtype, "scatter(): Expected self.dtype to be equal to src.dtype")
-    mine, theirs, given = x.array.shape or (1,), index.array.shape or (1,), src.array.shape or (1,)
-    if mine == theirs == given or not index.array.size:
+    a, i, s = x.array, index.array, src.array
+    check_index("scatter", i)
+    if a.dtype is not s.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    if a.shape == i.shape == s.shape or not i.size:
         return src
+    mine, theirs, given = a.shape or (1,), i.shape or (1,), s.shape or (1,)
     check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
     check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
     fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))

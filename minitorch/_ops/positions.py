@@ -25,12 +25,14 @@ def kernels() -> Any:
     return cache.load_file("cpu.index")
 
 
-BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+# what moves elements of so many bytes: the usual dtypes, so that most arrays need no view
+BITS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.float32), 8: INT64_NUMPY}
 
 
 def bits_of(a: Any) -> Any:
-    """The array as unsigned integers: what only moves elements needs no kernel for each dtype."""
-    return a.view(BITS[a.dtype.itemsize])
+    """The array as one of a dtype of its width: what only moves elements needs no kernel for each dtype."""
+    dtype = BITS[a.itemsize]
+    return a if a.dtype is dtype else a.view(dtype)
 
 
 class At:
@@ -244,7 +246,7 @@ def selected(parts: Any, positions: Any) -> Any:
     """parts[:, positions], of a contiguous array of three dimensions; the positions are in range."""
     if parts.shape[2] == 1 and len(parts) * positions.size >= LARGE:  # of single elements a loop copies twice as many
         out = np.empty((len(parts), positions.size), parts.dtype)
-        kernels().select(bits_of(parts)[..., 0], np.ascontiguousarray(positions, np.int64), bits_of(out))
+        kernels().select(bits_of(parts), 1, np.ascontiguousarray(positions, np.int64), bits_of(out))
         return out
     return parts.take(positions, 1, mode="clip")  # "raise" would buffer the result
 

@@ -8,11 +8,11 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, wrap_dim
 from .copies import check_overlap
-from .gathering import INDEX_DTYPES, along, int64, without, writer
+from .gathering import INDEX_DTYPES, along, as_int64, contiguous, int64, without, writer
 from .indexing import value_for, warn_if_expanded
 from .masking import in_dtype_of
 from .op import OPS, Op, structured
-from .positions import first_outside, kernels, selected
+from .positions import bits_of, first_outside, kernels
 from .public import into, public
 
 ndarray = np.ndarray
@@ -38,18 +38,15 @@ def index_select(input, dim, index):
 
 @index_select.cpu
 def index_select_cpu(input, dim, index):
-    index_select.infer(input, dim, index)
-    dim, n = wrap_dim(dim, input.ndim), input.shape[dim] if input.shape else 1
-    bad = first_outside(index, 0, n)
-    if bad is not None:
-        if dim and input.ndim == 2:
-            raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
+    shape, dtype = index_select.infer(input, dim, index)
+    out = np.empty(shape, dtype)
+    source, dim = (contiguous(input), wrap_dim(dim, len(shape))) if shape else (input.reshape(1), 0)
+    if not kernels().select(bits_of(source), dim, as_int64(_row_index(index)), bits_of(out)):
+        if dim and len(shape) == 2:
+            n = source.shape[dim]
+            raise RuntimeError(f"INDICES element is out of DATA bounds, id={first_outside(index, 0, n)} axis_dim={n}")
         raise IndexError("index out of range in self")
-    if not input.shape:
-        return input.copy()
-    index = _row_index(index)
-    shape = (*input.shape[:dim], index.size, *input.shape[dim + 1 :])
-    return selected(along(np.ascontiguousarray(input), dim), index).reshape(shape)
+    return out
 
 
 @index_select.grad("input")

@@ -8,10 +8,12 @@ signed ones for being negative.
 import numpy as np
 from numba import njit
 
-from .inlined import maximum, minimum
+from .inlined import copy, flat, maximum, minimum
 from .inner import inner
 
 SQUARE = 64
+FEW = 8  # elements of a row that are not worth a call
+u8 = np.uint64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -55,89 +57,139 @@ def add_rows(dest, positions, src):
                 dest[n, p, t] += src[n, m, t]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def select(x, positions, out):
-    """out[n, m] = x[n, positions[m]]"""
-    for n in range(x.shape[0]):
-        for m in range(positions.size):
-            out[n, m] = x[n, np.uint64(positions[m])]
+# Those along a dimension take contiguous arrays of any dimensions, to reshape which would take as long as the call, for
+# x[n, p, t]: n counts what comes before `dim` and t what comes after. _nrt: see `OPTIONS` in cache.py.
+@inner()
+def _around(shape, dim):
+    """How many n and t there are."""
+    before, after = u8(1), u8(1)
+    for k in range(len(shape)):
+        if k < dim:
+            before *= u8(shape[k])
+        elif k > dim:
+            after *= u8(shape[k])
+    return before, after
 
 
 @inner()
 def _all_within(index, size):
     outside = False
-    for n in range(index.shape[0]):
-        if index.shape[2] == 1:
-            for m in range(index.shape[1]):
-                outside |= np.uint64(index[n, m, 0]) >= np.uint64(size)
-            continue
-        for m in range(index.shape[1]):
-            for t in range(index.shape[2]):
-                outside |= np.uint64(index[n, m, t]) >= np.uint64(size)
+    for i in range(index.size):
+        outside |= u8(index[i]) >= size
     return not outside
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gather(x, index, out):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def select(x, dim, positions, out):
+    """out[n, m, t] = x[n, positions[m], t] for the flat positions; returns whether all of them are in range."""
+    before, after = _around(x.shape, dim)
+    given, places, made = flat(x), flat(positions), flat(out)
+    size, count, to = u8(x.shape[dim]), u8(positions.size), u8(0)
+    if not _all_within(places, size):
+        return False
+    for n in range(before):
+        first = n * size
+        if after == 1:
+            for m in range(count):
+                made[to + m] = given[first + u8(places[m])]
+            to += count
+            continue
+        for m in range(count):
+            row = (first + u8(places[m])) * after
+            if after < FEW:
+                for t in range(after):
+                    made[to + t] = given[row + t]
+            else:
+                copy(given, row, made, to, after)
+            to += after
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def gather(x, dim, index, out):
     """out[n, m, t] = x[n, index[n, m, t], t]; returns whether all indices are in range."""
-    if not _all_within(index, x.shape[1]):
+    before, after = _around(index.shape, dim)
+    given, places, made = flat(x), flat(index), flat(out)
+    size, count, at = u8(x.shape[dim]), u8(index.shape[dim]), u8(0)
+    if not _all_within(places, size):
         return False
-    for n in range(index.shape[0]):
-        if index.shape[2] == 1:
-            for m in range(index.shape[1]):
-                out[n, m, 0] = x[n, np.uint64(index[n, m, 0]), 0]
+    for n in range(before):
+        first = n * size
+        if after == 1:
+            for m in range(at, at + count):
+                made[m] = given[first + u8(places[m])]
+            at += count
             continue
-        for m in range(index.shape[1]):
-            for t in range(index.shape[2]):
-                out[n, m, t] = x[n, np.uint64(index[n, m, t]), t]
+        for _ in range(count):
+            for t in range(after):
+                made[at + t] = given[(first + u8(places[at + t])) * after + t]
+            at += after
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def scatter(dest, index, src):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def scatter(dest, dim, index, src):
     """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins. Returns whether all indices are in range."""
-    if not _all_within(index, dest.shape[1]):
+    before, after = _around(index.shape, dim)
+    made, places, given = flat(dest), flat(index), flat(src)
+    size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
+    if not _all_within(places, size):
         return False
-    for n in range(index.shape[0]):
-        if index.shape[2] == 1:
-            for m in range(index.shape[1]):
-                dest[n, np.uint64(index[n, m, 0]), 0] = src[n, m, 0]
+    for n in range(before):
+        first = n * size
+        if after == 1:
+            for m in range(at, at + count):
+                made[first + u8(places[m])] = given[m]
+            at += count
             continue
-        for m in range(index.shape[1]):
-            for t in range(index.shape[2]):
-                dest[n, np.uint64(index[n, m, t]), t] = src[n, m, t]
+        for _ in range(count):
+            for t in range(after):
+                made[(first + u8(places[at + t])) * after + t] = given[at + t]
+            at += after
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def scatter_add(dest, index, src):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def scatter_add(dest, dim, index, src):
     """dest[n, index[n, m, t], t] += src[n, m, t]; returns whether all indices are in range."""
-    if not _all_within(index, dest.shape[1]):
+    before, after = _around(index.shape, dim)
+    made, places, given = flat(dest), flat(index), flat(src)
+    size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
+    if not _all_within(places, size):
         return False
-    for n in range(index.shape[0]):
-        if index.shape[2] == 1:
-            for m in range(index.shape[1]):
-                dest[n, np.uint64(index[n, m, 0]), 0] += src[n, m, 0]
+    for n in range(before):
+        first = n * size
+        if after == 1:
+            for m in range(at, at + count):
+                made[first + u8(places[m])] += given[m]
+            at += count
             continue
-        for m in range(index.shape[1]):
-            for t in range(index.shape[2]):
-                dest[n, np.uint64(index[n, m, t]), t] += src[n, m, t]
+        for _ in range(count):
+            for t in range(after):
+                made[(first + u8(places[at + t])) * after + t] += given[at + t]
+            at += after
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def scatter_multiply(dest, index, src):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def scatter_multiply(dest, dim, index, src):
     """dest[n, index[n, m, t], t] *= src[n, m, t]; returns whether all indices are in range."""
-    if not _all_within(index, dest.shape[1]):
+    before, after = _around(index.shape, dim)
+    made, places, given = flat(dest), flat(index), flat(src)
+    size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
+    if not _all_within(places, size):
         return False
-    for n in range(index.shape[0]):
-        if index.shape[2] == 1:
-            for m in range(index.shape[1]):
-                dest[n, np.uint64(index[n, m, 0]), 0] *= src[n, m, 0]
+    for n in range(before):
+        first = n * size
+        if after == 1:
+            for m in range(at, at + count):
+                made[first + u8(places[m])] *= given[m]
+            at += count
             continue
-        for m in range(index.shape[1]):
-            for t in range(index.shape[2]):
-                dest[n, np.uint64(index[n, m, t]), t] *= src[n, m, t]
+        for _ in range(count):
+            for t in range(after):
+                made[(first + u8(places[at + t])) * after + t] *= given[at + t]
+            at += after
     return True
 
 

@@ -84,6 +84,21 @@ def flat(typing_context, array):
 
 
 @intrinsic
+def copy(typing_context, source, at, dest, to, count):
+    """dest[to : to + count] = source[at : at + count] by the C library's memcpy, which stores to whole cache lines."""
+
+    def generate(context, builder, signature, args):
+        from numba.np import arrayobj  # only a compiler needs it
+
+        data = [arrayobj.make_array(signature.args[k])(context, builder, args[k]).data for k in (0, 2)]
+        start, target = (builder.gep(pointer, [args[k]]) for pointer, k in zip(data, (1, 3)))
+        cgutils.raw_memcpy(builder, target, start, args[4], context.get_abi_sizeof(start.type.pointee))
+        return context.get_dummy_value()
+
+    return types.void(source, types.uintp, dest, types.uintp, types.uintp), generate
+
+
+@intrinsic
 def fma(typing_context, x, y, z):
     """x * y + z with one rounding, of floats of one type."""
     return x(x, x, x), lambda context, builder, signature, args: builder.fma(*args)
