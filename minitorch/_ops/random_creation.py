@@ -17,7 +17,7 @@ from minitorch._kernels import half
 from minitorch._kernels.layout import empty_result
 from minitorch._layout import preserve_format
 from minitorch._tensor import Tensor
-from minitorch.autograd.grad_mode import state
+from minitorch.autograd.grad_mode import UNUSUAL, state
 
 from .check import C_NAMES, c_name, check
 from .memory_formats import in_format
@@ -48,7 +48,7 @@ def filled(
     if generator is not None:
         stream_of(name, generator)
     numpy_type, where = resolved(*options)
-    shape, mode = size_of(name, size), state.mode
+    shape, mode = size_of(name, size), state.mode if UNUSUAL else None
     if mode is not None and hasattr(mode, "drawn"):
         return mode.drawn(
             lambda size: filled(name, size, options, kernel, values, generator, out, requires_grad), shape

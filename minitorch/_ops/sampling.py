@@ -35,12 +35,12 @@ def draw(kernel: str, array: np.ndarray, generator: Any, values: tuple[Any, ...]
         target = array.transpose(order)
         scratch = target if target.flags.c_contiguous else half.empty(target.shape, array.dtype)
         values = tuple([v.transpose(order) if isinstance(v, np.ndarray) else v for v in values])
-    if kernel == "normal":
-        values = (*values, in_order)
     for v in values:
-        if isinstance(v, np.ndarray):
+        if v.__class__ is not float and isinstance(v, np.ndarray):
             values = tuple([np.ascontiguousarray(half.widened(v)) if isinstance(v, np.ndarray) else v for v in values])
             break
+    if kernel == "normal":
+        values = (*values, in_order)
     source = default_generator if generator is None else generator
     with source.lock:
         getattr(_samplers(), kernel)(source.stream, scratch, *values)

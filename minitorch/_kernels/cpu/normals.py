@@ -7,11 +7,14 @@ times as fast: for tensors so large that this is worth compiling.
 import numpy as np
 from numba import njit
 
-from .inlined import fma, where
+from .inlined import fma, smaller, where
 from .inner import inner
+from .plane_vectors import copy_line
+from .twister import words
 
-f4, i4 = np.float32, np.int32
+f4, i4, u4 = np.float32, np.int32, np.uint32
 LANES = 512
+CHUNK = 1 << 14  # words drawn at a time, which stay in the first-level cache
 
 
 @inner()
@@ -56,33 +59,46 @@ def cos_sin32(x):
 
 
 @inner()
-def _box_muller(first, second):
-    """Of uniform values in [0, 1), in place, a normal each."""
+def _box_muller(first, second, mean, std, cosines, sines):
+    """mean + std * normals of as many words; what is read and what is written are apart, for vector instructions."""
+    plain = std == f4(1.0)
     for q in range(first.size):
-        radius = f4(np.sqrt(f4(-2.0) * log32(f4(1.0) - first[q])))
-        cosine, sine = cos_sin32(second[q] * f4(6.283185307179586))
-        first[q], second[q] = radius * cosine, radius * sine
+        u = f4(i4(first[q] & u4(0xFFFFFF))) * f4(5.9604644775390625e-08)
+        v = f4(i4(second[q] & u4(0xFFFFFF))) * f4(5.9604644775390625e-08)
+        radius = f4(np.sqrt(f4(-2.0) * log32(f4(1.0) - u)))
+        cosine, sine = cos_sin32(v * f4(6.283185307179586))
+        c, s = radius * cosine, radius * sine
+        cosines[q] = c + mean if plain else fma(c, std, mean)
+        sines[q] = s + mean if plain else fma(s, std, mean)
+
+
+@inner()
+def _fill(out, mean, std, room):
+    """mean + std * normals in place of as many words, of which there are blocks of 16: eight for radii and for angles.
+
+    `out` and room (4, LANES) are of uint32: words of some blocks apart, and the numbers made of them.
+    """
+    first, second, cosines, sines = room[0], room[1], room[2], room[3]
+    for begin in range(0, out.size, 2 * LANES):
+        size = smaller(LANES, (out.size - begin) // 2)
+        for k in range(0, size, 8):
+            copy_line(out, begin + 2 * k, first, k, 8)
+            copy_line(out, begin + 2 * k + 8, second, k, 8)
+        made = cosines.view(np.float32)[:size], sines.view(np.float32)[:size]
+        _box_muller(first[:size], second[:size], mean, std, *made)
+        for k in range(0, size, 8):
+            copy_line(cosines, k, out, begin + 2 * k, 8)
+            copy_line(sines, k, out, begin + 2 * k + 8, 8)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def fill(words, mean, std, out, scratch):
-    """out = mean + std * normals, of as many words; both of a length that 16 divides.
-
-    scratch (2, LANES): the first and the second halves of some blocks, for one loop of vector instructions.
-    """
-    plain = std == f4(1.0)
-    for begin in range(0, out.size, 2 * LANES):
-        size = min(LANES, (out.size - begin) // 2)
-        first, second = scratch[0, :size], scratch[1, :size]
-        for block in range(0, size, 8):
-            low, high = words[begin + 2 * block :][:8], words[begin + 2 * block + 8 :][:8]
-            for j in range(8):
-                first[block + j] = f4(i4(low[j] & np.uint32(0xFFFFFF))) * f4(5.9604644775390625e-08)
-                second[block + j] = f4(i4(high[j] & np.uint32(0xFFFFFF))) * f4(5.9604644775390625e-08)
-        _box_muller(first, second)
-        for block in range(0, size, 8):
-            low, high = out[begin + 2 * block :][:8], out[begin + 2 * block + 8 :][:8]
-            for j in range(8):
-                c, s = first[block + j], second[block + j]
-                low[j] = c + mean if plain else fma(c, std, mean)
-                high[j] = s + mean if plain else fma(s, std, mean)
+def normals(state, middle, deviation, out, room):
+    """out = middle + deviation * normals, no less than 16 of them, of the generator's next words; room: see `_fill`."""
+    bits, rest, mean, std = out.view(np.uint32), out.size % 16, f4(middle), f4(deviation)
+    for begin in range(0, out.size, CHUNK):
+        end = smaller(begin + CHUNK, out.size)
+        words(state, bits[begin:end])
+        _fill(bits[begin : end - (end - begin) % 16], mean, std, room)
+    if rest:  # torch draws for the rest, then 16 anew for the last 16 places
+        words(state, bits[-16:])
+        _fill(bits[-16:], mean, std, room)

@@ -75,6 +75,7 @@ class TorchStream:
         self._legacy = np.random.RandomState(self._bits)
         self._generator = np.random.Generator(self._bits)
         self._words = _memory_of(self._bits)
+        self._room: ndarray | None = None
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
@@ -117,6 +118,17 @@ class TorchStream:
         # in range signed and unsigned agree, and signed integers convert faster
         out[...] = (self.raw32(out.size) & np.uint32(0xFFFFFF)).view(np.int32)
         out *= np.float32(2.0**-24)
+
+    def normals(self, out: ndarray, mean: float, std: float) -> bool:
+        """Fill a contiguous array of 16 float32 or more with normals; False where this is not worth a compiled loop."""
+        if self._words is None or not pays(out.size + _CALL):
+            return False
+        kernels = cache.load_file("cpu.normals")
+        if self._room is None:
+            self._room = np.empty((4, kernels.LANES), np.uint32)
+        self._fresh = False
+        kernels.normals(self._words, float(mean), float(std), out, self._room)
+        return True
 
     def place(self) -> tuple[dict, bool]:
         """How far the words have been taken, for `go_back`."""
@@ -212,18 +224,7 @@ def normal(stream: TorchStream, out: ndarray, mean: float = 0.0, std: float = 1.
         for part in _chunks(flat):
             _store(part, fma64(_normal_pairs(stream, part.size), std, mean))
         return
-    if flat.dtype == np.float32 and pays(n + _CALL):
-        kernels = cache.load_file("cpu.normals")
-        fill, scratch = kernels.fill, np.empty((2, kernels.LANES), np.float32)
-        mean, std = np.float32(mean), np.float32(std)
-        for begin in range(0, n, _NORMAL_CHUNK):
-            part = flat[begin : begin + _NORMAL_CHUNK]
-            rest = part.size % 16
-            # torch draws for the rest, then 16 anew for the last 16 places
-            words = stream.raw32(part.size + 16 if rest else part.size)
-            fill(words[: part.size - rest], mean, std, part[: part.size - rest], scratch)
-            if rest:
-                fill(words[-16:], mean, std, flat[-16:], scratch)
+    if flat.dtype is _FLOAT32 and stream.normals(flat, mean, std):
         return
     unit = _unit53 if flat.dtype == np.float64 else _unit24
     for begin in range(0, n, _NORMAL_CHUNK):
