@@ -119,56 +119,61 @@ def kernel(x_, dest):
 """
 
 # the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`, and four of them
-# between reading it and writing it
+# between reading it and writing it. Here and below arrays have any dimensions: to reshape one takes half of a call.
 COLUMNS = """@njit({options})
-def kernel(x_, dest, scratch):
+def kernel(x_, n, dest, scratch):
     T = dest.dtype.type
     A = {accumulator}
-    outer, n, inner = x_.shape
-    for o in range(outer):
+    flat_x, flat_dest, inner, row, to = flat(x_), flat(dest), np.uint64(scratch.size), np.uint64(0), np.uint64(0)
+    while to < flat_dest.size:
         for k in range(inner):
             scratch[k] = {init}
         for i in range(n % 4):
             for k in range(inner):
-                x = A(x_[o, i, k])
+                x = A(flat_x[row + k])
                 a = scratch[k]
                 scratch[k] = {step}
-        for i in range(n % 4, n, 4):
+            row += inner
+        for i in range(n // 4):
             for k in range(inner):
                 a = scratch[k]
                 {four_steps}
                 scratch[k] = a
+            row += np.uint64(4) * inner
         for k in range(inner):
             a = scratch[k]
-            dest[o, k] = {finish}
+            flat_dest[to + k] = {finish}
+        to += inner
 """
 
 # running results along the middle of (outer, n, inner): `a` is the result so far, `scratch` holds one for each of inner
 SCAN = """@njit({options})
-def kernel({params}, reverse, dest, scratch):
+def kernel({params}, n_, reverse, dest, scratch):
     T = dest.dtype.type
     A = scratch.dtype.type
-    outer, n, inner = dest.shape
-    for o in range(outer):
+    flat_dest, n, inner, first = flat(dest), np.uint64(n_), np.uint64(scratch.size), np.uint64(0)
+    {flats}
+    while first < flat_dest.size:
         if inner == 1:
-            k = 0
             a = A({init})
             for step in range(n):
-                i = n - 1 - step if reverse else step
+                i = first + (n - np.uint64(1) - step if reverse else step)
                 {loads}
                 a = A({step})
-                dest[o, i, 0] = T(a)
+                flat_dest[i] = T(a)
         else:
             for k in range(inner):
                 scratch[k] = A({init})
             for step in range(n):
-                i = n - 1 - step if reverse else step
+                row = first + (n - np.uint64(1) - step if reverse else step) * inner
                 for k in range(inner):
+                    i = row + k
                     {loads}
                     a = scratch[k]
                     a = A({step})
                     scratch[k] = a
-                    dest[o, i, k] = T(a)
+                    flat_dest[i] = T(a)
+        first += n * inner
 """
 
 
@@ -383,11 +388,11 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
 
 
 REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
-FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "x_[o, 0, k]"}
+FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "flat_x[row + k]"}
 
 
 def reduction(name: str, part: str, **formulas: Any) -> Callable[..., None]:
-    """The loop of a reduction: kernel(x, dest) of the whole or of rows, kernel(x, dest, scratch) of columns.
+    """The loop of a reduction: kernel(x, dest) of the whole or of rows, kernel(x, n, dest, scratch) of columns.
 
     Rows and columns are kernels of their own because together they compile for twice as long.
     """
@@ -402,15 +407,16 @@ def reduction_text(part: str, *, init: str, step: str, finish: str, accumulator:
     default the result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may
     reorder them, at the speed of memory.
     """
+    four = [f"x = A(flat_x[row + np.uint64({i}) * inner + k]); a = {step}" for i in range(4)]
     return PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
         accumulator=accumulator or "T", init=f"A({FIRST[part] if init == 'first' else init})", step=step,
-        finish=finish, four_steps="; ".join(f"x = A(x_[o, i + {row}, k]); a = {step}" for row in range(4)),
+        finish=finish, four_steps="; ".join(four),
     )  # fmt: skip
 
 
 def scan(name: str, params: str, init: str, step: str) -> Callable[..., None]:
-    """The loop of a running result: kernel(*arrays, reverse, dest, scratch), all but scratch (outer, n, inner).
+    """The loop of a running result along n elements: kernel(*arrays, n, reverse, dest, scratch).
 
     `params` names the arrays, in the result's dtype; `init` and `step` are expressions over their elements and the
     result so far, `a`, which has scratch's dtype.
@@ -418,6 +424,7 @@ def scan(name: str, params: str, init: str, step: str) -> Callable[..., None]:
     names = params.split()
     text = PRELUDE + SCAN.format(
         options=cache.OPTIONS, params=", ".join(f"{p}_" for p in names), init=init, step=step,
-        loads="; ".join(f"{p} = A({p}_[o, i, k])" for p in names),
+        flats="; ".join(f"flat_{p} = flat({p}_)" for p in names),
+        loads="; ".join(f"{p} = A(flat_{p}[i])" for p in names),
     )  # fmt: skip
     return cache.load(f"{name}_scan", text).kernel

@@ -186,35 +186,34 @@ def conversion(what: str, kind: Any) -> Any:
 
 def converted(a: Any, dtype: np.dtype) -> Any:
     """A copy in any dtype; to integers as C converts."""
+    if dtype is FLOAT32 and a.__class__ in HALF_CLASSES:
+        return widened(a)
     if dtype in CLASSES:
         return a.copy("K") if a.dtype == dtype else rounded(a, dtype)
     if a.ndim > 1 and a.__class__ is ndarray and not a.flags.c_contiguous:
         made: Any = empty_result(dtype, a)
         write(made, a)
         return made
-    if _is_exact(a.dtype, dtype):
+    if _is_silent(a.dtype, dtype):
         return a.astype(dtype)
-    wide = widened(a)
-    if wide is not a and wide.dtype == dtype:
-        return wide
     with np.errstate(over="ignore", invalid="ignore"):
-        return wide.astype(dtype)
+        return widened(a).astype(dtype)
 
 
 def write(dest: ndarray, source: Any) -> None:
     """Copy into dest, broadcast and converted."""
     if dest.dtype in CLASSES:
         source, dest = _plain(rounded(np.asanyarray(source), dest.dtype)), _plain(dest)
-    if _is_exact(source.dtype, dest.dtype):
+    if _is_silent(source.dtype, dest.dtype):
         return np.copyto(dest, source)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.copyto(dest, widened(source), casting="unsafe")
 
 
 @cache
-def _is_exact(source: np.dtype, dest: np.dtype) -> bool:
+def _is_silent(source: np.dtype, dest: np.dtype) -> bool:
     """Whether NumPy converts all values without a warning, which it takes 2 us to silence."""
-    return source not in CLASSES and dest not in CLASSES and np.can_cast(source, dest, "safe")
+    return source not in CLASSES and dest not in CLASSES and (source.kind != "f" or np.can_cast(source, dest, "safe"))
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> ndarray:

@@ -14,6 +14,8 @@ from .op import structured
 from .public import into, op, public
 from .reductions import AMAX, AMIN, reduced_dims, reduced_shape, reduction_of, three_parts
 
+empty = np.empty
+
 
 def not_empty(name: str, input: Any, dim: int) -> None:
     """Refuse to choose an element along a dimension that has none."""
@@ -156,7 +158,7 @@ def take_one_grad(g, indices, input_shape, dim, keepdim):
 
 
 def _arg_shape(name, input, dim, keepdim):
-    if input.dtype == np.bool_:
+    if input.dtype is dtypes.BOOL_NUMPY:
         raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:
         if not input.size:
@@ -175,7 +177,7 @@ def argmax(input, dim=None, keepdim=False):
 @argmax.cpu
 def argmax_cpu(input, dim=None, keepdim=False):
     _arg_shape("argmax", input, dim, keepdim)
-    return np.asarray(np.argmax(input, axis=dim if input.ndim else None, keepdims=keepdim), np.int64)
+    return _places(input.argmax, input.ndim, dim, keepdim)
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -186,7 +188,14 @@ def argmin(input, dim=None, keepdim=False):
 @argmin.cpu
 def argmin_cpu(input, dim=None, keepdim=False):
     _arg_shape("argmin", input, dim, keepdim)
-    return np.asarray(np.argmin(input, axis=dim if input.ndim else None, keepdims=keepdim), np.int64)
+    return _places(input.argmin, input.ndim, dim, keepdim)
+
+
+def _places(find: Any, ndim: int, dim: int | None, keepdim: bool) -> np.ndarray:
+    """What an array's method `argmax` or `argmin` finds, as an array."""
+    if dim is None and not keepdim:
+        return find(None, empty((), dtypes.INT64_NUMPY))
+    return np.asarray(find(dim if ndim else None, keepdims=keepdim), np.int64)
 
 
 # ---------------------------------------------------------------------- public names

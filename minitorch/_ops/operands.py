@@ -12,7 +12,7 @@ from minitorch import _dtype as dtypes
 from minitorch._dtype import CATEGORY, FLOATS, HALVES, NUMBER_DTYPE, PROMOTED
 from minitorch._kernels.half import HALF_CLASSES, converted, rounded
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd.grad_mode import NO_GRAD, state
+from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 
 from .check import (
     C_NAMES,
@@ -105,11 +105,11 @@ def cast(t: Tensor, dtype: np.dtype) -> Tensor:
     """The tensor in another dtype, recorded."""
     if dtype not in FLOATS and t.requires_grad:
         t = t.detach()  # integers have no gradient
-    a = t.array
+    a, mode = t.array, state.mode if UNUSUAL else None
     if (
         (a.__class__ in HALF_CLASSES or (dtype in HALVES and a.__class__ is ndarray))
         and t.__class__ is Tensor
-        and (state.mode is NO_GRAD or (state.mode is None and t.edge is None and t.base is None))
+        and (mode is NO_GRAD or (mode is None and t.edge is None and t.base is None))
     ):
         return wrap(converted(a, dtype))  # what follows takes ops on halves the long way
     return OPS["to_copy"].function(t, dtype)

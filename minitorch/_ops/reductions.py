@@ -159,8 +159,7 @@ class Reduction:
         if inner == 1:
             self.rows(a if a.shape == (outer, n) else a.reshape(outer, n), o if o.ndim == 1 else o.reshape(outer))
         else:
-            scratch = empty(inner, self._kept_in(o.dtype))
-            self._kernel(o.dtype, "columns")(a.reshape(split), o.reshape(outer, inner), scratch)
+            self._kernel(o.dtype, "columns")(a, n, o, empty(inner, self._kept_in(o.dtype)))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype

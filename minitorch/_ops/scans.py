@@ -28,13 +28,14 @@ class Scan:
         if self._kernel is None:
             self._kernel = codegen.scan(*self.formulas)
         shape = arrays[0].shape
-        parts, out = reduction_of(shape, dim, False)[2], np.empty(shape, dtype)
+        (_, n, inner), out = reduction_of(shape, dim, False)[2], np.empty(shape, dtype)
         if out.size:
-            given = []
             for a in arrays:
-                given.append((a if a.dtype is dtype else a.astype(dtype)).reshape(parts))
-            scratch = _UNUSED[dtype.kind] if parts[2] == 1 else np.empty(parts[2], _UNUSED[dtype.kind].dtype)
-            self._kernel(*given, reverse, out.reshape(parts), scratch)
+                if a.dtype is not dtype or not a.flags.carray:
+                    arrays = tuple([np.array(a, dtype, order="C") for a in arrays])
+                    break
+            scratch = _UNUSED[dtype.kind] if inner == 1 else np.empty(inner, _UNUSED[dtype.kind].dtype)
+            self._kernel(*arrays, n, reverse, out, scratch)
         return out
 
 
