@@ -214,6 +214,7 @@ POINTWISE = (
         calls=(Call(-0.5, 0.5), Call(min=0), Call(max=1.0), Call(0.5, -0.5), Call(nan, 1.0), Call()),
     ),
     Case("lerp", inputs=(((3, 4), (3, 4)), ((3, 1), (4,))), calls=(Call(0.3),), dtypes=FLOATS, edges=()),
+    Case("nn.functional.softsign", dtypes=(*FLOATS, "int64")),
     Case("nn.functional.silu", dtypes=(*FLOATS, "int64")),
     Case("nn.functional.leaky_relu", dtypes=(*FLOATS, "int64"), draw=away_from_zero, calls=(Call(), Call(0.2))),
     Case("nn.functional.elu", dtypes=(*FLOATS, "int64"), draw=away_from_zero, calls=(Call(), Call(0.7))),

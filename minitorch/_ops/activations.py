@@ -3,6 +3,7 @@
 from typing import Any
 
 from minitorch._creation import zeros_like
+from minitorch._dtype import FLOATS
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
     absolute,
@@ -306,9 +307,22 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     return FUNCTIONS["above_threshold_"](input, threshold, value)
 
 
+@pointwise(title="Div", result="float_only")
+def softsign_of_floats(x):
+    return x / (absolute(x) + 1.0)
+
+
+@softsign_of_floats.grad("x")
+def softsign_of_floats_grad_x(g, x):
+    s = absolute(x) + 1.0
+    return g / s * (1.0 - absolute(x) / s)  # at infinity nan, as torch's, which has no formula for it
+
+
 @public("nn.functional")
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
+    if input.array.dtype in FLOATS:
+        return op("softsign_of_floats")(input)
     return input / (input.abs() + 1)
 
 

@@ -102,7 +102,8 @@ class Reduction:
     def _formulas(self, dtype: np.dtype) -> dict[str, Any]:
         init, step, _, finish = self.fold
         accumulator = f"np.{self._kept_in(dtype)}" if self.wide else None
-        return dict(init=init, step=step, finish=finish, accumulator=accumulator)
+        quarters = self.wide and step == "a + x" and dtype is dtypes.FLOAT32_NUMPY
+        return dict(init=init, step=step, finish=finish, accumulator=accumulator, quarters=quarters)
 
     def _kernel(self, dtype: np.dtype, part: str) -> Any:
         kernel = self._kernels.get((dtype, part))
