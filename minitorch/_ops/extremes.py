@@ -11,6 +11,7 @@ from minitorch.return_types import return_type
 from .check import c_word, check, integer, invalid_arguments, wrap_dim
 from .nodes import titled
 from .op import structured
+from .positions import bits_of, kernels
 from .public import into, op, public
 from .reductions import AMAX, AMIN, reduced_dims, reduced_shape, reduction_of, three_parts
 
@@ -71,15 +72,19 @@ def extreme_grad(g, input, out, dim, keepdim):
 
 def _arg_extreme(a: np.ndarray, dim: int, largest: bool) -> tuple[np.ndarray, np.ndarray]:
     """(values, indices) along dim, of ties the first, in the result's order but without its shape."""
-    x = three_parts(a, (dim,))
-    if x.dtype == np.bool_:
-        x = x.view(np.uint8)
-    if x.shape[2] == 1:
-        rows = x.reshape(len(x), -1)
-        where = rows.argmax(1) if largest else rows.argmin(1)
-        return rows.reshape(-1).take(where + np.arange(0, rows.size, x.shape[1])), where
-    where = (np.argmax if largest else np.argmin)(x, axis=1)
-    return np.take_along_axis(x, where[:, None], 1), where
+    if a.dtype is dtypes.BOOL_NUMPY:
+        a = a.view(np.uint8)
+    if a.ndim == 2 and dim == 1 and a.flags.c_contiguous:
+        rows = a
+    elif (x := three_parts(a, (dim,))).shape[2] == 1:
+        rows = x.reshape(x.shape[:2])
+    else:
+        where = (np.argmax if largest else np.argmin)(x, axis=1)
+        return np.take_along_axis(x, where[:, None], 1), where
+    where = rows.argmax(1) if largest else rows.argmin(1)
+    values = empty(where.shape, rows.dtype)
+    kernels().pick(bits_of(rows), where, bits_of(values))
+    return values, where
 
 
 def _make_extreme_dim(name: str, largest: bool) -> Any:
@@ -99,7 +104,9 @@ def _make_extreme_dim(name: str, largest: bool) -> Any:
             return np.empty(shape, dtype), np.empty(shape, int64)
         (dim,), shape, _ = reduction_of(input.shape, dim, keepdim)
         values, indices = _arg_extreme(input, dim, largest)
-        return values.view(input.dtype).reshape(shape), indices.astype(np.int64, copy=False).reshape(shape)
+        if values.dtype is not input.dtype:  # bools went as bytes
+            values = values.view(input.dtype)
+        return values.reshape(shape), indices.astype(dtypes.INT64_NUMPY, copy=False).reshape(shape)
 
     @record.grad("input")
     def grad(g, indices, input_shape, dim, keepdim):
@@ -228,7 +235,7 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
         if result.edge is not None:
             titled(result, f"{along[:3].title()}Backward1")
     else:
-        result = op(along)(input, integer(dim, "dim", along[:3]), keepdim)
+        result = op(along)(input, dim if dim.__class__ is int else integer(dim, "dim", along[:3]), keepdim)
     return result if out is None else into(out, along if dim is not None else whole, result, input)
 
 

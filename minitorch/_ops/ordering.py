@@ -23,6 +23,7 @@ from .public import into, op, public
 from .reductions import reduced_shape
 
 FLOATS = dtypes.FLOATS
+empty = np.empty
 SHORT = 64  # elements of a row up to which insertion is the fastest sort here
 SORTED_WHOLE = 256  # elements of a row of float32 that are sorted in the time in which insertion finds its first few
 INSERTION = 16  # elements up to which the C++ library sorts by insertion, which is stable
@@ -107,7 +108,7 @@ Ordered = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> Ordered:
     """The k smallest of each row (or largest), in order."""
     count, n = rows.shape
-    if rows.dtype == np.float32 and INSERTION < n <= SORTED_WHOLE:
+    if rows.dtype is dtypes.FLOAT32_NUMPY and INSERTION < n <= SORTED_WHOLE:
         return _by_whole_sort(rows, k, descending)
     index, best, tied = np.empty((count, k), np.int64), np.empty(k, np.int64), np.empty(count, np.bool_)
     if rows.dtype in FLOATS:
@@ -122,12 +123,13 @@ def _first_in_order(rows: np.ndarray, k: int, descending: bool) -> Ordered:
 
 def _by_whole_sort(rows: np.ndarray, k: int, descending: bool) -> Ordered:
     """The same of float32, by NumPy's plain vectorised sort of key and index in one integer."""
-    kernels, (count, n), bits = _kernels(), rows.shape, rows.view(np.int32)
-    shift, packed = n.bit_length(), np.empty(rows.shape, np.int64)
-    index, values, tied = np.empty((count, k), np.int64), np.empty((count, k), rows.dtype), np.empty(count, np.bool_)
-    kernels.pack(bits, descending, shift, packed)
-    packed.sort(axis=1)
-    some = kernels.unpack(packed, shift, bits, index, values.view(np.int32), tied)
+    kernels, (count, n) = _kernels(), rows.shape
+    shift, packed = n.bit_length(), empty((count, n), dtypes.INT64_NUMPY)
+    index, values = empty((count, k), dtypes.INT64_NUMPY), empty((count, k), rows.dtype)
+    tied = empty(count, dtypes.BOOL_NUMPY)
+    kernels.pack(rows, descending, shift, packed)
+    packed.sort(1)
+    some = kernels.unpack(packed, shift, rows, index, values, tied)
     return index, values, np.flatnonzero(tied) if some else None
 
 
@@ -191,7 +193,7 @@ def in_order(rows: np.ndarray, descending: bool, stable: bool) -> tuple[np.ndarr
     stable = stable or n <= INSERTION or (rows.dtype in FLOATS and n >= STABLE_FLOATS)
     if n <= SHORT and rows.dtype != np.bool_:
         found = _first_in_order(rows, n, descending)
-    elif rows.dtype == np.float32 and n <= _MOST_PACKED:
+    elif rows.dtype is dtypes.FLOAT32_NUMPY and n <= _MOST_PACKED:
         found = _by_whole_sort(rows, n, descending)
     else:
         order = stable_order(rows, descending)
@@ -319,8 +321,12 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     >>> torch.tensor([3, 1, 2]).topk(2).values
     tensor([3, 2])
     """
-    result = op("topk_dim")(input, integer(k, "k", "topk"), integer(dim, "dim", "topk"), bool(largest), bool(sorted))
-    return into(out, "topk_dim", result)
+    if k.__class__ is not int:
+        k = integer(k, "k", "topk")
+    if dim.__class__ is not int:
+        dim = integer(dim, "dim", "topk")
+    result = OPS["topk_dim"].function(input, k, dim, bool(largest), bool(sorted))
+    return result if out is None else into(out, "topk_dim", result)
 
 
 # ---------------------------------------------------------------------- elements by rank

@@ -106,6 +106,13 @@ def select(x, dim, positions, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def pick(rows, index, out):
+    """out[i] = rows[i, index[i]]; the indices are in range."""
+    for i in range(u8(index.size)):
+        out[i] = rows[i, u8(index[i])]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def gather(x, dim, index, out):
     """out[n, m, t] = x[n, index[n, m, t], t]; returns whether all indices are in range."""
     before, after = _around(index.shape, dim)

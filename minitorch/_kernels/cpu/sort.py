@@ -38,9 +38,10 @@ def float_keys(bits, flip, keys):
     _put_keys(bits, flip, keys)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def pack(bits, flip, shift, packed):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def pack(rows, flip, shift, packed):
     """packed[row, i] = the key of a float32, above `shift` bits for its place i in the row."""
+    bits = rows.view(np.int32)
     for row in range(bits.shape[0]):
         keys = packed[row]
         _put_keys(bits[row], flip, keys)
@@ -48,8 +49,8 @@ def pack(bits, flip, shift, packed):
             keys[i] = (keys[i] << shift) | i
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def unpack(packed, shift, bits, index, ordered, tied):
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def unpack(packed, shift, rows, index, ordered, tied):
     """Of sorted rows of `pack` the first places, as many as index has columns, and the elements there.
 
     tied[row]: whether keys are equal of which the order, or which one is left out, matters. Returns whether any row is.
@@ -57,7 +58,7 @@ def unpack(packed, shift, bits, index, ordered, tied):
     k, n = index.shape[1], packed.shape[1]
     some = False
     for row in range(packed.shape[0]):
-        keys, given, at, made = packed[row], bits[row], index[row], ordered[row]
+        keys, given, at, made = packed[row], rows[row], index[row], ordered[row]
         equal, before = False, ~(keys[0] >> shift)
         for i in range(k):
             place, key = keys[i] & ((1 << shift) - 1), keys[i] >> shift
