@@ -116,10 +116,10 @@ def empty_permuted(to: Any, size: Any, physical_layout: Any) -> Any:
 
 
 @factory
-def eye(to: Any, n: int, m: int | None = None) -> Any:
+def eye(to: Any, n: int, m: Any = ...) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
     n = _count("n", 1, n)
-    m = n if m is None else _count("m", 2, m)
+    m = n if m is ... else _count("m", 2, m)
     if to.numpy != np.bool_:
         to.refuse_uncommon("eye")
     try:
@@ -298,7 +298,7 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
         )
         if hasattr(input.array, "like"):
             result = input.array.like(result)
-        return made(_laid_out_as(input.array, result.array, memory_format), requires_grad)
+        return made(_laid_out_as(input.array, result.array, memory_format), requires_grad, name)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"`{make.__name__}` of input's shape, dtype and device."

@@ -18,9 +18,11 @@ ndarray = np.ndarray
 _NUMBERS = frozenset((float, int, bool))
 
 
-def made(array: Any, requires_grad: bool = False) -> Tensor:
-    """The tensor that a factory returns."""
+def made(array: Any, requires_grad: bool | None = False, name: str = "") -> Tensor:
+    """The tensor that a factory, for errors `name`, returns."""
     t = wrap(array if array.__class__ is ndarray and array.dtype not in HALVES else tagged(array))
+    if requires_grad.__class__ is not bool and requires_grad is not None:
+        raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
     if requires_grad:
         if array.dtype not in dtypes.FLOATS:
             raise RuntimeError(
@@ -81,8 +83,10 @@ def tensor(
     _, where = options(dtype, device, pin_memory=pin_memory, name="tensor")
     if isinstance(data, Tensor) and device is None:
         where = data.device
+    if requires_grad is None:
+        raise TypeError("tensor(): argument 'requires_grad' must be bool, not NoneType")
     array = placed(array_of(data, dtype), where)
-    return made(made(array).pin_memory().array if pin_memory else array, requires_grad)
+    return made(made(array).pin_memory().array if pin_memory else array, requires_grad, "tensor")
 
 
 def array_of(data: Any, dtype: Any) -> Any:
@@ -292,7 +296,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if not array.flags.writeable:
         how = "you can write to the underlying (supposedly non-writable) buffer using the tensor"
         _warn_not_writable("buffer", how, "buffer")
-    return made(_shared(array, to), requires_grad)
+    return made(_shared(array, to), requires_grad, "frombuffer")
 
 
 def from_numpy(ndarray: np.ndarray) -> Tensor:

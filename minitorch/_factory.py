@@ -164,8 +164,6 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         nonlocal usual
         if out is not None:
             dtype = _dtype_of(out, name, dtype)
-        if requires_grad.__class__ is not bool:
-            raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {requires_grad.__class__.__name__}")
         if named and not args and "size" in named:
             args = (named.pop("size"),)
         to = usual
@@ -175,7 +173,7 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         else:
             to = Target(name, dtype, device, layout, pin_memory)
         array = make(to, *args, **named) if named else make(to, *args)
-        t = made(made(array).pin_memory().array if pin_memory else array, requires_grad)
+        t = made(made(array).pin_memory().array if pin_memory else array, requires_grad, name)
         if out is None:
             return t
         from ._ops.public import into  # ops are made of what stands here

@@ -193,6 +193,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
+        if flag.__class__ is not bool:
+            raise RuntimeError("requires_grad must be a bool")
         if not self.is_leaf:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables."
@@ -223,6 +225,11 @@ class Tensor:
         >>> torch.ones(2).requires_grad_()
         tensor([1., 1.], requires_grad=True)
         """
+        if requires_grad.__class__ is not bool:
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                + type(requires_grad).__name__
+            )
         if requires_grad and self.array.dtype not in dtypes.FLOATS:
             raise RuntimeError(
                 "only Tensors of floating point dtype can require gradients\n"

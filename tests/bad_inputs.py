@@ -92,6 +92,8 @@ def is_raw(e) -> bool:
     """Whether an error comes from NumPy or Numba, or from Python itself in a place that did not expect the argument."""
     frames = []
     tb = e.__traceback__
+    if tb is None:  # an operator's NotImplemented
+        return False
     while tb is not None:
         frames.append(tb)
         tb = tb.tb_next
@@ -108,14 +110,18 @@ def first_line(e) -> str:
 def verdict(function, mine, case: Spoiled) -> tuple[str, str] | None:
     """(what is wrong, the two outcomes), or None."""
     args, kwargs = copied(case.args), copied(case.kwargs)
-    _, theirs = attempt(lambda: function(*args, **kwargs))
+    result, theirs = attempt(lambda: function(*args, **kwargs))
+    if result is NotImplemented:  # which Python makes a TypeError of
+        theirs = TypeError("NotImplemented")
     if theirs is not None and not isinstance(theirs, CLEAR):
         return None
     try:
         args, kwargs = converted(case.args), converted(case.kwargs)
     except Exception:
         return None  # torch's dtype or layout that minitorch refuses by name
-    _, error = attempt(lambda: mine(*args, **kwargs))
+    result, error = attempt(lambda: mine(*args, **kwargs))
+    if result is NotImplemented:
+        error = TypeError("NotImplemented")
     if error is None:
         return theirs and ("silent", f"torch {type(theirs).__name__}: {first_line(theirs)}")
     said = f"{type(error).__name__}: {first_line(error)}"

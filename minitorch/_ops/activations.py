@@ -18,7 +18,7 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
 )
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, no_kernel, not_implemented_for, wrap_dim
+from .check import c_name, check, full_float_required, no_kernel, not_implemented_for, text, wrap_dim
 from .nodes import titled
 from .op import pointwise
 from .operands import number_argument
@@ -117,7 +117,8 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     >>> torch.nn.functional.gelu(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.1587,  0.0000,  0.8413])
     """
-    check(approximate in ("none", "tanh"), "approximate argument must be either none or tanh.")
+    known = text(approximate, "approximate", "gelu") in ("none", "tanh")
+    check(known, "approximate argument must be either none or tanh.")
     return op("gelu_by_erf" if approximate == "none" else "gelu_by_tanh")(input)
 
 
@@ -395,6 +396,8 @@ def rrelu(
         return (FUNCTIONS["leaky_relu_"] if inplace else op("leaky_relu"))(input, (lower + upper) / 2)
     if not input.is_floating_point():
         no_kernel("rrelu_with_noise_out_cpu", input.array)
+    if input.array.dtype == "float16":  # which torch's kernel lacks, unlike bfloat16
+        full_float_required("rrelu_with_noise_out_cpu", input.array)
     slopes = FUNCTIONS["where"](input <= 0, zeros_like(input).uniform_(lower, upper), 1.0)
     return input.mul_(slopes) if inplace else input * slopes
 

@@ -75,6 +75,8 @@ def _applied(op: Op, args: tuple[Any, ...], dest: Any) -> Any:
         if inferred is None:
             bring_together(op, values)
     halves = on_cpu and _has_halves(values)
+    if halves and op.halves == "none":
+        no_kernel(op.kernel, values[op.tensors[0]].array)
     if on_cpu and not halves:  # as after `half + float`
         return (Positional(op) if op.keyword_only else op).function(*[values[p] for p in op.params])
     edges = {t: None if (v := values[t]) is None else v.edge if v.base is None else current_edge(v) for t in op.edges}

@@ -10,7 +10,7 @@ from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
-from .check import C_NAMES, check, check_broadcast, invalid_arguments
+from .check import C_NAMES, check, check_broadcast, invalid_arguments, text
 from .nodes import titled
 from .op import OPS, Op
 from .operands import (
@@ -54,8 +54,8 @@ def _check_alpha(record: Op, x: Any, other: Any, alpha: Any) -> np.dtype:
         dtype = common_dtype([x.array, other.array])
     elif other.__class__ in NUMBERS:
         dtype = dtypes.NUMBER_DTYPE[other.__class__, dtype]
-    if record.name == "sub" and x.array.dtype == np.bool_:
-        refuse_bool(record, x.array, x.array)
+    if record.name == "sub":
+        refuse_bool(record, *[t.array for t in (x, other) if isinstance(t, Tensor)])
     if isinstance(alpha, float) and dtype not in FLOATS:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, bool) and dtype != np.bool_:
@@ -87,7 +87,11 @@ def refuse_zero_division(name: str, x: Any, y: Any) -> None:
 
 def rounded_division(name: str, input: Any, other: Any, rounding_mode: str) -> Any:
     """div with rounding_mode "floor" or "trunc"."""
-    if rounding_mode not in ("floor", "trunc"):
+    for x in (input, other):
+        if not isinstance(x, (Tensor, int, float, np.number)):
+            refuse_complex("div", x)
+            invalid_arguments("div", input, other)
+    if text(rounding_mode, "rounding_mode", "div") not in ("floor", "trunc"):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'"
         )

@@ -16,7 +16,7 @@ from minitorch._kernels.cpu import attention as kernels
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
-from .check import c_name, check
+from .check import c_name, check, wrap_dim
 from .gradient_kernels import by_kernel
 from .normalization import as_tuple
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
@@ -208,6 +208,8 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
             f"{_c_type(mask)} and  query.dtype: {_c_type(query)} instead."
         )
+    if mask.array.ndim < 2 and q.ndim == k.ndim == v.ndim == 4:
+        wrap_dim(-2, mask.array.ndim, scalar=False)  # torch takes such a mask for fewer dimensions only
     check(not is_causal, "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
 
 

@@ -68,6 +68,8 @@ _TITLE = {"clamp_min": "ClampMinBackward0", "clamp_max": "ClampMaxBackward0"}
 
 
 def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
+    if low is None is high and name != "clamp":
+        invalid_arguments(name, x, None)
     if (
         low.__class__ in _BOUND
         and high.__class__ in _BOUND

@@ -12,7 +12,7 @@ from minitorch._kernels.cpu import shared
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
-from .check import check, no_kernel, wrap_dim
+from .check import check, no_kernel, real, wrap_dim
 from .normalization import (
     as_tuple,
     gradient_name,
@@ -164,6 +164,8 @@ def _check_channels(input: Tensor, **parameters: Any) -> None:
     for name, p in parameters.items():
         if p is not None and p.array.size != channels:
             raise RuntimeError(f"{name} should contain {channels} elements not {p.array.size}")
+        if p is not None and p.array.ndim != 1 and name.startswith("running"):
+            raise RuntimeError(f"TensorAccessor expected 1 dims but tensor has {p.array.ndim}")
 
 
 def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
@@ -306,6 +308,8 @@ def batch_norm(
 
     In training with the batch's moments, with which the running ones are updated; else with the running ones.
     """
+    if momentum.__class__ is not float:
+        momentum = real(momentum, "momentum", 7, "batch_norm")
     if training:
         check_batch(input.array.shape)
     if training and eps <= 0.0:
@@ -327,8 +331,7 @@ def instance_norm(
     eps: float = 1e-05,
 ) -> Tensor:
     """batch_norm of each sample by itself."""
-    if not hasattr(eps, "__float__"):
-        raise TypeError(f"instance_norm(): argument 'eps' (position 8) must be float, not {type(eps).__name__}")
+    momentum, eps = real(momentum, "momentum", 7, "instance_norm"), real(eps, "eps", 8, "instance_norm")
     if use_input_stats and prod(input.shape[2:]) == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(input.shape)})"

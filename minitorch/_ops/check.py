@@ -245,6 +245,27 @@ def type_name(value: Any) -> str:
     return type(value).__name__
 
 
+def full_float_required(kernel: str, array: Any) -> None:
+    """Refuse float16 and bfloat16 where torch has them on a GPU alone."""
+    if array.dtype in dtypes.HALVES and isinstance(array, np.ndarray):
+        no_kernel(kernel, array)
+
+
+def real(value: Any, name: str, position: int, function: str) -> float:
+    """An argument that is a real number."""
+    if not hasattr(value, "__float__"):
+        kind = type(value).__name__
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be float, not {kind}")
+    return float(value)
+
+
+def text(value: Any, name: str, function: str) -> str:
+    """An argument that is a str."""
+    if not isinstance(value, str):
+        raise TypeError(f"{function}(): argument '{name}' must be str, not {type(value).__name__}")
+    return value
+
+
 def float_required(name: str, array: Any) -> None:
     """Refuse integers where torch's kernel exists for floats only."""
     if array.dtype not in dtypes.FLOATS:

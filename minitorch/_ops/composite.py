@@ -17,13 +17,13 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.engine import without_recording
 from minitorch.autograd.grad_mode import state
 
-from .check import check, check_inplace_shape, checked_value
+from .check import check, check_inplace_shape, checked_value, invalid_arguments
 from .copies import check_overlap
 from .devices import moved
 from .inplace import check_inplace
 from .memory_formats import RANK, check_rank, in_format, suggested
 from .nodes import titled
-from .operands import NUMBERS, cast
+from .operands import NUMBERS, cast, tensors_only
 from .public import FUNCTIONS, PUBLIC, op, public
 from .shapes import broadcast_tensors, reshape, view  # noqa: F401
 
@@ -63,37 +63,40 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return titled(laid_out, "ToCopyBackward0", through=result is not self)
 
 
+def _checked_format(function: str, given: Any) -> memory_format:
+    if not isinstance(given, memory_format):
+        kind = given.__class__.__name__
+        raise TypeError(f"{function}(): argument 'memory_format' must be torch.memory_format, not {kind}")
+    return given
+
+
 def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any, bool]:
     dtype, device = kwargs.pop("dtype", None), kwargs.pop("device", None)
     copy, non_blocking = kwargs.pop("copy", False), kwargs.pop("non_blocking", False)
-    memory_format = kwargs.pop("memory_format", None) or preserve_format
-    other = kwargs.pop("other", None)
-    if kwargs:
-        raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(kwargs)}")
-    rest: list[bool] = []
-    for a in args:
-        if isinstance(a, dtypes.dtype):
-            dtype = a
-        elif isinstance(a, (Device, str)) or (a.__class__ is int and not rest and device is None):
-            device = a
-        elif isinstance(a, Tensor):
-            other = a
-        elif a is None:
-            pass
-        elif isinstance(a, bool):
-            rest.append(a)
-        else:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({a.__class__.__name__})")
+    for name, flag in (("copy", copy), ("non_blocking", non_blocking)):
+        if flag.__class__ is not bool:
+            raise TypeError(f"to(): argument '{name}' must be bool, not {flag.__class__.__name__}")
+    wanted_format = _checked_format("to", kwargs.pop("memory_format", None) or preserve_format)
+    rest = list(args)
+    if rest and isinstance(rest[0], Tensor):
+        dtype, device = rest[0].dtype, rest[0].device
+        del rest[0]
+    elif rest:
+        if is_device := rest[0] is None or isinstance(rest[0], (Device, str)) or rest[0].__class__ is int:
+            device = rest.pop(0)
+        if rest and (isinstance(rest[0], (dtypes.dtype, type)) or (rest[0] is None and is_device)):
+            dtype = rest.pop(0) or dtype
+        elif not is_device:
+            invalid_arguments("to", *args)
+    if kwargs or len(rest) > 2 or any(flag.__class__ is not bool for flag in rest):
+        invalid_arguments("to", *args, *kwargs.values())
     if rest:
-        non_blocking, *further = rest
-        copy = further[0] if further else copy
-    if other is not None:
-        dtype, device = other.dtype, other.device
+        non_blocking, copy = rest[0], rest[1] if len(rest) > 1 else copy
     return (
         None if dtype is None else dtypes.numpy_dtype(dtype),
         None if device is None else Device(device),
         copy,
-        memory_format,
+        wanted_format,
         non_blocking,
     )
 
@@ -128,6 +131,7 @@ PUBLIC["byte"] = _converter("byte", dtypes.uint8), ["Tensor"]
 @public("Tensor")
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """The tensor in other's dtype."""
+    tensors_only("type_as", other=other)
     return to(self, other)
 
 
@@ -138,6 +142,8 @@ def contiguous(self: Tensor, memory_format: memory_format = contiguous_format) -
     if memory_format in RANK:
         check_rank(self.shape, memory_format)
         return self if self.is_contiguous(memory_format) else clone(self, memory_format=memory_format)
+    if memory_format is not contiguous_format:
+        _checked_format("contiguous", memory_format)
     if self.array.flags.c_contiguous:
         return self
     check(memory_format is contiguous_format, "preserve memory format is unsupported by the contiguous operator")
@@ -153,6 +159,8 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
         if result.is_meta:
             result.array = in_format(result.array, memory_format)
         return result
+    if memory_format is not preserve_format:
+        _checked_format("clone", memory_format)
     return op("dense" if memory_format is contiguous_format else "clone")(input)
 
 

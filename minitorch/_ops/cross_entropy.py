@@ -207,7 +207,7 @@ def cross_entropy(
         and not label_smoothing
         and t.dtype is dtypes.INT64_NUMPY
     ):
-        check_class_weight(x, weight)
+        check_class_weight("log_softmax_lastdim_kernel_impl", x, weight)
         fused = state.mode is None and x.__class__ is np.ndarray and x.dtype in dtypes.FLOATS and input.requires_grad
         rows = "cross_entropy_with_slopes" if fused else "cross_entropy_rows"
         return FUNCTIONS[rows](input, target, weight, code, ignore_index)

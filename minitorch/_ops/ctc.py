@@ -10,7 +10,7 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import check, float_required, refuse_batch
+from .check import check, float_required, full_float_required, integers, refuse_batch
 from .op import structured
 from .public import FUNCTIONS, op, public
 
@@ -118,17 +118,14 @@ def _lengths(lengths: Any, name: str) -> tuple[int, ...]:
         if not (not lengths.is_floating_point() and lengths.dtype != dtypes.bool):
             raise RuntimeError(f"{name} must be integral")
         return tuple(lengths.reshape(-1).tolist())
-    if not all(isinstance(n, int) for n in lengths):
-        raise TypeError(
-            f"ctc_loss(): argument '{name}' must be tuple of ints, not {tuple(type(n).__name__ for n in lengths)}"
-        )
-    return tuple(lengths)
+    return integers(lengths, name, "ctc_loss", 3 if name == "input_lengths" else 4)
 
 
 def _check(log_probs: Tensor, targets: Tensor, inputs: Any, sizes: Any, blank: int) -> None:
     where = "(while checking arguments for ctc_loss_allocate_outputs)"
     steps, batch, classes = log_probs.shape
     float_required("ctc_loss_cpu", log_probs.array)
+    full_float_required("ctc_loss_cpu", log_probs.array)
     check(0 <= blank < classes, "blank must be in label range")
     check(len(inputs) == batch, "input_lengths must be of size batch_size")
     check(len(sizes) == batch, "target_lengths must be of size batch_size")

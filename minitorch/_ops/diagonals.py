@@ -134,6 +134,7 @@ def _plain_options(name: str, layout: Any, pin_memory: bool) -> None:
 # ---------------------------------------------------------------------- diagonals
 @structured(tensors="input", on="torch Tensor")
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    offset = integer(offset, "offset", "diag_embed")
     ndim = input.ndim + 1
     dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
     if dim1 == dim2:

@@ -7,9 +7,9 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
-from .check import c_name, check
+from .check import c_name, check, full_float_required, real
 from .op import structured
-from .operands import cast, common_dtype
+from .operands import cast, common_dtype, number_argument
 from .public import FUNCTIONS, into, op, public
 from .shapes import broadcast_tensors
 
@@ -45,7 +45,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             f"expected common dtype to be floating point, yet common dtype is {c_name(np.empty(0, dtype))}"
         )
     x1, x2 = broadcast_tensors(*[t if t.array.dtype is dtype else cast(t, dtype) for t in (x1, x2)])
-    units = []
+    eps, units = real(eps, "eps", 4, "cosine_similarity"), []
     for x in (x1, x2):
         norm = _norm(x, 2, dim, True)
         units.append(x / (norm + (norm.clamp(min=eps) - norm).detach()))  # the clamp takes no part in the gradient
@@ -109,6 +109,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     if columns[0] != columns[1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {columns[0]} X2: {columns[1]}")
     check(p >= 0, "cdist only supports non-negative p values")
+    full_float_required("cdist", x1.array)
     if x1.dtype != x2.dtype:
         raise RuntimeError(f"expected scalar type {c_name(x1.array)} but found {c_name(x2.array)}")
     by_product = compute_mode == _COMPUTE_MODES[1] or (
@@ -129,6 +130,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     check(input.is_floating_point(), "pdist only supports floating-point dtypes")
     check(p >= 0, "pdist only supports non-negative p values")
+    full_float_required("pdist", input.array)
     first, second = (wrap(i.astype(np.int64)).to(input.device) for i in np.triu_indices(input.shape[0], 1))
     return _norm(input.index_select(0, first) - input.index_select(0, second), p, 1)
 
@@ -136,6 +138,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 @public("torch Tensor")
 def dist(input: Tensor, other: Tensor, p: Any = 2, *, out: Any = None) -> Tensor:
     """The p-norm of input - other, as one number."""
+    p = number_argument("dist", "p", 3, p)
     difference = input - other
     if not difference.is_floating_point():
         raise RuntimeError(

@@ -16,6 +16,18 @@ Labels = tuple[
 ]  # of one operand: letters (or integers); ellipsis dimensions are (-1,), (-2,), ... from the end
 
 
+_TOO_FEW = (
+    "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+    "subscripts list"
+)
+
+
+_TOO_FEW = (
+    "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+    "subscripts list"
+)
+
+
 @public("torch")
 def einsum(*args: Any) -> Tensor:
     """The sum of products of the operands' elements that the equation describes.
@@ -31,10 +43,7 @@ def einsum(*args: Any) -> Tensor:
             [3., 3.]])
     """
     if len(args) < 2:
-        raise ValueError(
-            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
-            "subscripts list"
-        )
+        raise ValueError(_TOO_FEW)
     inputs, output, operands = _from_lists(args) if isinstance(args[0], Tensor) else _from_equation(args[0], args[1:])
     labels, wanted = _resolved(inputs, output, tuple([tuple(t.shape) for t in operands]))
     operands = [_diagonals(t, names) for t, names in zip(operands, labels, strict=True)]
@@ -63,7 +72,7 @@ def _from_equation(equation: Any, operands: tuple[Any, ...]) -> tuple[tuple[Labe
             raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type(t).__name__}")
     if not isinstance(equation, str):
         raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}")
-    check(operands, "einsum(): must provide at least one operand")
+    check(operands, _TOO_FEW, ValueError)
     return *_read(equation, len(operands)), list(operands)
 
 

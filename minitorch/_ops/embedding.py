@@ -135,6 +135,11 @@ def _refuse_sparse_gradient(name: str, sparse: bool, weight: Tensor) -> None:
 
 def _limit_norms(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows in use down to max_norm, in place and unrecorded."""
+    if weight.ndim != 2:
+        raise RuntimeError(
+            f"Expected 2-dimensional tensor, but got {weight.ndim}-dimensional tensor for argument #1 'self' (while "
+            "checking arguments for embedding_renorm_)"
+        )
     with no_grad():
         weight, index = weight.detach(), indices.reshape(-1).unique()  # whose tangent is not scaled
         rows = weight.index_select(0, index)

@@ -206,14 +206,28 @@ def _places(find: Any, ndim: int, dim: int | None, keepdim: bool) -> np.ndarray:
 
 
 # ---------------------------------------------------------------------- public names
-@public("torch Tensor", overloads=True)
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+@public("torch Tensor", overloads=True, given="dim other")
+def max(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
+) -> Any:
     """The largest element; with dim (values, indices); with another tensor the elementwise maximum."""
     return _extreme(input, dim, keepdim, other, out, "amax", "max_dim", "maximum")
 
 
-@public("torch Tensor", overloads=True)
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None) -> Any:
+@public("torch Tensor", overloads=True, given="dim other")
+def min(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Any = None,
+) -> Any:
     """The smallest element; with dim (values, indices); with another tensor the elementwise minimum."""
     return _extreme(input, dim, keepdim, other, out, "amin", "min_dim", "minimum")
 
@@ -225,6 +239,8 @@ def _extreme(input: Tensor, dim: Any, keepdim: bool, other: Any, out: Any, whole
     if other is not None:
         return op(pair)(input, other, out=out)
     if dim is None:
+        if keepdim:
+            invalid_arguments(along[:3], input, keepdim)
         if not input.array.size:
             raise RuntimeError(
                 f"{along[:3]}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "

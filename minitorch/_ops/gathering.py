@@ -10,7 +10,7 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, wrap_dim
+from .check import c_name, check, check_broadcast, wrap_dim
 from .copies import check_overlap
 from .indexing import value_for
 from .nodes import titled
@@ -141,7 +141,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     if indices.array.dtype != np.int64:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {c_name(indices.array)}")
     dim = wrap_dim(dim, input.ndim)
-    shape = list(np.broadcast_shapes(*[without(t.shape, dim) for t in (input, indices)]))
+    shapes = [without(t.shape, dim) for t in (input, indices)]
+    check_broadcast(*shapes)
+    shape = list(np.broadcast_shapes(*shapes))
     wide = [(*shape[:dim], t.shape[dim], *shape[dim + 1 :]) for t in (input, indices)]
     expand = OPS["expand_to"].function
     # torch counts from the front by a remainder, so nothing is out of range
@@ -272,6 +274,8 @@ def check_scatter(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
         return src
     mine, theirs, given = a.shape or (1,), i.shape or (1,), s.shape or (1,)
     check(len(mine) == len(theirs), "Index tensor must have the same number of dimensions as self tensor")
+    if src.array.ndim and len(given) < len(theirs):
+        wrap_dim(len(given), len(given))
     check(len(given) == len(theirs), "Index tensor must have the same number of dimensions as src tensor")
     fits = all((i == dim or m <= n) and m <= k for i, (n, m, k) in enumerate(zip(mine, theirs, given, strict=True)))
     if not fits:

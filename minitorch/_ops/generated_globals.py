@@ -40,6 +40,7 @@ def for_generated_code() -> dict[str, Any]:
         "Loops": loops.Loops,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,
+        "ONE": 1,
         "OpNode": nodes.OpNode,
         "saved_attributes": nodes.saved_attributes,
         "SMALL": SMALL,

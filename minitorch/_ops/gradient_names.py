@@ -15,7 +15,7 @@ from minitorch._creation import zeros_like
 from minitorch._kernels import scalar
 from minitorch._tensor import Tensor
 
-from . import reductions, shapes
+from . import reductions, shapes, special
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES
 from .public import FUNCTIONS
 
@@ -93,6 +93,7 @@ def fill() -> None:
         zeros_like=zeros_like,
         sum=OPS["sum"].function,
         flip=OPS["flip_dims"].function,
+        polygamma=special.polygamma_of,
     )
 
 

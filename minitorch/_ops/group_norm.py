@@ -20,7 +20,7 @@ from .channel_norms import (
     per_channel,
     sum_over_channels,
 )
-from .check import no_kernel
+from .check import no_kernel, real
 from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant, same_dtype
 from .op import structured
 from .public import FUNCTIONS, PUBLIC, op, public
@@ -176,9 +176,11 @@ def _group_norm(input: Tensor, groups: int, weight: Any, bias: Any, eps: float) 
                 "shape "
                 f"{list(p.shape) if p is not None else ''} and input of shape {list(shape)}"
             )
+    same_dtype(input, weight, bias)
     if not input.is_floating_point():
         no_kernel("GroupNormKernelImpl", input.array)
-    same_dtype(input, weight, bias)
+    if eps.__class__ is not float:
+        eps = real(eps, "eps", 5, "group_norm")
     return op("group_norm_rows")(input, weight, bias, groups, eps)
 
 

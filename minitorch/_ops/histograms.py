@@ -8,7 +8,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 from minitorch.return_types import return_type
 
-from .check import c_word, check, no_kernel
+from .check import c_word, check, integers, invalid_arguments, no_kernel
 from .public import FUNCTIONS, op, public
 
 HistogramDd = return_type("histogramdd", "hist bin_edges")
@@ -73,6 +73,8 @@ def _check_weight(input: Tensor, weight: Tensor | None) -> None:
 
 def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
     d = points.shape[1]
+    if not isinstance(bins, (int, tuple, list)):
+        invalid_arguments("histogramdd", points, bins)
     bins = [bins] * d if isinstance(bins, int) else list(bins)
     if any(isinstance(b, Tensor) for b in bins):
         return _given_edges(points, bins)
@@ -83,7 +85,7 @@ def _edges(points: Tensor, bins: Any, limits: Any) -> list[Tensor]:
             f"{len(limits or ())}"
         )
     edges = []
-    for i, n in enumerate(bins):
+    for i, n in enumerate(integers(bins, "bins", "histogramdd", 2)):
         if not n > 0:
             raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {n} for dimension {i}")
         low, high = limits[2 * i : 2 * i + 2] if limits is not None else (None, None)
@@ -103,21 +105,25 @@ def _given_edges(points: Tensor, bins: list[Any]) -> list[Tensor]:
             f"{len(bins)}"
         )
     for i, b in enumerate(bins):
-        if b.dtype is not points.dtype:
-            raise RuntimeError(
-                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
-                f"{c_word(points.dtype)} and bins for dimension {i} with dtype {c_word(b.dtype)}"
-            )
-        if b.ndim != 1:
-            raise RuntimeError(
-                f"torch.histogramdd: bins tensor should have one dimension, but got {b.ndim} dimensions in the bins "
-                "tensor "
-                f"for dimension {i}"
-            )
-        if not b.numel():
-            raise RuntimeError(
-                "torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor "
-                "for "
-                f"dimension {i}"
-            )
+        check_edges(points, b, i)
     return [b.clone() for b in bins]
+
+
+def check_edges(points: Tensor, edges: Tensor, dimension: int) -> None:
+    """Refuse what is no row of edges around at least one bin, in the dtype of the points."""
+    of = f"for dimension {dimension}"
+    if edges.dtype is not points.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+            f"{c_word(points.dtype)} and bins {of} with dtype {c_word(edges.dtype)}"
+        )
+    if edges.ndim != 1:
+        raise RuntimeError(
+            f"torch.histogramdd: bins tensor should have one dimension, but got {edges.ndim} dimensions in the bins "
+            f"tensor {of}"
+        )
+    if not edges.numel():
+        raise RuntimeError(
+            f"torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in the bins tensor {of}"
+        )
+    check(edges.shape[0] > 1, f"torch.histogram(): bins must be > 0, but got 0 {of}")

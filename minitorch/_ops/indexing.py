@@ -366,7 +366,9 @@ def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -
     >>> torch._unsafe_masked_index(torch.tensor([5.0, 6.0]), i < 2, [i], -1.0)
     tensor([ 5., -1.])
     """
-    found = __getitem__(input, tuple(_clamped("_unsafe_masked_index", input, indices)))
+    places = _clamped("_unsafe_masked_index", input, indices)
+    check(places, "at least one index must be provided", IndexError)
+    found = __getitem__(input, tuple(places))
     return FUNCTIONS["masked_fill"](found, FUNCTIONS["logical_not"](mask), fill)
 
 
@@ -385,6 +387,10 @@ def _clamped(name: str, input: Tensor, indices: Any) -> list[Tensor]:
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
             raise TypeError(f"expected Tensor as element {position} in argument 2, but got {type(i).__name__}")
+        if i.dtype not in (dtypes.int64, dtypes.int32):
+            raise RuntimeError(f"{name} found unexpected index type {c_name(i.array)}")
+    if len(indices) > input.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input.ndim} (got {len(indices)})")
     return [FUNCTIONS["clamp"](i, -n, n - 1) for i, n in zip(indices, input.shape, strict=False)]
 
 

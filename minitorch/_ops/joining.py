@@ -17,7 +17,7 @@ from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 from minitorch.autograd.node import DeadEnd, MultiNode, Node, OutputEdge, next_key
 
-from .check import c_name, check, integer, wrap_dim
+from .check import c_name, check, integer, integers, wrap_dim
 from .copies import cat_shape
 from .inplace import MULTI
 from .memory_formats import suggested
@@ -440,7 +440,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim]
     if isinstance(indices_or_sections, (tuple, list)):
-        bounds = [0, *indices_or_sections, n]
+        bounds = [0, *integers(indices_or_sections, "indices", "tensor_split", 2), n]
         spans = [slice(a, b).indices(n)[:2] for a, b in pairwise(bounds)]
     else:
         sections = integer(indices_or_sections, "indices_or_sections", "tensor_split")

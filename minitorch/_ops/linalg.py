@@ -14,9 +14,10 @@ from minitorch._kernels.cpu.products import dot
 from minitorch._kernels.cpu.products import matmul as array_matmul
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, cpp_name, no_kernel
+from .check import c_name, check, cpp_name, no_kernel, wrap_dim
 from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
+from .operands import tensors_only
 from .public import FUNCTIONS, not_tensors, op, public
 from .shapes import reshape
 
@@ -56,6 +57,8 @@ def same_dtype(name: str, a: Any, b: Any) -> None:
     """Products do not promote, and take no bools."""
     if a.dtype == b.dtype == np.bool_ and a.size and b.size:
         no_kernel({"mm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
+    if a.dtype != b.dtype and name == "bmm" and a.dtype == np.bool_:
+        no_kernel("bmm", a)
     if a.dtype != b.dtype and name == "mv":
         raise RuntimeError(
             f"addmv input tensors must have the same dtype, but got {c_name(b)}, {c_name(a)}, and {c_name(b)}"
@@ -177,6 +180,7 @@ def bmm_grad_mat2(g, input):
 @structured(tensors="input vec", on="torch Tensor")
 def mv(input, vec):
     if not (input.ndim == 2 and vec.ndim == 1):
+        wrap_dim(0, input.ndim, scalar=False)
         raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
@@ -247,9 +251,11 @@ def matmul(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     >>> torch.matmul(torch.ones(2, 3), torch.ones(3))
     tensor([3., 3.])
     """
-    if not isinstance(other, Tensor):
-        raise TypeError(f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
-    result = _matmul(input, other)
+    try:
+        result = _matmul(input, other)
+    except AttributeError:
+        tensors_only("matmul", input=input, other=other)
+        raise
     if out is None:
         return result
     from .inplace import into
@@ -363,6 +369,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if not a.ndim:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
     if w.ndim == 1:
+        check(bias is None or (a.ndim != 2 and not bias.ndim), "mat2 must be a matrix, got 1-D tensor")
         out = matmul(input, weight)
         return out if bias is None else out + bias
     if w.ndim != 2:

@@ -11,7 +11,16 @@ from minitorch._kernels.scalar import absolute, log, log1p, where
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import anywhere, c_name, check, float_required, not_implemented_for
+from .check import (
+    C_NAMES,
+    anywhere,
+    c_name,
+    check,
+    check_inplace_shape,
+    float_required,
+    not_implemented_for,
+    type_name,
+)
 from .composite import broadcast_tensors
 from .linalg import small
 from .nodes import titled
@@ -137,8 +146,9 @@ def mse_loss(
     code = _reduction.CODES.get(reduction) or _reduction.get_enum(reduction)
     if code and weight is None and x.dtype is y.dtype:  # the usual case
         return FUNCTIONS["mse_reduced"](input, target, code)
-    if weight is None and y.dtype == np.bool_:
-        target = target.to(input.dtype)  # bools have no difference
+    if weight is None and y.dtype is not x.dtype:  # bools have no difference
+        input = input.to(target.dtype) if x.dtype == np.bool_ else input
+        target = target.to(input.dtype) if y.dtype == np.bool_ else target
     if weight is not None:
         if weight.shape != input.shape:
             raise ValueError("Weights and input must have the same size.")
@@ -327,6 +337,10 @@ def gaussian_nll_loss(
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = full_like(input, var)
+    if not isinstance(var, Tensor):
+        raise TypeError(
+            f"gaussian_nll_loss(): argument 'var' (position 3) must be Tensor or float, not {type_name(var)}"
+        )
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
@@ -336,6 +350,9 @@ def gaussian_nll_loss(
         raise ValueError(reduction + " is not valid")
     if bool((var < 0).any().item()):
         raise ValueError("var has negative entry/entries")
+    if not var.is_floating_point():
+        found = C_NAMES[var.dtype.name]
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {found}")
     # at least eps, as a shift that carries no gradient: below eps, too, the gradient reaches var
     var = var + (var.detach().clamp(min=eps) - var.detach())
     losses = 0.5 * (var.log() + op("pow_2")(input - target) / var)
@@ -370,7 +387,10 @@ def binary_cross_entropy(
     for what, probabilities in (("input", input), ("target", target)):
         check(_within_0_and_1(probabilities), f"all elements of {what} should be between 0 and 1")
     losses = op("binary_cross_entropy_each")(input, target)
-    return reduced(losses if weight is None else (losses * weight).to(losses.dtype), reduction)
+    if weight is not None:
+        check_inplace_shape([losses.array.shape, weight.array.shape])
+        losses = (losses * weight).to(losses.dtype)
+    return reduced(losses, reduction)
 
 
 @public("nn.functional")

@@ -9,7 +9,7 @@ from minitorch._creation import FACTORIES
 from minitorch._tensor import Tensor
 
 from . import loss_reduction as _reduction
-from .check import anywhere, c_name, check, float_required
+from .check import anywhere, c_name, check, float_required, full_float_required
 from .losses import reduced, reduction_name
 from .op import structured
 from .public import FUNCTIONS, op, public
@@ -87,17 +87,18 @@ def multilabel_soft_margin_loss(
     return reduced(losses.sum(-1) / input.shape[-1], reduction)
 
 
-def _rows_of_classes(name: str, input: Tensor) -> None:
+def _rows_of_classes(name: str, input: Tensor, kernel: str) -> None:
     if not ((input.ndim == 2 and input.shape[1]) or (input.ndim == 1 and input.shape[0]) or not input.ndim):
         raise RuntimeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
         )
     float_required(name, input.array)
+    full_float_required(kernel, input.array)
 
 
 @public("nn.functional")
 def multi_margin_loss(
-    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+    input: Tensor, target: Tensor, p: float = 1, margin: float = 1.0, weight: Tensor | None = None,
     size_average: Any = None, reduce: Any = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over the other classes of max(0, margin - input[target] + input[class]) ** p."""
@@ -107,7 +108,7 @@ def multi_margin_loss(
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
     _reduction.get_enum(reduction)
-    _rows_of_classes("multi_margin_loss", input)
+    _rows_of_classes("multi_margin_loss", input, "multi_margin_loss_cpu_kernel")
     rows = input if input.ndim == 2 else input.reshape(1, -1)
     n, classes = rows.shape
     if not (target.ndim <= 1 and target.array.size == n):
@@ -157,7 +158,7 @@ def multilabel_margin_loss(
     """
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
-    _rows_of_classes("multilabel_margin_loss", input)
+    _rows_of_classes("multilabel_margin_loss", input, "multilabel_margin_loss_forward_out_frame")
     if not (target.shape == input.shape or (not input.ndim and target.array.size == 1)):
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     if target.dtype is not dtypes.int64:

@@ -11,7 +11,7 @@ from minitorch._kernels.cpu import lapack
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import c_name, check, wrap_dim
+from .check import c_name, check, integers, wrap_dim
 from .linalg import matmul
 from .matrices import at_least_2d, floating, into, kernel_for, square, tensor_gradient
 from .op import structured
@@ -231,7 +231,7 @@ def matrix_norm(
     name = "linalg.matrix_norm"
     at_least_2d(name, A)
     floating(name, A.array)
-    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    dims = (dim,) if isinstance(dim, int) else integers(dim, "dim", "linalg_matrix_norm", 3)
     if len(dims) != 2:
         raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
     row, column = wrap_dim(dims[0], A.ndim), wrap_dim(dims[1], A.ndim)

@@ -159,7 +159,8 @@ def _check_operands(input: Tensor, target: Tensor, weight: Tensor | None) -> Non
     _check_number_of_weights(x, weight)
     if x.ndim == 4 and t.shape != wanted:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
-    check_class_weight(x, weight)
+    if weight is not None:
+        check_class_weight("nll_loss_out_frame", x, weight)
 
 
 def _check_number_of_weights(x: Any, weight: Tensor | None) -> None:
@@ -173,8 +174,9 @@ def _check_number_of_weights(x: Any, weight: Tensor | None) -> None:
         )
 
 
-def check_class_weight(x: Any, weight: Tensor | None) -> None:
-    """Refuse weights that are not one number of x's dtype for each class."""
+def check_class_weight(kernel: str, x: Any, weight: Tensor | None) -> None:
+    """Refuse x of integers, and weights that are not one number of x's dtype for each class."""
     _check_number_of_weights(x, weight)
+    float_required(kernel, x)
     if weight is not None and weight.array.dtype != x.dtype:
         raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")

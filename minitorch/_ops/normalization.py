@@ -17,7 +17,7 @@ from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
 from minitorch._type_info import finfo
 
-from .check import C_NAMES, integers, no_kernel
+from .check import C_NAMES, integers, no_kernel, real
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, PUBLIC, op, public
@@ -197,6 +197,8 @@ def native_layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: A
 def _layer_norm(input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
     shape = _normalized_shape(input, normalized_shape, weight, bias)
     same_dtype(input, weight, bias)
+    if eps.__class__ is not float:
+        eps = real(eps, "eps", 5, "layer_norm")
     return layer_norm_rows.function(input, weight, bias, len(shape), eps)
 
 
@@ -216,6 +218,9 @@ def layer_norm(
 @public("nn.functional")
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Tensor:
     """The last dimensions divided by the root of their mean square; then times weight."""
+    given = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else ()
+    if input.ndim < len(given) and (weight is None or weight.array.shape == given):
+        raise ValueError(f"Input tensor must have at least {len(given)} dimensions, but got {input.ndim}")
     shape = _normalized_shape(input, normalized_shape, weight, None, "*")  # torch forgets the comma
     if not input.is_floating_point():
         no_kernel("rms_norm", input.array)
@@ -232,6 +237,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 0.0001, beta: f
     """input / (k + alpha * the mean square of `size` neighbouring channels) ** beta."""
     if input.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality {' ' * 24}input (got {input.ndim} dimensions)")
+    if input.array.dtype == bool:
+        no_kernel("avg_pool2d" if input.ndim == 3 else "avg_pool3d_out_frame", input.array)
     if not input.array.size:
         return input
     if not size > 0:
@@ -242,7 +249,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 0.0001, beta: f
     total = op("slice_dim")(padded, 1, 0, channels, 1)
     for i in range(1, size):
         total = total + op("slice_dim")(padded, 1, i, i + channels, 1)
-    return input / (total * (alpha / size) + k) ** beta
+    mean = total / size if input.is_floating_point() else total // size  # whole, as pooling of integers makes it
+    return input / (mean * alpha + k) ** beta
 
 
 def torch_layer_norm(

@@ -104,7 +104,7 @@ def vector_norm(
     >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]))
     tensor(5.)
     """
-    if isinstance(ord, bool) or not isinstance(ord, (int, float)):
+    if not isinstance(ord, (int, float)):
         raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
     dim = tuple(dim) if isinstance(dim, list) else dim
     result = op("norm_of_vectors")(_in_dtype(x, dtype), float(ord), dim, keepdim)

@@ -131,7 +131,7 @@ class Op:
         self.numbers = options.pop("numbers", "y")  # the operands that may be numbers: "", "y" or "xy"
         self.bools = options.pop("bools", True)  # whether it takes bools
         # how a structured op's kernel takes float16 and bfloat16: "" as float32, "own" as they are, "bits" as int16,
-        # which serves kernels that only move elements
+        # which serves kernels that only move elements, "none" not at all, where torch has them on a GPU alone
         self.halves = options.pop("halves", "")
         self.operator = options.pop("operator", "").split()
         self.before = options.pop("before", "")  # a line of the generated function, run first

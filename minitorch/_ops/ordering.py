@@ -15,7 +15,7 @@ from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import integer, no_kernel, wrap_dim
+from .check import integer, missing_argument, no_kernel, wrap_dim
 from .extremes import not_empty
 from .nodes import titled
 from .op import OPS, structured
@@ -442,14 +442,14 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     return into(out, "kthvalue_dim", op("kthvalue_dim")(input, dim, keepdim, (k - 1,)), input)
 
 
-@public("torch Tensor")
-def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
+@public("torch Tensor", given="dim")
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """The lower median of all elements; with dim (values, indices). nan where there is one."""
     return _median("median", input, dim, keepdim, out)
 
 
-@public("torch Tensor")
-def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any = None) -> Any:
+@public("torch Tensor", given="dim")
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Any:
     """median of the elements that are not nan."""
     return _median("nanmedian", input, dim, keepdim, out)
 
@@ -457,6 +457,8 @@ def nanmedian(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: Any
 def _median(name: str, input: Tensor, dim: Any, keepdim: bool, out: Any) -> Any:
     skip_nan = name == "nanmedian"
     if dim is None:
+        if keepdim:
+            missing_argument(name, "dim")
         return into(out, name, titled(op("median_of_all")(input, skip_nan), f"{name.title()}Backward0"))
     result = OPS[f"{name}_dim"].function(input, integer(dim, "dim", name), keepdim, (skip_nan,))
     return into(out, f"{name}_dim", result)

@@ -10,7 +10,7 @@ from minitorch._kernels import cache
 from minitorch._kernels.borders import MODES, outside
 from minitorch._tensor import Tensor, wrap
 
-from .check import check, integers, no_kernel
+from .check import check, integers, no_kernel, text
 from .op import structured
 from .positions import bits_of
 from .public import op, public
@@ -171,13 +171,13 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         )
     if mode == "constant":
         return constant_pad_nd(input, pads, 0 if value is None else value)
+    if text(mode, "mode", "pad") not in MODES:
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if not (value is None or value == 0):
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     spatial = len(pads) // 2
     if spatial not in (1, 2, 3) or input.ndim not in (spatial + 1, spatial + 2):
         raise NotImplementedError(f"Padding size {len(pads)} is not supported for {input.ndim}D input tensor.")
-    if mode not in MODES:
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
     places, kernel = MODES[mode], _KERNEL_NAMES[mode]
     if kernel:
         _check_filled(input, spatial)

@@ -29,7 +29,8 @@ from minitorch._kernels.scalar import (  # type: ignore[attr-defined]
 from .op import pointwise
 
 # ---------------------------------------------------------------------- arithmetic
-_ALPHA = "if alpha != 1: return scaled_sum({name}_op, '{twin}', input, other, alpha)"
+# `is`: 1.0 and True are equal to 1, and have rules of their own
+_ALPHA = "if alpha is not ONE: return scaled_sum({name}_op, '{twin}', input, other, alpha)"
 
 
 @pointwise(

@@ -10,7 +10,7 @@ from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
 from .arithmetic import as_tensor_like, reflected_operand, write_result
-from .check import C_NAMES, check, invalid_arguments
+from .check import C_NAMES, check, invalid_arguments, no_kernel
 from .nodes import titled
 from .op import OPS, structured
 from .operands import (
@@ -140,6 +140,8 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
 def ldexp(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """input * 2 ** other."""
     tensors_only("ldexp", input=input, other=other)
+    if other.array.dtype == bool and input.is_floating_point():
+        no_kernel("ldexp_cpu_exp", other.array)
     return into(out, "ldexp", input * pow(2.0, other))
 
 

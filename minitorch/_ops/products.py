@@ -9,7 +9,8 @@ from minitorch._creation import ones_like
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, cpp_name, integer, no_kernel, wrap_dim, wrap_dims
+from .check import c_name, check, cpp_name, integer, integers, no_kernel, wrap_dim, wrap_dims
+from .joining import tensor_list
 from .linalg import matmul
 from .matrices import into
 from .public import FUNCTIONS, op, public
@@ -65,6 +66,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Te
     if have != (3, 3):
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {have[0]} and {have[1]}")
     if input.dtype != other.dtype:
+        if input.array.dtype == bool:
+            no_kernel("cross", input.array)
         raise RuntimeError(f"expected scalar type {c_name(input.array)} but found {c_name(other.array)}")
     if input.array.dtype == np.bool_:
         no_kernel("cross", input.array)
@@ -199,9 +202,9 @@ def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:
     if isinstance(dims, Tensor):
         dims = dims.tolist() if dims.numel() > 1 else int(dims.item())
     if isinstance(dims, (tuple, list)):
-        left, right = (d if isinstance(d, (tuple, list)) else [d] for d in dims)
-        return tuple(left), tuple(right)
-    if isinstance(dims, bool) or not isinstance(dims, int):
+        left, right = dims
+        return integers(left, "dims_self", "tensordot", 3), integers(right, "dims_other", "tensordot", 4)
+    if not isinstance(dims, int):
         raise RuntimeError(
             "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
             f"but got dims={dims}"
@@ -227,7 +230,7 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
 @public("linalg")
 def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
     """The product of two or more matrices, in the cheapest order; the first and the last may be vectors."""
-    ts = list(tensors)
+    ts = tensor_list("linalg_multi_dot", tensors)
     if len(ts) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(ts)}")
     first, last = ts[0].ndim, ts[-1].ndim
@@ -296,6 +299,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 def _check_bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     if a.ndim != b.ndim:
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}")
+    given = {"input1": a, "input2": b, "weight": weight} | ({} if bias is None else {"bias": bias})
+    if any(t.dtype is not a.dtype for t in given.values()):
+        seen = ", ".join(f"{name}: {cpp_name(t.array)}" for name, t in given.items())
+        raise RuntimeError(f"All tensors must have the same dtype, got {seen}")
     for i, (n, m) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
         if n != m:
             raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {n} and {m}")

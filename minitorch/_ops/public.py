@@ -25,14 +25,20 @@ SHARED = ("torch", "Tensor", "nn.functional")  # where a name means the same thi
 
 
 def public(
-    on: str, *aliases: str, name: str = "", words: str = "", bare: bool = False, overloads: bool = False
+    on: str,
+    *aliases: str,
+    name: str = "",
+    words: str = "",
+    bare: bool = False,
+    overloads: bool = False,
+    given: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: the function is public under its name, or `name`, and aliases in the namespaces of `on`.
 
     These are "torch", "Tensor", "nn.functional", or one module of torch, such as "linalg" or "special". `words` are
     other spellings of arguments: "sections=indices_or_sections". `bare` leaves the arguments unchecked: torch's
     function is all Python, or the wrapper's call would cost a visible part and the function refuses by itself. Of one
-    with `overloads` torch's error shows all arguments.
+    with `overloads` torch's error shows all arguments. Arguments in `given` may be left out, but None is refused.
     """
     where = on.split()
 
@@ -41,10 +47,12 @@ def public(
         if not bare and where != ["Tensor"]:
             called = known if where[0] in SHARED else f"{on}_{known}"
             if "nn.functional" in where:  # in torch it is Python: one set of words, numbers looked at one by one
-                function = _checked(function, called, [], (Tensor, bool, int), NotATensor)
+                function = _checked(function, called, [], (Tensor, bool, int), NotATensor, given=given)
             else:
                 kinds = (Tensor, bool, int, str, float)
-                function = _checked(function, called, _spellings(function, words), kinds, overloads=overloads)
+                function = _checked(
+                    function, called, _spellings(function, words), kinds, overloads=overloads, given=given
+                )
         for n in (known, *aliases):
             PUBLIC[n if where[0] in SHARED and n not in PUBLIC else f"{on}.{n}"] = function, where
         return function
@@ -67,13 +75,14 @@ def _checked(
     kinds: tuple[type, ...],
     error: type[TypeError] = TypeError,
     overloads: bool = False,
+    given: str = "",
 ) -> Callable[..., Any]:
     """The function with these further spellings of arguments, and torch's TypeErrors for those of a wrong class.
 
     Arguments declared to be of one of the `kinds` are looked at before the call. Others that should have been tensors
     show by the attribute that they lack (`_explained`).
     """
-    declared = _declared(function, kinds)
+    declared = _declared(function, kinds, given.split())
 
     def check_value(argument: str, place: int, kind: type, optional: bool, value: Any) -> None:
         if not ((value is None and optional) or _serves_as(kind, value)):
@@ -122,15 +131,19 @@ _BY_NAME = 1 << 30  # the index of an argument that has none
 _PYTHON_FLAGS = "inplace", "hard", "return_indices", "get_infos", "recompute_scale_factor"
 
 
-def _declared(function: Callable[..., Any], kinds: tuple[type, ...]) -> list[tuple[str, int, type, bool]]:
+def _declared(
+    function: Callable[..., Any], kinds: tuple[type, ...], given: list[str]
+) -> list[tuple[str, int, type, bool]]:
     """(name, index, class, whether None serves) of the arguments that are declared to be of one of these classes."""
     found, code = [], function.__code__
     for place, name in enumerate(code.co_varnames):
         said = function.__annotations__.get(name)
-        optional = isinstance(said, UnionType) and NoneType in said.__args__ and len(said.__args__) == 2
-        kind: Any = next(k for k in said.__args__ if k is not NoneType) if optional else said  # type: ignore[union-attr]
+        classes = [k for k in said.__args__ if k is not NoneType] if isinstance(said, UnionType) else [said]
+        # a Tensor serves as an int
+        kind: Any = classes[0] if len(classes) == 1 or classes == [int, Tensor] else said
+        optional = kind is not said and len(classes) < len(said.__args__)  # type: ignore[union-attr]
         if kind in kinds and name not in _PYTHON_FLAGS:
-            found.append((name, place if place < code.co_argcount else _BY_NAME, kind, optional))
+            found.append((name, place if place < code.co_argcount else _BY_NAME, kind, optional and name not in given))
     return found
 
 

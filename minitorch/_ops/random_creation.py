@@ -61,7 +61,7 @@ def filled(
         draw(kernel, resized(out, name, shape), generator, values)
         return out
     array = allocated(shape, numpy_type) if where.type == "cpu" else backend(where).empty(shape, numpy_type)
-    return made(draw(kernel, array, generator, values), requires_grad)
+    return made(draw(kernel, array, generator, values), requires_grad, name)
 
 
 def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
@@ -176,7 +176,7 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
         array = half.tagged(empty_result(numpy_type, input.array) if kept else np.empty(input.array.shape, numpy_type))
     array = in_format(array, options["memory_format"])
     draw(kernel, array, options["generator"], values)
-    return made(array, options["requires_grad"])
+    return made(array, options["requires_grad"], name)
 
 
 def _like_sampler(name: str, kernel: str, like: str) -> Callable[..., Tensor]:
@@ -255,7 +255,7 @@ def randperm(
     size_of("randperm", (n,))
     _check_countable(n, numpy_type)
     if where.type == "meta":
-        return made(backend(where).empty((n,), numpy_type), requires_grad)
+        return made(backend(where).empty((n,), numpy_type), requires_grad, "randperm")
     if where.type == "cuda":  # drawn on the host, from the GPU's generator: not torch's order
         from minitorch._kernels.cuda.philox import permutation
 
@@ -271,7 +271,7 @@ def randperm(
 
 def _given(out: Any, name: str, array: np.ndarray, requires_grad: bool = False) -> Tensor:
     if out is None:
-        return made(array, requires_grad)
+        return made(array, requires_grad, name)
     backend(out.device).write(resized(out, name, array.shape), array)
     return out
 
@@ -333,6 +333,7 @@ def normal(
     if not isinstance(mean, Tensor):
         mean = number("normal", "mean", 1, mean)
         return into(out, "normal", FUNCTIONS["normal_std"](std, mean, generator))
+    std = std if std.is_floating_point() else std.to(mean.dtype)
     return into(out, "normal", FUNCTIONS["normal_both"](mean, std, generator))
 
 

@@ -9,7 +9,18 @@ from minitorch._kernels import cache
 from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, non_negative, refuse_batch, sizes, wrap_dim, wrap_dims
+from .check import (
+    C_NAMES,
+    check,
+    integer,
+    invalid_arguments,
+    missing_argument,
+    non_negative,
+    refuse_batch,
+    sizes,
+    wrap_dim,
+    wrap_dims,
+)
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import FUNCTIONS, public
 from .scope import SMALL
@@ -98,12 +109,16 @@ def repeat(self: Tensor, *sizes_: Any, repeats: Any = None) -> Tensor:
 @public("torch Tensor")
 def tile(input: Tensor, *repeats: Any, dims: Any = None) -> Tensor:
     """repeat, with ones in front of too few repeats."""
+    if dims is None and not repeats:
+        missing_argument("tile", "dims")
     given = sizes(repeats if dims is None else (dims,), "tile")
     return repeat(input, (1,) * (input.ndim - len(given)) + given)
 
 
 @public("torch Tensor")
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: Any = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each element repeated in its place.
 
     >>> import minitorch as torch
@@ -111,7 +126,9 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     tensor([1, 1, 1, 2])
     """
     if repeats is None:
-        return wrap(np.repeat(np.arange(input.array.size), _repeats(input))).to(input.device)
+        if dim is not None:
+            invalid_arguments("repeat_interleave", input, repeats, dim)
+        return wrap(_repeated(input.array.size, _repeats(input), output_size)).to(input.device)
     if dim is None:
         input, dim = FUNCTIONS["reshape"](input, -1), 0
     dim = wrap_dim(dim, input.ndim)
@@ -120,6 +137,8 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if not isinstance(repeats, Tensor):
         repeats = integer(repeats, "repeats", "repeat_interleave")
         check(repeats >= 0, "Repeats must be non-negative")
+        if output_size not in (None, (size := input.shape[dim] * repeats)):
+            raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {size} but got {output_size}")
         wide = OPS["unsqueeze"].function(input, dim + 1)
         shape = tuple(input.shape)
         wide = OPS["expand_to"].function(wide, (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
@@ -131,8 +150,17 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             f"{counts.size} and input.size({dim}) "
             f"= {n}"
         )
-    rows = np.repeat(np.arange(n), counts if counts.size == n else int(counts[0]))
+    rows = _repeated(n, counts if counts.size == n else counts.repeat(n), output_size)
     return OPS["index_select"].function(input, dim, wrap(rows).to(input.device))
+
+
+def _repeated(n: int, counts: Any, output_size: int | None) -> Any:
+    """Each number below n as often as its count says, output_size in all."""
+    rows = np.repeat(np.arange(n), counts)
+    if output_size not in (None, rows.size):
+        non_negative((output_size,))
+        raise RuntimeError(f"allocated size does not match required size: {output_size} and {rows.size}")
+    return rows
 
 
 def _repeats(t: Tensor) -> Any:

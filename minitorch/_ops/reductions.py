@@ -14,7 +14,17 @@ from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, check, float_required, integer, no_kernel, wrap_dim, wrap_dims
+from .check import (
+    C_NAMES,
+    check,
+    float_required,
+    integer,
+    integers,
+    invalid_arguments,
+    no_kernel,
+    wrap_dim,
+    wrap_dims,
+)
 from .inplace import dtype_of_out
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import to_float
@@ -460,11 +470,13 @@ TENSOR_NAMES["product"] = product
 
 
 # ---------------------------------------------------------------------- public names
-@public("torch Tensor")
-def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
+@public("torch Tensor", given="dim")
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None) -> Tensor:
     """The product of all elements, or along one dimension."""
     if dim is not None:
         dim = wrap_dim(integer(dim, "dim", "prod"), input.ndim)
+    elif keepdim:
+        invalid_arguments("prod", input, keepdim)
     if out is not None:
         dtype = dtype_of_out(out, dtype)
     return into(out, "prod", op("prod_dim")(input, dim, keepdim, dtype))
@@ -473,4 +485,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 @public("torch Tensor")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """log(sum(exp(input))), without overflow."""
+    if not isinstance(dim, int):
+        dim = integers(dim, "dim", "logsumexp", 2)
+        check(dim or not input.ndim, "logsumexp(): dim must name at least one dimension, but got none")
     return into(out, "logsumexp", op("logsumexp_dims")(to_float(input), dim, keepdim))

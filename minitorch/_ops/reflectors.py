@@ -9,7 +9,7 @@ from typing import Any
 from minitorch._creation import eye
 from minitorch._tensor import Tensor
 
-from .check import c_name
+from .check import c_name, wrap_dim
 from .matrices import by_columns, into, kernel_for
 from .public import op, public
 
@@ -27,6 +27,7 @@ def _wy(input: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check(name: str, input: Tensor, tau: Tensor) -> None:
+    wrap_dim(-1, tau.ndim, scalar=False)
     if tau.ndim != input.ndim - 1:
         raise RuntimeError(
             f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau.ndim} and "

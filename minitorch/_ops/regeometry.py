@@ -55,7 +55,7 @@ def t_(self: Tensor) -> Tensor:
 
 
 @public("Tensor")
-def squeeze_(self: Tensor, dim: Any = None) -> Tensor:
+def squeeze_(self: Tensor, dim: Any = ...) -> Tensor:
     """squeeze, in place."""
     return _becomes(self, FUNCTIONS["squeeze"], dim)
 

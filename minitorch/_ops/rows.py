@@ -218,7 +218,7 @@ def check_indexed(name: str, x: Any, dim: int, index: Any, source: Any) -> None:
         raise RuntimeError(
             f"{name}(): Number of indices ({index.size}) should be equal to source.size(dim): ({count}), for dim: {dim}"
         )
-    if x.ndim and without(x.shape, dim) != without(source.shape, dim):
+    if without(x.shape, dim) != without(source.shape, dim) if x.ndim else source.ndim:
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(x.shape)} source.shape = {list(source.shape)}"

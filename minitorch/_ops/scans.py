@@ -314,8 +314,8 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
     return (x_right - x_left) * (left + right) / 2.0
 
 
-@public("torch", "trapz")
-def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+@public("torch", "trapz", given="x")
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of y over x (or over steps of dx) along dim, by the trapezoidal rule.
 
     >>> import minitorch as torch
@@ -327,7 +327,7 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
     return FUNCTIONS["sum"](_areas("trapezoid", y, x, 1 if dx is None else dx, dim), dim)
 
 
-@public("torch")
-def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+@public("torch", given="x")
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integrals of trapezoid up to each sample but the first."""
     return op("cumsum")(_areas("cumulative_trapezoid", y, x, 1 if dx is None else dx, dim), dim)

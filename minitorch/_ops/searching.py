@@ -1,5 +1,6 @@
 """Finding and counting: searchsorted, bucketize, unique, bincount, histc, histogram."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap
 from minitorch.return_types import return_type
 
-from .check import c_name, c_word, check, integer, needs_data, no_kernel, wrap_dim
+from .check import c_name, c_word, check, integer, invalid_arguments, needs_data, no_kernel, wrap_dim
+from .histograms import check_edges
 from .op import structured
+from .operands import number_argument
 from .ordering import stable_order
 from .positions import kernels
 from .public import FUNCTIONS, into, op, public
@@ -53,7 +56,7 @@ def searchsorted(
     *,
     out_int32: bool = False,
     right: bool = False,
-    side: Any = None,
+    side: str | None = None,
     sorter: Any = None,
     out: Any = None,
 ) -> Tensor:
@@ -64,7 +67,7 @@ def searchsorted(
     tensor([1, 3])
     """
     name = "torch.searchsorted()"
-    values = _as_values(input, sorted_sequence)
+    values = _as_values("searchsorted", input, sorted_sequence)
     if side not in (None, "left", "right"):
         raise RuntimeError(f"{name}: side can only be 'left' or 'right' but got {side}")
     if not (side != "left" or not right):
@@ -86,7 +89,8 @@ def bucketize(
     """
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
-    result = op("search_sorted")(boundaries, _as_values(input, boundaries), None, bool(right), bool(out_int32))
+    values = _as_values("bucketize", input, boundaries)
+    result = op("search_sorted")(boundaries, values, None, bool(right), bool(out_int32))
     return _with_index_dtype("torch.searchsorted()", out, out_int32, result)
 
 
@@ -102,9 +106,11 @@ def _with_index_dtype(name: str, out: Any, out_int32: bool, result: Tensor) -> T
     return into(out, "searchsorted", result)
 
 
-def _as_values(value: Any, beside: Tensor) -> Tensor:
+def _as_values(name: str, value: Any, beside: Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value
+    if not isinstance(value, (int, float, np.number)):
+        invalid_arguments(name, value, beside)
     dtype = beside.array.dtype if isinstance(value, int) or beside.is_floating_point() else np.float32
     return wrap(np.array(value, dtype))
 
@@ -157,7 +163,7 @@ def unique_slices_cpu(input, dim, in_order, indexed):
     slices = input.reshape(-1) if dim is None else np.moveaxis(input, dim, 0)
     if dim is None and in_order and not indexed:  # sorting values takes half the time
         slices, in_order = np.sort(slices), False
-    rows = slices.reshape(len(slices), -1)
+    rows = slices.reshape(len(slices), prod(slices.shape[1:]))
     if not in_order or not rows.size:
         order = np.arange(len(rows))
     elif rows.shape[1] == 1:
@@ -182,7 +188,7 @@ def _unique(input: Tensor, dim: Any, in_order: bool, return_inverse: bool, retur
     if dim is not None:
         dim = wrap_dim(integer(dim, "dim", "unique"), input.ndim, scalar=False)
         check(
-            input.shape[dim] or all(n for i, n in enumerate(input.shape) if i != dim),
+            all(n for i, n in enumerate(input.shape) if i != dim),
             "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
         )
     results = op("unique_slices")(input, dim, in_order, return_inverse)
@@ -314,6 +320,7 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0, *, out: An
     >>> torch.histc(torch.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])
     """
+    min, max = number_argument("histc", "min", 3, min), number_argument("histc", "max", 4, max)
     return into(out, "histc", op("histc_bins")(input, bins, min, max))
 
 
@@ -368,7 +375,7 @@ def histogram(
     >>> torch.histogram(torch.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 2.0)).hist
     tensor([0., 3.])
     """
-    if not input.is_floating_point():
+    if not input.is_floating_point() and not isinstance(bins, Tensor):
         no_kernel("histogramdd", input.array)
     if weight is not None:
         if weight.shape != input.shape:
@@ -384,14 +391,10 @@ def histogram(
             )
     if isinstance(bins, Tensor):
         check(range is None, "histogram() does not take a range beside a tensor of bins", TypeError)
-        if bins.dtype is not input.dtype:
-            raise RuntimeError(
-                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
-                f"{c_word(input.dtype)} and bins for dimension 0 with dtype {c_word(bins.dtype)}"
-            )
+        check_edges(input, bins, 0)
         edges = FUNCTIONS["clone"](bins)
     else:
-        low, high = _given_range(range)
+        bins, (low, high) = integer(bins, "bins", "histogram"), _given_range(range)
         if not bins > 0:
             raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
         edges = op("histogram_edges")(input, bins, low, high)

@@ -208,8 +208,10 @@ def isin(
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         kinds = f"({type(elements).__name__}, {type(test_elements).__name__})"
         raise TypeError(f"isin() received an invalid combination of arguments - got {kinds}, but expected one of:")
+    for t in (elements, test_elements):
+        is_bool = t.array.dtype == np.bool_ if isinstance(t, Tensor) else isinstance(t, bool)
+        check(not is_bool, "Unsupported input type encountered for isin(): Bool")
     elements, test_elements = _branches(elements, test_elements)
-    check(elements.array.dtype != np.bool_, "Unsupported input type encountered for isin(): Bool")
     return into(out, "isin", op("is_among")(elements, test_elements, assume_unique, invert))
 
 
@@ -228,6 +230,8 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     if isinstance(shape, Tensor):
         shape = shape.tolist()
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    for n in shape:
+        check(isinstance(n, int), f"expected 'shape' sequence to only contain ints, but got {type(n)}", TypeError)
     if any(n < 0 for n in shape):
         raise ValueError(f"'shape' cannot have negative values, but got {shape}")
     steps = [prod(shape[i:]) for i in range(1, len(shape) + 1)]

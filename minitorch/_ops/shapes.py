@@ -9,9 +9,9 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, sizes, wrap_dim
+from .check import C_NAMES, check, integer, integers, invalid_arguments, sizes, wrap_dim
 from .op import OPS, structured
-from .operands import cast
+from .operands import cast, tensors_only
 from .public import PROPERTIES, PUBLIC, into, op, public
 from .views import inferred_shape, viewable
 
@@ -102,12 +102,16 @@ PUBLIC["torch.reshape"] = torch_reshape, ["torch"]
 @public("Tensor")
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """A view of other's shape."""
+    if not isinstance(other, Tensor):
+        tensors_only("view_as", other=other)
     return op("view_as_shape")(self, tuple(other.shape))
 
 
 @public("Tensor")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """reshape to other's shape."""
+    if not isinstance(other, Tensor):
+        tensors_only("reshape_as", other=other)
     return reshape(self, *other.shape)
 
 
@@ -133,7 +137,7 @@ def ravel(input: Tensor) -> Tensor:
 @public("torch Tensor")
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension as several, one of which may be -1."""
-    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    sizes = integers(sizes, "sizes", "unflatten", 3)
     check(sizes, "unflatten: sizes must be non-empty")
     unexpected = "unflatten got an unexpected error:\n"
     if not input.ndim:
@@ -172,12 +176,8 @@ PUBLIC["torch.permute"] = torch_permute, ["torch"]
 @public("torch Tensor")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions at other places, the others in their order."""
-    if isinstance(source, float) or isinstance(destination, float):
-        kinds = f"({type(source).__name__}, {type(destination).__name__})"
-        raise TypeError(
-            f"movedim() received an invalid combination of arguments - got {kinds}, but expected one of:\n"
-            " * (int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
-        )
+    if not isinstance(source, (int, tuple, list)) or not isinstance(destination, (int, tuple, list)):
+        invalid_arguments("movedim", input, source, destination)
     source, destination = [tuple(d) if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
     if len(source) != len(destination):
         raise RuntimeError(
@@ -258,9 +258,11 @@ PROPERTIES.update(
 
 # ---------------------------------------------------------------------- dimensions of size 1
 @public("torch Tensor")
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Any = ...) -> Tensor:
     """Without the dimensions of size 1, or without those named."""
-    return op("squeeze_dims")(input, dim if dim is None or isinstance(dim, (tuple, list)) else (dim,))
+    if dim is None:
+        invalid_arguments("squeeze", input, dim)
+    return op("squeeze_dims")(input, None if dim is ... else dim if isinstance(dim, (tuple, list)) else (dim,))
 
 
 @public("Tensor")
@@ -272,6 +274,8 @@ def expand(self: Tensor, *sizes_: Any, size: Any = None, implicit: bool = False)
 @public("Tensor")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """expand to other's shape."""
+    if not isinstance(other, Tensor):
+        tensors_only("expand_as", other=other)
     return op("expand_to")(self, tuple(other.shape))
 
 
@@ -345,6 +349,9 @@ def _at_least(tensors: tuple[Any, ...], widen: Any) -> Any:
         tensors = tensors[0]
     if isinstance(tensors, Tensor):
         return widen(tensors)
+    for t in tensors if isinstance(tensors, (tuple, list)) else (tensors,):
+        if not isinstance(t, Tensor):
+            invalid_arguments(f"atleast{widen.__name__.removeprefix('_wide')}d", t)
     return tuple([widen(t) for t in tensors])
 
 
@@ -407,7 +414,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     tensor([[0, 1, 2],
             [2, 3, 4]])
     """
-    return op("unfold_view")(self, dimension, size, step)
+    return op("unfold_view")(self, dimension, integer(size, "size", "unfold"), integer(step, "step", "unfold"))
 
 
 # ---------------------------------------------------------------------- turns
@@ -452,6 +459,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1), *, out: Any = None) -> 
     tensor([[2, 4],
             [1, 3]])
     """
+    dims = integers(dims, "dims", "rot90", 3)
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if input.ndim < 2:

@@ -15,7 +15,7 @@ from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, no_kernel, wrap_dim
+from .check import C_NAMES, no_kernel, type_name, wrap_dim
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
@@ -170,6 +170,10 @@ def _log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, in
 
 
 def _backward_data(name: str, g: Tensor, out: Tensor, dim: int, input_dtype: dtype) -> Tensor:
+    if not g.is_floating_point():
+        no_kernel(f"{name}_backward_lastdim_kernel_impl", g.array)
+    if out.dtype is not g.dtype:
+        raise RuntimeError(f"expected scalar type {C_NAMES[g.dtype.name]} but found {C_NAMES[out.dtype.name]}")
     if g.shape != out.shape:
         raise RuntimeError(
             "Expected tensor for argument #1 'grad' to have same size as tensor for argument #2 'output'; but "
@@ -179,12 +183,16 @@ def _backward_data(name: str, g: Tensor, out: Tensor, dim: int, input_dtype: dty
     if input_dtype is not g.dtype and input_dtype in (float16, bfloat16):
         wanted, found = (C_NAMES[d.name] for d in (g.dtype, input_dtype))
         raise RuntimeError(f"expected scalar type {wanted} but found {found}")
+    if not isinstance(input_dtype, dtype):
+        raise TypeError(
+            f"_{name}_backward_data(): argument 'input_dtype' must be torch.dtype, not {type_name(input_dtype)}"
+        )
     wide = float32 if g.dtype in (float16, bfloat16) else g.dtype
     return TENSOR_NAMES[f"{name}_gradient"](g.to(wide), out.to(wide), dim).to(g.dtype)
 
 
 def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
-    return input.to(dtype) if dtype is not None and isinstance(input, Tensor) else input
+    return input.to(dtype=dtype) if dtype is not None and isinstance(input, Tensor) else input
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:

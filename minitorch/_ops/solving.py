@@ -9,7 +9,7 @@ from minitorch._kernels.cpu import lapack
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import broadcast_error, c_name, check, integer
+from .check import broadcast_error, c_name, check, integer, wrap_dim
 from .decompositions import INT32, unpack_lu
 from .matrices import (
     at_least_2d,
@@ -338,6 +338,7 @@ def lu_solve(
     if pivots.array.dtype != np.int32:
         raise RuntimeError(f"{name}: pivots should be a Tensor of scalar type torch.int32")
     _fits(name, LU, B, left)
+    wrap_dim(-1, pivots.ndim, scalar=False)
     if tuple(pivots.shape[-1:]) != (LU.shape[-1],):
         raise RuntimeError(f"{name}: Number of pivots per batch should be same as the dimension of the matrix")
     if pivots.shape[:-1] != LU.shape[:-2]:
@@ -448,6 +449,7 @@ def cholesky_inverse(input: Tensor, upper: bool = False, *, out: Any = None) -> 
 @public("linalg")
 def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
     """The inverse of A as a map from its last dimensions to its first `ind`."""
+    check(ind <= A.ndim, f"linalg.tensorinv: ind is {ind}, but A has {A.ndim} dimensions")
     if not integer(ind, "ind", "tensorinv") > 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     first, last = tuple(A.shape[:ind]), tuple(A.shape[ind:])

@@ -69,7 +69,7 @@ def erfinv_grad_x(g, out):
     return g * (0.886226925452758 * exp(out * out))
 
 
-@pointwise(on="special", title="SpecialErfcx", result="float")
+@pointwise(on="special", title="SpecialErfcx", result="float", halves="none")
 def erfcx(x):
     return erfcx(x)
 
@@ -89,7 +89,7 @@ def ndtr_grad_x(g, x):
     return g * (0.3989422804014327 * exp(-0.5 * x * x))
 
 
-@pointwise(on="special", title="SpecialLogNdtr", result="float")
+@pointwise(on="special", title="SpecialLogNdtr", result="float", halves="none")
 def log_ndtr(x):
     return log_ndtr(x)
 
@@ -99,7 +99,7 @@ def log_ndtr_grad_x(g, x):
     return g * (0.7978845608028654 / erfcx(x * -0.7071067811865476))
 
 
-@pointwise(on="special", title="SpecialNdtri", result="float")
+@pointwise(on="special", title="SpecialNdtri", result="float", halves="none")
 def ndtri(x):
     return ndtri(x)
 
@@ -190,7 +190,7 @@ def polygamma_of_order_grad_x(g, x, *, order):
 _BY_SECOND_ONLY = "if getattr(input, 'edge', None) is not None: input = functions['underivable'](input, '{name}%s')"
 
 
-@pointwise(on="special", title="SpecialZeta", result="float", numbers="xy", guard=_BY_SECOND_ONLY % "")
+@pointwise(on="special", title="SpecialZeta", result="float", numbers="xy", halves="none", guard=_BY_SECOND_ONLY % "")
 def zeta(x, y):
     return zeta(x, y)
 
@@ -265,7 +265,13 @@ def igammac_grad_y(g, x, y):
     return -g * exp((x - 1.0) * log(y) - y - lgamma(x))
 
 
-@public("torch special", bare=True)  # formulas call it with floats
+def polygamma_of(n: float, input: Tensor) -> Tensor:
+    """polygamma of a whole number n, as formulas call it."""
+    named = {0: "digamma", 1: "trigamma"}.get(int(n))
+    return op(named)(input) if named else op("polygamma_of_order")(input, float(n))
+
+
+@public("torch special")
 def polygamma(n: int, input: Tensor, *, out: Any = None) -> Tensor:
     """The n-th derivative of digamma.
 
@@ -273,11 +279,9 @@ def polygamma(n: int, input: Tensor, *, out: Any = None) -> Tensor:
     >>> torch.polygamma(1, torch.tensor([1.0]))
     tensor([1.6449])
     """
-    if isinstance(n, Tensor) or not float(n).is_integer():
-        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {type(n).__name__}")
+    n = integer(n, "n", "polygamma")
     check(n >= 0, "polygamma(n, x) does not support negative n.")
-    named = {0: "digamma", 1: "trigamma"}.get(int(n))
-    return into(out, "polygamma", op(named)(input) if named else op("polygamma_of_order")(input, float(n)))
+    return into(out, "polygamma", polygamma_of(n, input))
 
 
 @public("Tensor", name="polygamma")
@@ -290,6 +294,7 @@ def tensor_polygamma(self: Tensor, n: int) -> Tensor:
 def mvlgamma(input: Tensor, p: int, *, out: Any = None) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension p: DLMF 35.3.4."""
     p = integer(p, "p", "mvlgamma")
+    check(input.array.dtype != bool, "The input tensor may not be a boolean tensor.")
     check(p >= 1, "p has to be greater than or equal to 1")
     x = to_float(input)
     halves = FACTORIES["arange"](p, dtype=x.dtype, device=x.device) / 2.0

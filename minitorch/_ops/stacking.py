@@ -10,7 +10,7 @@ from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.engine import deliver
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 
-from .check import check, wrap_dim
+from .check import check, text, wrap_dim
 from .joining import CatBackward0, cat, concatenated, plain_arrays, record_joined, tensor_list
 from .nodes import titled
 from .op import OPS
@@ -178,7 +178,7 @@ def meshgrid(*tensors: Any, indexing: Any = None) -> tuple[Tensor, ...]:
             stacklevel=2,
         )
         indexing = "ij"
-    if indexing not in ("ij", "xy"):
+    if text(indexing, "indexing", "meshgrid") not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swapped = indexing == "xy" and len(lines) > 1
     if swapped:

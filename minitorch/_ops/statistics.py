@@ -11,7 +11,7 @@ from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import Loops
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, anywhere, check, integer, wrap_dim
+from .check import C_NAMES, anywhere, check, integer, invalid_arguments, wrap_dim
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, into, op, public
 from .reductions import FLOATS, count_reduced, reduction_of, three_parts
@@ -66,6 +66,8 @@ ARRAY_NAMES["deviations"], TENSOR_NAMES["deviations"] = _deviations_array, devia
 def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, ...]:
     """(variance, dim) for var, std and what returns their mean too, with the warning in that function's name."""
     if isinstance(dim, bool):
+        if keepdim or unbiased is not None:
+            invalid_arguments(name, input, dim)
         dim, unbiased = None, dim
     if correction is not None and unbiased is not None:
         raise TypeError(f"{name}() received an invalid combination of arguments: unbiased and correction")
@@ -84,7 +86,7 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, 
     return result, dim
 
 
-@public("torch Tensor")
+@public("torch Tensor", given="unbiased")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -103,7 +105,7 @@ def var(
     return into(out, "var", _variance("var", input, dim, unbiased, keepdim, correction)[0])
 
 
-@public("torch Tensor")
+@public("torch Tensor", given="unbiased")
 def std(
     input: Tensor,
     dim: Any = None,
@@ -117,7 +119,7 @@ def std(
     return into(out, "std", op("std_of_var")(_variance("std", input, dim, unbiased, keepdim, correction)[0]))
 
 
-@public("torch")
+@public("torch", given="unbiased")
 def var_mean(
     input: Tensor,
     dim: Any = None,
@@ -132,7 +134,7 @@ def var_mean(
     return _pair(out, "var_mean", (result, op("mean")(input, dim, keepdim)))
 
 
-@public("torch")
+@public("torch", given="unbiased")
 def std_mean(
     input: Tensor,
     dim: Any = None,

@@ -90,6 +90,7 @@ def addmv_cpu(input, mat, vec, beta=1, alpha=1):
 
 @structured(tensors="input batch1 batch2", on="torch Tensor")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    wrap_dim(0, batch1.ndim, scalar=False)
     check(batch1.ndim == 3, "batch1 must be a 3D tensor")
     wrap_dim(2, batch2.ndim)
     if not input.dtype == batch1.dtype == batch2.dtype:
@@ -109,6 +110,7 @@ def baddbmm_cpu(input, batch1, batch2, beta=1, alpha=1):
 
 @structured(tensors="input batch1 batch2", on="torch Tensor", halves="own")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
+    wrap_dim(1, batch1.ndim, scalar=False)
     check(batch1.ndim == 3, "batch1 must be a 3D tensor")
     wrap_dim(2, batch2.ndim)
     check(batch2.ndim == 3, "batch2 must be a 3D tensor")

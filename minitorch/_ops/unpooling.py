@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, no_kernel, non_negative
+from .check import c_name, check, integer, no_kernel, non_negative
 from .op import Op, structured
 from .pooling import as_batch, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, op, public
@@ -73,8 +73,13 @@ unpool_planes = _unpool_op("unpool_planes", "MaxUnpool2D")
 unpool_volumes = _unpool_op("unpool_volumes", "MaxUnpool3D")
 
 
-def _per_axis(value: Any, n: int) -> tuple[int, ...]:
-    return (value,) * n if isinstance(value, int) else tuple(value)
+def _per_axis(name: str, value: Any, n: int) -> tuple[int, ...]:
+    if isinstance(value, int):
+        return (value,) * n
+    if not isinstance(value, (tuple, list)):
+        return (integer(value, name, f"max_unpool{n}d"),) * n
+    check(len(value) >= n or name == "kernel_size", "tuple index out of range", IndexError)
+    return tuple(value) if name == "kernel_size" else tuple(value[:n])
 
 
 def _output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, output_size: Any) -> list[int]:
@@ -99,9 +104,9 @@ def _output_size(input: Tensor, kernel: Any, stride: Any, padding: Any, output_s
 
 
 def _unpool(n: int, input: Tensor, indices: Tensor, kernel: Any, stride: Any, padding: Any, output_size: Any) -> Tensor:
-    kernel = _per_axis(kernel, n)
-    stride, padding = kernel if stride is None else _per_axis(stride, n), _per_axis(padding, n)
-    check(len(kernel) <= n, "tuple index out of range", IndexError)
+    kernel = _per_axis("kernel_size", kernel, n)
+    stride, padding = kernel if stride is None else _per_axis("stride", stride, n), _per_axis("padding", padding, n)
+    check(len(kernel) <= n <= input.ndim, "tuple index out of range", IndexError)
     elements = "two elements (height, width)" if n == 2 else "three elements (depth, height, width)"
     if len(kernel) != n:
         raise RuntimeError(f"There should be exactly {elements} in output_size, but got {len(kernel)} elements.")
@@ -150,6 +155,12 @@ def max_unpool3d(
 # ---------------------------------------------------------------------- fractional
 def _fractional_infer(input, samples, kernel, size):
     n = len(kernel)
+    for d, m in enumerate(input.shape):
+        if d and not m:
+            raise RuntimeError(
+                f"fractional_max_pool{n}d(): Expected input to have non-zero size for non-batch dimensions, but got"
+                f"{list(input.shape)} with dimension {d} being empty."
+            )
     where = "fractional_max_pool2d()" if n == 2 else "fractional_max_pool3d_out()"
     if samples.ndim != 3:
         raise RuntimeError(f"Expect _random_samples to have 3 dimensions, got {samples.ndim}")
@@ -200,6 +211,10 @@ fractional_max_volumes = max_op(
 
 def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_indices: bool, samples: Any) -> Any:
     function = f"fractional_max_pool{n}d"
+    if input.ndim <= n:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {-n - 1})"
+        )
     if size is None:
         if ratio is None:
             raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
@@ -209,10 +224,6 @@ def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_
         if len(ratios) != n:
             raise ValueError(f"{function} requires output_ratio to either be a single Int or tuple of Ints.")
         size = [int(m * r) for m, r in zip(input.shape[-n:], ratios, strict=True)]
-    if input.ndim <= n:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], but got {-n - 1})"
-        )
     if samples is None:
         batch = 1 if input.ndim == n + 1 else input.shape[0]
         samples = rand(batch, input.shape[-n - 1], n, dtype=input.dtype, device=input.device)

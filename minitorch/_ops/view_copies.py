@@ -110,7 +110,7 @@ def split_with_sizes_copy(input: Tensor, split_sizes: Any, dim: int = 0, *, out:
 
 
 @public("torch")
-def squeeze_copy(input: Tensor, dim: Any = None, *, out: Any = None) -> Tensor:
+def squeeze_copy(input: Tensor, dim: Any = ..., *, out: Any = None) -> Tensor:
     """squeeze, copied."""
     return _copied("squeeze_copy", FUNCTIONS["squeeze"](input, dim), out)
 
@@ -269,7 +269,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Any
 
 
 def _slice(x: Tensor, dim: int, start: Any, end: Any, step: int) -> tuple[int, int, int, int]:
-    check(x.ndim, "slice() cannot be applied to a 0-dim tensor.")
+    check(x.ndim, "slice() cannot be applied to a 0-dim tensor.", IndexError)
     check(step > 0, "slice step must be positive")
     dim = wrap_dim(dim, x.ndim)
     first, last, _ = slice(start, end).indices(x.shape[dim])
@@ -278,7 +278,14 @@ def _slice(x: Tensor, dim: int, start: Any, end: Any, step: int) -> tuple[int, i
 
 @public("torch Tensor")
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1, *, out: Any = None
+    input: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    *,
+    out: Any = None,
 ) -> Tensor:
     """A copy with src in the place of the slice start:end:step along dim."""
     return _scatter("slice_scatter", input, src, "slice_dim", _slice(input, dim, start, end, step), out)

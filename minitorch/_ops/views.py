@@ -230,6 +230,8 @@ def slice_grad(g, input_shape, dim, start, stop, step):
 @view(tensors="input", name="diagonal", on="torch Tensor")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     given = dim1, dim2
+    if offset.__class__ is not int:
+        offset = integer(offset, "offset", "diagonal")
     dim1, dim2 = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
     if dim1 == dim2:
         raise RuntimeError(f"diagonal dimensions cannot be identical {given[0]}, {given[1]}")
@@ -311,6 +313,8 @@ def as_strided(input, size, stride, storage_offset=None):
     size, stride = integers(size, "size", "as_strided", 2), integers(stride, "stride", "as_strided", 3)
     check(len(size) == len(stride), "mismatch in length of strides and shape")
     check(len(size) <= 64, "only tensors with up to 64 dims are supported")  # which is NumPy's limit too
+    if min(size, default=0) < 0:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     for n in stride:
         if n < 0:
             raise RuntimeError(

@@ -13,6 +13,7 @@ import numpy as np
 import minitorch
 from minitorch import _dtype as dtypes
 from minitorch._layout import strided
+from minitorch._ops.check import integer
 from minitorch._tensor import Tensor
 
 __all__ = [
@@ -41,7 +42,8 @@ def _window(values: Callable[..., np.ndarray]) -> Callable[..., Tensor]:
         requires_grad: bool = False,
         **shape: Any,
     ) -> Tensor:
-        dtype = minitorch.get_default_dtype() if dtype is None else dtype
+        requires_grad = False if requires_grad is None else requires_grad
+        M, dtype = integer(M, "M", name), minitorch.get_default_dtype() if dtype is None else dtype
         _check(M >= 0, f"{name} requires non-negative window length, got M={M}")
         _check(layout is strided, f"{name} is implemented for strided tensors only, got: {layout}")
         _check(dtype in (dtypes.float32, dtypes.float64), f"{name} expects float32 or float64 dtypes, got: {dtype}")
