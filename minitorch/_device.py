@@ -61,6 +61,8 @@ class device:
             index = int(tail)
         if not type:
             raise RuntimeError("Device string must not be empty")
+        if not type.replace("_", "a").isalpha():
+            raise RuntimeError(f"Invalid device string: '{type}'\nA dtype is given as torch.float32, without quotes")
         if type not in _KNOWN_TO_TORCH.split(", "):
             raise RuntimeError(f"Expected one of {_KNOWN_TO_TORCH} device type at start of device string: {type}")
         self.type, self.index = type, index

@@ -106,7 +106,15 @@ class Tensor:
             raise TypeError(f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type(data).__name__}")
         t: Any = new(cls)
         t.array, t.version, t.edge, t._grad, t.base = data.array, data.version, None, None, None
+        if require_grad.__class__ is not bool:
+            kind = type(require_grad).__name__
+            raise TypeError(f"_make_subclass(): argument 'require_grad' (position 3) must be bool, not {kind}")
         if require_grad:
+            if data.array.dtype not in dtypes.FLOATS:
+                raise RuntimeError(
+                    "Only Tensors of floating point and complex dtype can require gradients\n"
+                    f"This one is of {data.dtype}: take x.float(), or requires_grad=False"
+                )
             t.requires_grad = True
         return t
 

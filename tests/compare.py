@@ -91,6 +91,17 @@ def assert_same_error(ours, theirs):
         assert first_line(ours) == first_line(theirs)
 
 
+def assert_same_mistake(program, own_words=False):
+    """A program that torch refuses: ours is of that class, or derived from it, in the same words unless `own_words`."""
+    ours, theirs = [result.error for result in both(program)]
+    assert theirs is not None, "torch refuses nothing here"
+    assert ours is not None, f"no error, where torch says {theirs!r}"
+    mine, wanted = [{c.__name__.lstrip("_") for c in type(e).__mro__} for e in (ours, theirs)]
+    assert mine >= wanted, f"{ours!r} instead of {theirs!r}"
+    if not own_words and "invalid combination of arguments" not in str(theirs):
+        assert first_line(ours) == first_line(theirs)
+
+
 def assert_same_outcome(ours, theirs, tolerance=None, **options):
     if ours.error is not None or theirs.error is not None:
         assert_same_error(ours.error, theirs.error)

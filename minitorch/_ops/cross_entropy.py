@@ -199,7 +199,7 @@ def cross_entropy(
         reduction = reduction_name(size_average, reduce, reduction)
     code = _reduction.get_enum(reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     if (
         x.ndim == 2
         and t.ndim == 1

@@ -276,7 +276,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False, out: Any =
         dim = wrap_dim(integer(dim, "dim", "aminmax"), input.ndim)
         if not (not input.ndim or input.shape[dim]):
             raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
-    for o in out or ():
+    for o in out if isinstance(out, (tuple, list)) else ():
         if o.dtype is not input.dtype:
             raise RuntimeError(
                 f"Expected out tensor to have dtype {c_word(input.dtype)}, but got {c_word(o.dtype)} instead"

@@ -315,10 +315,13 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
     """`out=`: copy the result into it, resized if need be; torch's rules for dtype, gradient and overlap."""
     import warnings
 
-    if isinstance(out, (tuple, list)):
-        return type(result)(*[into(o, op, r, *operands) for o, r in zip(out, result, strict=True)])
+    if isinstance(result, tuple):
+        _check_outs(getattr(op, "public_name", op.name), out, len(result))
+        written = [into(o, op, r, *operands) for o, r in zip(out, result, strict=True)]
+        return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
     if not isinstance(out, Tensor):
-        raise TypeError(f"{op.name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        name = getattr(op, "public_name", op.name)
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if hasattr(state.mode, "refuse_out"):
         state.mode.refuse_out(op, out, result)
     if state.mode is not NO_GRAD and (out.requires_grad or result.requires_grad):
@@ -351,6 +354,17 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
         backend(out.device).write(have, made)
     out.version[0] += 1
     return out
+
+
+def _check_outs(name: str, out: Any, count: int) -> None:
+    """Refuse an `out=` of several results that is not as many tensors."""
+    if not isinstance(out, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
+    if len(out) != count:
+        raise TypeError(f"expected tuple of {count} elements but got {len(out)}")
+    for i, o in enumerate(out):
+        if not isinstance(o, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 'out', but got {type(o).__name__}")
 
 
 def _refuse_out_dtype(name: str, have: str, made: str) -> None:

@@ -53,6 +53,13 @@ class _SmallKernels:
 small = _SmallKernels()
 
 
+def addmm_dtypes(input: Any, mat1: Any, mat2: Any) -> None:
+    """Refuse a sum of a product whose terms have other dtypes."""
+    for a, names in ((input, "self and mat2"), (mat1, "mat1 and mat2")):
+        if a.dtype != mat2.dtype:
+            raise RuntimeError(f"{names} must have the same dtype, but got {c_name(a)} and {c_name(mat2)}")
+
+
 def same_dtype(name: str, a: Any, b: Any) -> None:
     """Products do not promote, and take no bools."""
     if a.dtype == b.dtype == np.bool_ and a.size and b.size:
@@ -316,6 +323,7 @@ def linear_2d(input, weight, bias):
     (n, k), (m, k2) = input.shape, weight.shape
     if k != k2:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    addmm_dtypes(bias, input, weight)
     same_dtype("mm", input, weight)
     if bias.shape not in ((m,), (1,), ()):
         raise RuntimeError(
@@ -323,8 +331,6 @@ def linear_2d(input, weight, bias):
             "dimension 1.  "
             f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}"
         )
-    if bias.dtype != input.dtype:
-        raise RuntimeError(f"self and mat2 must have the same dtype, but got {c_name(bias)} and {c_name(weight)}")
     return (n, m), input.dtype
 
 
@@ -338,6 +344,8 @@ def linear_cpu(input, weight, bias):
         o = empty((n, m), dtype)
         small.linear(input, weight, bias, o)
         return o
+    elif dtype.kind == "b":
+        linear_2d.infer(input, weight, bias)
     o = dot(input, weight.T)
     return np.add(o, bias, o)
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._dtype import FLOATS
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from . import loss_reduction as _reduction
-from .check import C_NAMES, c_name, check, float_required
+from .check import C_NAMES, c_name, check, no_kernel
 from .losses import reduction_name
 from .nodes import titled
 from .op import structured
@@ -49,15 +50,22 @@ def _operands(target: np.ndarray, weight: np.ndarray | None, dtype: np.dtype) ->
     return t, empty(0, dtype) if weight is None else np.ascontiguousarray(weight)
 
 
+def _kernel_name(x: Any) -> str:
+    """torch's name for the kernel, in the errors about dtypes."""
+    return "nll_loss_out_frame" if x.ndim < 3 else "nll_loss2d_forward_out_frame"
+
+
 @structured(title="NllLoss", tensors="input target weight?")
 def nll_loss_of_classes(input, target, weight, reduction, ignore_index):
-    float_required("nll_loss_out_frame", input)
+    if input.dtype not in FLOATS:
+        no_kernel(_kernel_name(input), input)
     return target.shape if reduction == 0 else (), input.dtype
 
 
 @nll_loss_of_classes.cpu
 def nll_loss_cpu(input, target, weight, reduction, ignore_index):
-    float_required("nll_loss_out_frame", input)
+    if input.dtype not in FLOATS:
+        no_kernel(_kernel_name(input), input)
     t, w = _operands(target, weight, input.dtype)
     x = np.ascontiguousarray(input).reshape(len(t), input.shape[min(1, input.ndim - 1)], t.shape[1])
     divisor, losses = divisor_of(t, w, reduction, ignore_index, x.shape[1]), empty(t.shape, x.dtype)
@@ -160,7 +168,7 @@ def _check_operands(input: Tensor, target: Tensor, weight: Tensor | None) -> Non
     if x.ndim == 4 and t.shape != wanted:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
     if weight is not None:
-        check_class_weight("nll_loss_out_frame", x, weight)
+        check_class_weight(_kernel_name(x), x, weight)
 
 
 def _check_number_of_weights(x: Any, weight: Tensor | None) -> None:
@@ -177,6 +185,7 @@ def _check_number_of_weights(x: Any, weight: Tensor | None) -> None:
 def check_class_weight(kernel: str, x: Any, weight: Tensor | None) -> None:
     """Refuse x of integers, and weights that are not one number of x's dtype for each class."""
     _check_number_of_weights(x, weight)
-    float_required(kernel, x)
+    if x.dtype not in FLOATS:
+        no_kernel(kernel, x)
     if weight is not None and weight.array.dtype != x.dtype:
         raise RuntimeError(f"expected scalar type {c_name(x)} but found {C_NAMES[weight.dtype.name]}")

@@ -180,12 +180,24 @@ def _normalized_shape(input: Tensor, shape: Any, weight: Any, bias: Any, star: s
 
 
 def same_dtype(input: Tensor, *parameters: Tensor | None) -> None:
+    """Refuse parameters of another dtype than the input's; those of halves may all be float32."""
     dtype = input.array.dtype
     for p in parameters:
-        if p is not None and p.array.dtype is not dtype and dtype not in dtypes.HALVES:
-            raise RuntimeError(
-                f"mixed dtype (CPU): expect parameter to have scalar type of {C_NAMES[input.array.dtype.name]}"
-            )
+        if p is not None and p.array.dtype is not dtype:
+            _check_mixed(dtype, [p.array.dtype for p in parameters if p is not None])
+
+
+def _check_mixed(dtype: np.dtype, parameters: list[np.dtype]) -> None:
+    """torch's checks: by the first parameter it decides whether the call is one of mixed dtypes."""
+    if parameters[0] == dtype:
+        found = next((p for p in parameters if p != dtype), None)
+        if found is not None:
+            raise RuntimeError(f"expected scalar type {C_NAMES[dtype.name]} but found {C_NAMES[found.name]}")
+        return
+    if any(p != np.float32 for p in parameters):
+        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    if dtype not in dtypes.HALVES:
+        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
 
 
 @public("torch")

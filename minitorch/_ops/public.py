@@ -177,7 +177,9 @@ def _explained(
     given = {n: (i, v) for i, (n, v) in enumerate(zip(names, args, strict=False), 1)}
     given.update((n, (0, v)) for n, v in kwargs.items())
     for n, (position, value) in given.items():
-        if value is e.obj and (value is not None or n in required):
+        said = function.__annotations__.get(n)
+        fits = said in (bool, int, float, str) and isinstance(value, said)  # another argument has the same value
+        if value is e.obj and (value is not None or n in required) and not fits:
             return _wrong(Tensor, name, n, position, value, error)
     return None
 

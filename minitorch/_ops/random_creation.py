@@ -54,7 +54,7 @@ def filled(
             lambda size: filled(name, size, options, kernel, values, generator, out, requires_grad), shape
         )
     if out is not None:
-        numpy_type = _dtype_of_out(out, options[0])
+        numpy_type = _dtype_of_out(name, out, options[0])
     if numpy_type not in FLOATS or kernel == "randint":
         _check_values(kernel, numpy_type, values)
     if out is not None:
@@ -64,7 +64,9 @@ def filled(
     return made(draw(kernel, array, generator, values), requires_grad, name)
 
 
-def _dtype_of_out(out: Tensor, dtype: Any) -> np.dtype:
+def _dtype_of_out(name: str, out: Tensor, dtype: Any) -> np.dtype:
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     have = out.array.dtype
     if not (dtype is None or dtype.numpy == have):
         raise RuntimeError(
@@ -250,6 +252,7 @@ def randperm(
     stream_of("randperm", generator)
     n = integer("randperm", "n", 1, n)
     if out is not None:
+        _dtype_of_out("randperm", out, dtype)
         dtype = out.dtype
     numpy_type, where = resolved(dtypes.int64 if dtype is None else dtype, device, layout, pin_memory)
     size_of("randperm", (n,))

@@ -150,7 +150,7 @@ def std_mean(
 
 
 def _pair(out: Any, name: str, results: tuple[Tensor, Tensor]) -> Any:
-    return results if out is None else tuple([into(o, name, r) for o, r in zip(out, results, strict=True)])
+    return into(out, name, results)
 
 
 # ---------------------------------------------------------------------- quantiles

@@ -12,7 +12,7 @@ from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
 from .check import c_name, check, cpp_name, no_kernel, wrap_dim
-from .linalg import bmm, mm, mv
+from .linalg import addmm_dtypes, bmm, mm, mv
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import common_dtype, number_argument
@@ -44,12 +44,6 @@ def _scaled(x: Any, alpha: Any) -> Any:
 ARRAY_NAMES["scaled"] = TENSOR_NAMES["scaled"] = _scaled
 
 
-def _addmm_dtypes(input: Any, mat1: Any, mat2: Any) -> None:
-    for a, b, names in ((mat1, mat2, "mat1 and mat2"), (input, mat2, "self and mat2")):
-        if a.dtype != b.dtype:
-            raise RuntimeError(f"{names} must have the same dtype, but got {c_name(a)} and {c_name(b)}")
-
-
 @structured(tensors="input mat1 mat2", on="torch Tensor")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     if mat1.ndim != 2:
@@ -57,7 +51,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     if mat2.ndim != 2:
         raise RuntimeError(f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
     if mat1.shape[1] == mat2.shape[0]:
-        _addmm_dtypes(input, mat1, mat2)
+        addmm_dtypes(input, mat1, mat2)
     shape, dtype = mm.infer(mat1, mat2)
     return _expanded_shape(input, shape), dtype
 
@@ -120,7 +114,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     if k != k2:
         raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {k2}x{m})")
     _expanded_shape(input, (n, m))
-    _addmm_dtypes(input, batch1, batch2)
+    addmm_dtypes(input, batch1, batch2)
     if input.dtype == np.bool_:
         no_kernel("addmm_impl_cpu_", input)
     return (n, m), input.dtype

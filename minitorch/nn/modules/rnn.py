@@ -202,7 +202,8 @@ class RNNBase(Module):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
-            raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D tensor instead")
+            what = "D tensor" if self.mode.startswith("RNN") else "D"
+            raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}{what} instead")
         batched, dim = input.dim() == 3, 0 if self.batch_first else 1
         if not batched:
             input = input.unsqueeze(dim)
@@ -290,7 +291,7 @@ class LSTM(RNNBase):
         return tuple(function(h) for h in hx)
 
     def _check_dims(self, hx: Any, batched: bool) -> None:
-        h, c = hx
+        h, c = hx[0], hx[1]
         dims = 3 if batched else 2
         if h.dim() != dims or c.dim() != dims:
             kind = "batched" if batched else "unbatched"
