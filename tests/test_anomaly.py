@@ -53,6 +53,19 @@ def test_error_of_a_write_names_both_lines_and_the_remedy():
     assert "x.clone()" in remedy
 
 
+@pytest.mark.parametrize("write", ["zero_", "neg_", "relu_"])
+def test_lines_are_those_of_the_function_that_calls_at_the_first_call_and_later(write):
+    """The first call of an op goes through the function that writes the op's own."""
+
+    def build(y):
+        z = y.sigmoid() * y
+        getattr(y, write)()
+        return z
+
+    for _ in range(3):
+        assert any(line.strip().startswith("written at " + place(here() - 4) + "build") for line in modified(build))
+
+
 def test_lines_are_the_users_where_minitorch_itself_calls_the_op():
     def build(y):
         z = minitorch.nn.functional.softmax(minitorch.nn.Tanh()(y), 0)

@@ -304,7 +304,8 @@ class FunctionText:
         """Lines that find the user's frame, f, and its code, c."""
         known = f"{self.op.name}_caller"
         SCOPE[known] = known_callers[self.op.name]
-        frame = CALLERS_FRAME if self.op.on or self.op.operator else FURTHER_FRAME
+        has_public_twin = self.inplace and isinstance(self.op.inplace, str)
+        frame = CALLERS_FRAME if self.op.on or self.op.operator or has_public_twin else FURTHER_FRAME
         return *frame, "c = f.f_code", f"if c is not {known}[0]: f = noted_frame(f, {known}); c = f.f_code"
 
     def _save(self, k: str) -> list[str]:
