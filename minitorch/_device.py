@@ -154,3 +154,5 @@ def backend(d: device) -> Any:
 
 
 _found: dict[tuple[str, int | None], Any] = {}
+
+__test__ = {"device": device}  # for doctest: the class says that it is of `minitorch`

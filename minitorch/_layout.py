@@ -61,3 +61,5 @@ contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
+
+__test__ = {"Size": Size}  # for doctest: the class says that it is of `minitorch`

@@ -81,8 +81,9 @@ def type_text(annotation: Any) -> str:
     if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
         if annotation.__module__ == "builtins":
             return f"builtins.{annotation.__name__}"
-        module = annotation.__module__.removeprefix("minitorch.")
-        return f"{module}.{annotation.__name__}" if module in MODULES else "Any"
+        name = annotation.__name__
+        module = next((m for m in MODULES if getattr(sys.modules[f"minitorch.{m}"], name, None) is annotation), None)
+        return f"{module}.{name}" if module else "Any"
     arguments = [type_text(a) if a is not Ellipsis else "..." for a in getattr(annotation, "__args__", ())]
     origin = getattr(annotation, "__origin__", None)
     if origin is Iterator:

@@ -141,6 +141,9 @@ class FunctionNode(MultiNode):
             raise AttributeError(name)
         return getattr(self.ctx, name)
 
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
+
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         of_tensors = [e for e, like in zip(super().next_functions, self.inputs, strict=True) if like is not None]
