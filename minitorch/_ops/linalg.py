@@ -53,16 +53,24 @@ class _SmallKernels:
 small = _SmallKernels()
 
 
-def addmm_dtypes(input: Any, mat1: Any, mat2: Any) -> None:
-    """Refuse a sum of a product whose terms have other dtypes."""
-    for a, names in ((input, "self and mat2"), (mat1, "mat1 and mat2")):
+def product_shape(mat1: tuple[int, int], mat2: tuple[int, int]) -> tuple[int, int]:
+    """The shape of the product of matrices of these shapes, with torch's error for those that do not fit."""
+    (n, k), (k2, m) = mat1, mat2
+    if k != k2:
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    return n, m
+
+
+def same_dtypes_to_add(input: Any, mat1: Any, mat2: Any) -> None:
+    """A product that is added to `input` promotes nothing either, and torch looks at `input` first."""
+    for a, name in ((input, "self"), (mat1, "mat1")):
         if a.dtype != mat2.dtype:
-            raise RuntimeError(f"{names} must have the same dtype, but got {c_name(a)} and {c_name(mat2)}")
+            raise RuntimeError(f"{name} and mat2 must have the same dtype, but got {c_name(a)} and {c_name(mat2)}")
 
 
 def same_dtype(name: str, a: Any, b: Any) -> None:
     """Products do not promote, and take no bools."""
-    if a.dtype == b.dtype == np.bool_ and a.size and b.size:
+    if a.dtype == np.bool_ and (a.dtype == b.dtype or name == "bmm") and a.size and b.size:
         no_kernel({"mm": "addmm_impl_cpu_", "mv": "addmv_impl_cpu"}.get(name, name), a)
     if a.dtype != b.dtype and name == "bmm" and a.dtype == np.bool_:
         no_kernel("bmm", a)
@@ -130,11 +138,9 @@ TENSOR_NAMES.update(
 def mm(input, mat2):
     check(input.ndim == 2, "self must be a matrix")
     check(mat2.ndim == 2, "mat2 must be a matrix")
-    (n, k), (k2, m) = input.shape, mat2.shape
-    if k != k2:
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
+    shape = product_shape(input.shape, mat2.shape)
     same_dtype("mm", input, mat2)
-    return (n, m), input.dtype
+    return shape, input.dtype
 
 
 @mm.cpu
@@ -320,10 +326,8 @@ def __rmatmul__(self: Tensor, other: Any) -> Any:
 # ---------------------------------------------------------------------- the layer
 @structured(name="linear_2d", title="Addmm", tensors="input weight bias")
 def linear_2d(input, weight, bias):
-    (n, k), (m, k2) = input.shape, weight.shape
-    if k != k2:
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({n}x{k} and {k2}x{m})")
-    addmm_dtypes(bias, input, weight)
+    n, m = product_shape(input.shape, weight.shape[::-1])
+    same_dtypes_to_add(bias, input, weight)
     same_dtype("mm", input, weight)
     if bias.shape not in ((m,), (1,), ()):
         raise RuntimeError(

@@ -283,7 +283,7 @@ def _in_order(ts: list[Tensor], splits: dict[tuple[int, int], int], i: int, j: i
 
 
 # ---------------------------------------------------------------------- the layer of two inputs
-@public("nn.functional")
+@public("torch nn.functional")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """sum over i, j of input1[..., i] * weight[k, i, j] * input2[..., j], plus bias[k]."""
     _check_bilinear(input1, input2, weight, bias)
@@ -297,6 +297,12 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def _check_bilinear(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    given = {"input1": a, "input2": b, "weight": weight} | ({} if bias is None else {"bias": bias})
+    if any(t.dtype != a.dtype for t in given.values()):
+        found = ", ".join(f"{name}: {cpp_name(t.array)}" for name, t in given.items())
+        raise RuntimeError(f"All tensors must have the same dtype, got {found}")
+    if a.array.dtype == np.bool_:
+        no_kernel("bmm", a.array)
     if a.ndim != b.ndim:
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}")
     given = {"input1": a, "input2": b, "weight": weight} | ({} if bias is None else {"bias": bias})

@@ -12,7 +12,7 @@ from minitorch._tensor import Tensor
 
 from .arithmetic import write_result
 from .check import c_name, check, cpp_name, no_kernel, wrap_dim
-from .linalg import addmm_dtypes, bmm, mm, mv
+from .linalg import bmm, mm, mv, same_dtypes_to_add
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import common_dtype, number_argument
@@ -51,7 +51,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     if mat2.ndim != 2:
         raise RuntimeError(f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
     if mat1.shape[1] == mat2.shape[0]:
-        addmm_dtypes(input, mat1, mat2)
+        same_dtypes_to_add(input, mat1, mat2)
     shape, dtype = mm.infer(mat1, mat2)
     return _expanded_shape(input, shape), dtype
 
@@ -87,7 +87,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
     wrap_dim(0, batch1.ndim, scalar=False)
     check(batch1.ndim == 3, "batch1 must be a 3D tensor")
     wrap_dim(2, batch2.ndim)
-    if not input.dtype == batch1.dtype == batch2.dtype:
+    if input.dtype != batch1.dtype:
         names = [cpp_name(a) for a in (input, batch1, batch2)]
         raise RuntimeError("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*names))
     if input.dtype == np.bool_:
@@ -114,7 +114,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1):
     if k != k2:
         raise RuntimeError(f"Incompatible matrix sizes for bmm ({n}x{k} and {k2}x{m})")
     _expanded_shape(input, (n, m))
-    addmm_dtypes(input, batch1, batch2)
+    same_dtypes_to_add(input, batch1, batch2)
     if input.dtype == np.bool_:
         no_kernel("addmm_impl_cpu_", input)
     return (n, m), input.dtype
