@@ -48,6 +48,21 @@ TABLE = {
     "interpolate a plane to nothing": lambda ns: f(ns).interpolate(ns.ones(1, 2, 3, 3), 0),
     "split from the back": lambda ns: ns.ones(2, 5).split([1, 3], -1),
     "take_along_dim of int32": lambda ns: ns.take_along_dim(ns.ones(1, 5), ns.zeros(1, 2).int(), 1),
+    "BatchNorm1d of doubles": lambda ns: ns.nn.BatchNorm1d(3)(ns.ones(2, 3).double()),
+    "batch_norm, running moments of doubles": lambda ns: f(ns).batch_norm(
+        ns.ones(2, 3), *[ns.ones(3).double()] * 2, ns.ones(3)
+    ),
+    "LayerNorm of doubles": lambda ns: ns.nn.LayerNorm(3)(ns.ones(2, 3).double()),
+    "layer_norm, weight of doubles": lambda ns: f(ns).layer_norm(ns.ones(2, 3), (3,), ns.ones(3).double()),
+    "layer_norm of halves, bias of doubles": lambda ns: f(ns).layer_norm(
+        ns.ones(2, 3).half(), (3,), ns.ones(3), ns.ones(3).double()
+    ),
+    "layer_norm, bias of floats": lambda ns: f(ns).layer_norm(
+        ns.ones(2, 3).half(), (3,), ns.ones(3).half(), ns.ones(3)
+    ),
+    "layer_norm of integers": lambda ns: f(ns).layer_norm(ns.ones(2, 3).int(), (3,), ns.ones(3).int(), ns.ones(3)),
+    "GroupNorm of integers": lambda ns: ns.nn.GroupNorm(3, 3)(ns.ones(2, 3).int()),
+    "group_norm of integers": lambda ns: f(ns).group_norm(ns.ones(2, 3).int(), 3),
     "prelu of another dtype": lambda ns: f(ns).prelu(ns.ones(5), ns.ones(1).double()),
     "matrix_norm of three": lambda ns: ns.linalg.matrix_norm(ns.ones(2, 2, 2), "fro", (0, 1, 2)),
     "binary_cross_entropy target": lambda ns: f(ns).binary_cross_entropy(ns.full((3,), 0.5), ns.full((3,), 2.0)),

@@ -326,8 +326,8 @@ def __rmatmul__(self: Tensor, other: Any) -> Any:
 # ---------------------------------------------------------------------- the layer
 @structured(name="linear_2d", title="Addmm", tensors="input weight bias")
 def linear_2d(input, weight, bias):
-    n, m = product_shape(input.shape, weight.shape[::-1])
     same_dtypes_to_add(bias, input, weight)
+    n, m = product_shape(input.shape, weight.shape[::-1])
     same_dtype("mm", input, weight)
     if bias.shape not in ((m,), (1,), ()):
         raise RuntimeError(

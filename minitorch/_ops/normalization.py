@@ -17,7 +17,7 @@ from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
 from minitorch._type_info import finfo
 
-from .check import C_NAMES, integers, no_kernel, real
+from .check import C_NAMES, c_name, check, integers, no_kernel, real
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, PUBLIC, op, public
@@ -180,24 +180,23 @@ def _normalized_shape(input: Tensor, shape: Any, weight: Any, bias: Any, star: s
 
 
 def same_dtype(input: Tensor, *parameters: Tensor | None) -> None:
-    """Refuse parameters of another dtype than the input's; those of halves may all be float32."""
+    """Refuse parameters of another dtype than the input; that of halves may have all of them in float32."""
     dtype = input.array.dtype
     for p in parameters:
         if p is not None and p.array.dtype is not dtype:
-            _check_mixed(dtype, [p.array.dtype for p in parameters if p is not None])
+            _check_mixed(dtype, [p.array for p in parameters if p is not None])
 
 
-def _check_mixed(dtype: np.dtype, parameters: list[np.dtype]) -> None:
-    """torch's checks: by the first parameter it decides whether the call is one of mixed dtypes."""
-    if parameters[0] == dtype:
-        found = next((p for p in parameters if p != dtype), None)
-        if found is not None:
-            raise RuntimeError(f"expected scalar type {C_NAMES[dtype.name]} but found {C_NAMES[found.name]}")
-        return
-    if any(p != np.float32 for p in parameters):
-        raise RuntimeError("mixed dtype (CPU): expect parameter to have scalar type of Float")
-    if dtype not in dtypes.HALVES:
-        raise RuntimeError("mixed dtype (CPU): all inputs must share same datatype.")
+def _check_mixed(dtype: np.dtype, parameters: list[Any]) -> None:
+    """The first parameter decides for torch whether dtypes are meant to be mixed."""
+    if parameters[0].dtype is dtype:
+        if dtype not in FLOATS:
+            return  # the kernel refuses them
+        other = [p for p in parameters if p.dtype is not dtype][-1]
+        raise RuntimeError(f"expected scalar type {C_NAMES[dtype.name]} but found {c_name(other)}")
+    floats = all(p.dtype == np.float32 for p in parameters)
+    check(floats, "mixed dtype (CPU): expect parameter to have scalar type of Float")
+    check(dtype in dtypes.HALVES, "mixed dtype (CPU): all inputs must share same datatype.")
 
 
 @public("torch")
@@ -240,8 +239,8 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: floa
         eps = finfo(input.dtype).eps
     x = input.float() if input.array.dtype in dtypes.HALVES else input
     scale = FUNCTIONS["rsqrt"](FUNCTIONS["mean"](x * x, _last(len(shape)), True) + eps)
-    out = (x * scale).to(input.dtype)
-    return out if weight is None else out * weight
+    out = x * scale
+    return (out if weight is None else out * weight).to(input.dtype)
 
 
 @public("nn.functional")

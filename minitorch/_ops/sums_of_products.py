@@ -50,8 +50,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1):
         raise RuntimeError(f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
     if mat2.ndim != 2:
         raise RuntimeError(f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
-    if mat1.shape[1] == mat2.shape[0]:
-        same_dtypes_to_add(input, mat1, mat2)
+    same_dtypes_to_add(input, mat1, mat2)
     shape, dtype = mm.infer(mat1, mat2)
     return _expanded_shape(input, shape), dtype
 
