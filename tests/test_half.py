@@ -381,6 +381,17 @@ def test_convolution_and_pooling(dtype):
     assert_both(network, ulps=8)
 
 
+@halves
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
+@pytest.mark.parametrize("weight", [None, "float16", "float32", "float64"])
+def test_rms_norm_computes_in_float32_and_rounds_once(dtype, weight):
+    def normed(ns):
+        x = sample(ns, dtype, 20, 7) / 50  # where the eps of a half would show
+        return ns.nn.functional.rms_norm(x, (7,), None if weight is None else sample(ns, weight, 7, seed=1))
+
+    assert_both(normed)
+
+
 # ---------------------------------------------------------------------- factories and random numbers
 @halves
 def test_factories(dtype):

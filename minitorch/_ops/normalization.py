@@ -235,9 +235,9 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: floa
     shape = _normalized_shape(input, normalized_shape, weight, None, "*")  # torch forgets the comma
     if not input.is_floating_point():
         no_kernel("rms_norm", input.array)
-    if eps is None:
-        eps = finfo(input.dtype).eps
     x = input.float() if input.array.dtype in dtypes.HALVES else input
+    if eps is None:
+        eps = finfo(x.dtype).eps
     scale = FUNCTIONS["rsqrt"](FUNCTIONS["mean"](x * x, _last(len(shape)), True) + eps)
     out = x * scale
     return (out if weight is None else out * weight).to(input.dtype)
