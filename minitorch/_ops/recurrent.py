@@ -320,6 +320,7 @@ def _sequence(mode: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     if missing or len(values) > len(names):
         raise TypeError(f"{mode}() takes ({', '.join(names)}); missing: {missing}")
     states = values["hx"] if mode == "lstm" else (values["hx"],)
+    check(len(states) == 1 + (mode == "lstm"), "lstm expects two hidden states")
     options = tuple([values[n] for n in ("has_biases", "num_layers", "dropout", "train", "bidirectional")])
     if packed:
         sizes = values["batch_sizes"].tolist()

@@ -202,8 +202,8 @@ class RNNBase(Module):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
-            what = "D tensor" if self.mode.startswith("RNN") else "D"
-            raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}{what} instead")
+            got = f"{input.dim()}D" if self.mode in ("LSTM", "GRU") else f"{input.dim()}D tensor"
+            raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {got} instead")
         batched, dim = input.dim() == 3, 0 if self.batch_first else 1
         if not batched:
             input = input.unsqueeze(dim)
@@ -291,7 +291,7 @@ class LSTM(RNNBase):
         return tuple(function(h) for h in hx)
 
     def _check_dims(self, hx: Any, batched: bool) -> None:
-        h, c = hx[0], hx[1]
+        h, c = hx[0], hx[1]  # a single tensor is torch's IndexError
         dims = 3 if batched else 2
         if h.dim() != dims or c.dim() != dims:
             kind = "batched" if batched else "unbatched"
@@ -442,6 +442,8 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Tensor]:
+        if isinstance(hx, Tensor):
+            raise TypeError("lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor")
         return self._run("lstm_cell", input, *(hx if hx is not None else (None, None)))  # type: ignore[return-value]
 
 
