@@ -1,5 +1,6 @@
 """The bad-input table: a call, torch's error, ours. `pytest -s -k table tests/test_errors.py` prints it."""
 
+import inspect
 import math
 
 import pytest
@@ -302,6 +303,25 @@ def test_table_is_printed():
         ours, theirs = outcome(call, minitorch).error, outcome(call, torch).error
         print(f"{name:38} | {type(theirs).__name__}: {first_line(theirs)[:110]}")
         print(f"{'':38} | {type(ours).__name__}: {first_line(ours)[:110]}")
+
+
+# torch's DataParallel looks for devices first, and its RNNBase has no forward
+LAYERS = [n for n in dir(torch.nn) if inspect.isclass(getattr(torch.nn, n)) and n not in ("DataParallel", "RNNBase")]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_wrong_call_of_a_layer_names_it_as_torch_does(name):
+    def wrong(*args, **kwargs):
+        return lambda ns: getattr(ns.nn, name)(*args, **kwargs)
+
+    def forward(ns):
+        cls = getattr(ns.nn, name)
+        cls.forward(cls.__new__(cls))
+
+    for call in (wrong(), wrong(no_argument=1), wrong(*[1] * 40), forward):
+        ours, theirs = outcome(call, minitorch), outcome(call, torch)
+        if isinstance(theirs.error, TypeError):
+            assert_same_error(ours.error, theirs.error)
 
 
 NO_TENSORS = {

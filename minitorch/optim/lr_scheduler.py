@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Literal, SupportsFloat
 
+from minitorch.utils._own_names import subclasses_own_names
+
 from ._lr_base import (
     EPOCH_DEPRECATION_WARNING,
     LRScheduler,
@@ -47,6 +49,7 @@ class _LRScheduler(LRScheduler):
     """The old name of the base class."""
 
 
+@subclasses_own_names("__init__")
 class _ByFunctions(LRScheduler):
     """A scheduler with a function for each parameter group; of those only objects are saved."""
 

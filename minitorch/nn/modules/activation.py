@@ -9,6 +9,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter
+from minitorch.utils._own_names import subclasses_own_names
 
 from .module import Module
 from .multihead_attention import MultiheadAttention
@@ -57,6 +58,7 @@ class _InPlace(Module):
         return ", ".join(parts + ["inplace=True"] * self.inplace)
 
 
+@subclasses_own_names("__init__", "forward")
 class _Plain(_InPlace):
     """Activations without other options; `_function` computes."""
 
@@ -398,6 +400,7 @@ class Tanhshrink(Module):
         return F.tanhshrink(input)
 
 
+@subclasses_own_names("__init__")
 class _Softmax(Module):
     __constants__: ClassVar[list[str]] = ["dim"]
     dim: int | None

@@ -8,6 +8,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from minitorch.utils._own_names import own_names
 
 from .lazy import LazyModuleMixin
 from .module import Module
@@ -107,6 +108,7 @@ class _NormBase(Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
+@own_names("__init__")
 class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
@@ -152,6 +154,7 @@ class BatchNorm3d(_BatchNorm):
     _dims = (5,)
 
 
+@own_names("forward")
 class SyncBatchNorm(_BatchNorm):
     """Same as torch.nn.SyncBatchNorm in a program of one process: batch norm of (N, C, ...).
 

@@ -8,6 +8,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter, UninitializedParameter
+from minitorch.utils._own_names import subclasses_own_names
 
 from .lazy import LazyModuleMixin
 from .module import Module
@@ -160,6 +161,7 @@ class _ConvNd(Module):
         self.__dict__.setdefault("padding_mode", "zeros")
 
 
+@subclasses_own_names("__init__", "forward")
 class _Conv(_ConvNd):
     """Convolutions of n dimensions: `_tuple` makes n numbers of one, `_function` computes."""
 
@@ -234,6 +236,7 @@ class Conv3d(_Conv):
     _function = staticmethod(F.conv3d)
 
 
+@subclasses_own_names("__init__", "forward")
 class _ConvTransposeNd(_ConvNd):
     _tuple: ClassVar[Any]
     _function: ClassVar[Any]
@@ -377,6 +380,7 @@ class _LazyConvXdMixin(LazyModuleMixin):
         return input.shape[-n - 1]
 
 
+@subclasses_own_names("__init__")
 class _LazyConv(_LazyConvXdMixin, _Conv):
     def __init__(
         self,
@@ -395,6 +399,7 @@ class _LazyConv(_LazyConvXdMixin, _Conv):
         self._become_uninitialized(out_channels, bias, device, dtype)
 
 
+@subclasses_own_names("__init__")
 class _LazyConvTranspose(_LazyConvXdMixin, _ConvTransposeNd):
     def __init__(
         self,

@@ -7,6 +7,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter
+from minitorch.utils._own_names import own_names
 
 from .module import Module
 
@@ -32,6 +33,7 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
+@own_names("forward")
 class CrossMapLRN2d(LocalResponseNorm):
     """Same as torch.nn.CrossMapLRN2d: LocalResponseNorm of (N, C, H, W) under its older name."""
 
@@ -165,8 +167,8 @@ class RMSNorm(Module):
         if self.elementwise_affine:
             init.ones_(self.weight)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

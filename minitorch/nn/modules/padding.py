@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
+from minitorch.utils._own_names import own_names, subclasses_own_names
 
 from .module import Module
 from .utils import _ntuple
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@subclasses_own_names("__init__")
 class _PadNd(Module):
     """Padding of the last `_sides / 2` dimensions, last dimension first, in one mode of `functional.pad`."""
 
@@ -46,6 +48,7 @@ class _PadNd(Module):
         return f"{self.padding}"
 
 
+@subclasses_own_names("__init__")
 class _ConstantPadNd(_PadNd):
     __constants__: ClassVar[list[str]] = ["padding", "value"]
     _mode = "constant"
@@ -62,6 +65,7 @@ class _ConstantPadNd(_PadNd):
         return f"padding={self.padding}, value={self.value}"
 
 
+@subclasses_own_names("__init__")
 class _ZeroPadNd(_ConstantPadNd):
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
@@ -80,10 +84,12 @@ class _CircularPadNd(_PadNd):
         return super().forward(input)
 
 
+@own_names("forward")
 class _ReflectionPadNd(_PadNd):
     _mode = "reflect"
 
 
+@own_names("forward")
 class _ReplicationPadNd(_PadNd):
     _mode = "replicate"
 

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
+from minitorch.utils._own_names import own_names, subclasses_own_names
 
 from .module import Module
 from .utils import _pair, _single, _triple
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@subclasses_own_names("forward")
 class _MaxPoolNd(Module):
     __constants__: ClassVar[list[str]] = [
         "kernel_size",
@@ -103,6 +105,7 @@ class MaxPool3d(_MaxPoolNd):
     _function = staticmethod(F.max_pool3d)
 
 
+@subclasses_own_names("__init__", "forward")
 class _MaxUnpoolNd(Module):
     _tuple: ClassVar[Any]
     _function: ClassVar[Any]
@@ -173,6 +176,7 @@ class AvgPool1d(_AvgPoolNd):
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
+@subclasses_own_names("__init__", "forward")
 class _AvgPoolWithDivisor(_AvgPoolNd):
     __constants__: ClassVar[list[str]] = [*_AvgPoolNd.__constants__, "divisor_override"]
     _function: ClassVar[Any]
@@ -223,6 +227,7 @@ class AvgPool3d(_AvgPoolWithDivisor):
     _function = staticmethod(F.avg_pool3d)
 
 
+@subclasses_own_names("__init__", "forward")
 class _FractionalMaxPoolNd(Module):
     __constants__: ClassVar[list[str]] = ["kernel_size", "return_indices", "output_size", "output_ratio"]
     _tuple: ClassVar[Any]
@@ -275,6 +280,7 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
     _function = staticmethod(F.fractional_max_pool3d)
 
 
+@subclasses_own_names("forward")
 class _LPPoolNd(Module):
     __constants__: ClassVar[list[str]] = ["norm_type", "kernel_size", "stride", "ceil_mode"]
     _function: ClassVar[Any]
@@ -316,6 +322,7 @@ class LPPool3d(_LPPoolNd):
     _function = staticmethod(F.lp_pool3d)
 
 
+@subclasses_own_names("forward")
 class _AdaptivePoolNd(Module):
     """Pooling whose windows follow from the size of the output; None in it keeps that of the input."""
 
@@ -333,6 +340,7 @@ class _AdaptivePoolNd(Module):
         return f"output_size={self.output_size}"
 
 
+@subclasses_own_names("forward")
 class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
     __constants__: ClassVar[list[str]] = ["output_size", "return_indices"]
     return_indices: bool
@@ -363,13 +371,18 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     _function = staticmethod(F.adaptive_max_pool3d)
 
 
-class AdaptiveAvgPool1d(_AdaptivePoolNd):
+@own_names("__init__")
+class _AdaptiveAvgPoolNd(_AdaptivePoolNd):
+    pass
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """Same as torch.nn.AdaptiveAvgPool1d."""
 
     _function = staticmethod(F.adaptive_avg_pool1d)
 
 
-class AdaptiveAvgPool2d(_AdaptivePoolNd):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """Same as torch.nn.AdaptiveAvgPool2d.
 
     >>> import minitorch
@@ -380,7 +393,7 @@ class AdaptiveAvgPool2d(_AdaptivePoolNd):
     _function = staticmethod(F.adaptive_avg_pool2d)
 
 
-class AdaptiveAvgPool3d(_AdaptivePoolNd):
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """Same as torch.nn.AdaptiveAvgPool3d."""
 
     _function = staticmethod(F.adaptive_avg_pool3d)

@@ -10,6 +10,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import init
 from minitorch.nn.parameter import Parameter
 from minitorch.nn.utils.rnn import PackedSequence
+from minitorch.utils._own_names import subclasses_own_names
 
 from .module import Module
 
@@ -25,6 +26,7 @@ def _autocasts() -> bool:
     return is_autocast_enabled("cpu")
 
 
+@subclasses_own_names("forward")
 class RNNBase(Module):
     """Same as torch.nn.RNNBase: what RNN, LSTM and GRU share.
 
