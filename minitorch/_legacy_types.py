@@ -121,4 +121,5 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 Tensor.new = new  # type: ignore[attr-defined]
+type_.__name__, type_.__qualname__ = "type", "Tensor.type"
 Tensor.type = type_  # type: ignore[attr-defined]

@@ -136,6 +136,14 @@ def test_every_public_name_is_one_of_torch(place):
     assert ours == ADDITIONS.get(place, set()), "names that torch lacks, and that ADDITIONS does not list"
 
 
+@pytest.mark.parametrize("place", NAMESPACES)
+def test_functions_are_called_by_a_name_that_they_are_found_under(place):
+    here = NAMESPACES[place][1]
+    functions = {n: getattr(here, n) for n in dir(here) if inspect.isfunction(getattr(here, n)) and n[0] != "_"}
+    lost = [n for n, f in functions.items() if f not in [getattr(p, f.__name__, None) for p in (here, minitorch)]]
+    assert lost == []  # torch.special.expit is torch.sigmoid
+
+
 def test_what_is_known_to_be_missing_is_told_from_a_misspelling():
     with pytest.raises(AttributeError, match=r"no attribute 'export': torch\.export is not supported"):
         _ = minitorch.export

@@ -165,6 +165,22 @@ def _place(name: str, function: Any, where: list[str]) -> None:
                 setattr(Tensor, n, function)
 
 
+def _name_public_functions() -> None:
+    """Functions that could not be written under their public name, `torch_reshape` beside `reshape`, get it now."""
+    names: dict[Any, list[str]] = {}
+    places = {}
+    for key, (function, where) in PUBLIC.items():
+        names.setdefault(function, []).append(key.rpartition(".")[2])
+        places[function] = where
+    for function, own in names.items():
+        if function.__name__ not in own:
+            path = f"Tensor.{own[0]}" if places[function] == ["Tensor"] else own[0]
+            for f in {function, getattr(function, "__wrapped__", function)}:
+                f.__name__, f.__qualname__ = own[0], path
+            if places[function][0] in ("torch", "Tensor"):
+                function.__module__ = "minitorch"  # where pickle finds it
+
+
 def _fill() -> None:
     for op in OPS.values():
         for name, function in make_functions(op).items():
@@ -173,10 +189,10 @@ def _fill() -> None:
     for name, (function, where) in PUBLIC.items():
         FUNCTIONS.setdefault(name, function)
         _place(name.rpartition(".")[2], function, where)
+    _name_public_functions()
     MODULES["special"].update({name: TORCH[theirs] for name, theirs in SPECIAL.items()})
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
-    Tensor.where = selecting.tensor_where  # type: ignore[attr-defined]
     for name in [n for n in TORCH if n.startswith("__")]:
         del TORCH[name]
     fill()

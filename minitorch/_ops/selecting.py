@@ -109,6 +109,7 @@ def _beside(x: Tensor, number: Any) -> tuple[Tensor, Tensor]:
     return number_operand(OPS["choose"], x, number) if kept is None or not x.is_cpu else (x, kept)
 
 
+@public("Tensor", name="where", bare=True)
 def tensor_where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """self where the condition is true, else other."""
     return where(condition, self, other)
