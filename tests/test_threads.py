@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minitorch as torch
+from minitorch.autograd import grad_mode
 
 THREADS = 4
 
@@ -348,3 +349,16 @@ def test_fork_waits_for_locks_that_another_thread_takes_in_any_order():
 )
 def test_child_computes_though_a_thread_was_busy_at_the_fork(work):
     assert run_script(forks_beside(work)).split() == ["0"] * 4
+
+
+def test_a_thread_that_ends_without_grad_leaves_no_trace():
+    def ends_in_no_grad():
+        torch.set_grad_enabled(False)
+        seen.append(threading.get_ident() in grad_mode.UNUSUAL)
+
+    seen = []
+    thread = threading.Thread(target=ends_in_no_grad)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+    assert thread.ident not in grad_mode.UNUSUAL

@@ -12,6 +12,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 UNUSUAL: set[int] = set()
 
 
+class _Presence:
+    """Lies among a thread's own values, which go when it ends; then it takes the thread out of `UNUSUAL`."""
+
+    def __init__(self, thread: int):
+        self.leave = functools.partial(UNUSUAL.discard, thread)
+
+    def __del__(self) -> None:
+        self.leave()
+
+
 class _State(threading.local):
     """What every op asks before it runs, in one slot, because a read of a thread-local costs 50 ns.
 
@@ -32,6 +42,7 @@ class _State(threading.local):
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
+        self.presence = _Presence(self.thread)
         self.mode, self.grad, self.inference, self.interceptors = None, True, False, ()
         self.transform = self.hooks_disabled = None
 
