@@ -3,14 +3,15 @@
 As in `normalization.py`, gradients are kernels on arrays, and formulas in ops where they are to be differentiated.
 """
 
-from math import prod
+from math import nan, prod
 from typing import Any
 
 import numpy as np
 
 from minitorch._kernels.cpu import shared
+from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
-from minitorch.autograd.grad_mode import no_grad
+from minitorch.autograd.grad_mode import NO_GRAD, no_grad, state
 
 from .check import check, no_kernel, real, wrap_dim
 from .normalization import (
@@ -30,7 +31,9 @@ from .reductions import FLOATS, SUM
 # ---------------------------------------------------------------------- channels
 def by_channel(a: np.ndarray) -> np.ndarray:
     """The array as (N, C, everything else)."""
-    return np.ascontiguousarray(a).reshape(a.shape[0], a.shape[1], prod(a.shape[2:]))
+    return (
+        a if a.ndim == 3 and a.flags.c_contiguous else np.ascontiguousarray(a).reshape(*a.shape[:2], prod(a.shape[2:]))
+    )
 
 
 def gradient_sums(g, input, mean):
@@ -128,16 +131,20 @@ def _batch_norm_input(g, sums, input, weight, mean, var, eps):
     dx = np.empty(input.shape, input.dtype)
     x, g, total, product = sums
     channels, dtype = x.shape[1], input.dtype
-    weight, (scale, slope, offset) = or_constant(weight, 1.0, channels, dtype), np.empty((3, channels), dtype)
-    n = x.size // channels
-    kernels().gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, offset)
-    shared.channel_gradient(g, x, mean, scale, slope, offset, dx.reshape(x.shape))
+    weight, factors = or_constant(weight, 1.0, channels, dtype), np.empty((3, channels), dtype)
+    rows = dx.reshape(x.shape)
+    if x.size < LARGE:
+        kernels().batch_norm_slopes(g, x, total, product, weight, mean, var, eps, factors, rows)
+    else:
+        kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
+        shared.channel_gradient(g, x, mean, *factors, rows)
     return dx
 
 
 def _batch_norm_weight(g, sums, input, mean, var, eps):
-    product = sums[3]
-    return (product / np.sqrt(var.astype(np.float64) + eps)).astype(input.dtype)
+    dw = np.empty(var.shape, input.dtype)
+    kernels().weight_slopes(sums[3], var, eps, dw)
+    return dw
 
 
 def _batch_norm_input_in_ops(g, sums, input, weight, mean, var, eps):
@@ -168,11 +175,26 @@ def _check_channels(input: Tensor, **parameters: Any) -> None:
             raise RuntimeError(f"TensorAccessor expected 1 dims but tensor has {p.array.ndim}")
 
 
-def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
-    """running + momentum * (value - running), in its memory."""
-    if running is not None:
-        same = running.array.dtype is value.array.dtype
-        FUNCTIONS["lerp_"](running, value if same else value.to(running.dtype), momentum)
+def _update_running(
+    running_mean: Tensor, running_var: Tensor, mean: Tensor, var: Tensor, momentum: float, n: int
+) -> None:
+    """running + momentum * (value - running), in its memory; of the variance over n elements without bias."""
+    factor = n / (n - 1) if n > 1 else nan
+    moments = [t.array for t in (running_mean, running_var, mean, var)]
+    if state.mode in (None, NO_GRAD) and momentum.__class__ is float and _are_vectors(moments):
+        kernels().update_running(*moments, momentum, factor)
+        running_mean.version[0] += 1
+        running_var.version[0] += 1
+        return
+    with no_grad():
+        for running, value in (running_mean, mean), (running_var, var * factor):
+            FUNCTIONS["lerp_"](running, value.to(running.dtype), momentum)
+
+
+def _are_vectors(arrays: list[Any]) -> bool:
+    """Whether a loop takes the arrays as they are."""
+    dtype = arrays[-1].dtype
+    return all(a.__class__ is np.ndarray and a.dtype is dtype and a.flags.carray and a.ndim == 1 for a in arrays)
 
 
 def _batch_norm(
@@ -202,12 +224,8 @@ def _batch_norm(
     if not training:
         return _with_running(input, weight, bias, running_mean, running_var, eps), running_mean, running_var
     out, mean, var = op("batch_norm_train")(input, weight, bias, eps)
-    if running_mean is not None or running_var is not None:
-        n = input.array.size // input.array.shape[1]
-        with no_grad():
-            _update(running_mean, mean, momentum)
-            if running_var is not None:
-                _update(running_var, var * (n / (n - 1)) if n > 1 else var * float("nan"), momentum)
+    if running_mean is not None:
+        _update_running(running_mean, running_var, mean, var, momentum, input.array.size // input.array.shape[1])
     return out, mean, var
 
 

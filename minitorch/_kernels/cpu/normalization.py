@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from . import inlined
+from .inner import inner
 from .row_vectors import SUM_IN_DOUBLE, over_row
 from .vector import muladd
 
@@ -124,8 +126,24 @@ def squares_about_mean(x, s, q, out):
             out[o, k] = e if e > 0.0 or e != e else 0.0
 
 
+@over_row(SUM_IN_DOUBLE, SUM_IN_DOUBLE)
+def sums_from(g, x, origin):
+    e = g.to("f8")
+    return e, e * (x.to("f8") - origin)
+
+
+@over_row(stores=1)
+def affine(x, out, m, a, b):
+    return muladd(x - m, a, b)
+
+
+@over_row(stores=1)
+def affine_of_two(g, x, dx, m, a, k, b):
+    return muladd(g, a, muladd(x - m, k, b))
+
+
 # Channels are the middle of (N, C, L). With L of 1 they are the innermost loop that can be made vector code.
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def channel_sums(g, x, origin, s, q):
     """s[c] += g[n, c, l], q[c] += g[n, c, l] * (x[n, c, l] - origin[c]), both of float64"""
     N, C, L = x.shape
@@ -136,12 +154,7 @@ def channel_sums(g, x, origin, s, q):
                 q[c] += np.float64(g[n, c, 0]) * (np.float64(x[n, c, 0]) - origin[c])
         else:
             for c in range(C):
-                first = origin[c]
-                a, b = 0.0, 0.0
-                for i in range(L):
-                    e = np.float64(g[n, c, i])
-                    a += e
-                    b += e * (np.float64(x[n, c, i]) - first)
+                a, b = sums_from(g[n], x[n], c, L, origin[c])
                 s[c] += a
                 q[c] += b
 
@@ -156,9 +169,7 @@ def channel_affine(x, mean, scale, offset, out):
                 out[n, c, 0] = (x[n, c, 0] - mean[c]) * scale[c] + offset[c]
         else:
             for c in range(C):
-                m, a, b = mean[c], scale[c], offset[c]
-                for i in range(L):
-                    out[n, c, i] = (x[n, c, i] - m) * a + b
+                affine(x[n], out[n], c, L, mean[c], scale[c], offset[c])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -181,6 +192,24 @@ def batch_norm(x, weight, bias, eps, sums, scale, mean, var, out):
     channel_affine(x, mean, scale, bias, out)
 
 
+@inner()
+def toward(x, y, weight, rest):
+    """x + weight * (y - x), from the nearer end as in `lerp`; rest is weight - 1."""
+    if abs(weight) < 0.5:
+        return inlined.muladd(weight, y - x, x)
+    return inlined.muladd(rest, y - x, y)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def update_running(running_mean, running_var, mean, var, momentum, factor):
+    """The running moments, in place, toward the mean and factor times the variance."""
+    T = mean.dtype.type
+    weight, rest = T(momentum), T(momentum) - T(1)
+    for c in range(mean.size):
+        running_mean[c] = toward(running_mean[c], mean[c], weight, rest)
+        running_var[c] = toward(running_var[c], T(var[c] * T(factor)), weight, rest)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def channel_gradient(g, x, mean, scale, slope, offset, dx):
     """dx[n, c, l] = g[n, c, l] * scale[c] + (x[n, c, l] - mean[c]) * slope[c] + offset[c]"""
@@ -191,9 +220,7 @@ def channel_gradient(g, x, mean, scale, slope, offset, dx):
                 dx[n, c, 0] = g[n, c, 0] * scale[c] + (x[n, c, 0] - mean[c]) * slope[c] + offset[c]
         else:
             for c in range(C):
-                m, a, k, b = mean[c], scale[c], slope[c], offset[c]
-                for i in range(L):
-                    dx[n, c, i] = g[n, c, i] * a + (x[n, c, i] - m) * k + b
+                affine_of_two(g[n], x[n], dx[n], c, L, mean[c], scale[c], slope[c], offset[c])
 
 
 @njit(cache=True, error_model="numpy")
@@ -205,3 +232,18 @@ def gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, of
         scale[c] = factor
         slope[c] = -factor * square * product[c] / n
         offset[c] = -factor * total[c] / n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def batch_norm_slopes(g, x, total, product, weight, mean, var, eps, factors, dx):
+    """dx by the sums of `channel_sums`; factors (3, C) is room."""
+    scale, slope, offset = factors[0], factors[1], factors[2]
+    gradient_factors(total, product, weight, mean, var, x.size // x.shape[1], eps, scale, slope, offset)
+    channel_gradient(g, x, mean, scale, slope, offset, dx)
+
+
+@njit(cache=True, error_model="numpy")
+def weight_slopes(product, var, eps, dw):
+    """The gradient of the weights: product / sqrt(var + eps)"""
+    for c in range(product.size):
+        dw[c] = product[c] / np.sqrt(np.float64(var[c]) + eps)

@@ -66,12 +66,13 @@ class Rows:
 
     def is_cut(self, *args: Any) -> bool:
         """Whether `with_sums` adds up blocks of rows, and not all of them in order."""
-        return threads.cuts(self.work(*args), min(BLOCKS, len(args[0])))
+        most = args[0].nbytes * len(self.sliced) // BYTES  # no array of rows is larger than the first
+        return most >= threads.SERIAL and threads.cuts(self.work(*args), min(BLOCKS, len(args[0])))
 
     def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
         """The kernel, and the two rows of so many sums over all rows that are its last parameters, of float64."""
         if not self.is_cut(*args):
-            total, product = np.zeros((2, width))
+            total, product = np.zeros(width), np.zeros(width)
             self._serial()(*args, total, product)
             return total, product
         blocks = min(BLOCKS, len(args[0]))
