@@ -129,3 +129,16 @@ def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
         dx[i] = rstd[i, 0] * (g[i] * w - (g[i] * w).mean() - xhat * (g[i] * w * xhat).mean())
         dw += g[i] * xhat
         db += g[i]
+
+
+def channel_sums(g, x, origin, s, q):
+    s += g.sum((0, 2))
+    q += (g * (x - origin[:, None])).sum((0, 2))
+
+
+def channel_affine(x, mean, scale, offset, out):
+    out[...] = (x - mean[:, None]) * scale[:, None] + offset[:, None]
+
+
+def channel_gradient(g, x, mean, scale, slope, offset, dx):
+    dx[...] = g * scale[:, None] + (x - mean[:, None]) * slope[:, None] + offset[:, None]

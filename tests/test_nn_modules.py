@@ -600,3 +600,22 @@ def test_generator_argument_draws_from_that_generator():
         return drawn, math.isclose(float(lib.rand(1)), 0.49625658988952637)
 
     same(scenario)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.5, 0.9, 1.0, 1])
+@pytest.mark.parametrize("step", [1, 2])
+def test_running_moments_are_torchs_moved_as_by_lerp_and_known_as_written(step, momentum, dtype):
+    rng = np.random.default_rng(0)
+    x, moments = rng.normal(2, 3, (6, 3, 5)).astype(dtype), rng.uniform(0.5, 2, (2, 3 * step)).astype(dtype)
+    found = []
+    for ns in (minitorch, torch):
+        running = [ns.tensor(m)[::step] for m in moments]
+        _, mean, _ = ns.native_batch_norm(ns.tensor(x), None, None, None, None, True, 0.1, 1e-5)
+        moved, versions = running[0].lerp(mean, momentum), [r._version for r in running]
+        ns.nn.functional.batch_norm(ns.tensor(x, requires_grad=True), *running, training=True, momentum=momentum)
+        found.append([r.numpy() for r in running])
+        if ns is minitorch:  # torch counts neither as written
+            assert [r._version - v for r, v in zip(running, versions, strict=True)] == [1, 1]
+            assert running[0].tolist() == moved.tolist()
+    np.testing.assert_allclose(*found, 2e-6 if dtype == "float32" else 1e-14)

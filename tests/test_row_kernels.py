@@ -70,6 +70,24 @@ def test_layer_norm_and_its_gradients(n, rows, dtype):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("length", [1, 2, 7, 16, 49, 64])
+def test_channels(length, dtype):
+    rng = np.random.default_rng(length)
+    g, x = rng.normal(1, 2, (2, 3, 5, length)).astype(dtype)
+    numbers = rng.normal(size=(4, 5)).astype(dtype)
+    wide = [a.astype(np.float64) for a in (g, x, *numbers)]
+    sums, wanted = np.ones((2, 2, 5))
+    NORMALIZATION.channel_sums(g, x, wide[2], *sums)
+    naive.channel_sums(wide[0], wide[1], wide[2], *wanted)
+    np.testing.assert_allclose(sums, wanted, 1e-13, 1e-13 * np.abs(wanted).max())
+    for kernel, given in ("channel_affine", (1, 2, 3, 4)), ("channel_gradient", (0, 1, 2, 3, 4, 5)):
+        found, wanted = np.empty_like(x), np.empty(x.shape)
+        getattr(NORMALIZATION, kernel)(*[(g, x, *numbers)[i] for i in given], found)
+        getattr(naive, kernel)(*[wide[i] for i in given], wanted)
+        np.testing.assert_allclose(found, wanted, TOLERANCE[dtype], TOLERANCE[dtype] * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("at", [0, 15, 16, 17, 20])
 def test_what_is_not_finite_stays_in_its_row(at, odd, dtype):
