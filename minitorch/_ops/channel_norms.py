@@ -132,12 +132,9 @@ def _batch_norm_input(g, sums, input, weight, mean, var, eps):
     x, g, total, product = sums
     channels, dtype = x.shape[1], input.dtype
     weight, factors = or_constant(weight, 1.0, channels, dtype), np.empty((3, channels), dtype)
-    rows = dx.reshape(x.shape)
-    if x.size < LARGE:
-        kernels().batch_norm_slopes(g, x, total, product, weight, mean, var, eps, factors, rows)
-    else:
-        kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
-        shared.channel_gradient(g, x, mean, *factors, rows)
+    kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
+    run = shared.channel_gradient if x.size >= LARGE else kernels().channel_gradient
+    run(g, x, mean, *factors, dx.reshape(x.shape))
     return dx
 
 

@@ -88,10 +88,12 @@ def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
 @njit(cache=True, nogil=True, error_model="numpy")
 def layer_norm_gradients_of_all(g, x, w, mean, rstd, dx, sums, dw, db):
     """`layer_norm_gradients` with dw and db in any dtype; sums (2, columns) of float64 is room."""
-    sums[:] = 0.0
+    for j in range(dw.size):
+        sums[0, j] = sums[1, j] = 0.0
     layer_norm_gradients(g, x, w, mean, rstd, dx, sums[0], sums[1])
-    dw[:] = sums[0]
-    db[:] = sums[1]
+    for j in range(dw.size):
+        dw[j] = sums[0, j]
+        db[j] = sums[1, j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
@@ -232,14 +234,6 @@ def gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, of
         scale[c] = factor
         slope[c] = -factor * square * product[c] / n
         offset[c] = -factor * total[c] / n
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def batch_norm_slopes(g, x, total, product, weight, mean, var, eps, factors, dx):
-    """dx by the sums of `channel_sums`; factors (3, C) is room."""
-    scale, slope, offset = factors[0], factors[1], factors[2]
-    gradient_factors(total, product, weight, mean, var, x.size // x.shape[1], eps, scale, slope, offset)
-    channel_gradient(g, x, mean, scale, slope, offset, dx)
 
 
 @njit(cache=True, error_model="numpy")
