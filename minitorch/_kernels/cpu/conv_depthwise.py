@@ -118,24 +118,33 @@ def planes_of(rows, columns, stride, dilation):
     strip = strip_of(rows, columns, stride, dilation)
 
     @inner()
-    def planes(x, channel, w, bias, sizes, padded, out):
-        down, apart, top, left, line, high, long, spread, spread_columns = sizes
-        weights, values, (tall, wide) = flat(w), flat(out), out.shape[1:]
+    def fill(x, m, sizes, padded, base):
+        _, _, top, left, line, high, long, spread, spread_columns = sizes
         source, height, width = flat(x), x.shape[1], x.shape[2]
+        for h in range(high):
+            begin, row = base + (h * spread + top) * line + left, (m * height + h) * width
+            if spread_columns == 1:
+                copy_line(source, row, padded, begin, long)
+            else:
+                for k in range(long):
+                    padded[begin + k * spread_columns] = source[row + k]
+
+    @inner()
+    def planes(x, channel, w, bias, sizes, padded, out):
+        down, apart, _, _, line = sizes[:5]
+        weights, values, (tall, wide) = flat(w), flat(out), out.shape[1:]
+        # A vector that is read from two that were just written waits for both: the next plane is filled before this one
+        # is read, each in its half.
+        last, half = x.shape[0] - 1, padded.size // 2
+        fill(x, 0 * half, sizes, padded, 0 * half)
         for m in range(x.shape[0]):
-            for h in range(high):
-                begin, row = (h * spread + top) * line + left, (m * height + h) * width
-                if spread_columns == 1:
-                    copy_line(source, row, padded, begin, long)
-                else:
-                    for k in range(long):
-                        padded[begin + k * spread_columns] = source[row + k]
-            tap, start, to = channel[m] * rows * columns, bias[channel[m]], m * tall * wide
+            fill(x, smaller(m + 1, last), sizes, padded, (m + 1) % 2 * half)
+            tap, start, at, to = channel[m] * rows * columns, bias[channel[m]], m % 2 * half, m * tall * wide
             for h in range(0, tall, BAND):
                 for k in range(0, wide, LANES):
                     k = -smaller(-smaller(k, wide - LANES), 0)  # the last strip overlaps the one before
                     strip(
-                        padded, h * down * line + k * stride, down * line, apart * line, weights, tap, start,
+                        padded, at + h * down * line + k * stride, down * line, apart * line, weights, tap, start,
                         values, to + h * wide + k, wide, smaller(BAND, tall - h), smaller(wide, LANES),
                     )  # fmt: skip
 
@@ -234,7 +243,7 @@ def _convolve(x, w, bias, stride, padding, dilation, spread, out):
     crew, parts = threads.share(out.size * prod(filters) // MULTIPLICATIONS, x.shape[0] * x.shape[1])
     _kernel("planes", *filters, stride[1], dilation[1])(
         crew, parts, source.reshape(-1, *inputs), _channels(x.shape[0], x.shape[1]), whole(w), start,
-        (*sizes, *spread), np.zeros((parts, length), dtype), dest.reshape(-1, *outputs),
+        (*sizes, *spread), np.zeros((parts, 2 * length), dtype), dest.reshape(-1, *outputs),
     )  # fmt: skip
     if dest is not out:
         out[...] = dest
