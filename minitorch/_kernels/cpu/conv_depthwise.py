@@ -23,6 +23,7 @@ from .tiles import data_of, first_lanes, load_vector, store_vector
 
 WIDEST, MOST = 16, 128  # taps in a row and in a filter, each of which is a few instructions
 SUMS = 25  # that are held in registers at once
+SMALL = 2_048  # elements of a padded plane, two of which leave room in the first cache
 BAND = 16  # rows of outputs, over which strips go: what they read stays in the first cache
 MULTIPLICATIONS = 16  # with their additions, of one thread in a nanosecond
 _I64 = ir.IntType(64)
@@ -119,7 +120,7 @@ def planes_of(rows, columns, stride, dilation):
 
     @inner()
     def fill(x, m, sizes, padded, base):
-        _, _, top, left, line, high, long, spread, spread_columns = sizes
+        _, _, top, left, line, high, long, spread, spread_columns, _ = sizes
         source, height, width = flat(x), x.shape[1], x.shape[2]
         for h in range(high):
             begin, row = base + (h * spread + top) * line + left, (m * height + h) * width
@@ -131,14 +132,14 @@ def planes_of(rows, columns, stride, dilation):
 
     @inner()
     def planes(x, channel, w, bias, sizes, padded, out):
-        down, apart, _, _, line = sizes[:5]
+        down, apart, _, _, line, _, _, _, _, ahead = sizes
         weights, values, (tall, wide) = flat(w), flat(out), out.shape[1:]
-        # A vector that is read from two that were just written waits for both: the next plane is filled before this one
-        # is read, each in its half.
-        last, half = x.shape[0] - 1, padded.size // 2
+        # A vector that is read from two that were just written waits for both: of small planes the next one is filled
+        # before this one is read, each in its half.
+        last, half = x.shape[0] - 1, padded.size // 2 * ahead
         fill(x, 0 * half, sizes, padded, 0 * half)
         for m in range(x.shape[0]):
-            fill(x, smaller(m + 1, last), sizes, padded, (m + 1) % 2 * half)
+            fill(x, smaller(m + ahead, last), sizes, padded, (m + ahead) % 2 * half)
             tap, start, at, to = channel[m] * rows * columns, bias[channel[m]], m % 2 * half, m * tall * wide
             for h in range(0, tall, BAND):
                 for k in range(0, wide, LANES):
@@ -240,10 +241,11 @@ def _convolve(x, w, bias, stride, padding, dilation, spread, out):
     stride, dilation, spread = (_in_plane(a) for a in (stride, dilation, spread))
     sizes, length = _layout(inputs, outputs, filters, stride, _in_plane(padding, 0), dilation, spread)
     start = np.zeros(len(w), dtype) if bias is None else whole(bias)
+    ahead = int(length <= SMALL)
     crew, parts = threads.share(out.size * prod(filters) // MULTIPLICATIONS, x.shape[0] * x.shape[1])
     _kernel("planes", *filters, stride[1], dilation[1])(
         crew, parts, source.reshape(-1, *inputs), _channels(x.shape[0], x.shape[1]), whole(w), start,
-        (*sizes, *spread), np.zeros((parts, 2 * length), dtype), dest.reshape(-1, *outputs),
+        (*sizes, *spread, ahead), np.zeros((parts, (1 + ahead) * length), dtype), dest.reshape(-1, *outputs),
     )  # fmt: skip
     if dest is not out:
         out[...] = dest
