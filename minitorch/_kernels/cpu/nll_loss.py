@@ -2,9 +2,11 @@
 
 from numba import njit
 
+from .inner import inner
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def rows_of_classes(target, weight, ignore, classes):
+
+@inner()
+def checked(target, weight, ignore, classes):
     """(the sum of the weights that targets count for, the first target outside the classes by its number, else -1)."""
     used = 0.0
     for i, t in enumerate(target.flat):
@@ -13,6 +15,12 @@ def rows_of_classes(target, weight, ignore, classes):
                 return used, i
             used += weight[t] if weight.size else 1
     return used, -1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def rows_of_classes(target, weight, ignore, classes):
+    """See `checked`."""
+    return checked(target, weight, ignore, classes)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -40,10 +48,16 @@ def nll_loss_gradient(g, step, target, weight, ignore, dest):
                 dest[n, t, k] = -g[(n * target.shape[1] + k) * step] * (weight[t] if weight.size else 1)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def quotient_of_sum(losses, divisor, dest):
+@inner()
+def add_up(losses, divisor, dest):
     """dest[0] = the sum of losses, taken in double, over divisor."""
     total = 0.0
     for loss in losses.flat:
         total += loss
     dest[0] = total / divisor
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def quotient_of_sum(losses, divisor, dest):
+    """See `add_up`."""
+    add_up(losses, divisor, dest)

@@ -13,7 +13,7 @@ from numba import njit
 
 from .inlined import smaller
 from .inner import inner
-from .nll_loss import quotient_of_sum, rows_of_classes
+from .nll_loss import add_up, checked
 from .row_vectors import LARGEST, SUM, over_row
 from .vector import exp, exp_below_zero, exp_below_zero_of, exp_of
 
@@ -238,10 +238,10 @@ def cross_entropy_of_all(x, target, weight, ignore, is_mean, losses, slopes, los
 
     Returns the number of the first target outside the classes, which ends it, else -1.
     """
-    used, bad = rows_of_classes(target, weight, ignore, x.shape[1])
+    used, bad = checked(target, weight, ignore, x.shape[1])
     if bad < 0:
         divisor = used if is_mean else 1.0
         cross_entropy(x, target, weight, ignore, 1.0 / divisor, losses, slopes)
         if loss.size:
-            quotient_of_sum(losses, divisor, loss)
+            add_up(losses, divisor, loss)
     return bad
