@@ -137,12 +137,14 @@ class _PlaneMaps:
         shrinks = _cheapest((down, along))[0] == 0
         self.kernel = kernels.shrink_planes if shrinks else kernels.enlarge_planes
         self.room: Any = along.inputs if shrinks else (down.inputs, along.outputs)
+        self.no_room = np.empty(0, dtype) if shrinks and along.outputs < kernels.NARROW else None
 
     def __call__(self, x: Any) -> Any:
         out = np.empty(x.shape[:-2] + self.outputs, x.dtype)
         if out.size:
             source = (x if x.flags.c_contiguous else np.ascontiguousarray(x)).reshape(self.given)
-            self.kernel(source, *self.tables, np.empty(self.room, x.dtype), out.reshape((-1, *self.outputs)))
+            room = np.empty(self.room, x.dtype) if self.no_room is None else self.no_room
+            self.kernel(source, *self.tables, room, out.reshape((-1, *self.outputs)))
         return out
 
 

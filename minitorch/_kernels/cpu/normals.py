@@ -10,7 +10,7 @@ from numba import njit
 from .inlined import fma, smaller, where
 from .inner import inner
 from .plane_vectors import copy_line
-from .twister import words
+from .twister import next_words
 
 f4, i4, u4 = np.float32, np.int32, np.uint32
 LANES = 512
@@ -91,14 +91,14 @@ def _fill(out, mean, std, room):
             copy_line(sines, k, out, begin + 2 * k + 8, 8)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, _nrt=False)
 def normals(state, middle, deviation, out, room):
     """out = middle + deviation * normals, no less than 16 of them, of the generator's next words; room: see `_fill`."""
     bits, rest, mean, std = out.view(np.uint32), out.size % 16, f4(middle), f4(deviation)
     for begin in range(0, out.size, CHUNK):
         end = smaller(begin + CHUNK, out.size)
-        words(state, bits[begin:end])
+        next_words(state, bits[begin:end])
         _fill(bits[begin : end - (end - begin) % 16], mean, std, room)
     if rest:  # torch draws for the rest, then 16 anew for the last 16 places
-        words(state, bits[-16:])
+        next_words(state, bits[-16:])
         _fill(bits[-16:], mean, std, room)

@@ -37,7 +37,7 @@ def map_axis(x, starts, index, weights, out):
 
 # The same along both dimensions of planes, one after the other, where all sums have as many terms: out[m] of x[m], the
 # tables are (terms, outputs). All loops stand in one function: for slices given to another, references are counted.
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def enlarge_planes(x, down, down_weights, along, along_weights, room, out):
     """First along the rows, into as many rows of room as x has, then down."""
     width = u8(out.shape[2])
@@ -71,7 +71,7 @@ def enlarge_planes(x, down, down_weights, along, along_weights, room, out):
                     made[j] += factor * row[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def shrink_planes(x, down, down_weights, along, along_weights, room, out):
     """First down, into a row of room, then along it; in narrow planes, whose loops are short, each output by itself."""
     zero, width, inputs = x.dtype.type(0), u8(out.shape[2]), u8(x.shape[2])

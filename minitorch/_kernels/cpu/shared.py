@@ -16,7 +16,7 @@ from minitorch._kernels.cpu.parallel import share_of, split
 def part_(part, parts, {params}):
     begin, end = share_of({first}.shape[0], part, parts)
     serial({arguments})
-@njit(cache=True, nogil=True, error_model='numpy')
+@njit(cache=True, nogil=True, error_model='numpy', _nrt=False)
 def kernel(crew, parts, {params}):
     split(crew, part_, parts, (parts, {params}))
 """

@@ -31,9 +31,8 @@ def _renew(state):
     state[WORDS - 1] = _mixed(state[WORDS - 1], state[0], state[MIDDLE - 1])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def words(state, out):
-    """out = the next words."""
+@inner()
+def next_words(state, out):
     used, done = np.int64(state[WORDS]), 0
     while done < out.size:
         if used == WORDS:
@@ -52,10 +51,16 @@ def words(state, out):
     state[WORDS] = used
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def words(state, out):
+    """out = the next words."""
+    next_words(state, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def units(state, out):
     """out = the lower 24 bits of the next words, as fractions of float32 in [0, 1)."""
     bits = out.view(np.uint32)
-    words(state, bits)
+    next_words(state, bits)
     for i in range(u8(out.size)):
         out[i] = np.float32(i4(bits[i] & u4(0xFFFFFF))) * np.float32(5.9604644775390625e-08)
