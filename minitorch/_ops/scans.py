@@ -28,7 +28,11 @@ class Scan:
         if self._kernel is None:
             self._kernel = codegen.scan(*self.formulas)
         shape = arrays[0].shape
-        (_, n, inner), out = reduction_of(shape, dim, False)[2], np.empty(shape, dtype)
+        if shape and wrap_dim(dim, len(shape)) == len(shape) - 1:
+            n, inner = shape[-1], 1
+        else:
+            _, n, inner = reduction_of(shape, dim, False)[2]
+        out = np.empty(shape, dtype)
         if out.size:
             for a in arrays:
                 if a.dtype is not dtype or not a.flags.carray:

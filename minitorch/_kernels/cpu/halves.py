@@ -42,7 +42,7 @@ def native_narrowed(context, number):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def widen_float16(halves, out):
     """out[i] = halves[i]: the 15 bits moved into place are the number times 2**-112, infinity and nan apart."""
     if NATIVE:
@@ -57,7 +57,7 @@ def widen_float16(halves, out):
         out[i] = number_of(u32(scaled | special | ((h & u32(0x8000)) << u32(16))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def narrow_float16(numbers, out):
     """out[i] = the nearest half, of two the even one: below 2**-14 adding 0.5 rounds at the last bit of a half."""
     if NATIVE:
@@ -75,14 +75,14 @@ def narrow_float16(numbers, out):
         out[i] = np.uint16(h | ((b >> u32(16)) & u32(0x8000)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def widen_bfloat16(halves, out):
     """out[i] = halves[i]: the upper half of a float32."""
     for i in range(halves.size):
         out[i] = number_of(u32(u32(halves[i]) << u32(16)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def narrow_bfloat16(numbers, out):
     """out[i] = the nearest bfloat16, of two the even one."""
     for i in range(numbers.size):
