@@ -21,12 +21,19 @@ from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_b
 from ._tensor import Tensor
 from .autograd.grad_mode import state
 
+zeros = np.zeros
+
 
 def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as separate integers or as one sequence."""
-    if not size:
+    for n in size:
+        if n.__class__ is not int or n < 0:
+            break
+    else:
+        if size:
+            return size
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    sequence = size[0].__class__ is not int and isinstance(size[0], (tuple, list))
+    sequence = isinstance(size[0], (tuple, list))
     if sequence:
         if len(size) > 1:
             raise TypeError(f"{name}() takes 1 positional argument but {len(size)} were given")
@@ -105,7 +112,7 @@ class Target:
             return backend(self.where).filled(shape, value, self.numpy)
         try:
             if value.__class__ is int and not value:
-                return np.zeros(shape, self.numpy)  # which `made` gives its class
+                return zeros(shape, self.numpy)  # which `made` gives its class
             return half.filled(shape, value, self.numpy)
         except (MemoryError, ValueError):
             raise too_large(shape, self.numpy) from None
