@@ -149,7 +149,7 @@ class Reduction:
         if crew:
             self._shared(o.dtype)(crew, parts, a, o)
         else:
-            self._kernel(o.dtype, "rows")(a, o)
+            (self._kernels.get((o.dtype, "rows")) or self._kernel(o.dtype, "rows"))(a, o)
 
     def large(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` of many elements: blocks of them, which threads may share, and then of what the blocks give."""
@@ -170,7 +170,9 @@ class Reduction:
         if inner == 1:
             self.rows(a if a.shape == (outer, n) else a.reshape(outer, n), o if o.ndim == 1 else o.reshape(outer))
         else:
-            self._kernel(o.dtype, "columns")(a, n, o, empty(inner, self._kept_in(o.dtype)))
+            dtype = o.dtype
+            kernel = self._kernels.get((dtype, "columns")) or self._kernel(dtype, "columns")
+            kernel(a, n, o, empty(inner, self._kept_in(dtype)))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype
@@ -228,7 +230,9 @@ def sum_(input, dim=None, keepdim=False, *, dtype=None):
 
 @sum_.cpu
 def sum_cpu(input, dim=None, keepdim=False, dtype=None):
-    if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
+    if dtype is None and input.dtype in FLOATS:
+        if dim is not None or keepdim:
+            return SUM(input, dim, keepdim)
         o = empty((), input.dtype)
         (SUM.of_floats if input.size < LARGE else SUM.large)(input, o)
         return o
@@ -261,7 +265,9 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
 
 @mean.cpu
 def mean_cpu(input, dim=None, keepdim=False, dtype=None):
-    if dim is None and dtype is None and not keepdim and input.dtype in FLOATS:
+    if dtype is None and input.dtype in FLOATS:
+        if dim is not None or keepdim:
+            return MEAN(input, dim, keepdim)
         o = empty((), input.dtype)
         (MEAN.of_floats if input.size < LARGE else MEAN.large)(input, o)
         return o
