@@ -102,9 +102,12 @@ def plain_arrays(tensors: Any) -> list[Any] | None:
         if t.__class__ is not Tensor and not isinstance(t, Tensor):
             return None
         a = t.array
-        if a.__class__ is not ndarray or (a.dtype is not dtype and dtype is not None):
+        if a.__class__ is not ndarray:
             return None
-        dtype = a.dtype
+        if a.dtype is not dtype:
+            if dtype is not None:
+                return None
+            dtype = a.dtype
         arrays.append(a)
     return arrays or None
 
