@@ -205,7 +205,7 @@ def write(dest: ndarray, source: Any) -> None:
     if dest.dtype in CLASSES:
         source, dest = _plain(rounded(np.asanyarray(source), dest.dtype)), _plain(dest)
     if _is_silent(source.dtype, dest.dtype):
-        return np.copyto(dest, source)
+        return np.copyto(dest, source, casting="unsafe")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.copyto(dest, widened(source), casting="unsafe")
 
