@@ -174,6 +174,8 @@ LOSSES = {
     "CosineEmbeddingLoss, targets": lambda ns: ns.nn.CosineEmbeddingLoss()(ns.ones(2, 3), ns.ones(2, 3), ns.ones(3)),
     "TripletMarginLoss, shapes": lambda ns: ns.nn.TripletMarginLoss()(ns.ones(2, 3), ns.ones(2), ns.ones(2, 3)),
     "CTCLoss, lengths": lambda ns: ns.nn.CTCLoss()(ns.zeros(5, 1, 3), longs(ns, 1, 2).reshape(1, 2), [6], [2]),
+    "PoissonNLLLoss, eps": lambda ns: ns.nn.PoissonNLLLoss(eps="a")(ns.ones(2), ns.ones(2)),
+    "CosineSimilarity, eps": lambda ns: ns.nn.CosineSimilarity(eps=-1.0)(ns.ones(1, 2), ns.ones(1, 2)),
     "MarginRankingLoss, shapes": lambda ns: ns.nn.MarginRankingLoss()(ns.ones(2, 2), ns.ones(2), ns.ones(2)),
 }
 

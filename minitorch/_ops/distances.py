@@ -46,6 +46,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         )
     x1, x2 = broadcast_tensors(*[t if t.array.dtype is dtype else cast(t, dtype) for t in (x1, x2)])
     eps, units = real(eps, "eps", 4, "cosine_similarity"), []
+    if eps < 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps:g}")
     for x in (x1, x2):
         norm = _norm(x, 2, dim, True)
         units.append(x / (norm + (norm.clamp(min=eps) - norm).detach()))  # the clamp takes no part in the gradient

@@ -15,7 +15,7 @@ from .copies import check_overlap
 from .indexing import value_for
 from .nodes import titled
 from .op import OPS, Op, structured
-from .operands import NUMBERS
+from .operands import NUMBERS, tensors_only
 from .positions import At, bits_of, first_outside, kernels
 from .public import FUNCTIONS, into, public
 
@@ -257,6 +257,8 @@ def writer(name: str, fresh: bool) -> Any:
 
 def _scatter(x: Tensor, dim: int, index: Tensor, src: Tensor, record: Op, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, x.array.ndim)
+    if not isinstance(index, Tensor):
+        tensors_only(f"{record.public_name}_", 2, index=index)
     src = check_scatter(x, dim, index, src)
     if fresh:
         return record.function(x, src, index, dim)
@@ -294,6 +296,7 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
     src = value if src is None else src
     if isinstance(src, Tensor):
         return src
+    tensors_only(name, 2, index=index)
     if src.__class__ not in NUMBERS:
         raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
     return OPS["expand_to"].function(value_for(x, src).to(x.device), tuple(index.shape))

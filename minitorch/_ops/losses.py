@@ -19,6 +19,7 @@ from .check import (
     check_inplace_shape,
     float_required,
     not_implemented_for,
+    real,
     type_name,
 )
 from .composite import broadcast_tensors
@@ -321,6 +322,7 @@ def poisson_nll_loss(
 ) -> Tensor:  # fmt: skip
     """exp(input) - target input, or without log_input input - target log(input); full adds Stirling's approximation."""
     reduction = reduction_name(size_average, reduce, reduction)
+    eps = real(eps, "eps", 5, "poisson_nll_loss")
     losses = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (target * (2 * math.pi)).log()

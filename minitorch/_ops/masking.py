@@ -13,7 +13,7 @@ from .check import broadcast_error, check
 from .gathering import writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, structured
-from .operands import NUMBERS, cast
+from .operands import NUMBERS, cast, tensors_only
 from .positions import At
 from .public import FUNCTIONS, into, public
 
@@ -114,6 +114,8 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 
 def _check_fill(name: str, input: Tensor, mask: Tensor, value: Any) -> None:
+    if mask.__class__ is not Tensor:
+        tensors_only(name, mask=mask)
     if isinstance(value, Tensor):
         if value.ndim != 0:
             raise RuntimeError(

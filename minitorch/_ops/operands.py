@@ -322,9 +322,9 @@ def same_device(op: Op, tensors: Sequence[Tensor | None]) -> Any:
     return device
 
 
-def tensors_only(function: str, **arguments: Any) -> None:
-    """torch's error for arguments that are no tensors."""
-    for position, (name, value) in enumerate(arguments.items(), 1):
+def tensors_only(function: str, first: int = 1, /, **arguments: Any) -> None:
+    """torch's error for arguments, counted from `first`, that are no tensors."""
+    for position, (name, value) in enumerate(arguments.items(), first):
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"{function}(): argument '{name}' (position {position}) must be Tensor, not {type_name(value)}"

@@ -14,7 +14,7 @@ from minitorch._layout import preserve_format
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import check_inference, state
 
-from .check import check, sizes
+from .check import check, missing_argument, sizes
 from .inplace import check_inplace
 from .memory_formats import RANK, check_rank, suggested
 from .public import FUNCTIONS, public
@@ -78,6 +78,8 @@ def resize_(self: Tensor, *sizes_: Any, size: Any = None, memory_format: Any = N
 
     Other tensors over the same memory keep the old one where it has to grow.
     """
+    if not sizes_ and size is None:
+        missing_argument("resize_", "size")
     check(memory_format is not preserve_format, "Unsupported memory formatPreserve")
     check(not self.requires_grad, "cannot resize variables that require grad")
     shape = sizes(sizes_ if size is None else (size,), "resize_")
@@ -115,7 +117,7 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
     """resize_ to another tensor's shape."""
     if memory_format is preserve_format:
         memory_format = suggested(the_template.array)
-    return resize_(self, *the_template.shape, memory_format=memory_format)
+    return resize_(self, size=tuple(the_template.shape), memory_format=memory_format)
 
 
 @public("Tensor")

@@ -12,6 +12,7 @@ from .gathering import INDEX_DTYPES, along, as_int64, contiguous, int64, without
 from .indexing import value_for, warn_if_expanded
 from .masking import in_dtype_of
 from .op import OPS, Op, structured
+from .operands import tensors_only
 from .positions import bits_of, first_outside, kernels
 from .public import into, public
 
@@ -233,7 +234,12 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 def _index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, alpha: Any, fresh: bool) -> Tensor:
     dim = wrap_dim(dim, self.ndim)
-    check_indexed("index_add_", self.array, dim, index.array, source.array)
+    try:
+        i, s = index.array, source.array
+    except AttributeError:
+        tensors_only("index_add_", 2, index=index, source=source)
+        raise
+    check_indexed("index_add_", self.array, dim, i, s)
     _check_rows("index_add_", self, dim, index, RuntimeError, "")
     if not fresh:
         check_overlap(self, index, source, apart=True)
@@ -255,7 +261,12 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bool) -> Tensor:
-    dim, i, s = wrap_dim(dim, self.ndim), index.array, source.array
+    dim = wrap_dim(dim, self.ndim)
+    try:
+        i, s = index.array, source.array
+    except AttributeError:
+        tensors_only("index_copy_", 2, index=index, source=source)
+        raise
     if s.dtype != self.array.dtype:
         raise RuntimeError(
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
@@ -295,7 +306,12 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 
 def _index_fill(self: Tensor, dim: int, index: Tensor, value: Any, fresh: bool) -> Tensor:
-    dim, i = wrap_dim(dim, self.ndim), index.array
+    dim = wrap_dim(dim, self.ndim)
+    try:
+        i = index.array
+    except AttributeError:
+        tensors_only("index_fill_", 2, index=index)
+        raise
     if isinstance(value, Tensor):
         if value.ndim != 0:
             raise RuntimeError(

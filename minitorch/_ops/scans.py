@@ -177,7 +177,7 @@ def shifted_grad(g, dim, by):
 
 def _in_place(name: str) -> None:
     def twin(self: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-        dtype = self.dtype if dtype is None else dtype
+        dtype = self.dtype if dtype is None else dtypes.OF_NUMPY[dtypes.numpy_dtype(dtype)]
         if dtype is not self.dtype:
             raise RuntimeError(
                 f"Bad in-place call: input tensor dtype {c_word(self.dtype)} and output tensor dtype {c_word(dtype)} "

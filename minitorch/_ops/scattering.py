@@ -13,6 +13,7 @@ from .copies import check_overlap
 from .gathering import check_along, check_scatter, int64, scatter_array, writer
 from .masking import broadcast_shape
 from .op import Op, structured
+from .operands import tensors_only
 from .positions import first_outside
 from .public import into, op, public
 from .rows import check_indexed
@@ -300,6 +301,8 @@ def masked_scatter_(self: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 def _masked_scatter(self: Tensor, mask: Tensor, source: Tensor, fresh: bool) -> Tensor:
+    if not isinstance(mask, Tensor) or not isinstance(source, Tensor):
+        tensors_only("masked_scatter_", mask=mask, source=source)
     kind = mask.array.dtype
     if self.dtype != source.dtype:
         raise RuntimeError(

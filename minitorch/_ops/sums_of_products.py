@@ -15,7 +15,7 @@ from .check import c_name, check, cpp_name, no_kernel, wrap_dim
 from .linalg import bmm, mm, mv, same_dtypes_to_add
 from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
-from .operands import common_dtype, number_argument
+from .operands import common_dtype, number_argument, tensors_only
 from .public import FUNCTIONS, op, public
 from .views import expand_to
 
@@ -228,6 +228,8 @@ def _bad_inplace(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
 
 def _make_inplace(name: str, first: str, second: str) -> None:
     def twin(self, a, b, *, beta=1, alpha=1):
+        if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+            tensors_only(f"{name}_", **{first: a, second: b})
         if name == "addmm" and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
             _bad_inplace(name, self, (a.shape[0], b.shape[1]))
         result = FUNCTIONS[name](self, a, b, beta=beta, alpha=alpha)

@@ -74,7 +74,7 @@ class Loops:
             dest = np.empty(shape, dtype) if out is None else out
             kernel(*arrays, *numbers, dest)
             return dest
-        shape = broadcast_shape(arrays) if out is None else out.shape
+        shape = broadcast_shape(arrays) if out is None or not out.size else out.shape
         if prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype):
             arrays = tuple([a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays])
             with np.errstate(all="ignore"):

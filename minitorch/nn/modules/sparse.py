@@ -28,6 +28,8 @@ class _Table(Module):
 
     def _set_padding(self, padding_idx: int | None, word: str) -> None:
         if padding_idx is not None:
+            if isinstance(padding_idx, bool):
+                raise TypeError("embedding(): argument 'padding_idx' must be int, not bool")
             n = self.num_embeddings
             assert -n <= padding_idx < n, f"{word} must be within num_embeddings"
             padding_idx %= n
