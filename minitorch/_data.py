@@ -99,7 +99,7 @@ def array_of(data: Any, dtype: Any) -> Any:
         data = np.array(data)
         found = dtypes.of_numpy(data.dtype)
         return converted(data, to or found.numpy)
-    if hasattr(data, "__array_interface__") and not isinstance(data, (list, tuple)):
+    if hasattr(data, "__array_interface__") and not isinstance(data, (list, tuple, type)):
         return array_of(np.asarray(data), dtype)
     kind = _infer(data).numpy
     return _filled_from(data, kind, kind if to is None else to)

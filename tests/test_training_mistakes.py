@@ -176,6 +176,7 @@ LOSSES = {
     "CTCLoss, lengths": lambda ns: ns.nn.CTCLoss()(ns.zeros(5, 1, 3), longs(ns, 1, 2).reshape(1, 2), [6], [2]),
     "PoissonNLLLoss, eps": lambda ns: ns.nn.PoissonNLLLoss(eps="a")(ns.ones(2), ns.ones(2)),
     "CosineSimilarity, eps": lambda ns: ns.nn.CosineSimilarity(eps=-1.0)(ns.ones(1, 2), ns.ones(1, 2)),
+    "CTCLoss, targets of one row": lambda ns: ns.nn.CTCLoss()(ns.zeros(5, 3), longs(ns, 1, 2), [5], [1]),
     "MarginRankingLoss, shapes": lambda ns: ns.nn.MarginRankingLoss()(ns.ones(2, 2), ns.ones(2), ns.ones(2)),
 }
 
@@ -308,6 +309,7 @@ DATA = {
     "Subset, index": lambda ns: data(ns).Subset(numbers(ns), [9])[0],
     "random_split, lengths": lambda ns: data(ns).random_split(numbers(ns), [1, 1]),
     "random_split, fractions": lambda ns: data(ns).random_split(numbers(ns), [0.9, 0.9]),
+    "random_split, fractions beyond the whole": lambda ns: data(ns).random_split(numbers(ns), [1.5, 2.5]),
     "random_split, a negative fraction": lambda ns: data(ns).random_split(numbers(ns), [-0.5, 0.5]),
     "ConcatDataset of nothing": lambda ns: data(ns).ConcatDataset([]),
     "ConcatDataset, index": lambda ns: data(ns).ConcatDataset([numbers(ns)])[-9],

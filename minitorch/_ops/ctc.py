@@ -97,7 +97,6 @@ def ctc_loss(
     unbatched = log_probs.ndim == 2
     if unbatched:
         log_probs = op("unsqueeze")(log_probs, 1)
-        targets = op("unsqueeze")(targets, 0) if targets.ndim == 1 else targets
     _check(log_probs, targets, inputs, sizes, blank)
     each = op("ctc_loss_of_each")(log_probs, FUNCTIONS["to"](targets, dtypes.int64), inputs, sizes, blank)
     if zero_infinity:

@@ -7,7 +7,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels.strided import element_strides
-from minitorch._layout import channels_last, channels_last_3d, contiguous_format, memory_format
+from minitorch._layout import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from minitorch._storage import UntypedStorage, offset
 from minitorch._tensor import Tensor, wrap
 
@@ -38,6 +38,9 @@ def is_contiguous(self: Tensor, memory_format: memory_format = contiguous_format
         return a.ndim == 4 and a.transpose(0, 2, 3, 1).flags.c_contiguous
     if memory_format is channels_last_3d:
         return a.ndim == 5 and a.transpose(0, 2, 3, 4, 1).flags.c_contiguous
+    if memory_format is not contiguous_format and memory_format is not preserve_format:
+        kind = type(memory_format).__name__
+        raise TypeError(f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {kind}")
     return a.flags.c_contiguous
 
 

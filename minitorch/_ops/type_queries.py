@@ -67,6 +67,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     if not isinstance(tensor1, Tensor):
         return dtypes.promote_types(*[_of_number(n) for n in (tensor1, tensor2)])
     if not isinstance(tensor2, Tensor):
+        _of_number(tensor2)
         return dtypes.OF_NUMPY[dtypes.NUMBER_DTYPE[tensor2.__class__, tensor1.array.dtype]]
     return dtypes.OF_NUMPY[common_dtype([tensor1.array, tensor2.array])]
 

@@ -57,6 +57,16 @@ def _listed(value: Any, what: str = "") -> list[Any]:
     return list(value)
 
 
+def _inputs(value: Any) -> list[Any]:
+    """The tensors, or edges, that gradients are wanted for."""
+    listed = _listed(value)
+    for t in listed:
+        if not isinstance(t, (engine.tensor_class, graph.GradientEdge)):
+            kind = type(t).__name__
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {kind}")
+    return listed
+
+
 def _given(gradients: Any, n: int) -> list[Any]:
     """One gradient, or None, for each of n outputs."""
     listed = [None] * n if gradients is None else _listed(gradients)
@@ -139,7 +149,7 @@ def backward(
                 "use `grad_tensors`."
             )
         grad_tensors = grad_variables
-    targets = None if inputs is None else _listed(inputs)
+    targets = None if inputs is None else _inputs(inputs)
     if targets is not None and not targets:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     tensors = _listed(tensors)
@@ -198,7 +208,7 @@ def grad(
             is_grads_batched, materialize_grads,
         )  # fmt: skip
         return dict(zip(inputs, found, strict=True))
-    outputs, inputs = _listed(outputs), _listed(inputs)
+    outputs, inputs = _listed(outputs), _inputs(inputs)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     gradients = _given(grad_outputs, len(outputs))

@@ -95,6 +95,9 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
     """Switch anomaly mode on or off."""
+    if mode.__class__ is not bool:
+        kind = type(mode).__name__
+        raise TypeError(f"set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not {kind}")
     state.interceptors = tuple([i for i in state.interceptors if not isinstance(i, _Anomaly)])
     engine.anomaly = _Anomaly(check_nan) if mode else None
     _lines.look_up(math.inf if mode else _lines.LOOKUPS)

@@ -274,6 +274,9 @@ class set_grad_enabled(_Switch):
     __slots__ = ()
 
     def __init__(self, mode: bool):
+        if mode.__class__ is not bool:
+            kind = type(mode).__name__
+            raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {kind}")
         self.enabled = mode
         _Switch.__enter__(self)
 

@@ -245,6 +245,6 @@ def random_split(
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     from minitorch import randperm
 
-    order = randperm(total, generator=generator).tolist()
+    order = randperm(sum(sizes), generator=generator).tolist()  # type: ignore[arg-type]
     ends = itertools.accumulate(sizes)
     return [Subset(dataset, order[int(end - size) : int(end)]) for end, size in zip(ends, sizes)]
