@@ -1,7 +1,7 @@
 """What users get wrong most with tensors and gradients: a program, PyTorch's error, ours."""
 
 import pytest
-from compare import assert_same_mistake
+from compare import assert_same_mistake, assert_same_outcome, both
 
 
 def f(ns):
@@ -279,3 +279,26 @@ TABLE = {
 @pytest.mark.parametrize("name", TABLE)
 def test_mistake_with_tensors_ends_as_in_torch(name):
     assert_same_mistake(TABLE[name], own_words=name == "conversions: full without a value")
+
+
+NO_MISTAKES = {
+    "a Python type as dtype": lambda ns: ns.ones(2).to(float),
+    "a Python type beside a device": lambda ns: ns.ones(2).to("cpu", int),
+    "unique of no rows": lambda ns: ns.unique(ns.ones(0, 3), dim=0),
+    "unique of rows of nothing": lambda ns: ns.unique(ns.ones(3, 0)),
+    "neighbours of no rows": lambda ns: ns.unique_consecutive(ns.ones(0, 3), dim=0),
+    "embedding of width nothing, bounded": lambda ns: f(ns).embedding(longs(ns, 0), ns.ones(2, 0), max_norm=1.0),
+    "mse_loss of a mask": lambda ns: f(ns).mse_loss(ns.ones(2) > 0, ns.zeros(2)),
+    "local_response_norm of integers": lambda ns: f(ns).local_response_norm(ns.arange(6).reshape(1, 2, 3), 2),
+    "requires_grad of None": lambda ns: ns.zeros(2, requires_grad=None),
+    "order of a norm as a flag": lambda ns: ns.norm(ns.arange(3.0), True),
+    "polygamma of a tensor's order": lambda ns: ns.polygamma(ns.tensor(1), ns.ones(2)),
+    "halves beside float32 weights": lambda ns: (
+        f(ns).layer_norm(ns.arange(3.0).half(), (3,), ns.ones(3), ns.ones(3)).float()
+    ),
+}
+
+
+@pytest.mark.parametrize("program", NO_MISTAKES.values(), ids=NO_MISTAKES)
+def test_what_looks_like_a_mistake_gives_torchs_result(program):
+    assert_same_outcome(*both(program))
