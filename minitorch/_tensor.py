@@ -393,7 +393,7 @@ class Tensor:
             state.transform.refuse_backward()
         if gradient is None and inputs is None and not create_graph and a.__class__ is ndarray and not a.ndim:
             edge = self.edge if self.base is None else current_edge(self)
-            one = ONE.get(a.dtype)
+            one = engine.ONE.get(a.dtype)
             if edge is not None and one is not None:
                 return engine.backward_one(edge, one, retain_graph)
         from . import autograd
@@ -490,11 +490,6 @@ class _Detach:
 
 
 DETACH = _Detach()
-
-# what a loss's backward starts from each time; np.ones costs 1 us
-ONE = {d: np.ones((), d) for d in dtypes.FLOATS - dtypes.HALVES}
-for _one in ONE.values():
-    _one.flags.writeable = False
 
 
 def wrap(array: Any, version: list[int] | None = None) -> Tensor:

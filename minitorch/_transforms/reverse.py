@@ -141,10 +141,10 @@ def gradients(roots: list[Any], targets: list[Any], record: bool) -> list[Tensor
     captured = dict.fromkeys(targets)
     if not roots:
         return [None] * len(targets)
-    wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
+    wanted, are_all = engine.ancestors_leading_to([n for n, _ in roots], captured)
     tensors = record or bool(active(Forward)) or any(g.array.__class__ is BatchedArray for _, g in roots)
     given = [(n, g if tensors else g.array) for n, g in roots]
-    engine.backward_many(given, True, tensors, captured, wanted)
+    engine.backward_many(given, True, tensors, captured, wanted, are_all)
     found = [captured[t] for t in targets]
     if not tensors:
         return [None if g is None else engine.wrap(g) for g in found]

@@ -49,7 +49,9 @@ class Variable(metaclass=_VariableMeta):
         return (empty(0) if data is None else data.detach()).requires_grad_(requires_grad)
 
 
-def _listed(value: Any, what: str = "") -> list[Any]:
+def _listed(value: Any) -> list[Any]:
+    if value.__class__ is list:
+        return value
     if isinstance(value, (engine.tensor_class, graph.GradientEdge)):
         return [value]
     if isinstance(value, Mapping):
@@ -112,6 +114,11 @@ def _root(i: int, t: Any, g: Any) -> tuple[Node, Any]:
 
 
 def _roots(tensors: list[Any], gradients: list[Any], create_graph: bool) -> list[tuple[Node, Any]]:
+    loss: Any = tensors[0] if len(tensors) == 1 and not create_graph else None  # what is nearly always differentiated
+    if loss.__class__ is engine.tensor_class and gradients[0] is None:
+        edge, one = graph.edge_of(loss), None if loss.array.shape else engine.ONE.get(loss.array.dtype)
+        if edge is not None and one is not None and loss.array.__class__ is np.ndarray:
+            return [(edge, one)]
     roots = [_root(i, t, g) for i, (t, g) in enumerate(zip(tensors, gradients, strict=True))]
     return roots if create_graph else [(edge, g.array) for edge, g in roots]
 
@@ -162,8 +169,8 @@ def backward(
         if not isinstance(t, graph.GradientEdge):
             t.retain_grad()
     edges: dict[Node, Any] = dict.fromkeys(map(_edge_of_input, targets))
-    wanted = engine.ancestors_leading_to([n for n, _ in roots], edges) | {e for e in edges if e.is_leaf}
-    engine.backward_many(roots, keep, create_graph, edges, wanted)
+    wanted, are_all = engine.ancestors_leading_to([n for n, _ in roots], edges)
+    engine.backward_many(roots, keep, create_graph, edges, wanted | {e for e in edges if e.is_leaf}, are_all)
 
 
 def grad(
@@ -266,8 +273,8 @@ def _gradients(
     roots = _roots(outputs, gradients, tensors)
     edges = [_edge_of_input(t) for t in inputs]
     captured: dict[Any, Any] = dict.fromkeys(edges)
-    wanted = engine.ancestors_leading_to([n for n, _ in roots], captured)
-    engine.backward_many(roots, keep, tensors, captured, wanted)
+    wanted, are_all = engine.ancestors_leading_to([n for n, _ in roots], captured)
+    engine.backward_many(roots, keep, tensors, captured, wanted, are_all)
     if not allow_unused:
         _refuse_unused([captured[e] for e in edges])
     if tensors and not create_graph:
