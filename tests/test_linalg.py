@@ -1,11 +1,14 @@
 """Linear algebra against torch: values, gradients, double gradients, named results and errors."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from compare import EverySample, array_of, assert_same, both, first_line
 
 import minitorch
+from minitorch._ops.deprecated import warn_deprecated
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(deprecated|torch.lu_solve|torch.lu):UserWarning")  # torch's
 
@@ -475,3 +478,32 @@ def test_results_are_laid_out_by_columns_where_torchs_are(name, lead):
 def test_lobpcg_says_that_it_is_missing():
     with pytest.raises(NotImplementedError, match="lobpcg is not supported by minitorch"):
         minitorch.lobpcg(minitorch.eye(9), 1)
+
+
+@pytest.mark.filterwarnings("always::UserWarning")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ns, a: ns.cholesky(a),
+        lambda ns, a: a.qr(),
+        lambda ns, a: a.lu(),
+        lambda ns, a: ns.lu_solve(a, *ns.linalg.lu_factor(a)),
+        lambda ns, a: ns.triangular_solve(a, a),
+        lambda ns, a: ns.chain_matmul(a, a),
+    ],
+)
+def test_what_torch_replaced_is_warned_of_once(call):
+    def text(ns):
+        with pytest.warns(UserWarning, match="is deprecated") as seen:
+            call(ns, ns.eye(3))
+        return [str(w.message).split(" (Triggered")[0] for w in seen]
+
+    warn_deprecated.cache_clear()
+    ours = text(minitorch)
+    with warnings.catch_warnings(action="error"):
+        call(minitorch, minitorch.eye(3))
+    torch.set_warn_always(True)
+    try:
+        assert ours == text(torch)
+    finally:
+        torch.set_warn_always(False)

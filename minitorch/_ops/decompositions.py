@@ -16,6 +16,7 @@ from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
 from .check import check, concrete
+from .deprecated import warn_deprecated
 from .matrices import (
     LinAlgError,
     at_least_2d,
@@ -131,6 +132,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, o
 @public("torch Tensor", name="cholesky")
 def torch_cholesky(input: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """Same as linalg.cholesky."""
+    warn_deprecated("cholesky")
     if not input.numel() and input.ndim >= 2:
         return into(out, op("clone")(input), "cholesky")
     return into(out, _cholesky(input, upper, "cholesky")[0], "cholesky")
@@ -256,6 +258,7 @@ LuWithInfo = return_type("_lu_with_info", "LU pivots info")
 @public("torch Tensor", name="lu")
 def torch_lu(input: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """(LU, pivots), and info if get_infos says so: see linalg.lu_factor_ex."""
+    warn_deprecated("lu")
     _pivoting(pivot)
     LU, pivots, info = op("lu_factors")(input, "torch.lu_factor")
     results = LuWithInfo(LU, pivots, info) if get_infos else (LU, pivots)
@@ -367,6 +370,7 @@ def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
 @public("torch Tensor", name="qr")
 def torch_qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
     """Same as linalg.qr in mode "reduced", or with some=False in mode "complete"."""
+    warn_deprecated("qr")
     return into(out, Qr(*qr(input, "reduced" if some else "complete")), "qr")
 
 

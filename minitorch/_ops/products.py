@@ -10,6 +10,7 @@ from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, cpp_name, integer, integers, no_kernel, wrap_dim, wrap_dims
+from .deprecated import warn_deprecated
 from .joining import tensor_list
 from .linalg import matmul
 from .matrices import into
@@ -220,6 +221,7 @@ def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:
 @public("torch")
 def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     """The product of several matrices, in the cheapest order."""
+    warn_deprecated("chain_matmul")
     check(matrices, "chain_matmul(): Expected one or more matrices")
     for m in matrices:
         if m.ndim != 2:

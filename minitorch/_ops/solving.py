@@ -11,6 +11,7 @@ from minitorch.return_types import return_type
 
 from .check import broadcast_error, c_name, check, integer, wrap_dim
 from .decompositions import INT32, unpack_lu
+from .deprecated import warn_deprecated
 from .matrices import (
     at_least_2d,
     by_columns,
@@ -306,6 +307,7 @@ def triangular_solve(
     out: Any = None,
 ) -> Any:
     """(solution, A's copy): see linalg.solve_triangular."""
+    warn_deprecated("triangular_solve")
     for t, letter in ((input, "b"), (A, "A")):
         if t.ndim < 2:
             raise RuntimeError(
@@ -368,6 +370,7 @@ def _lu_solve(P: Tensor, L: Tensor, U: Tensor, B: Tensor, adjoint: bool) -> Tens
 @public("torch Tensor", name="lu_solve")
 def torch_lu_solve(input: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Any = None) -> Tensor:
     """linalg.lu_solve with the right-hand side first."""
+    warn_deprecated("lu_solve")
     return lu_solve(LU_data, LU_pivots, input, out=out)
 
 
