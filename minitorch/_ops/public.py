@@ -223,7 +223,7 @@ class _Named:
 def into(out: Any, name: str, result: Any, *operands: Any) -> Any:
     """The result of a public function: as it is, or written to `out=` if one was given.
 
-    `operands` are what it must not overlap with: see `inplace.APART`.
+    `operands` are what it must not overlap with: see `APART` in `op.py`.
     """
     if out is None:
         return result

@@ -17,7 +17,7 @@ warnings.filterwarnings(
     module=r"minitorch\.(autograd|generated|_ops|_kernels)",
 )
 
-# what generated functions see as globals; filled by `names()` when the first op is built
+# what generated functions see as globals; filled by `scope_for_all` when the first op is built
 SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
 
 SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions

@@ -1,7 +1,7 @@
 """Pickles under torch's names: what we write real torch reads, and what it wrote we read.
 
-Two readers: `load_trusted` runs whatever the file says, as pickle does; `load_safely` knows the instructions that make
-data, and calls only what is on a list.
+Two readers: `TrustedUnpickler` runs whatever the file says, as pickle does; `SafeUnpickler` knows the instructions that
+make data, and calls only what is on a list.
 """
 
 import codecs
