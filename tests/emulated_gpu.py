@@ -196,10 +196,6 @@ class EmulatedDriver:
         self.pinned[buffer.ctypes.data] = buffer
         return buffer.ctypes.data
 
-    def free_host(self, address):
-        self._drain_all()
-        del self.pinned[address]
-
     def copy_to_device(self, pointer, address, nbytes, stream):
         pageable = not any(a <= address < a + b.size for a, b in self.pinned.items())
         source = _host(address, nbytes)
@@ -262,7 +258,7 @@ class EmulatedDriver:
         self._issue(stream, work)
 
     # what only a driver with machine code has
-    load_module = unload_module = function = function_attribute = allow_shared = launch = None
+    load_module = function = allow_shared = launch = None
     raw = address_of = None
 
     # ------------------------------------------------------------------ streams and events
@@ -298,10 +294,6 @@ class EmulatedDriver:
         stream = next(self.handles)
         self.queues[stream] = []
         return stream
-
-    def destroy_stream(self, stream):
-        self._drain(stream)
-        del self.queues[stream]
 
     def synchronize_stream(self, stream):
         self._not_while_capturing()
@@ -411,6 +403,17 @@ def _host(address, nbytes):
     return np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(address)) if nbytes else np.empty(0, np.uint8)
 
 
+def forget(driver):
+    """Forget a driver's devices: the next one may have its address."""
+    for key in [key for key in runtime._gpus if key[0] == id(driver)]:
+        del runtime._gpus[key]
+    thread = runtime.thread
+    if thread.bound is not None and thread.bound.driver is driver:
+        thread.bound = thread.now = None
+        thread.index = 0
+        thread.streams.clear()
+
+
 @contextmanager
 def emulated(caching=False, **options):
     """A GPU for the length of a block; every array an allocation of its own, unless `caching`."""
@@ -423,7 +426,7 @@ def emulated(caching=False, **options):
             yield device
             device.check()
         finally:
-            runtime.forget(device)
+            forget(device)
 
 
 def run_on_host(op, inferred, arrays, others, dest=None):

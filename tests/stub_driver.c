@@ -58,7 +58,6 @@ int cuEventCreate(void **event, unsigned flags) { *event = (void *)(uintptr_t)(0
 int cuEventElapsedTime(float *ms, void *start, void *end) { *ms = 1.5f; return 0; }
 int cuModuleLoadDataEx(void **module, const char *image, unsigned n, void *options, void *values) { *module = (void *)0x3000; return 0; }
 int cuModuleGetFunction(void **function, void *module, const char *name) { *function = (void *)0x4000; return 0; }
-int cuFuncGetAttribute(int *value, int which, void *function) { *value = which; return 0; }
 int cuFuncSetAttribute(void *function, int which, int value) { return 0; }
 int cuTensorMapEncodeTiled(void *map, int kind, unsigned rank, void *pointer, const uint64_t *sizes, const uint64_t *strides,
                            const unsigned *box, const unsigned *steps, int interleave, int swizzle, int promotion, int fill) {

@@ -149,9 +149,6 @@ class Op:
     def argument(self, letter: str) -> str:
         return self.letters.get(letter, letter)
 
-    def letter(self, argument: str) -> str:
-        return next((k for k, v in self.letters.items() if v == argument), argument)
-
     def grad(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the gradient for these arguments (the same function may serve several)."""
 

@@ -28,12 +28,6 @@ def keep_freed_memory() -> None:
                 mallopt(parameter, size)
 
 
-def release_freed_memory() -> bool:
-    """Give what is free back to the system; whether anything was."""
-    trim = _function("malloc_trim")
-    return trim is not None and bool(trim(0))
-
-
 class _Mallinfo(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_size_t)

@@ -32,10 +32,7 @@ ATTRIBUTES = {
     "shared_memory_per_multiprocessor": 81, "regs_per_multiprocessor": 82, "shared_memory_per_block_optin": 97,
 }  # fmt: skip
 
-# CUfunction_attribute
-FUNCTION_ATTRIBUTES = {
-    "max_threads": 0, "static_shared": 1, "local_bytes": 3, "registers": 4, "dynamic_shared": 8
-}  # fmt: skip
+DYNAMIC_SHARED = 8  # of CUfunction_attribute
 
 # CUtensorMapDataType: halves as integers, which a copy leaves alone; float32 that a copy rounds to tf32
 MAP_KINDS = {"u2": 1, "tf32": 11}
@@ -59,7 +56,6 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuMemFree_v2": (c_uint64,),
     "cuMemGetInfo_v2": (c_void_p, c_void_p),
     "cuMemHostAlloc": (c_void_p, c_size_t, c_uint),
-    "cuMemFreeHost": (c_void_p,),
     "cuMemcpyHtoDAsync_v2": (c_uint64, c_void_p, c_size_t, c_void_p),
     "cuMemcpyDtoHAsync_v2": (c_void_p, c_uint64, c_size_t, c_void_p),
     "cuMemcpyDtoDAsync_v2": (c_uint64, c_uint64, c_size_t, c_void_p),
@@ -69,7 +65,6 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuMemsetD32Async": (c_uint64, c_uint, c_size_t, c_void_p),
     "cuMemsetD2D32Async": (c_uint64, c_size_t, c_uint, c_size_t, c_size_t, c_void_p),
     "cuStreamCreateWithPriority": (c_void_p, c_uint, c_int),
-    "cuStreamDestroy_v2": (c_void_p,),
     "cuStreamSynchronize": (c_void_p,),
     "cuStreamQuery": (c_void_p,),
     "cuStreamWaitEvent": (c_void_p, c_void_p, c_uint),
@@ -81,9 +76,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cuEventQuery": (c_void_p,),
     "cuEventElapsedTime": (c_void_p, c_void_p, c_void_p),
     "cuModuleLoadDataEx": (c_void_p, c_char_p, c_uint, c_void_p, c_void_p),
-    "cuModuleUnload": (c_void_p,),
     "cuModuleGetFunction": (c_void_p, c_void_p, c_char_p),
-    "cuFuncGetAttribute": (c_void_p, c_int, c_void_p),
     "cuFuncSetAttribute": (c_void_p, c_int, c_int),
     "cuTensorMapEncodeTiled": (c_void_p, c_int, c_uint, c_uint64, *[c_void_p] * 4, *[c_int] * 4),
     "cuLaunchKernel": (c_void_p, *[c_uint] * 7, c_void_p, c_void_p, c_void_p),
@@ -251,10 +244,6 @@ class Driver:
         """The address of page-locked memory of the host, which the GPU copies from on its own."""
         return self._value(c_void_p, "cuMemHostAlloc", nbytes, 1)
 
-    def free_host(self, address: int) -> None:
-        """Give page-locked memory back."""
-        self._call("cuMemFreeHost", address)
-
     def copy_to_device(self, pointer: int, address: int, nbytes: int, stream: int) -> None:
         """From host to device, in the stream's order; returns early only if the host's memory is page-locked."""
         self._call("cuMemcpyHtoDAsync_v2", pointer, address, nbytes, stream)
@@ -286,10 +275,6 @@ class Driver:
     def create_stream(self, priority: int = 0) -> int:
         """A stream that does not wait for the default one."""
         return self._value(c_void_p, "cuStreamCreateWithPriority", 1, priority)
-
-    def destroy_stream(self, stream: int) -> None:
-        """Forget a stream; what it holds is still done."""
-        self._call("cuStreamDestroy_v2", stream)
 
     def synchronize_stream(self, stream: int) -> None:
         """Wait for all that a stream was given."""
@@ -344,21 +329,13 @@ class Driver:
         """Machine code on the current device."""
         return self._value(c_void_p, "cuModuleLoadDataEx", cubin, 0, None, None)
 
-    def unload_module(self, module: int) -> None:
-        """Give a module's memory back."""
-        self._call("cuModuleUnload", module)
-
     def function(self, module: int, name: str) -> int:
         """A kernel of a module."""
         return self._value(c_void_p, "cuModuleGetFunction", module, name.encode())
 
-    def function_attribute(self, function: int, name: str) -> int:
-        """A property of a kernel by its name in FUNCTION_ATTRIBUTES."""
-        return self._value(c_int, "cuFuncGetAttribute", FUNCTION_ATTRIBUTES[name], function)
-
     def allow_shared(self, function: int, nbytes: int) -> None:
         """Let launches of a kernel ask for this much dynamic shared memory: over 48 KiB only on request."""
-        self._call("cuFuncSetAttribute", function, FUNCTION_ATTRIBUTES["dynamic_shared"], nbytes)
+        self._call("cuFuncSetAttribute", function, DYNAMIC_SHARED, nbytes)
 
     def launch(
         self, function: int, grid: tuple[int, ...], block: tuple[int, ...], shared: int, stream: int, arguments: int

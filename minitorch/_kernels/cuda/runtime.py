@@ -91,16 +91,6 @@ def _open(driver: Any, index: int) -> Gpu:
     return made
 
 
-def forget(driver: Any) -> None:
-    """Forget a driver's devices: what a test does with an emulated one."""
-    for key in [key for key in _gpus if key[0] == id(driver)]:
-        del _gpus[key]
-    if thread.bound is not None and thread.bound.driver is driver:
-        thread.bound = thread.now = None
-        thread.index = 0
-        thread.streams.clear()
-
-
 def opened() -> list[Gpu]:
     """The devices in use so far."""
     driver = thread.bound.driver if thread.bound is not None else None
