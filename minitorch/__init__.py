@@ -126,7 +126,8 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures library monitor mtia nested ops package quantization".split()
+    "_export _inductor ao classes export futures library monitor mtia nested ops package quantization "
+    "segment_reduce".split()
 )
 
 

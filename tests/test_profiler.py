@@ -152,7 +152,7 @@ def test_traces_for_tensorboard_lie_in_its_folder(tmp_path):
 def test_nothing_is_left_after_a_profile():
     with pytest.raises(ZeroDivisionError), profile(), record_function("region"):
         raise ZeroDivisionError
-    assert state.interceptors == () and state.mode is None and engine.watching is None
+    assert state.interceptors == () and state.mode is None and engine.recorder is None
 
 
 def test_a_region_decorates_a_function_and_is_closed_by_an_error():

@@ -102,7 +102,7 @@ class OpNode(Node):
             return _with_tangents(aliased(value, self.out_cell, edge), self)
         if value.version[0] != getattr(self, f"{k}_version"):
             stale(self, k)
-        edge = getattr(self, f"{k}_edge", None) or self.__dict__.get("set_aside", {}).get(f"{k}_edge")
+        edge = getattr(self, f"{k}_edge", None) or self.__dict__.get("unwanted_edges", {}).get(f"{k}_edge")
         edge = getattr(edge, "stands_for", edge)
         return value if value.edge is edge else _with_tangents(aliased(value.array, value.version, edge), value)
 

@@ -100,7 +100,7 @@ def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
         raise TypeError(f"set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not {kind}")
     state.interceptors = tuple([i for i in state.interceptors if not isinstance(i, _Anomaly)])
     engine.anomaly = _Anomaly(check_nan) if mode else None
-    _lines.look_up(math.inf if mode else _lines.LOOKUPS)
+    _lines.allow_lookups(math.inf if mode else _lines.LOOKUPS)
     if mode:
         state.interceptors = (engine.anomaly, *state.interceptors)
     state.refresh()

@@ -43,7 +43,7 @@ add_tensors: Callable[[Any, Any], Any] = _add
 anomaly: Any = None
 
 # profiler.py's recorder of the nodes that run, while a profile is made
-watching: Any = None
+recorder: Any = None
 
 
 def accumulate(node: Node, g: Any) -> None:
@@ -83,7 +83,7 @@ def without_recording(function: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def backward_one(node: Node, g: Any, keep: Any) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
-    if anomaly is not None or watching is not None:
+    if anomaly is not None or recorder is not None:
         return backward_many([(node, g)], keep, False)
     with _lock:
         aside = _set_aside() if _running else ()
@@ -186,8 +186,8 @@ def _put_back(heap: Heap, aside: Any) -> None:
 def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[Node] | None) -> None:
     """Run the node for those of its edges alone that lead to a target: a gradient nobody asked for costs nothing."""
     runner = node.run_tensors if tensors else node.run
-    if watching is not None:
-        runner = watching.timed(node, runner)
+    if recorder is not None:
+        runner = recorder.timed(node, runner)
     if isinstance(node, OutputEdge):
         return runner(g, heap, keep)
     post = node.__dict__.get("post_hooks")
@@ -199,7 +199,7 @@ def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[
                 unwanted.append((name, e))
                 setattr(node, name, None)
     if unwanted and tensors:
-        node.__dict__["set_aside"] = dict(unwanted)  # what is kept has its place in the graph all the same
+        node.__dict__["unwanted_edges"] = dict(unwanted)  # what is kept has its place in the graph all the same
     try:
         if post or anomaly is not None:
             _run_watched(node, runner, g, heap, keep, tensors, post or {})
@@ -208,7 +208,7 @@ def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[
     finally:
         for name, e in unwanted:
             setattr(node, name, e)
-        node.__dict__.pop("set_aside", None)
+        node.__dict__.pop("unwanted_edges", None)
 
 
 def _run_with_hooks(

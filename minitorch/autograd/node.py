@@ -84,7 +84,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple["Node | None", int], ...]:
         """(node, which of its outputs) for each input of the call; (None, 0) where no gradient is wanted."""
-        return tuple(described(getattr(self, e)) for e in self.edges)
+        return tuple(shown_edge(getattr(self, e)) for e in self.edges)
 
     def successors(self) -> "list[Node | None]":
         """The nodes that this one passes gradients to."""
@@ -146,7 +146,7 @@ def only(result: Any) -> Any:
     return result[0] if isinstance(result, tuple) else result
 
 
-def described(edge: Node | None) -> tuple[Node | None, int]:
+def shown_edge(edge: Node | None) -> tuple[Node | None, int]:
     """(node, output number) as torch's next_functions shows an edge."""
     if edge is None:
         return None, 0

@@ -36,12 +36,12 @@ class Recorder:
     def start(self) -> None:
         if _active.recorder is not None:
             raise RuntimeError("Profiler is already enabled on this thread")
-        _active.recorder = engine.watching = self
+        _active.recorder = engine.recorder = self
         state.interceptors = (*state.interceptors, self)
         state.refresh()
 
     def stop(self) -> None:
-        _active.recorder = engine.watching = None
+        _active.recorder = engine.recorder = None
         state.interceptors = tuple([i for i in state.interceptors if i is not self])
         state.refresh()
         while self.open:
