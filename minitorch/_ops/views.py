@@ -341,6 +341,18 @@ def as_strided_grad(g, input_geometry, size, stride, storage_offset):
     return as_strided_backward(g, input_geometry, size, stride, storage_offset)
 
 
+def _common_memory(g: Any, input_geometry: Any, size: Any, stride: Any, storage_offset: Any) -> tuple[Any, ...]:
+    """The places of a view's elements and of its input's, zeros for the memory of both, and at each place of that
+    how many of the input's elements share it, but at least 1."""
+    shape, strides, start = input_geometry
+    offset = start if storage_offset is None else storage_offset
+    low = min(start, offset)
+    places, mine = places_of(size, stride, offset - low), places_of(shape, strides, start - low)
+    memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
+    shares = np.bincount(mine.ravel(), minlength=memory.size)
+    return places, mine, memory, np.maximum(shares, 1).astype(g.dtype)
+
+
 @structured(tensors="g")
 def as_strided_backward(g, input_geometry, size, stride, storage_offset):
     return input_geometry[0], g.dtype
@@ -349,15 +361,9 @@ def as_strided_backward(g, input_geometry, size, stride, storage_offset):
 @as_strided_backward.cpu
 def as_strided_backward_cpu(g, input_geometry, size, stride, storage_offset):
     """Add each element of g at its place in memory, then read the input's elements from there."""
-    shape, strides, start = input_geometry
-    offset = start if storage_offset is None else storage_offset
-    low = min(start, offset)
-    places = places_of(size, stride, offset - low)
-    mine = places_of(shape, strides, start - low)
-    memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
+    places, mine, memory, shares = _common_memory(g, input_geometry, size, stride, storage_offset)
     np.add.at(memory, places.ravel(), g.ravel())
-    shares = np.bincount(mine.ravel(), minlength=memory.size)
-    return np.ascontiguousarray(memory[mine] / np.maximum(shares, 1).astype(g.dtype)[mine]).reshape(shape)
+    return np.ascontiguousarray(memory[mine] / shares[mine]).reshape(input_geometry[0])
 
 
 @as_strided_backward.grad("g")
@@ -373,14 +379,9 @@ def as_strided_read(g, input_geometry, size, stride, storage_offset=None):
 @as_strided_read.cpu
 def as_strided_read_cpu(g, input_geometry, size, stride, storage_offset=None):
     """The adjoint of `as_strided_backward`: g's elements at their places in memory, read by the view's geometry."""
-    shape, strides, start = input_geometry
-    offset = start if storage_offset is None else storage_offset
-    low = min(start, offset)
-    places, mine = places_of(size, stride, offset - low), places_of(shape, strides, start - low)
-    memory = np.zeros(1 + max(places.max(initial=0), mine.max(initial=0)), g.dtype)
-    shares = np.bincount(mine.ravel(), minlength=memory.size)
+    places, mine, memory, shares = _common_memory(g, input_geometry, size, stride, storage_offset)
     np.add.at(memory, mine.ravel(), g.ravel())
-    return np.ascontiguousarray((memory / np.maximum(shares, 1).astype(g.dtype))[places]).reshape(size)
+    return np.ascontiguousarray((memory / shares)[places]).reshape(size)
 
 
 @as_strided_read.grad("g")
