@@ -121,7 +121,7 @@ def backward_many(
     edge leads to other nodes than these.
     """
     targets = None if wanted is None else wanted.union(captured or ())
-    as_it_is = (targets is None or all_wanted) and anomaly is None and watching is None
+    as_it_is = (targets is None or all_wanted) and anomaly is None and recorder is None
     with _lock:
         aside = _set_aside() if _running else ()
         heap: Heap = []
