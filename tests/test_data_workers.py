@@ -1,5 +1,6 @@
 """The DataLoader's workers: torch's order and random numbers, memory that is used again, kernels after a fork."""
 
+import contextlib
 import gc
 import os
 import pathlib
@@ -28,7 +29,8 @@ def children():
     """The ids of this process's children; not of a server of multiprocessing, which outlives its users."""
     found = []
     for task in pathlib.Path("/proc/self/task").iterdir():
-        found += (task / "children").read_text().split()
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found += (task / "children").read_text().split()
     return {pid for pid in found if b"resource_tracker" not in command_of(pid)}
 
 

@@ -78,7 +78,7 @@ def assert_same_error(ours, theirs, kinds=(Exception,)):
             errors.append(
                 (
                     type(error),
-                    str(error).replace("minitorch._tensor", "torch").replace("minitorch", "torch").splitlines()[:1],
+                    str(error).replace("minitorch", "torch").splitlines()[:1],
                 )
             )
         else:
