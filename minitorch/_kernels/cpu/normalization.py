@@ -136,12 +136,12 @@ def sums_from(g, x, origin):
 
 @over_row(stores=1)
 def affine(x, out, m, a, b):
-    return muladd(x - m, a, b)
+    return (x - m) * a + b
 
 
 @over_row(stores=1)
 def affine_of_two(g, x, dx, m, a, k, b):
-    return muladd(g, a, muladd(x - m, k, b))
+    return g * a + (x - m) * k + b
 
 
 # Channels are the middle of (N, C, L). With L of 1 they are the innermost loop that can be made vector code.
