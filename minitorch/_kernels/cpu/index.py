@@ -14,6 +14,7 @@ from .inner import inner
 SQUARE = 64
 FEW = 8  # elements of a row that are not worth a call
 u8 = np.uint64
+WRITE, ADD, MULTIPLY = range(3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -134,9 +135,19 @@ def gather(x, dim, index, out):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def scatter(dest, dim, index, src):
-    """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins. Returns whether all indices are in range."""
+@inner()
+def _put(made, to, value, how):
+    if how == ADD:
+        made[to] += value
+    elif how == MULTIPLY:
+        made[to] *= value
+    else:
+        made[to] = value
+
+
+@inner()
+def _scattered(dest, dim, index, src, how):
+    """`scatter`; `how` is a constant of each kernel, so no loop has a branch."""
     before, after = _around(index.shape, dim)
     made, places, given = flat(dest), flat(index), flat(src)
     size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
@@ -146,58 +157,32 @@ def scatter(dest, dim, index, src):
         first = n * size
         if after == 1:
             for m in range(at, at + count):
-                made[first + u8(places[m])] = given[m]
+                _put(made, first + u8(places[m]), given[m], how)
             at += count
             continue
         for _ in range(count):
             for t in range(after):
-                made[(first + u8(places[at + t])) * after + t] = given[at + t]
+                _put(made, (first + u8(places[at + t])) * after + t, given[at + t], how)
             at += after
     return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def scatter(dest, dim, index, src):
+    """dest[n, index[n, m, t], t] = src[n, m, t]; of several the last wins. Returns whether all indices are in range."""
+    return _scattered(dest, dim, index, src, WRITE)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def scatter_add(dest, dim, index, src):
     """dest[n, index[n, m, t], t] += src[n, m, t]; returns whether all indices are in range."""
-    before, after = _around(index.shape, dim)
-    made, places, given = flat(dest), flat(index), flat(src)
-    size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
-    if not _all_within(places, size):
-        return False
-    for n in range(before):
-        first = n * size
-        if after == 1:
-            for m in range(at, at + count):
-                made[first + u8(places[m])] += given[m]
-            at += count
-            continue
-        for _ in range(count):
-            for t in range(after):
-                made[(first + u8(places[at + t])) * after + t] += given[at + t]
-            at += after
-    return True
+    return _scattered(dest, dim, index, src, ADD)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def scatter_multiply(dest, dim, index, src):
     """dest[n, index[n, m, t], t] *= src[n, m, t]; returns whether all indices are in range."""
-    before, after = _around(index.shape, dim)
-    made, places, given = flat(dest), flat(index), flat(src)
-    size, count, at = u8(dest.shape[dim]), u8(index.shape[dim]), u8(0)
-    if not _all_within(places, size):
-        return False
-    for n in range(before):
-        first = n * size
-        if after == 1:
-            for m in range(at, at + count):
-                made[first + u8(places[m])] *= given[m]
-            at += count
-            continue
-        for _ in range(count):
-            for t in range(after):
-                made[(first + u8(places[at + t])) * after + t] *= given[at + t]
-            at += after
-    return True
+    return _scattered(dest, dim, index, src, MULTIPLY)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
