@@ -90,6 +90,9 @@ _heap.keep_freed_memory()
 newaxis = None
 __version__ = "0.1.0"
 
+for _class in (Tensor, Size, dtype, device, layout, memory_format):
+    _class.__module__ = __name__  # as programs print and pickle them
+
 _LAZY = (
     "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda",
     "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit", "linalg", "masked", "mps",
@@ -97,9 +100,6 @@ _LAZY = (
     "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
 _ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
-for _class in (Tensor, Size, dtype, device, layout, memory_format):
-    _class.__module__ = __name__  # as programs print and pickle them
-
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
     "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "

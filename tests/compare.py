@@ -187,3 +187,16 @@ def tensor(ns, array, requires_grad=False):
     """A tensor over an array's own memory, so that its layout is the array's."""
     t = ns.from_numpy(array)
     return t.requires_grad_() if requires_grad else t
+
+
+# ---------------------------------------------------------------------- what programs are written with
+def f(ns):
+    return ns.nn.functional
+
+
+def leaf(ns, *shape):
+    return ns.ones(*shape, requires_grad=True)
+
+
+def longs(ns, *values):
+    return ns.tensor(values, dtype=ns.int64)

@@ -1,20 +1,7 @@
 """What users get wrong most with tensors and gradients: a program, PyTorch's error, ours."""
 
 import pytest
-from compare import assert_same_mistake, assert_same_outcome, both
-
-
-def f(ns):
-    return ns.nn.functional
-
-
-def leaf(ns, *shape):
-    return ns.ones(*shape, requires_grad=True)
-
-
-def longs(ns, *values):
-    return ns.tensor(values, dtype=ns.int64)
-
+from compare import assert_same_mistake, assert_same_outcome, both, f, leaf, longs
 
 SHAPES = {
     "add": lambda ns: ns.ones(2, 3) + ns.ones(2),

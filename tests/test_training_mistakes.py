@@ -1,20 +1,7 @@
 """What users get wrong most in layers, losses, training and data: a program, PyTorch's error, ours."""
 
 import pytest
-from compare import assert_same_mistake
-
-
-def f(ns):
-    return ns.nn.functional
-
-
-def leaf(ns, *shape):
-    return ns.ones(*shape, requires_grad=True)
-
-
-def longs(ns, *values):
-    return ns.tensor(values, dtype=ns.int64)
-
+from compare import assert_same_mistake, f, leaf, longs
 
 LAYERS = {
     "Linear, features": lambda ns: ns.nn.Linear(3, 4)(ns.ones(2, 5)),
