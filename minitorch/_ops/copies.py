@@ -6,8 +6,8 @@ import numpy as np
 
 from minitorch._kernels import cache
 from minitorch._kernels.half import converted, write
-from minitorch._kernels.layout import copied
-from minitorch._kernels.strided import repeats
+from minitorch._kernels.layout import copied, is_dense
+from minitorch._kernels.strided import element_strides, repeats
 from minitorch._storage import address
 from minitorch._tensor import Tensor
 
@@ -203,22 +203,13 @@ def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool 
         if not isinstance(b, ndarray):
             continue
         same = other is t or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)
+        # torch looks for overlaps only where the elements fill their stretch of memory
+        dense = same or all(is_dense(each.shape, element_strides(each)) for each in (a, b))
         check(
-            not apart if same else not (_is_dense(a) and _is_dense(b) and np.may_share_memory(a, b)),
+            not apart if same else not (dense and np.may_share_memory(a, b)),
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
             "memory location. Please clone() the tensor before performing the operation.",
         )
-
-
-def _is_dense(a: np.ndarray) -> bool:
-    """Whether the elements fill their stretch of memory. torch looks for overlaps only where that is so."""
-    steps = sorted((s, n) for n, s in zip(a.shape, a.strides, strict=True) if n != 1)
-    size = a.itemsize
-    for step, n in steps:
-        if step != size:
-            return False
-        size *= n
-    return True
 
 
 # ---------------------------------------------------------------------- joining
