@@ -9,6 +9,7 @@ from . import anomaly_mode, engine, forward_ad, function, functional, grad_mode,
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .grad_mode import (
+    UNUSUAL,
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -50,6 +51,8 @@ class Variable(metaclass=_VariableMeta):
 
 
 def _listed(value: Any) -> list[Any]:
+    if value.__class__ is engine.tensor_class:
+        return [value]
     if value.__class__ is list:
         return value
     if isinstance(value, (engine.tensor_class, graph.GradientEdge)):
@@ -63,7 +66,7 @@ def _inputs(value: Any) -> list[Any]:
     """The tensors, or edges, that gradients are wanted for."""
     listed = _listed(value)
     for t in listed:
-        if not isinstance(t, (engine.tensor_class, graph.GradientEdge)):
+        if t.__class__ is not engine.tensor_class and not isinstance(t, (engine.tensor_class, graph.GradientEdge)):
             kind = type(t).__name__
             raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {kind}")
     return listed
@@ -209,7 +212,7 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     allow_unused = materialize_grads if allow_unused is None else allow_unused
-    if isinstance(inputs, Mapping):
+    if inputs.__class__ is not engine.tensor_class and isinstance(inputs, Mapping):
         found = grad(
             outputs, tuple(inputs.values()), grad_outputs, retain_graph, create_graph, True, allow_unused,
             is_grads_batched, materialize_grads,
@@ -220,7 +223,7 @@ def grad(
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     gradients = _given(grad_outputs, len(outputs))
     keep = create_graph if retain_graph is None else retain_graph
-    if any(getattr(t, "is_sparse", False) for t in inputs):
+    if any(map(_is_sparse, inputs)):
         if is_grads_batched:
             raise NotImplementedError("grad(): is_grads_batched=True is not supported for sparse inputs")
         made = _with_sparse_inputs(outputs, inputs, gradients, keep, create_graph, allow_unused)
@@ -231,6 +234,10 @@ def grad(
     if materialize_grads:
         made = [_zeros_for(t) if g is None else g for t, g in zip(inputs, made, strict=True)]
     return tuple(made)
+
+
+def _is_sparse(t: Any) -> bool:
+    return t.__class__ is not engine.tensor_class and getattr(t, "is_sparse", False)
 
 
 def _with_sparse_inputs(
@@ -269,19 +276,21 @@ def _zeros_for(t: Any) -> Any:
 def _gradients(
     outputs: list[Any], inputs: list[Any], gradients: list[Any], keep: bool, create_graph: bool, allow_unused: bool
 ) -> list[Any]:
-    tensors = create_graph or any(hasattr(i, "beneath") for i in state.interceptors)  # a transform must see the ops
+    # a transform must see the ops
+    tensors = create_graph or (bool(UNUSUAL) and any(hasattr(i, "beneath") for i in state.interceptors))
     roots = _roots(outputs, gradients, tensors)
     edges = [_edge_of_input(t) for t in inputs]
     captured: dict[Any, Any] = dict.fromkeys(edges)
     wanted, are_all = engine.ancestors_leading_to([n for n, _ in roots], captured)
     engine.backward_many(roots, keep, tensors, captured, wanted, are_all)
+    found = [captured[e] for e in edges]
     if not allow_unused:
-        _refuse_unused([captured[e] for e in edges])
+        _refuse_unused(found)
     if tensors and not create_graph:
         from minitorch._transforms.reverse import detached
 
-        return [None if captured[e] is None else detached(captured[e]) for e in edges]
-    return [captured[e] if create_graph or captured[e] is None else engine.wrap(captured[e]) for e in edges]
+        return [None if g is None else detached(g) for g in found]
+    return [g if create_graph or g is None else engine.wrap(g) for g in found]
 
 
 def _batched(

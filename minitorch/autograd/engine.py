@@ -126,8 +126,10 @@ def backward_many(
         aside = _set_aside() if _running else ()
         heap: Heap = []
         _running.append((heap, [node for node, _ in roots], targets, _next_pass()))
-        grad, state.grad = state.grad, create_graph
-        state.refresh()
+        grad = state.grad
+        if create_graph:  # a pass on arrays runs nothing that would ask
+            state.grad = True
+            state.refresh()
         try:
             for node, g in roots:
                 deliver(node, g, False, heap)
@@ -144,10 +146,12 @@ def backward_many(
                 if captured is not None and node in captured:
                     captured[node] = g
         finally:
-            state.grad = grad
-            state.refresh()
+            if create_graph:
+                state.grad = grad
+                state.refresh()
             _running.pop()
-            _put_back(heap, aside)
+            if heap or aside:
+                _put_back(heap, aside)
 
 
 def pass_number() -> int:
@@ -343,10 +347,23 @@ def reachable(roots: Sequence[Node], consumers: dict[Node, list[Node]] | None = 
 
 def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> tuple[set[Node], bool]:
     """The nodes from which a target can be reached, which a pass for the targets must run; whether these are all."""
-    seen = reachable(roots)
-    ends = {node for node in seen if not any(node.successors())}
-    if ends <= targets.keys():
-        return seen - ends, True
+    seen, stack, inner = set(roots), list(roots), set()
+    ends_elsewhere = False
+    while stack:
+        node = stack.pop()
+        is_end = True
+        for edge in node.successors():
+            if edge is not None:
+                is_end = False
+                if edge not in seen:
+                    seen.add(edge)
+                    stack.append(edge)
+        if not is_end:
+            inner.add(node)
+        elif node not in targets:
+            ends_elsewhere = True
+    if not ends_elsewhere:
+        return inner, True
     consumers: dict[Node, list[Node]] = {}
     reachable(roots, consumers)
     wanted: set[Node] = set()
