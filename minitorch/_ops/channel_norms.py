@@ -107,60 +107,54 @@ def batch_norm_cpu(input, weight, bias, eps):
     return out, mean, var
 
 
-@batch_norm_train.shared("sums")
-def batch_norm_sums(g, input, mean):
-    return gradient_sums(g, input, mean)
+@batch_norm_train.shared("found")
+def batch_norm_found(g, input, weight, mean, var, eps, wanted):
+    return batch_norm_gradients(g, input, weight, mean, var, eps, wanted)  # noqa: F821
 
 
 @batch_norm_train.grad("input")
-def batch_norm_grad_input(g, sums, input, weight, mean, var, eps):
-    return batch_norm_input(g, sums, input, weight, mean, var, eps)  # noqa: F821
+def batch_norm_grad_input(found):
+    return found[0]
 
 
 @batch_norm_train.grad("weight")
-def batch_norm_grad_weight(g, sums, input, mean, var, eps):
-    return batch_norm_weight(g, sums, input, mean, var, eps)  # noqa: F821
+def batch_norm_grad_weight(found):
+    return found[1]
 
 
 @batch_norm_train.grad("bias")
-def batch_norm_grad_bias(g, sums):
-    return batch_norm_bias(g, sums)  # noqa: F821
+def batch_norm_grad_bias(found):
+    return found[2]
 
 
-def _batch_norm_input(g, sums, input, weight, mean, var, eps):
+def _batch_norm_gradients(g, input, weight, mean, var, eps, wanted):
+    """The gradients of input, weight and bias."""
     dx = np.empty(input.shape, input.dtype)
-    x, g, total, product = sums
+    x, g = by_channel(input), by_channel(g)
     channels, dtype = x.shape[1], input.dtype
-    weight, factors = or_constant(weight, 1.0, channels, dtype), np.empty((3, channels), dtype)
-    kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
-    run = shared.channel_gradient if x.size >= LARGE else kernels().channel_gradient
-    run(g, x, mean, *factors, dx.reshape(x.shape))
-    return dx
+    factors, dw, db = np.empty((3, channels), dtype), np.empty(channels, dtype), np.empty(channels, dtype)
+    weight = or_constant(weight, 1.0, channels, dtype)
+    if x.size < LARGE:
+        room = np.empty((3, channels)), factors
+        kernels().batch_norm_gradients(g, x, weight, mean, var, eps, *room, dx.reshape(x.shape), dw, db)
+        return dx, dw, db
+    total, product = shared.channel_sums(g, x, mean.astype(np.float64))
+    kernels().parameter_slopes(total, product, var, eps, dw, db)
+    if wanted[0]:
+        kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
+        shared.channel_gradient(g, x, mean, *factors, dx.reshape(x.shape))
+    return dx, dw, db
 
 
-def _batch_norm_weight(g, sums, input, mean, var, eps):
-    dw = np.empty(var.shape, input.dtype)
-    kernels().weight_slopes(sums[3], var, eps, dw)
-    return dw
-
-
-def _batch_norm_input_in_ops(g, sums, input, weight, mean, var, eps):
+def _batch_norm_gradients_in_ops(g, input, weight, mean, var, eps, wanted):
     e = g if weight is None else g * per_channel(weight, input.ndim)
-    return input_gradient_in_ops(e, input, but_channels(input.ndim), eps)
-
-
-def _batch_norm_weight_in_ops(g, sums, input, mean, var, eps):
     dims = but_channels(input.ndim)
-    return FUNCTIONS["sum"](g * normalised(input, dims, eps)[0], dims)
+    dx = input_gradient_in_ops(e, input, dims, eps) if wanted[0] else None
+    dw = FUNCTIONS["sum"](g * normalised(input, dims, eps)[0], dims) if wanted[1] else None
+    return dx, dw, sum_over_channels(g) if wanted[2] else None
 
 
-for _name, _on_arrays, _in_ops in (
-    ("gradient_sums", gradient_sums, lambda *given: None),  # formulas in ops start from the input
-    ("batch_norm_bias", lambda g, sums: sums[2].astype(g.dtype), lambda g, sums: sum_over_channels(g)),
-    ("batch_norm_input", _batch_norm_input, _batch_norm_input_in_ops),
-    ("batch_norm_weight", _batch_norm_weight, _batch_norm_weight_in_ops),
-):
-    gradient_name(_name, _on_arrays, _in_ops, has_kernel=True)
+gradient_name("batch_norm_gradients", _batch_norm_gradients, _batch_norm_gradients_in_ops, has_kernel=True)
 
 
 def _check_channels(input: Tensor, **parameters: Any) -> None:

@@ -90,8 +90,8 @@ def layer_norm_cpu(input, weight, bias, dims, eps):
 
 
 @layer_norm_rows.shared("found")
-def layer_norm_found(g, input, weight, mean, rstd, dims, eps):
-    return layer_norm_gradients(g, input, weight, mean, rstd, dims, eps)  # noqa: F821
+def layer_norm_found(g, input, weight, mean, rstd, dims, eps, wanted):
+    return layer_norm_gradients(g, input, weight, mean, rstd, dims, eps, wanted)  # noqa: F821
 
 
 @layer_norm_rows.grad("input")
@@ -109,8 +109,8 @@ def layer_norm_grad_bias(found):
     return found[2]
 
 
-def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps):
-    """The gradients of input, weight and bias, in one pass over the rows."""
+def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps, wanted):
+    """The gradients of input, weight and bias, in one pass over the rows; the last two empty if neither is wanted."""
     dx, shape, dtype = np.empty(input.shape, input.dtype), input.shape[input.ndim - dims :], input.dtype
     if not dx.size:
         return dx, *np.zeros((2, *shape), dtype)
@@ -119,13 +119,14 @@ def _layer_norm_gradients(g, input, weight, mean, rstd, dims, eps):
     w, to_fill = or_constant(weight, 1.0, n, dtype), (mean, rstd, dx)
     if len(input.shape) != 2 or dims != 1:
         to_fill = tuple([a.reshape(len(x), -1) for a in to_fill])
+    n = n if wanted[1] or wanted[2] else 0
     if x.size >= LARGE:
-        sums = shared.layer_norm_gradients(g, x, w, *to_fill)
+        sums = shared.layer_norm_gradients(n, g, x, w, *to_fill)
         dw, db = [total.astype(dtype) for total in sums]
     else:
         dw, db = np.empty(n, dtype), np.empty(n, dtype)
         kernels().layer_norm_gradients_of_all(g, x, w, *to_fill, np.empty((2, n)), dw, db)
-    return (dx, dw, db) if dims == 1 else (dx, dw.reshape(shape), db.reshape(shape))
+    return (dx, dw, db) if dims == 1 or not n else (dx, dw.reshape(shape), db.reshape(shape))
 
 
 def normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor]:
@@ -146,11 +147,11 @@ def _last(dims: int) -> tuple[int, ...]:
     return tuple(range(-dims, 0))
 
 
-def _layer_norm_gradients_in_ops(g, input, weight, mean, rstd, dims, eps):
-    shape = tuple(input.shape)[input.ndim - dims :]
-    dx = input_gradient_in_ops(g if weight is None else g * weight, input, _last(dims), eps)
-    dw = op("sum_to_size")(g * normalised(input, _last(dims), eps)[0], shape)
-    return dx, dw, op("sum_to_size")(g, shape)
+def _layer_norm_gradients_in_ops(g, input, weight, mean, rstd, dims, eps, wanted):
+    shape, last = tuple(input.shape)[input.ndim - dims :], _last(dims)
+    dx = input_gradient_in_ops(g if weight is None else g * weight, input, last, eps) if wanted[0] else None
+    dw = op("sum_to_size")(g * normalised(input, last, eps)[0], shape) if wanted[1] else None
+    return dx, dw, op("sum_to_size")(g, shape) if wanted[2] else None
 
 
 gradient_name("layer_norm_gradients", _layer_norm_gradients, _layer_norm_gradients_in_ops, has_kernel=True)

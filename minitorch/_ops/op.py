@@ -39,11 +39,11 @@ APART = frozenset(
 )
 
 # local names of functions that `generate_forward.py` writes, and what every node has: no argument may have one of them
-RESERVED = frozenset("c d e f heap keep last mode new o state t v".split()) | frozenset(Node.__slots__)
+RESERVED = frozenset("c d e f heap keep last mode new o state t v wanted".split()) | frozenset(Node.__slots__)
 
 # what a gradient may name besides: the gradient of the output; whether this pass is the node's last, so that outputs
-# which were kept for it alone may be overwritten
-GIVEN = frozenset(("g", "last"))
+# which were kept for it alone may be overwritten; whether each of the tensors, in the order of `edges`, gets a gradient
+GIVEN = frozenset(("g", "last", "wanted"))
 
 ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argument names
 

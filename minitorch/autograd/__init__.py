@@ -55,6 +55,8 @@ def _listed(value: Any) -> list[Any]:
         return [value]
     if value.__class__ is list:
         return value
+    if value.__class__ is tuple:
+        return list(value)
     if isinstance(value, (engine.tensor_class, graph.GradientEdge)):
         return [value]
     if isinstance(value, Mapping):

@@ -10,6 +10,7 @@ have a graph of their own.
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .node import MultiNode, Node, OutputEdge
 Heap = list[tuple[int, Node]]
 
 _add = np.add
+_creation = attrgetter("key")
 _ndarray = np.ndarray
 _lock = fork_safe_lock()  # nodes carry their gradient during a pass, so passes take turns
 _next_pass = count().__next__
@@ -194,25 +196,27 @@ def _run(node: Node, g: Any, heap: Heap, keep: Any, tensors: bool, targets: set[
         runner = recorder.timed(node, runner)
     if isinstance(node, OutputEdge):
         return runner(g, heap, keep)
-    post = node.__dict__.get("post_hooks")
-    unwanted = []
+    own = node.__dict__
+    post = own.get("post_hooks")
+    unwanted = {}
     if targets is not None:
         for name in node.edges:
             e = getattr(node, name)
             if e is not None and e not in targets:
-                unwanted.append((name, e))
+                unwanted[name] = e
                 setattr(node, name, None)
     if unwanted and tensors:
-        node.__dict__["unwanted_edges"] = dict(unwanted)  # what is kept has its place in the graph all the same
+        own["unwanted_edges"] = unwanted  # what is kept has its place in the graph all the same
     try:
         if post or anomaly is not None:
             _run_watched(node, runner, g, heap, keep, tensors, post or {})
         else:
             runner(g, heap, keep)
     finally:
-        for name, e in unwanted:
-            setattr(node, name, e)
-        node.__dict__.pop("unwanted_edges", None)
+        for name in unwanted:
+            setattr(node, name, unwanted[name])
+        if unwanted and tensors:
+            del own["unwanted_edges"]
 
 
 def _run_with_hooks(
@@ -329,17 +333,13 @@ def _post_hooked(post: Any, made: list[Any], g: Any, tensors: bool) -> Any:
     return [d if d is None or tensors else d.array for d in inputs]
 
 
-def reachable(roots: Sequence[Node], consumers: dict[Node, list[Node]] | None = None) -> set[Node]:
-    """All nodes that a pass from the roots comes to; `consumers` receives who passes gradients to each."""
+def reachable(roots: Sequence[Node]) -> set[Node]:
+    """All nodes that a pass from the roots comes to."""
     seen, stack = set(roots), list(roots)
     while stack:
         node = stack.pop()
         for edge in node.successors():
-            if edge is None:
-                continue
-            if consumers is not None:
-                consumers.setdefault(edge, []).append(node)
-            if edge not in seen:
+            if edge is not None and edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
     return seen
@@ -347,30 +347,25 @@ def reachable(roots: Sequence[Node], consumers: dict[Node, list[Node]] | None = 
 
 def ancestors_leading_to(roots: list[Node], targets: dict[Node, Any]) -> tuple[set[Node], bool]:
     """The nodes from which a target can be reached, which a pass for the targets must run; whether these are all."""
-    seen, stack, inner = set(roots), list(roots), set()
-    ends_elsewhere = False
+    seen, stack = set(roots), list(roots)
+    successors: dict[Node, list[Node]] = {}
+    all_wanted = True
     while stack:
         node = stack.pop()
-        is_end = True
-        for edge in node.successors():
-            if edge is not None:
-                is_end = False
-                if edge not in seen:
-                    seen.add(edge)
-                    stack.append(edge)
-        if not is_end:
-            inner.add(node)
+        edges = [edge for edge in node.successors() if edge is not None]
+        if edges:
+            successors[node] = edges
         elif node not in targets:
-            ends_elsewhere = True
-    if not ends_elsewhere:
-        return inner, True
-    consumers: dict[Node, list[Node]] = {}
-    reachable(roots, consumers)
-    wanted: set[Node] = set()
-    stack = [t for t in targets if t in seen]
-    while stack:
-        for node in consumers.get(stack.pop(), ()):
-            if node not in wanted:
-                wanted.add(node)
-                stack.append(node)
+            all_wanted = False
+        for edge in edges:
+            if edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    if all_wanted:
+        return set(successors), True
+    leading, wanted = set(targets), set()
+    for node in sorted(successors, key=_creation, reverse=True):  # what a node passes gradients to is older
+        if not leading.isdisjoint(successors[node]):
+            leading.add(node)
+            wanted.add(node)
     return wanted, False

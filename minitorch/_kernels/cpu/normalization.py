@@ -68,7 +68,7 @@ def add_four_rows(g0, g1, g2, g3, x0, x1, x2, x3, dw, db, m0, m1, m2, m3, r0, r1
 def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
     """dx = rstd * (g * w - mean(g * w) - xhat * mean(g * w * xhat)), xhat = (x - mean) * rstd
 
-    dw[j] += g[i, j] * xhat[i, j] and db[j] += g[i, j], both of float64.
+    dw[j] += g[i, j] * xhat[i, j] and db[j] += g[i, j], both of float64; not if they are empty.
     """
     T = dx.dtype.type
     rows, n = x.shape
@@ -76,12 +76,12 @@ def layer_norm_gradients(g, x, w, mean, rstd, dx, dw, db):
         m, r = mean[i, 0], rstd[i, 0]
         s, q = sums_with_weight(g, x, w, i, n, m)
         input_slopes(g, x, w, dx, i, n, m, r, T(s / n), T(q / n * np.float64(r) * np.float64(r)))
-        if i % 4 == 3:
+        if dw.size and i % 4 == 3:
             add_four_rows(
                 g[i - 3], g[i - 2], g[i - 1], g[i], x[i - 3], x[i - 2], x[i - 1], x[i], dw, db, i, n,
                 mean[i - 3, 0], mean[i - 2, 0], mean[i - 1, 0], m, rstd[i - 3, 0], rstd[i - 2, 0], rstd[i - 1, 0], r,
             )  # fmt: skip
-    for i in range(rows - rows % 4, rows):
+    for i in range(rows - rows % 4 if dw.size else rows, rows):
         add_row(g, x, dw, db, i, n, mean[i, 0], rstd[i, 0])
 
 
@@ -225,7 +225,7 @@ def channel_gradient(g, x, mean, scale, slope, offset, dx):
                 affine_of_two(g[n], x[n], dx[n], c, L, mean[c], scale[c], slope[c], offset[c])
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, offset):
     """What channel_gradient multiplies by, of the sums over n elements of g, and of g * (x - mean)."""
     for c in range(total.size):
@@ -236,8 +236,23 @@ def gradient_factors(total, product, weight, mean, var, n, eps, scale, slope, of
         offset[c] = -factor * total[c] / n
 
 
-@njit(cache=True, error_model="numpy")
-def weight_slopes(product, var, eps, dw):
-    """The gradient of the weights: product / sqrt(var + eps)"""
-    for c in range(product.size):
+@njit(cache=True, nogil=True, error_model="numpy")
+def parameter_slopes(total, product, var, eps, dw, db):
+    """The gradients of weights and biases: product / sqrt(var + eps), and the total."""
+    for c in range(total.size):
         dw[c] = product[c] / np.sqrt(np.float64(var[c]) + eps)
+        db[c] = total[c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def batch_norm_gradients(g, x, weight, mean, var, eps, sums, factors, dx, dw, db):
+    """The gradients of all three, x and dx (N, C, L); sums (3, C) of float64 and factors (3, C) are room."""
+    origin, total, product = sums[0], sums[1], sums[2]
+    N, C, L = x.shape
+    for c in range(C):
+        origin[c] = mean[c]
+        total[c] = product[c] = 0.0
+    channel_sums(g, x, origin, total, product)
+    gradient_factors(total, product, weight, mean, var, N * L, eps, factors[0], factors[1], factors[2])
+    channel_gradient(g, x, mean, factors[0], factors[1], factors[2], dx)
+    parameter_slopes(total, product, var, eps, dw, db)

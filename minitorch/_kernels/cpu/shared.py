@@ -127,6 +127,6 @@ def channel_sums(g: Any, x: Any, origin: Any) -> tuple[Any, Any]:
     return _channel_sums.with_sums(x.shape[1], g, x, origin)
 
 
-def layer_norm_gradients(g: Any, x: Any, w: Any, mean: Any, rstd: Any, dx: Any) -> tuple[Any, Any]:
-    """Fills dx; returns dw and db, of float64: see `normalization.layer_norm_gradients`."""
-    return _layer_norm_gradients.with_sums(x.shape[1], g, x, w, mean, rstd, dx)
+def layer_norm_gradients(width: int, g: Any, x: Any, w: Any, mean: Any, rstd: Any, dx: Any) -> tuple[Any, Any]:
+    """Fills dx; returns dw and db, of float64 and that width: see `normalization.layer_norm_gradients`."""
+    return _layer_norm_gradients.with_sums(width, g, x, w, mean, rstd, dx)

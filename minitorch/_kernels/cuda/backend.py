@@ -55,8 +55,7 @@ MODULES: dict[str, str] = {
     ),
     "matrix_functions": "count_above exponential pseudo_inverse",
     "normalization": (
-        "batch_norm_bias batch_norm_input batch_norm_train batch_norm_weight channel_affine gradient_sums "
-        "group_norm_rows layer_norm_gradients layer_norm_rows"
+        "batch_norm_gradients batch_norm_train channel_affine group_norm_rows layer_norm_gradients layer_norm_rows"
     ),
     "orthogonal": (
         "eigh_factors_factor factor geqrf_factors packed_factor qr_factors qr_factors_factor svd_factors_factor"

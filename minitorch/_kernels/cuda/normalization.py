@@ -181,8 +181,9 @@ def layer_norm_gradients(
     rstd: CudaArray,
     dims: int,
     eps: float,
-) -> tuple[CudaArray, CudaArray, CudaArray]:
-    """The gradients of input, weight and bias."""
+    wanted: tuple[bool, bool, bool],
+) -> tuple[CudaArray | None, ...]:
+    """The gradients of input, weight and bias; of the last two none if neither is wanted."""
     dtype, shape = input.dtype, input.shape[input.ndim - dims :]
     dx = empty(input.shape, dtype)
     if not dx.size:
@@ -194,6 +195,8 @@ def layer_norm_gradients(
     w = x if weight is None else copy.contiguous(weight, dtype)
     made = layer_norm_gradient_kernel(dtype, threads, weight is not None)
     made.launch(-(-rows * threads // BLOCK), g, x, w, mean, rstd, dx, rows, n)
+    if not (wanted[1] or wanted[2]):
+        return dx, None, None
     tiles = -(-n // WARP)
     splits = max(1, min(reduce.ENOUGH_BLOCKS // tiles, rows // (4 * COLUMN_WARPS)))
     parts = [empty((splits, n), kind) for _ in range(2)]
@@ -258,45 +261,30 @@ def batch_norm_train(
     return pointwise.compute(NORMALISED, [x, m, s, b], (), shape, dtype), mean, var
 
 
-def gradient_sums(inferred: Any, g: CudaArray, input: CudaArray, mean: CudaArray) -> tuple[CudaArray, CudaArray]:
-    """For each channel the sums of g and of g * (input - mean)."""
-    x, g = copy.contiguous(input), copy.contiguous(g, input.dtype)
-    kind = np.dtype(STORAGE[x.dtype].compute)
-    results = empty(mean.shape, kind), empty(mean.shape, kind)
-    reduce.run("centred_products", [g, x], _sizes(x), results, copy.contiguous(mean, kind))
-    return results
-
-
-def batch_norm_input(
+def batch_norm_gradients(
     inferred: Any,
     g: CudaArray,
-    sums: tuple[CudaArray, CudaArray],
     input: CudaArray,
     weight: CudaArray | None,
     mean: CudaArray,
     var: CudaArray,
     eps: float,
-) -> CudaArray:
-    r = pointwise.compute(DEVIATION, [var], (float(eps),), var.shape, sums[0].dtype)
-    each = [_per_channel(p, input.ndim, 1) for p in (mean, r, weight, *sums)]
-    n = input.size // input.shape[1]
-    return pointwise.compute(GRADIENT, [g, input, *each], (float(n),), input.shape, input.dtype)
-
-
-def batch_norm_weight(
-    inferred: Any,
-    g: CudaArray,
-    sums: tuple[CudaArray, CudaArray],
-    input: CudaArray,
-    mean: CudaArray,
-    var: CudaArray,
-    eps: float,
-) -> CudaArray:
-    return pointwise.compute(SCALE, [sums[1], var], (float(eps),), var.shape, input.dtype)
-
-
-def batch_norm_bias(inferred: Any, g: CudaArray, sums: tuple[CudaArray, CudaArray]) -> CudaArray:
-    return copy.contiguous(sums[0], g.dtype)
+    wanted: tuple[bool, bool, bool],
+) -> tuple[CudaArray | None, ...]:
+    """The gradients of input, weight and bias that are wanted."""
+    x, g = copy.contiguous(input), copy.contiguous(g, input.dtype)
+    kind = np.dtype(STORAGE[x.dtype].compute)
+    total, product = empty(mean.shape, kind), empty(mean.shape, kind)  # of g, of g * (input - mean)
+    reduce.run("centred_products", [g, x], _sizes(x), (total, product), copy.contiguous(mean, kind))
+    dx = dw = None
+    if wanted[0]:
+        r = pointwise.compute(DEVIATION, [var], (float(eps),), var.shape, kind)
+        each = [_per_channel(p, input.ndim, 1) for p in (mean, r, weight, total, product)]
+        n = input.size // input.shape[1]
+        dx = pointwise.compute(GRADIENT, [g, input, *each], (float(n),), input.shape, input.dtype)
+    if wanted[1]:
+        dw = pointwise.compute(SCALE, [product, var], (float(eps),), var.shape, input.dtype)
+    return dx, dw, copy.contiguous(total, g.dtype) if wanted[2] else None
 
 
 def channel_affine(inferred: Any, input: CudaArray, scale: CudaArray, offset: CudaArray | None) -> CudaArray:
