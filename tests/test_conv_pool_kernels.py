@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 import minitorch
 from minitorch._kernels.cache import load, load_file
-from minitorch._kernels.cpu import conv_integers, tiles
+from minitorch._kernels.cpu import conv_integers, conv_pixels, tiles
 
 conv = load_file("cpu.conv")
 pool = load_file("cpu.pool")
@@ -42,6 +42,13 @@ CONVS = {
     "padding_past_the_kernel": (2, 2, (5, 5), 3, (3, 3), (1, 1), (4, 5), (1, 1), 1),
     "padding_one_side": (2, 2, (5, 6), 3, (3, 3), (1, 1), (0, 2), (1, 1), 1),
     "rows_that_no_window_reaches": (2, 2, (8, 8), 3, (2, 2), (3, 3), (0, 0), (1, 1), 1),
+    "rows_of_whole_vectors": (2, 3, (19, 32), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "rows_of_vectors_that_overlap": (3, 2, (5, 27), 21, (3, 5), (1, 1), (1, 2), (1, 1), 1),
+    "an_odd_number_of_vectors": (1, 1, (3, 48), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "wide_rows_of_few_channels": (2, 9, (6, 33), 3, (3, 3), (2, 1), (1, 0), (1, 2), 1),
+    "wide_rows_without_padding": (2, 4, (7, 36), 8, (1, 3), (1, 1), (0, 0), (1, 1), 1),
+    "a_line_of_vectors": (2, 3, (70,), 10, (5,), (1,), (4,), (2,), 1),
+    "a_volume_of_vectors": (1, 2, (4, 3, 19), 9, (2, 2, 3), (1, 2, 1), (1, 0, 1), (2, 1, 1), 1),
     "depthwise": (2, 6, (7, 9), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
     "depthwise_of_wide_rows": (2, 3, (5, 37), 3, (3, 3), (1, 1), (1, 1), (1, 1), 3),
     "depthwise_of_tall_planes": (2, 3, (37, 11), 3, (7, 7), (1, 1), (3, 3), (1, 1), 3),
@@ -136,6 +143,19 @@ def test_convolution_rounds_as_well_as_torch(dtype):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", [name for name, case in CONVS.items() if case[-1] == 1 and case[2][-1] > 16])
+def test_vectors_of_pixels_and_of_channels_give_the_same_bits(name, monkeypatch):
+    rng = np.random.default_rng(2)
+    *data, options = arrays(CONVS[name], np.float32)
+    data = [rng.standard_normal(a.shape).astype(np.float32) for a in data]
+    found = []
+    for pays in (True, False):
+        monkeypatch.setattr(conv.conv_pixels, "pays", lambda *given, pays=pays: pays and given[1][-1] == 1)
+        found.append(results(conv, *data, options))
+    for by_pixels, by_channels in zip(*found):
+        np.testing.assert_array_equal(by_pixels, by_channels)
+
+
 def test_convolution_accepts_any_strides_and_read_only_arrays():
     *data, options = arrays(CONVS["uneven_everything"], np.float32)
     expected = results(conv, *data, options)
@@ -162,6 +182,10 @@ def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
     conv_text = conv_text.replace("from .tiles", f"from {other_tiles.__name__}")
     conv_text = conv_text.replace("from . import", "from minitorch._kernels.cpu import")
     other = load("conv", conv_text.replace("from .", "from minitorch._kernels.cpu."))
+    pixels_text = pathlib.Path(conv_pixels.__file__).read_text(encoding="utf-8")
+    pixels_text = pixels_text.replace("from .tiles", f"from {other_tiles.__name__}")
+    pixels_text = pixels_text.replace("from . import", "from minitorch._kernels.cpu import")
+    other.conv_pixels = load("conv_pixels", pixels_text.replace("from .", "from minitorch._kernels.cpu."))
     assert (vector_bytes, tile) == (other.VECTOR_BYTES, other.TILE)
     for case in CONVS.values():
         *data, options = arrays(case, np.float32)

@@ -13,7 +13,8 @@ exists.  Lanes run over channels, not pixels, because channel counts are multipl
 length far more often than image widths are.  `bases` and `offsets` point into a zero-padded copy
 of one image.
 
-float32 and float64 take this route; integers the one in `conv_integers.py`.
+float32 and float64 take this route, or forward that of `conv_pixels.py`, whose lanes are pixels of a
+row; integers the one in `conv_integers.py`.
 """
 
 from functools import lru_cache
@@ -23,11 +24,11 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise, products, threads
+from . import conv_depthwise, conv_pixels, products, threads
 from .inlined import flat, smaller
 from .inner import inner
+from .padded_images import OWN, SHARED, pad, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .plane_vectors import copy_line
 from .tables import grid, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
 
@@ -38,39 +39,12 @@ BLOCK = 240
 TAPS = 256
 # Bytes of padded images and packed gradient that threads work on at a time: they stay in L2 and L3.
 ROOM = 2**20
-# What `padded` is to _correlate: x itself, room for one image in each part, or for all images.
-ITSELF, OWN, SHARED = 0, 1, 2
 
 
 def _lanes(dtype, channels):
     """Of a block: one vector if it holds the channels, else VECTORS."""
     size = VECTOR_BYTES // dtype.itemsize
     return size if channels <= size else VECTORS * size
-
-
-@inner()
-def _pad(x, n, padded, image, corner, c0, c1):
-    """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
-    source, dest = flat(x), flat(padded)
-    (channels, deep, high, wide), (_, all_deep, all_high, all_wide) = x.shape[1:], padded.shape[1:]
-    for c in range(c0, c1):
-        for d in range(deep):
-            row = ((n * channels + c) * deep + d) * high * wide
-            to = ((image * channels + c) * all_deep + corner[0] + d) * all_high + corner[1]
-            for h in range(high):
-                copy_line(source, row + h * wide, dest, (to + h) * all_wide + corner[2], wide)
-
-
-@inner()
-def _pad_part(part, parts, x, n, images, padded, corner):
-    """This part of the channels of images n to n + images."""
-    channels = x.shape[1]
-    at, end = share_of(images * channels, part, parts)
-    while at < end:
-        image, c = at // channels, at % channels
-        many = smaller(channels - c, end - at)
-        _pad(x, n + image, padded, image, corner, c, c + many)
-        at += many
 
 
 @inner()
@@ -154,7 +128,7 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
         if room == OWN:
             image = part
             if n != previous:
-                _pad(x, n, padded, image, corner, zero, x.shape[1])
+                pad(x, n, padded, image, corner, zero, x.shape[1])
                 previous = n
         group, k = block // blocks, block % blocks * lanes
         p1 = smaller(p0 + BLOCK, pixels)
@@ -180,7 +154,7 @@ def _correlate(crew, parts, x, padded, room, corner, w, steps, bias, plan, weigh
     """
     split(crew, _pack_weights_part, parts, (parts, w, steps, plan[3], weights, sizes))
     if room == SHARED:
-        split(crew, _pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
+        split(crew, pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes))
 
 
@@ -247,7 +221,7 @@ def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_si
         image = n
         if copies:
             image = 0
-            split(crew, _pad_part, parts, (parts, x, n, many, padded, corner))
+            split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
         split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, plan[2], packed, sizes))
         ends = parts, flat(padded), image, many, group_size, plan, packed, sums, sizes
         split(crew, _correlate_weights_part, parts, ends)
@@ -277,6 +251,9 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
         return
     size = _padded_size(x, padding)
     pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
+    if groups == 1 and conv_pixels.pays(taps.size, stride, out, _lanes(out.dtype, len(w))):
+        conv_pixels.convolution(x, size, padding, pixels, taps, w, bias, out)
+        return
     plan = _filled(pixels), taps, _identity(pixels.size), _identity(taps.size)
     steps = w.size // groups, taps.size, 1, 0
     _write(x, size, padding, w, steps, groups, bias, [plan], out)
@@ -300,6 +277,11 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
         return
     area, outer = prod(w.shape[2:]), w.shape[0] // groups
     size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], out.shape[2:], stride, padding, dilation)
+    if groups == max(stride) == 1 and conv_pixels.pays(outer * area, stride, out, _lanes(out.dtype, w.shape[1])):
+        corners, offsets, where, filter_taps = plans[0]
+        turned = w.swapaxes(0, 1).reshape(w.shape[1], outer, area)[:, :, filter_taps]
+        conv_pixels.convolution(g, size, corner, corners[: where.size], offsets, turned, bias, out)
+        return
     if len(plans) < prod(stride):
         _fill(out, bias)
     steps = w.size // groups, area, outer, w.shape[1] * area
@@ -326,7 +308,7 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     if crew:
         each = (x.shape[1] * prod(size) + blocks * pixels.size * lanes) * dw.itemsize
         room = min(len(x), max(1, ROOM // (each * group_size)) * group_size)
-    padded = _workspace(x, room, size)
+    padded = workspace(x, room, size)
     offsets = _spread(pixels, group_size, x.shape[1] * prod(size))
     plan = _filled(taps), offsets, _identity(max(pixels.size, taps.size))
     packed = np.empty(room * blocks * pixels.size * lanes, dw.dtype)
@@ -400,21 +382,13 @@ def _run(x, size, corner, w, steps, start, plan, together, out):
     blocks, pixels, taps = groups * -(-channels // lanes), plan[2].size, plan[1].size
     items = len(x) * blocks * -(-pixels // BLOCK)
     crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps), items)
-    room = ITSELF if x.shape[2:] == size else OWN if len(x) >= parts else SHARED
-    padded = _workspace(x, parts if room == OWN else len(x), size)
+    room, padded = room_for(x, parts, size)
     sizes = groups, channels, lanes, area, together * inputs // groups, together * out[0].size
     tiles = np.empty((parts, (BLOCK + TILE) * lanes), out.dtype)
     weights = np.empty(blocks * lanes * taps, out.dtype)
     source = volumes(x, 2), volumes(padded, 2), room, in_volume(corner)
     ends = w.reshape(-1), steps, start.reshape(-1), plan, weights, tiles, out.reshape(-1), sizes
     _correlate(crew, parts, *source, *ends)
-
-
-def _workspace(x, images, size):
-    """Room for `images` padded images, or x itself where nothing is to be padded."""
-    if x.shape[2:] == size:
-        return x
-    return np.zeros((images, x.shape[1], *size), x.dtype)
 
 
 def _spread(offsets, count, step):

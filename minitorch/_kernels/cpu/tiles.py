@@ -6,6 +6,8 @@ files' intrinsics read and write arrays with is here too: `data_of`, `splat`, `f
 `store_vector`.
 """
 
+from functools import partial
+
 from llvmlite import binding, ir
 from numba import config, types
 from numba.core import cgutils
@@ -42,15 +44,13 @@ def sum_tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start
     def codegen(context, builder, signature, args):
         ends = pointers(context, builder, signature, args, (0, 2, 4, 6, 9, 12))
 
-        def index(table, i):
-            return builder.zext(builder.load(builder.gep(table, [i])), WIDE)
-
         def emit(width):
             vectors, x, bases, offsets, start, dest = ends
-            rows = [builder.gep(x, [index(bases, WIDE(i))]) for i in range(TILE)]
+            rows = [builder.gep(x, [index(builder, bases, WIDE(i))]) for i in range(TILE)]
             size = lanes_of(vectors)
             sums = load_tile(builder, start, [builder.mul(args[11], WIDE(i)) for i in range(TILE)], width)
-            sums = add_products(builder, vectors, width * size, rows, lambda q: index(offsets, q), args[8], sums)
+            shift_of = partial(index, builder, offsets)
+            sums = add_products(builder, vectors, width * size, rows, shift_of, args[8], sums)
             store_tile(builder, sums, dest, [WIDE(i * width * size) for i in range(TILE)])
 
         with builder.if_else(fits_one_vector(builder, ends[0], args[14])) as (one, several):
@@ -66,6 +66,11 @@ def sum_tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start
 def pointers(context, builder, signature, args, places):
     """The pointers to args[k][args[k + 1]] for k in `places`."""
     return [builder.gep(data_of(context, builder, signature.args[k], args[k]), [args[k + 1]]) for k in places]
+
+
+def index(builder, table, i):
+    """The i-th entry of a table of unsigned numbers."""
+    return builder.zext(builder.load(builder.gep(table, [i])), WIDE)
 
 
 def lanes_of(pointer):
@@ -91,8 +96,11 @@ def store_tile(builder, sums, dest, places):
             store_vector(builder, value, dest, builder.add(at, WIDE(j * value.type.count)))
 
 
-def add_products(builder, vectors, step, rows, shift_of, count, sums):
-    """sums[i][j] + sum over q < count of vectors[q * step + vector j] * rows[i][shift_of(q)], held in registers."""
+def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=None):
+    """sums[i][j] + sum over q < count of vectors[q * step + vector j] * rows[i][shift_of(q)], held in registers.
+
+    Vector j begins where the one before it ends, or at the j-th of places_of(q).
+    """
     size, width = lanes_of(vectors), len(sums[0])
     vector = ir.VectorType(vectors.type.pointee, size)
     # fmuladd, not fma: without the instruction the latter becomes a library call.
@@ -107,7 +115,8 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums):
     builder.branch(loop)
     builder.position_at_end(loop)
     q, here, *totals = (builder.phi(value.type) for value in first)
-    columns = [load_vector(builder, here, WIDE(j * size), size) for j in range(width)]
+    places = places_of(q) if places_of else [WIDE(j * size) for j in range(width)]
+    columns = [load_vector(builder, here, place, size) for place in places]
     shift = shift_of(q)
     values = [splat(builder, builder.load(builder.gep(row, [shift])), size) for row in rows]
     new = [

@@ -1,0 +1,49 @@
+"""Images within a border of zeros, for kernels that read past their edges."""
+
+import numpy as np
+
+from .inlined import flat, smaller
+from .inner import inner
+from .parallel import share_of
+from .plane_vectors import copy_line
+
+# What the padded images are: x itself, room for one in each part, or for all.
+ITSELF, OWN, SHARED = 0, 1, 2
+
+
+@inner()
+def pad(x, n, padded, image, corner, c0, c1):
+    """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
+    source, dest = flat(x), flat(padded)
+    (channels, deep, high, wide), (_, all_deep, all_high, all_wide) = x.shape[1:], padded.shape[1:]
+    for c in range(c0, c1):
+        for d in range(deep):
+            row = ((n * channels + c) * deep + d) * high * wide
+            to = ((image * channels + c) * all_deep + corner[0] + d) * all_high + corner[1]
+            for h in range(high):
+                copy_line(source, row + h * wide, dest, (to + h) * all_wide + corner[2], wide)
+
+
+@inner()
+def pad_part(part, parts, x, n, images, padded, corner):
+    """This part of the channels of images n to n + images."""
+    channels = x.shape[1]
+    at, end = share_of(images * channels, part, parts)
+    while at < end:
+        image, c = at // channels, at % channels
+        many = smaller(channels - c, end - at)
+        pad(x, n + image, padded, image, corner, c, c + many)
+        at += many
+
+
+def workspace(x, images, size):
+    """Room for `images` padded images, or x itself where nothing is to be padded."""
+    if x.shape[2:] == size:
+        return x
+    return np.zeros((images, x.shape[1], *size), x.dtype)
+
+
+def room_for(x, parts, size):
+    """Which of the three serves for x in so many parts, and the room."""
+    room = ITSELF if x.shape[2:] == size else OWN if len(x) >= parts else SHARED
+    return room, workspace(x, parts if room == OWN else len(x), size)
