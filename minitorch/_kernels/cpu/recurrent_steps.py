@@ -1,8 +1,7 @@
 """Steps of recurrent layers for some rows of the batch: one product with the hidden state, and the cell's arithmetic.
 
 A layer is given the input's part of the gates for all steps. Rows do not meet, so threads share the rows and take all
-steps of theirs. A row holds its gates one after the other, H numbers each. Each inner loop writes one array and reads
-few: with more of them LLVM does not find that they are apart, and makes no vector code.
+steps of theirs. A row holds its gates one after the other, H numbers each, and a cell is one pass over its H vectors.
 """
 
 import numpy as np
@@ -12,152 +11,116 @@ from .gemm import multiply
 from .inlined import flat
 from .inner import inner
 from .parallel import share_of
-from .vector import exp
-
-
-@inner(_nrt=False)
-def sigmoid(T, x):
-    return T(1) / (T(1) + exp(-x))
-
-
-@inner(_nrt=False)
-def tanh(T, x):
-    """By exp, which LLVM can turn into vector instructions; by its series near 0, where the difference would cancel."""
-    e = exp(T(-2) * abs(x))
-    far = (T(1) - e) / (T(1) + e)
-    s = x * x
-    near = x * (T(1) - s * (T(1 / 3) - s * (T(2 / 15) - s * T(17 / 315))))
-    return near if abs(x) < T(0.05) else (far if x > T(0) else -far)
+from .row_vectors import over_row
+from .vector import muladd, sigmoid_of, tanh_of, where
 
 
 # ---------------------------------------------------------------------- one step: gates, recurrent part, state -> state
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=7, parts=(4, 4, 1, 5, 1, 1))
+def lstm_cell(xi, xf, xg, xo, ri, rf, rg, ro, c, *_):
+    i, f, g, o = sigmoid_of(xi + ri), sigmoid_of(xf + rf), tanh_of(xg + rg), sigmoid_of(xo + ro)
+    c = muladd(f, c, i * g)
+    t = tanh_of(c)
+    return i, f, g, o, t, c, o * t
+
+
+@inner(_nrt=False)
 def lstm_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates x + r are i, f, g, o, which with tanh(next c) are kept (N, 5 H); out, out_c (N, H) = next h, c."""
-    T = out.dtype.type
-    H = out.shape[1]
     for n in range(begin, end):
-        for j in range(2 * H):
-            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
-        for j in range(2 * H, 3 * H):
-            kept[n, j] = tanh(T, x[n, j] + r[n, j])
-        for j in range(3 * H, 4 * H):
-            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
-        for j in range(H):
-            out_c[n, j] = kept[n, H + j] * c[n, j] + kept[n, j] * kept[n, 2 * H + j]
-        for j in range(H):
-            t = tanh(T, out_c[n, j])
-            kept[n, 4 * H + j] = t
-            out[n, j] = kept[n, 3 * H + j] * t
+        lstm_cell(x, r, c, kept, out_c, out, n, out.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=6, parts=(1, 5, 4, 1, 1))
+def lstm_cell_gradient(c, i, f, g, o, t, _i, _f, _g, _o, d_h, d_c):
+    d_c = muladd(d_h * o, 1.0 - t * t, d_c)
+    slopes = d_c * g * i * (1.0 - i), d_c * c * f * (1.0 - f), d_c * i * (1.0 - g * g), d_h * t * o * (1.0 - o)
+    return *slopes, d_h.like(0.0), d_c * f
+
+
+@inner(_nrt=False)
 def lstm_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x (N, 4 H) from the gradients of the next h and c; d_c becomes the gradient of c, d_h zero. d_r is d_x."""
-    T = d_h.dtype.type
-    H = c.shape[1]
     for n in range(begin, end):
-        for j in range(H):
-            t = kept[n, 4 * H + j]
-            d_c[n, j] += d_h[n, j] * kept[n, 3 * H + j] * (T(1) - t * t)
-        for j in range(H):
-            i = kept[n, j]
-            d_x[n, j] = d_c[n, j] * kept[n, 2 * H + j] * i * (T(1) - i)
-        for j in range(H):
-            f = kept[n, H + j]
-            d_x[n, H + j] = d_c[n, j] * c[n, j] * f * (T(1) - f)
-        for j in range(H):
-            g = kept[n, 2 * H + j]
-            d_x[n, 2 * H + j] = d_c[n, j] * kept[n, j] * (T(1) - g * g)
-        for j in range(H):
-            o = kept[n, 3 * H + j]
-            d_x[n, 3 * H + j] = d_h[n, j] * kept[n, 4 * H + j] * o * (T(1) - o)
-        for j in range(H):
-            d_c[n, j] *= kept[n, H + j]
-            d_h[n, j] = T(0)
+        lstm_cell_gradient(c, kept, d_x, d_h, d_c, n, c.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=6, parts=(3, 3, 1, 4, 1, 1))
+def gru_cell(xr, xz, xn, rr, rz, rn, h, *_):
+    r, z = sigmoid_of(xr + rr), sigmoid_of(xz + rz)
+    candidate = tanh_of(muladd(r, rn, xn))
+    after = muladd(z, h - candidate, candidate)
+    return r, z, candidate, rn, after, after
+
+
+@inner(_nrt=False)
 def gru_step(x, r, h, c, kept, out, out_c, begin, end):
     """Gates r, z, n = tanh(x + r * (recurrent part)), kept (N, 4 H) with n's recurrent part; out = out_c = next h."""
-    T = out.dtype.type
-    H = out.shape[1]
     for n in range(begin, end):
-        for j in range(2 * H):
-            kept[n, j] = sigmoid(T, x[n, j] + r[n, j])
-        for j in range(H):
-            kept[n, 3 * H + j] = r[n, 2 * H + j]
-        for j in range(H):
-            kept[n, 2 * H + j] = tanh(T, x[n, 2 * H + j] + kept[n, j] * r[n, 2 * H + j])
-        for j in range(H):
-            candidate = kept[n, 2 * H + j]
-            out[n, j] = candidate + kept[n, H + j] * (h[n, j] - candidate)
-        for j in range(H):
-            out_c[n, j] = out[n, j]
+        gru_cell(x, r, h, kept, out, out_c, n, out.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=7, parts=(1, 4, 3, 3, 1))
+def gru_cell_gradient(h, r, z, candidate, rn, _1, _2, _3, _4, _5, _6, d_h):
+    n = d_h * (1.0 - z) * (1.0 - candidate * candidate)
+    gates = n * rn * r * (1.0 - r), d_h * (h - candidate) * z * (1.0 - z)
+    return *gates, n, *gates, n * r, d_h * z
+
+
+@inner(_nrt=False)
 def gru_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
     """d_x and d_r (N, 3 H) from d_h, the next h's gradient, which becomes that of h past the gates."""
-    T = d_h.dtype.type
-    H = h.shape[1]
     for n in range(begin, end):
-        for j in range(H):
-            z, candidate = kept[n, H + j], kept[n, 2 * H + j]
-            d_x[n, 2 * H + j] = d_h[n, j] * (T(1) - z) * (T(1) - candidate * candidate)
-        for j in range(H):
-            z = kept[n, H + j]
-            d_x[n, H + j] = d_h[n, j] * (h[n, j] - kept[n, 2 * H + j]) * z * (T(1) - z)
-        for j in range(H):
-            r = kept[n, j]
-            d_x[n, j] = d_x[n, 2 * H + j] * kept[n, 3 * H + j] * r * (T(1) - r)
-        for j in range(2 * H):
-            d_r[n, j] = d_x[n, j]
-        for j in range(H):
-            d_r[n, 2 * H + j] = d_x[n, 2 * H + j] * kept[n, j]
-        for j in range(H):
-            d_h[n, j] *= kept[n, H + j]
+        gru_cell_gradient(h, kept, d_x, d_r, d_h, n, h.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=2)
+def rnn_tanh_cell(x, r, *_):
+    value = tanh_of(x + r)
+    return value, value
+
+
+@inner(_nrt=False)
 def rnn_tanh_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = tanh(x + r), which is kept."""
-    T = out.dtype.type
     for n in range(begin, end):
-        for j in range(out.shape[1]):
-            value = tanh(T, x[n, j] + r[n, j])
-            kept[n, j] = value
-            out[n, j] = value
+        rnn_tanh_cell(x, r, kept, out, n, out.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=2)
+def rnn_tanh_cell_gradient(value, _, d_h):
+    return d_h * (1.0 - value * value), d_h.like(0.0)
+
+
+@inner(_nrt=False)
 def rnn_tanh_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
-    T = d_h.dtype.type
     for n in range(begin, end):
-        for j in range(h.shape[1]):
-            d_x[n, j] = d_h[n, j] * (T(1) - kept[n, j] * kept[n, j])
-            d_h[n, j] = T(0)
+        rnn_tanh_cell_gradient(kept, d_x, d_h, n, h.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=2)
+def rnn_relu_cell(x, r, *_):
+    value = x + r
+    value = where(value <= 0.0, 0.0, value)
+    return value, value
+
+
+@inner(_nrt=False)
 def rnn_relu_step(x, r, h, c, kept, out, out_c, begin, end):
     """out = max(x + r, 0), nan if that is nan; it is kept."""
-    T = out.dtype.type
     for n in range(begin, end):
-        for j in range(out.shape[1]):
-            value = x[n, j] + r[n, j]
-            value = T(0) if value <= T(0) else value
-            kept[n, j] = value
-            out[n, j] = value
+        rnn_relu_cell(x, r, kept, out, n, out.shape[1])
 
 
-@inner(_nrt=False, fastmath={"contract"})
+@over_row(stores=2)
+def rnn_relu_cell_gradient(value, _, d_h):
+    return where(value <= 0.0, 0.0, d_h), d_h.like(0.0)
+
+
+@inner(_nrt=False)
 def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
-    T = d_h.dtype.type
     for n in range(begin, end):
-        for j in range(h.shape[1]):
-            d_x[n, j] = T(0) if kept[n, j] <= T(0) else d_h[n, j]
-            d_h[n, j] = T(0)
+        rnn_relu_cell_gradient(kept, d_x, d_h, n, h.shape[1])
 
 
 # ---------------------------------------------------------------------- all steps

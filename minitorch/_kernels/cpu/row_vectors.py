@@ -34,12 +34,13 @@ SUM_IN_DOUBLE = Fold(0.0, operator.add, "f8")
 LARGEST = Fold(-math.inf, lambda x, y: where(x > y, x, y))  # of numbers of which none is nan
 
 
-def over_row(*folds, stores=0):
+def over_row(*folds, stores=0, parts=None):
     """Makes of a formula what kernels call as f(*arrays, i, stop, *numbers), for the first `stop` elements of row i.
 
     The formula gets a vector of each array, then the numbers. It returns the vectors for the last `stores` arrays, then
     one for each of the folds, whose results f returns. An array of one dimension is every row's. Elements of a
-    row are neighbours in memory.
+    row are neighbours in memory. `parts` says of how many stretches of `stop` elements a row of each array consists, as
+    one of gates does: each stretch stands for an array.
     """
 
     def decorate(formula):
@@ -50,7 +51,7 @@ def over_row(*folds, stores=0):
 
             def generate(context, builder, signature, values):
                 values = cgutils.unpack_tuple(builder, values[0], len(args))
-                totals = _Pass(formula, folds, stores, context, builder, args, values).totals()
+                totals = _Pass(formula, folds, stores, parts, context, builder, args, values).totals()
                 if len(folds) > 1:
                     return context.make_tuple(builder, result, totals)
                 return totals[0] if totals else context.get_dummy_value()
@@ -65,13 +66,19 @@ def over_row(*folds, stores=0):
 class _Pass:
     """The code of one pass over a row, written where `builder` is."""
 
-    def __init__(self, formula, folds, stores, context, builder, kinds, values):
+    def __init__(self, formula, folds, stores, parts, context, builder, kinds, values):
         self.formula, self.folds, self.stores, self.builder = formula, folds, stores, builder
         arrays = [kind for kind in kinds if isinstance(kind, types.Array)]
         i, self.stop, *numbers = values[len(arrays) :]
-        self.kinds = [KIND_OF[kind.dtype] for kind in arrays]
+        rows = [_row(context, builder, *array, i) for array in zip(arrays, values, strict=False)]
+        parts = parts or (1,) * len(rows)
+        self.kinds = [KIND_OF[kind.dtype] for kind, many in zip(arrays, parts, strict=True) for _ in range(many)]
         self.size = VECTOR_BYTES // int(self.kinds[0][1])
-        self.rows = [_row(context, builder, *array, i) for array in zip(arrays, values, strict=False)]
+        self.rows = [
+            builder.gep(row, [builder.mul(self.stop, WIDE(k))])
+            for row, many in zip(rows, parts, strict=True)
+            for k in range(many)
+        ]
         self.numbers = [
             Number(builder, splat(builder, number, self.size), KIND_OF[kind])
             for number, kind in zip(numbers, kinds[len(arrays) + 2 :], strict=True)

@@ -244,6 +244,24 @@ def tanh32(x):
     return where(a < 0.625, muladd(polynomial(z, TANH) * z, a, a), where(a != a, a, far)).called("copysign", x)
 
 
+def tanh_of(x):
+    """For formulas of `row_vectors.py`; in float64 by its series up to 0.05, where the exponentials would cancel."""
+    if x.kind == "f4":
+        return tanh32(x)
+    a, s = abs(x), x * x
+    e = exp64(-2.0 * a)
+    near = a * (1.0 - s * (1.0 / 3.0 - s * (2.0 / 15.0 - s * (17.0 / 315.0 - s * (62.0 / 2835.0)))))
+    return where(a < 0.05, near, (1.0 - e) / (1.0 + e)).called("copysign", x)
+
+
+def sigmoid_of(x):
+    """For formulas of `row_vectors.py`: 1 / (1 + e^-x), 0 where e^-x is more than a float holds."""
+    if x.kind == "f8":
+        return 1.0 / (1.0 + exp64(-x))
+    e, power = parts_of_exp(-clipped(x, -88.0, 87.0))
+    return where(x < -88.0, 0.0, 1.0 / muladd(e, power, 1.0))
+
+
 ERF_NEAR = (
     -0.0005862076068297029, 0.00496750557795167, -0.026748863980174065, 0.11281320452690125, -0.37612447142601013,
     0.12837913632392883,
