@@ -78,6 +78,7 @@ from . import (  # noqa: F401 - they fill the tables
     sparse,
     sparse_ops,
     special,
+    splitting,
     stacking,
     statistics,
     sums_of_products,
