@@ -1,4 +1,4 @@
-"""Ops of many outputs: `unbind`, `split`, `chunk` and `tensor_split` give views of one tensor, one node for them all."""
+"""Ops of many outputs: `unbind`, `split`, `chunk` and `tensor_split` give views of one tensor with one node for all."""
 
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
