@@ -11,27 +11,36 @@ import pytest
 import minitorch
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-CODE = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PRINTED = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("minitorch/**/README.md"))]
+
+
+def blocks(file, kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", file.read_text(), re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = {f"{file.parent.name} {i}": (file, i) for file in READMES for i in range(len(blocks(file, "python")))}
 
 
 def test_every_example_shows_its_output():
-    assert len(CODE) == len(PRINTED) > 2
+    assert [len(blocks(file, "python")) for file in READMES] == [len(blocks(file, "text")) for file in READMES]
+    assert len(EXAMPLES) > 4
 
 
-@pytest.mark.parametrize("number", range(len(CODE)))
-def test_readme_example_prints_what_the_readme_says(number):
-    done = subprocess.run([sys.executable, "-W", "error", "-c", CODE[number]], capture_output=True, text=True)
-    assert done.stdout == PRINTED[number], done.stderr
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_readme_example_prints_what_the_readme_says(name):
+    file, i = EXAMPLES[name]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocks(file, "python")[i]], capture_output=True, text=True
+    )
+    assert done.stdout == blocks(file, "text")[i], done.stderr
 
 
 def test_the_operation_in_contributing_is_what_the_files_have():
-    blocks = re.findall(
+    found = re.findall(
         r"^```\w+\n# (\S+\.py)\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE | re.DOTALL
     )
-    assert [file for file, _ in blocks] == ["minitorch/_ops/activations.py", "tests/optable.py"]
-    for file, text in blocks:
+    assert [file for file, _ in found] == ["minitorch/_ops/activations.py", "tests/optable.py"]
+    for file, text in found:
         assert text.rstrip() in (ROOT / file).read_text()
 
 
