@@ -97,6 +97,7 @@ CALLS = {
     "vector": (lambda T, x, y: x @ y, (5, 7), (7,)),
     "dot": (lambda T, x, y: x @ y, (9,), (9,)),
     "linear": (lambda T, x, y: T.nn.functional.linear(x, y, y[:, 0]), (5, 7), (6, 7)),
+    "linear with a bias for each row": (lambda T, x, y: T.nn.functional.linear(x, y, x[:, :1]), (5, 7), (6, 7)),
 }
 
 

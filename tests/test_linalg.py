@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from compare import EverySample, array_of, assert_same, both, first_line
+from compare import EverySample, array_of, assert_same, both, first_line, outcome
 
 import minitorch
 from minitorch._ops.deprecated import warn_deprecated
@@ -507,3 +507,29 @@ def test_what_torch_replaced_is_warned_of_once(call):
         assert ours == text(torch)
     finally:
         torch.set_warn_always(False)
+
+
+def linear_with_bias(ns, shape, bias):
+    x, w, b = (ns.tensor(random(*s), requires_grad=True) for s in (shape, (5, 4), bias))
+    out = ns.nn.functional.linear(x, w, b)
+    (out * ns.tensor(random(*out.shape))).sum().backward()
+    return out, type(out.grad_fn).__name__, x.grad, w.grad, b.grad
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4), (4,)])
+@pytest.mark.parametrize("bias", [(5,), (1,), (), (3, 5), (1, 5), (2, 3, 5), (2, 1, 5), (3, 1), (4, 5)])
+def test_a_bias_of_linear_broadcasts_as_torchs(shape, bias):
+    ours, theirs = (outcome(linear_with_bias, ns, shape, bias) for ns in (minitorch, torch))
+    assert (ours.error is None) == (theirs.error is None)
+    if ours.error is None:
+        assert_same(ours.value, theirs.value)
+    else:
+        assert (type(ours.error), first_line(ours.error)) == (type(theirs.error), first_line(theirs.error))
+
+
+def test_a_bias_for_each_row_is_batched():
+    x, w, b = (minitorch.tensor(random(*s)) for s in ((6, 3, 4), (5, 4), (3, 5)))
+    linear = minitorch.nn.functional.linear
+    assert_same(
+        minitorch.vmap(linear, (0, None, None))(x, w, b).numpy(), np.stack([linear(v, w, b).numpy() for v in x])
+    )

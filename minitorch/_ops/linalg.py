@@ -14,7 +14,7 @@ from minitorch._kernels.cpu.products import dot
 from minitorch._kernels.cpu.products import matmul as array_matmul
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, cpp_name, no_kernel, wrap_dim
+from .check import c_name, check, check_inplace_shape, cpp_name, no_kernel, wrap_dim
 from .nodes import titled
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .operands import tensors_only
@@ -329,12 +329,7 @@ def linear_2d(input, weight, bias):
     same_dtypes_to_add(bias, input, weight)
     n, m = product_shape(input.shape, weight.shape[::-1])
     same_dtype("mm", input, weight)
-    if bias.shape not in ((m,), (1,), ()):
-        raise RuntimeError(
-            f"The expanded size of the tensor ({m}) must match the existing size ({bias.size}) at non-singleton "
-            "dimension 1.  "
-            f"Target sizes: [{n}, {m}].  Tensor sizes: {list(bias.shape)}"
-        )
+    OPS["expand_to"].forward(bias, (n, m))  # its checks
     return (n, m), input.dtype
 
 
@@ -386,6 +381,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return out if bias is None else out + bias
     if w.ndim != 2:
         raise RuntimeError(f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
+    if bias is not None and bias.ndim != 1 and not (bias.ndim == 2 and 1 in bias.array.shape):
+        product = matmul(input, op("t")(weight))
+        check_inplace_shape([product.array.shape, bias.array.shape])
+        return op("add")(product, bias)
     flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(input, (prod(a.shape[:-1]), a.shape[-1]))
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))

@@ -351,7 +351,7 @@ def linear(b: Batch) -> Any:
     x, w, bias = b.values
     if b.args[0].shape[1] != b.args[1].shape[1]:
         return NotImplemented
-    if not b.over[1] and not b.over[2]:
+    if not b.over[1] and not b.over[2] and bias.ndim < 2:
         n, k = b.args[0].shape
         flat = b.call(FUNCTIONS["reshape"](x, b.size * n, k), w, bias)
         return FUNCTIONS["reshape"](flat, b.size, n, w.shape[0])

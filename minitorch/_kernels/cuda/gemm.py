@@ -279,7 +279,9 @@ def euclidean_distances(inferred: Any, x1: CudaArray, x2: CudaArray) -> CudaArra
 
 
 def linear_2d(inferred: Any, x: CudaArray, w: CudaArray, bias: CudaArray) -> CudaArray:
-    """x @ w.T + bias for x (N, K), w (M, K), bias (M,), (1,) or ()."""
+    """x @ w.T + bias for x (N, K), w (M, K) and a bias that broadcasts to the result."""
+    if bias.ndim > 1:
+        return _added(inferred, bias, mm(inferred, x, w.transpose(1, 0)), 1, 1)
     out = array.empty(*inferred)
     columns = out.shape[1]
     if bias.shape != (columns,):
