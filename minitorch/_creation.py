@@ -312,8 +312,8 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
 def _laid_out_as(a: Any, result: Any, memory_format: Any) -> Any:
     if memory_format in RANK:
         return in_format(result, memory_format)
-    if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2:
-        return result
+    if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2 or hasattr(a, "like"):
+        return result  # a batch's own memory is laid out where it is made
     if not isinstance(result, ndarray):
         return restrided(result, result.shape, result_strides(result.dtype, a))
     laid_out = half.tagged(empty_result(result.dtype, a))

@@ -381,6 +381,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return out if bias is None else out + bias
     if w.ndim != 2:
         raise RuntimeError(f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
+    if not (bias is None or isinstance(bias, Tensor)):
+        tensors_only("linear", input=input, weight=weight, bias=bias)
     if bias is not None and bias.ndim != 1 and not (bias.ndim == 2 and 1 in bias.array.shape):
         product = matmul(input, op("t")(weight))
         check_inplace_shape([product.array.shape, bias.array.shape])
