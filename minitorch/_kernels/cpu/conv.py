@@ -27,7 +27,7 @@ from numba import njit
 from . import conv_depthwise, conv_pixels, products, threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import OWN, SHARED, pad, pad_part, room_for, workspace
+from .padded_images import SHARED, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
 from .tables import grid, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
@@ -124,12 +124,8 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
     previous = np.intp(-1)
     for at in range(begin, end):
         n, block, p0 = at // (groups * blocks * spans), at // spans % (groups * blocks), at % spans * BLOCK
-        image = n
-        if room == OWN:
-            image = part
-            if n != previous:
-                pad(x, n, padded, image, corner, zero, x.shape[1])
-                previous = n
+        image = image_for(part, x, n, previous, padded, room, corner)
+        previous = n
         group, k = block // blocks, block % blocks * lanes
         p1 = smaller(p0 + BLOCK, pixels)
         start, s0, step = bias, block * lanes, 0

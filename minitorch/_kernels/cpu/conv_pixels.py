@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import OWN, SHARED, pad, pad_part, room_for
+from .padded_images import SHARED, image_for, pad_part, room_for
 from .parallel import share_of, split
 from .tables import in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, WIDE, add_products, data_of, index, lanes_of, pointers, splat, store_vector
@@ -60,18 +60,14 @@ def _correlate_part(part, parts, x, padded, room, corner, corners, places, offse
     """This part of the spans of pixels, for all output channels, of all images."""
     source, dest, filters = flat(padded), flat(out), flat(w)
     channels, area = out.shape[1:]
-    zero, taps = np.intp(0), offsets.size
+    taps = offsets.size
     spans, inputs = (places.size + SPAN - 1) // SPAN, source.size // padded.shape[0]
     begin, end = share_of(x.shape[0] * spans, part, parts)
     previous = np.intp(-1)
     for at in range(begin, end):
         n, p0 = at // spans, at % spans * SPAN
-        image = n
-        if room == OWN:
-            image = part
-            if n != previous:
-                pad(x, n, padded, image, corner, zero, x.shape[1])
-                previous = n
+        image = image_for(part, x, n, previous, padded, room, corner)
+        previous = n
         for block in range(0, channels, ROWS):
             k = smaller(block, channels - ROWS)  # the last tile overlaps the one before
             to = (n * channels + k) * area

@@ -36,6 +36,16 @@ def pad_part(part, parts, x, n, images, padded, corner):
         at += many
 
 
+@inner()
+def image_for(part, x, n, previous, padded, room, corner):
+    """The place of x[n] among the padded images; a part's own is filled anew unless it has that of `previous`."""
+    if room != OWN:
+        return n
+    if n != previous:
+        pad(x, n, padded, part, corner, np.intp(0), x.shape[1])
+    return part
+
+
 def workspace(x, images, size):
     """Room for `images` padded images, or x itself where nothing is to be padded."""
     if x.shape[2:] == size:
