@@ -78,9 +78,11 @@ def laid_out(values: np.ndarray, *like: Any) -> np.ndarray:
     return made
 
 
-def is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether the elements fill their stretch of memory, one place each, in any order of dimensions."""
-    step = 1
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int = 1) -> bool:
+    """Whether the elements fill their stretch of memory, one place each, in any order of dimensions.
+
+    `step` is what lies between neighbours: 1, or the size of an element where strides are in bytes.
+    """
     for s, n in sorted((s, n) for n, s in zip(shape, strides, strict=True) if n != 1):
         if s != step:
             return False

@@ -7,7 +7,7 @@ import numpy as np
 from minitorch._kernels import cache
 from minitorch._kernels.half import converted, write
 from minitorch._kernels.layout import copied, is_dense
-from minitorch._kernels.strided import element_strides, repeats
+from minitorch._kernels.strided import repeats
 from minitorch._storage import address
 from minitorch._tensor import Tensor
 
@@ -204,7 +204,7 @@ def check_overlap(t: Tensor, *operands: Any, internal: bool = True, apart: bool 
             continue
         same = other is t or (address(a) == address(b) and a.strides == b.strides and a.shape == b.shape)
         # torch looks for overlaps only where the elements fill their stretch of memory
-        dense = same or all(is_dense(each.shape, element_strides(each)) for each in (a, b))
+        dense = same or all(is_dense(each.shape, each.strides, each.itemsize) for each in (a, b))
         check(
             not apart if same else not (dense and np.may_share_memory(a, b)),
             "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "

@@ -58,7 +58,7 @@ def run_text(op: Op) -> str:
     """The source of `run`: from the gradient array of the output to those of the inputs."""
     lines: list[str] = ["if g.__class__ is not ndarray: return n.run_general(g, heap, keep)"]
     lines += [f"{part} = None" for part in op.parts]
-    if any("wanted" in gradient.params for gradient in (*op.gradients.values(), *op.parts.values())):
+    if op.asks_what_is_wanted:
         lines.append(f"wanted = {', '.join(f'n.{t}_edge is not None' for t in op.edges)},")
     for t in op.edges:
         lines += [f"e = n.{t}_edge", "if e is not None:", *indent(gradient_lines(op, t))]

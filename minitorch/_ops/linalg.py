@@ -381,12 +381,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return out if bias is None else out + bias
     if w.ndim != 2:
         raise RuntimeError(f"linear(): weight must be 1-D or 2-D, got {list(w.shape)}")
-    if not (bias is None or isinstance(bias, Tensor)):
-        tensors_only("linear", input=input, weight=weight, bias=bias)
-    if bias is not None and bias.ndim != 1 and not (bias.ndim == 2 and 1 in bias.array.shape):
-        product = matmul(input, op("t")(weight))
-        check_inplace_shape([product.array.shape, bias.array.shape])
-        return op("add")(product, bias)
+    if bias is not None:
+        tensors_only("linear", 3, bias=bias)
+        if bias.ndim != 1 and not (bias.ndim == 2 and 1 in bias.array.shape):
+            product = matmul(input, op("t")(weight))
+            check_inplace_shape([product.array.shape, bias.array.shape])
+            return op("add")(product, bias)
     flat = reshape(input, -1, a.shape[-1]) if a.size else op("view_as_shape")(input, (prod(a.shape[:-1]), a.shape[-1]))
     out = op("mm")(flat, op("t")(weight)) if bias is None else FUNCTIONS["linear_2d"](flat, weight, bias)
     return op("view_as_shape")(out, (*a.shape[:-1], w.shape[0]))

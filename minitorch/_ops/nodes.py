@@ -51,13 +51,15 @@ class OpNode(Node):
     def _run(self, g: Tensor, heap: Any, keep: bool, as_arrays: bool) -> None:
         op = self.op
         parts: dict[str, Any] = {}
-        wanted = tuple([getattr(self, f"{t}_edge") is not None for t in op.edges])
+        given: dict[str, Any] = {"g": g, "last": False}
+        if op.asks_what_is_wanted:
+            given["wanted"] = tuple([getattr(self, f"{t}_edge") is not None for t in op.edges])
         for t in op.edges:
             edge = getattr(self, f"{t}_edge")
             if edge is None:
                 continue
             gradient = op.gradients[t]
-            values = {"g": g, "last": False, "wanted": wanted, **{k: self.unpack(k) for k in op.kept(t)}}
+            values = {**given, **{k: self.unpack(k) for k in op.kept(t)}}
             if as_arrays and gradient.is_kernel and not g.is_cpu:
                 d = _by_kernel(gradient, values)
                 if op.broadcasts and d.array.shape != getattr(self, f"{t}_shape"):

@@ -184,13 +184,18 @@ class Op:
 
     def _forget(self) -> None:
         """What follows from the gradients, of which there is one more."""
-        for name in ("edges", "_kept"):
+        for name in ("edges", "_kept", "asks_what_is_wanted"):
             self.__dict__.pop(name, None)
 
     @cached_property
     def edges(self) -> tuple[str, ...]:
         """The tensors that a gradient is defined for."""
         return tuple(t for t in self.tensors if t in self.gradients)
+
+    @cached_property
+    def asks_what_is_wanted(self) -> bool:
+        """Whether a gradient, or what several share, names `wanted`."""
+        return any("wanted" in gradient.params for gradient in (*self.gradients.values(), *self.parts.values()))
 
     @property
     def broadcasts(self) -> bool:

@@ -13,8 +13,8 @@ exists.  Lanes run over channels, not pixels, because channel counts are multipl
 length far more often than image widths are.  `bases` and `offsets` point into a zero-padded copy
 of one image.
 
-float32 and float64 take this route, or forward that of `conv_pixels.py`, whose lanes are pixels of a
-row; integers the one in `conv_integers.py`.
+float32 and float64 take this route or, without stride along a row, that of `conv_pixels.py`, whose
+lanes are pixels of one; integers the one in `conv_integers.py`.
 """
 
 from functools import lru_cache

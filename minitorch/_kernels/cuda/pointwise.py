@@ -16,7 +16,7 @@ import numpy as np
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import merged
 from minitorch._kernels.half import BFLOAT16
-from minitorch._kernels.layout import result_strides
+from minitorch._kernels.layout import is_dense, result_strides
 from minitorch._kernels.scalar import erf, exp, tanh, where  # type: ignore[attr-defined]
 
 from . import runtime
@@ -87,7 +87,7 @@ def _can_overwrite(dest: CudaArray, operands: Sequence[Any]) -> bool:
         if a.__class__ is CudaArray and a.memory is dest.memory:
             if a.pointer != dest.pointer or a.shape != dest.shape or a.strides != dest.strides:
                 return False
-    return _is_dense(dest)
+    return is_dense(dest.shape, dest.strides, dest.dtype.itemsize)
 
 
 def compute(
@@ -148,7 +148,8 @@ def _prepare(formula: Formula, operands: Sequence[Any], dest: CudaArray) -> list
     if not dest.size:
         return []
     how = tuple([Operand(a.dtype, _how(a, dest)) for a in operands])
-    if all(o.how != "each" or _alike(a, dest) for o, a in zip(how, operands, strict=True)) and _is_dense(dest):
+    alike = all(o.how != "each" or _alike(a, dest) for o, a in zip(how, operands, strict=True))
+    if alike and is_dense(dest.shape, dest.strides, dest.dtype.itemsize):
         return [_Flat(formula, how, dest)]
     return _strided_launches(formula, how, operands, dest)
 
@@ -163,16 +164,6 @@ def _alike(a: CudaArray, dest: CudaArray) -> bool:
         return False
     pairs = zip(a.shape, a.strides, dest.strides, strict=True)
     return all(n == 1 or s * dest.dtype.itemsize == t * a.dtype.itemsize for n, s, t in pairs)
-
-
-def _is_dense(a: CudaArray) -> bool:
-    """Whether the elements fill a stretch of memory, in whatever order of dimensions."""
-    step = a.dtype.itemsize
-    for s, n in sorted((s, n) for n, s in zip(a.shape, a.strides, strict=True) if n != 1):
-        if s != step:
-            return False
-        step *= n
-    return True
 
 
 class _Flat:
