@@ -11,11 +11,14 @@ from compare import both, first_line
 import minitorch
 from minitorch.autograd import _lines
 from minitorch.autograd._lines import of_node
+from minitorch.autograd.node import next_key
 
 
 @pytest.fixture(autouse=True)
 def lines_are_looked_for():
-    _lines.allow_lookups(_lines.LOOKUPS)
+    _lines.note_lines(of_all=True)
+    yield
+    _lines.note_lines(of_all=False)
 
 
 def here():
@@ -81,19 +84,35 @@ def test_lines_are_the_users_where_minitorch_itself_calls_the_op():
     assert place(lines[1]) in written
 
 
-def test_lines_of_ops_within_layers_are_looked_for_in_the_first_steps_and_in_anomaly_mode():
+def test_lines_are_noted_of_a_programs_first_nodes_and_writes_and_of_all_in_anomaly_mode():
     def build(y):
         z = minitorch.nn.Tanh()(y)
         z.zero_()
         return z
 
-    modified(build)  # an op's first call has a frame of ours more, which would be the one that is looked up
-    _lines.allow_lookups(1)
-    assert any("saved at " + place(here() - 6) in line for line in modified(build))
-    assert not any("saved at" in line for line in modified(build))
+    def noted():
+        text = "\n".join(modified(build))
+        return "saved at" in text, "written at" in text, "zero_ wrote to it" in text
+
+    assert noted() == (True, True, True)
+    _lines.noted.key = next_key()
+    assert noted() == (False, True, True)
+    _lines.noted.version = 1
+    assert noted() == (False, False, False)
     with warnings.catch_warnings(action="ignore"), minitorch.autograd.detect_anomaly():
-        assert any("saved at" in line for line in modified(build))
-    assert any("saved at" in line for line in modified(build))
+        assert noted() == (True, True, True)
+
+
+def test_a_write_whose_line_was_not_noted_is_not_taken_for_the_one_before():
+    x = minitorch.ones(3, requires_grad=True)
+    y = x * 2
+    z = y.sigmoid() * y
+    y.add_(1)
+    _lines.noted.version = 0
+    y.mul_(2)
+    with pytest.raises(RuntimeError, match="then an in-place write wrote to it") as error:
+        z.sum().backward()
+    assert "written at" not in str(error.value)
 
 
 def test_line_of_a_function_that_saved():

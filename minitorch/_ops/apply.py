@@ -166,7 +166,7 @@ def apply_inplace(op: Op, *args: Any) -> Tensor:
     if out.array is not x.array:  # to which a structured op's kernel has written itself
         backend(x.device).write(x.array, out.array)
     x.version[0] += 1
-    x.version[1:] = (f"{op.public_name}_", *here())
+    x.version[1:] = (f"{op.public_name}_", *here(), x.version[0])
     if out.edge is not None:
         rebase(x, out.edge, edge)
     return x

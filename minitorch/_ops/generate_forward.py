@@ -280,10 +280,8 @@ class FunctionText:
         """The lines that make the node: before the result exists, and after. Asking each edge costs 4 ns."""
         op = self.op
         SCOPE[f"{op.name}_node"] = node_class(op)
-        first = [f"n = {op.name}_node()", "n.key = next_key()", "n.grad = n.hooks = None"]
-        noted = [*self.user_frame(), "n.code = c; n.at = f.f_lasti"]
-        by_layers = op.kind == "structured" and not self.inplace and self.only_from_within()
-        first += [f"if {op.name}_caller[1]:", *indent(noted)] if by_layers else noted
+        first = [f"n = {op.name}_node()", "n.key = nth = next_key()", "n.grad = n.hooks = None"]
+        first += ["if nth > noted.key:", *indent([*self.user_frame(), "n.code = c; n.at = f.f_lasti"])]
         last: list[str] = []
         for t in op.edges:
             lines = []
@@ -367,7 +365,7 @@ class FunctionText:
         if op.kind == "pointwise":
             others = "".join(f" or {y}.version is {x}.version" for y in op.tensors[1:])
             # the detached view of an expanded tensor has no base, and elements that share memory all the same
-            strided = f"({x}.array.__class__ is ndarray and not {x}.array.flags.forc)"
+            strided = f"({x}_array.base is not None and not {x}_array.flags.forc)"
             yield f"if {x}.base is not None or {strided}{others}: check_overlap({', '.join(op.tensors)})"
         if not op.edges:
             yield f"if mode is None and ({x}.edge is not None or {x}.base is not None and {x}.base.edge is not None):"
@@ -390,8 +388,9 @@ class FunctionText:
 
     def _written(self) -> Iterator[str]:
         """Count the write, and leave the writer's name for the error of whoever saved the old value."""
-        yield from self.user_frame()
-        yield f"v = {self.first}.version; v[0] += 1; v[1:] = {self.op.public_name + '_'!r}, c, f.f_lasti"
+        yield f"v = {self.first}.version; v[0] = now = v[0] + 1"
+        yield "if now < noted.version:"
+        yield from indent([*self.user_frame(), f"v[1:] = {self.op.public_name + '_'!r}, c, f.f_lasti, now"])
 
 
 def _plain_value(k: str) -> str:

@@ -102,7 +102,7 @@ def _parts(
     lead = (slice(None),) * dim
     for i, place in enumerate(places):
         t = new(Tensor)
-        index = (*lead, place, Ellipsis)
+        index = (*lead, place, ...) if dim else (place, ...)
         t.array = a[index]
         t.version = version if as_views else [0]
         t.base = base

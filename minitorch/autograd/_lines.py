@@ -5,6 +5,7 @@ them into a file and a line number is left until somebody prints them. minitorch
 """
 
 import linecache
+import math
 import os
 import sys
 from collections import defaultdict
@@ -16,14 +17,33 @@ _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # files whose frames are minitorch's own: all of the package; generated functions add their names
 OURS = {os.path.join(folder, name) for folder, _, names in os.walk(_FOLDER) for name in names if name.endswith(".py")}
 
-# How many more ops called by minitorch itself, such as those of layers, have their user's line looked for. Going from
-# frame to frame takes as long as a small op, and what is wrong with a program shows in its first steps.
-LOOKUPS = 10_000
-lookups_left: list[float] = [LOOKUPS]
+# What is wrong with a program shows in its first steps, and noting a line takes a tenth of the time of a small op, from
+# within a layer a third. So lines are noted for the first nodes of a program, for the first writes to each piece of
+# memory, and for all of them in anomaly mode.
+FIRST_NODES = 100_000
+FIRST_WRITES = 1_000
 
-# for each op its caller's code that was met last, if there is nothing more to find out: mostly it is the same again;
-# and whether an op that only functions of minitorch's call is to look at all
-known_callers: dict[str, list[Any]] = defaultdict(lambda: [None, True])
+
+class _Noted:
+    """Whose lines are noted: those of nodes whose key, which falls, is above `key`, and of writes before `version`."""
+
+    __slots__ = ("key", "version")
+    key: float
+    version: float
+
+
+noted = _Noted()
+
+
+def note_lines(of_all: bool) -> None:
+    """Note the lines of all nodes and writes, or of the first ones only."""
+    noted.key, noted.version = (-math.inf, math.inf) if of_all else (-FIRST_NODES, FIRST_WRITES)
+
+
+note_lines(of_all=False)
+
+# for each op its caller's code that was met last, if that is the user's: mostly it is the same again
+known_callers: dict[str, list[Any]] = defaultdict(lambda: [None])
 
 getframe = sys._getframe
 
@@ -39,22 +59,12 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
 
 
 def noted_frame(frame: FrameType, known: list[Any]) -> FrameType | None:
-    """What generated functions note: the user's frame, or minitorch's own once `lookups_left` is used up."""
+    """The user's frame, as generated functions look for it."""
     code = frame.f_code
     if code.co_filename in OURS:
-        if lookups_left[0] > 0:
-            lookups_left[0] -= 1
-            return user_frame(frame)
-        known[1] = False
+        return user_frame(frame)
     known[0] = code
     return frame
-
-
-def allow_lookups(times: float) -> None:
-    """Look for the user's line of that many more ops called by minitorch itself, and of none after them."""
-    lookups_left[0] = times
-    for known in known_callers.values():
-        known[:] = None, True
 
 
 def here() -> tuple[CodeType | None, int]:
@@ -90,6 +100,7 @@ def of_node(node: Any) -> str:
 
 
 def of_write(cell: list[Any]) -> tuple[str, str]:
-    """(who wrote last, where) of a version cell."""
-    writer = cell[1] if len(cell) > 1 else "an in-place write"
-    return writer, described(*cell[2:4]) if len(cell) > 3 else ""
+    """(who wrote last, where) of a version cell: it may hold a name, a line, and the version that they are those of."""
+    if len(cell) < 5 or cell[4] != cell[0]:
+        return "an in-place write", ""
+    return cell[1], described(*cell[2:4])

@@ -5,7 +5,6 @@ Forward, each op is checked in the thread that switched the mode on: a result th
 operand did is a warning (it may be meant).
 """
 
-import math
 import warnings
 from typing import Any
 
@@ -100,7 +99,7 @@ def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
         raise TypeError(f"set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not {kind}")
     state.interceptors = tuple([i for i in state.interceptors if not isinstance(i, _Anomaly)])
     engine.anomaly = _Anomaly(check_nan) if mode else None
-    _lines.allow_lookups(math.inf if mode else _lines.LOOKUPS)
+    _lines.note_lines(of_all=mode)
     if mode:
         state.interceptors = (engine.anomaly, *state.interceptors)
     state.refresh()

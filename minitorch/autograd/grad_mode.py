@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+new = object.__new__
+
 
 # the threads whose mode is not None: while there are none, no op need read its thread's state
 UNUSUAL: set[int] = set()
@@ -159,7 +161,7 @@ def is_inference_mode_enabled() -> bool:
 class _Switch:
     """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
 
-    __slots__ = ("before", "enabled", "mode")
+    __slots__ = ("before", "mode")
     before: bool
     enabled: bool
     mode: Any
@@ -187,9 +189,8 @@ class _Switch:
             UNUSUAL.add(own["thread"])
 
     def clone(self) -> "_Switch":
-        new = object.__new__(type(self))
-        new.enabled = self.enabled
-        return new
+        """Another of the same, for each call of what is decorated."""
+        return new(type(self))
 
     def __call__(self, function: F) -> F:
         import inspect  # only the decorator form needs it, and it is slow to import
@@ -240,12 +241,10 @@ class no_grad(_Switch):
     """
 
     __slots__ = ()
-    to = False
+    enabled = False
 
     def __new__(cls, orig_func: Any = None) -> Any:
-        self = object.__new__(cls)
-        self.enabled = cls.to
-        return self if orig_func is None else self(orig_func)
+        return new(cls) if orig_func is None else new(cls)(orig_func)
 
 
 class enable_grad(no_grad):
@@ -259,7 +258,7 @@ class enable_grad(no_grad):
     """
 
     __slots__ = ()
-    to = True
+    enabled = True
 
 
 class set_grad_enabled(_Switch):
@@ -271,14 +270,14 @@ class set_grad_enabled(_Switch):
     False
     """
 
-    __slots__ = ()
+    __slots__ = ("enabled",)
 
     def __init__(self, mode: bool):
         if mode.__class__ is not bool:
             kind = type(mode).__name__
             raise TypeError(f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {kind}")
         self.enabled = mode
-        _Switch.__enter__(self)
+        super().__enter__()
 
     def __enter__(self) -> None:
         pass
@@ -288,9 +287,7 @@ class set_grad_enabled(_Switch):
         return super().__call__(function)
 
     def clone(self) -> _Switch:
-        switch = _Switch()
-        switch.enabled = self.enabled
-        return switch
+        return enable_grad() if self.enabled else no_grad()
 
 
 class inference_mode(no_grad):
@@ -302,12 +299,15 @@ class inference_mode(no_grad):
     True
     """
 
-    __slots__ = ("outside",)
+    __slots__ = ("enabled", "outside")
 
     def __new__(cls, mode: Any = True) -> Any:
-        self = object.__new__(cls)
+        self = new(cls)
         self.enabled = not (callable(mode) or mode)
         return self(mode) if callable(mode) else self
+
+    def clone(self) -> "inference_mode":
+        return inference_mode(not self.enabled)
 
     def __enter__(self) -> None:
         self.before, self.outside = state.grad, (state.inference, state.interceptors)
@@ -324,7 +324,7 @@ class inference_mode(no_grad):
 class set_multithreading_enabled(_Switch):
     """Whether backward passes may use threads of their own, which minitorch's never do: remembered only."""
 
-    __slots__ = ()
+    __slots__ = ("enabled",)
     current = True
 
     def __init__(self, mode: bool):
