@@ -136,6 +136,21 @@ def test_large_operations_have_the_same_bits_at_any_number_of_threads(name):
     np.testing.assert_allclose(found, wanted, 2e-6)
 
 
+OF_TWO = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
+OF_ONE = {"exp": np.exp, "log": np.log, "tanh": np.tanh}  # of float64 there is a loop for exp alone
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [(name, "f") for name in (*OF_TWO, *OF_ONE)] + [(name, "d") for name in (*OF_TWO, "exp")]
+)
+def test_operations_that_numpy_has_are_shared_with_the_same_bits(name, dtype):
+    values = np.linspace(0.5, 3, 150_000).astype(dtype)
+    operands = [values, values[::-1].copy()] if name in OF_TWO else [values]
+    x, *others = map(torch.from_numpy, operands)
+    found = at_several_counts(lambda: getattr(x, name)(*others))
+    np.testing.assert_allclose(found, {**OF_TWO, **OF_ONE}[name](*operands), 3e-7)
+
+
 def cross_entropy_gradients():
     x = torch.from_numpy(VALUES.reshape(350, 200)).requires_grad_()
     torch.nn.functional.cross_entropy(x, torch.arange(350) % 200).backward()

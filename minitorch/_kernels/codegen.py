@@ -296,6 +296,11 @@ class Formula:
         powers = any(isinstance(n, ast.Pow) for n in ast.walk(self.definition()))
         return frozenset(self.code.co_names) | frozenset(["power"] * powers)
 
+    @functools.cached_property
+    def functions(self) -> int:
+        """How many different functions it calls that take longer than arithmetic: exp, erf and their like."""
+        return len(self.words & (_SLOW_IN_LOOPS | VECTORISED | set().union(*scalar.COMPILED.values())))
+
     def slow_in_loops(self, dtype: Any) -> bool:
         """Whether NumPy's functions beat a compiled loop on large arrays: those that `vector.py` has not for dtype."""
         return bool(self.words & (_SLOW_IN_LOOPS - VECTORISED if dtype == np.float32 else _SLOW_IN_LOOPS))

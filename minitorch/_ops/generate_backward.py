@@ -145,7 +145,7 @@ def when_slow(formula: Formula, array: str) -> list[str]:
     return [f"{array}.size > SMALL" + ("" if always else f" and {array}.dtype is not FLOAT32_NUMPY")]
 
 
-def unless_in_lines(target: str, name: str, formula: Formula, arrays: list[str], lines: list[str]) -> list[str]:
+def unless_many(target: str, name: str, formula: Formula, arrays: list[str], lines: list[str]) -> list[str]:
     """The lines, which compute the target by NumPy, and before them the operands that a compiled loop is better for."""
     lone = formula.lone_call()
     if len(arrays) != 2 or lone is None or lone[0] not in _ARITHMETIC:
@@ -153,7 +153,7 @@ def unless_in_lines(target: str, name: str, formula: Formula, arrays: list[str],
     SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL).general)
     x, y = arrays
     fast = f"{target} = {name}(({x}, {y}), (), None, {x}.dtype)"
-    return [f"if {x}.size > WIDE and in_lines({x}, {y}): {fast}", "else:", *indent(lines)]
+    return [f"if {x}.size > WIDE and beats_numpy({x}, {y}): {fast}", "else:", *indent(lines)]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
@@ -169,7 +169,7 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
         args = ", ".join(op.argument(a) for a in lone[1])
         by_numpy = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})"]
         compute = [
-            *unless_in_lines("d", f"{op.name}_{t}_lines", formula, arrays, by_numpy),
+            *unless_many("d", f"{op.name}_{t}_of_many", formula, arrays, by_numpy),
             "if d.__class__ is not ndarray: d = asarray(d)",
         ]
     else:

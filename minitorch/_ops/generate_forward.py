@@ -4,6 +4,7 @@ A method here writes the lines of one stage: arguments, arrays, edges, the resul
 the node's `run` is `generate_backward.py`'s.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from minitorch._kernels.codegen import VECTORISED, Formula
 from minitorch.autograd._lines import known_callers
 
-from .generate_backward import node_class, unless_in_lines, when_slow
+from .generate_backward import node_class, unless_many, when_slow
 from .intercepted import InPlace, Positional
 from .op import APART, Op
 from .scope import SCOPE, SMALL, Lazy, indent
@@ -210,13 +211,15 @@ class FunctionText:
         lines = self._numpy_call(lone, array)
         if lone[0] not in VECTORISED or self.inplace:
             return lines
-        kernel = f"{op.name}_kernel"
-        SCOPE[kernel] = Lazy(kernel, lambda: SCOPE["Loops"](formula, SMALL).flat)
+        loops = functools.cache(lambda: SCOPE["Loops"](formula, SMALL))
+        kernel, large = f"{op.name}_kernel", f"{op.name}_large"
+        SCOPE[kernel], SCOPE[large] = Lazy(kernel, lambda: loops().flat), Lazy(large, lambda: loops().large)
         x = arrays[0]
         out = f"empty({x}.shape, {x}.dtype) if {x}.flags.c_contiguous else empty_result({x}.dtype, {', '.join(arrays)})"
         fast = f"{x}.size > SMALL" if lone[0] == "exp" else f"{x}.size > FEW and {x}.dtype is FLOAT32_NUMPY"
         fast += "".join(f" and {x}.shape == {a}.shape" for a in arrays[1:])
-        return [f"if {fast}: o = {out}; {kernel}({', '.join(arrays)}, o)", "else:", *indent(lines)]
+        call = f"({kernel} if o.size < LARGE else {large})({', '.join(arrays)}, o)"
+        return [f"if {fast}: o = {out}; {call}", "else:", *indent(lines)]
 
     def _numpy_call(self, lone: tuple[str, tuple[str, ...]], array: dict[str, str]) -> list[str]:
         op, x = self.op, f"{self.first}_array"
@@ -243,7 +246,7 @@ class FunctionText:
             return lines
         assert op.formula is not None
         arrays = [array[op.argument(a)] for a in op.formula.arrays]
-        lines = unless_in_lines("o", f"{op.name}_lines", op.formula, arrays, lines)
+        lines = unless_many("o", f"{op.name}_of_many", op.formula, arrays, lines)
         return [*lines, "if o.__class__ is not ndarray: o = asarray(o)"]
 
     def _result_dtype(self) -> str:

@@ -36,7 +36,7 @@ def for_generated_code() -> dict[str, Any]:
         "FREED_VALUE": nodes.FREED_VALUE,
         "LARGE": loops.LARGE,
         "WIDE": loops.WIDE,
-        "in_lines": loops.in_lines,
+        "beats_numpy": loops.beats_numpy,
         "Loops": loops.Loops,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,

@@ -145,7 +145,7 @@ class Reduction:
         """Each row of the matrix a, into the vector o."""
         crew = 0
         if a.size >= LARGE:
-            crew, parts = threads.share(a.nbytes // shared.BYTES, len(a))
+            crew, parts = threads.share(a.nbytes // shared.BYTES_MOVED, len(a))
         if crew:
             self._shared(o.dtype)(crew, parts, a, o)
         else:
@@ -154,7 +154,7 @@ class Reduction:
     def large(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` of many elements: blocks of them, which threads may share, and then of what the blocks give."""
         even = a.size % BLOCKS == 0 and a.flags.c_contiguous
-        if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES, BLOCKS):
+        if self.merge is None or not even or not threads.cuts(a.nbytes // shared.BYTES_MOVED, BLOCKS):
             self.whole(a, o)
             return
         blocks = empty(BLOCKS, self._kept_in(o.dtype))

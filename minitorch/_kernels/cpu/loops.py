@@ -23,8 +23,9 @@ from . import shared, threads
 
 ndarray = np.ndarray
 LARGE = 2**15  # elements from which threads may share a loop
-WIDE = 2**17  # elements from which a compiled loop over lines pays where NumPy has a function
+WIDE = 2**17  # elements from which a compiled loop may pay where NumPy has a function
 CHUNK = 2**13  # the least that a part has
+CALLS = 5  # of a function, such as exp, that one thread makes in a nanosecond
 
 
 def broadcast_shape(arrays: tuple[Any, ...]) -> tuple[int, ...]:
@@ -55,7 +56,9 @@ class Loops:
         arrays = *args[:count], args[-1]
         crew = parts = 0
         if not any(map(is_strided, arrays)):
-            crew, parts = threads.share(sum([a.nbytes for a in arrays]) // shared.BYTES, arrays[-1].size // CHUNK)
+            moved = sum([a.nbytes for a in arrays]) // shared.BYTES_MOVED
+            work = moved + arrays[-1].size * self.formula.functions // CALLS
+            crew, parts = threads.share(work, arrays[-1].size // CHUNK)
         if not crew:
             self.flat(*args)
             return
@@ -88,7 +91,7 @@ class Loops:
         return dest
 
     def _with_scalars(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
-        """The flat loop in which 0-dim operands are numbers, and the others' shape; None where it does not fit."""
+        """The loop for contiguous arrays in which 0-dim operands are numbers, and the shape; None if there is none."""
         shape, scalars = (), 0
         for i, a in enumerate(arrays):
             if not a.shape:
@@ -99,8 +102,10 @@ class Loops:
                 return None, ()
         if not shape or (prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype)):
             return None, ()
+        if not scalars:
+            return (self.large if prod(shape) >= LARGE else self.flat), shape
         kernel = self._scalar_kernels.get(scalars)
-        if kernel is None and scalars:
+        if kernel is None:
             names = tuple([name for i, name in enumerate(self.formula.arrays) if scalars >> i & 1])
             make = self.formula.inplace if self.variant == "inplace" and not scalars & 1 else self.formula.flat
             kernel = self._scalar_kernels[scalars] = make(names)
@@ -154,12 +159,17 @@ def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan
     return _Plan(sizes, steps, lengths, outer, outer_steps, written == 1 and set(read) <= {0, 1}, constant)
 
 
-def in_lines(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether floats that are broadcast, or parts of larger arrays, make many contiguous lines of a contiguous result.
+def beats_numpy(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a compiled loop over many floats takes less time than NumPy's.
 
-    NumPy's own loop begins anew at each line, which takes 100 ns.
+    It does where threads may share it, and where floats that are broadcast, or parts of larger arrays, make many
+    contiguous lines of a contiguous result: NumPy begins anew at each line, which takes 100 ns.
     """
-    return x.dtype.kind == "f" and _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
+    if x.dtype.kind != "f":
+        return False
+    if x.shape == y.shape and x.flags.c_contiguous and y.flags.c_contiguous:
+        return threads.count() > 1
+    return _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
 
 
 @lru_cache(maxsize=4096)

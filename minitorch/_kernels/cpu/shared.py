@@ -20,7 +20,9 @@ def part_(part, parts, {params}):
 def kernel(crew, parts, {params}):
     split(crew, part_, parts, (parts, {params}))
 """
-BYTES = 10  # that one thread moves in a nanosecond
+# Bytes that one thread passes in a nanosecond if the kernel computes much, and if it does little but read and write:
+# from a cache; from main memory it is less, of arrays that are shared anyhow.
+BYTES, BYTES_MOVED = 10, 60
 BLOCKS = 16  # of rows, at most, whose sums are kept apart
 
 
@@ -45,14 +47,14 @@ class Rows:
     With `own`, arrays of one row for each block of rows, the blocks depend on the number of rows alone.
     """
 
-    def __init__(self, file: str, function: str, params: str, rows: str, own: str = ""):
-        self.file, self.function, self.names = file, function, (params, rows, own)
+    def __init__(self, file: str, function: str, params: str, rows: str, own: str = "", speed: int = BYTES):
+        self.file, self.function, self.names, self.speed = file, function, (params, rows, own), speed
         self.sliced = [i for i, p in enumerate(params.split()) if p in rows.split()]
         self._shared: Any = None
 
     def work(self, *args: Any) -> int:
         """About how many nanoseconds one thread takes."""
-        return sum([args[i].nbytes for i in self.sliced]) // BYTES
+        return sum([args[i].nbytes for i in self.sliced]) // self.speed
 
     def __call__(self, *args: Any) -> None:
         crew, parts = threads.share(self.work(*args), len(args[self.sliced[0]]))
@@ -66,7 +68,7 @@ class Rows:
 
     def is_cut(self, *args: Any) -> bool:
         """Whether `with_sums` adds up blocks of rows, and not all of them in order."""
-        most = args[0].nbytes * len(self.sliced) // BYTES  # no array of rows is larger than the first
+        most = args[0].nbytes * len(self.sliced) // self.speed  # no array of rows is larger than the first
         return most >= threads.SERIAL and threads.cuts(self.work(*args), min(BLOCKS, len(args[0])))
 
     def with_sums(self, width: int, *args: Any) -> tuple[Any, Any]:
@@ -89,10 +91,12 @@ class Rows:
         self._shared(crew, parts, *args)
 
 
-channel_affine = Rows("normalization", "channel_affine", "x mean scale offset out", "x out")
-channel_gradient = Rows("normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx")
+channel_affine = Rows("normalization", "channel_affine", "x mean scale offset out", "x out", speed=BYTES_MOVED)
+channel_gradient = Rows(
+    "normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx", speed=BYTES_MOVED
+)
 layer_norm = Rows("normalization", "layer_norm", "x w b eps out mean rstd", "x out mean rstd")
-_channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "s q")
+_channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "s q", speed=BYTES_MOVED)
 _layer_norm_gradients = Rows(
     "normalization", "layer_norm_gradients", "g x w mean rstd dx dw db", "g x mean rstd dx", "dw db"
 )
