@@ -2,7 +2,8 @@
 
 Where `conv.py` has a vector of output channels, and loads a number for every pixel and tap, a tile here is ROWS output
 channels of two vectors of pixels, which are loaded once for all its channels and stored where they belong: nothing is
-packed or transposed. It pays where vectors fill the rows, and most with few taps.
+packed or transposed. It pays where vectors fill the rows, or one of which some lanes are left out does, and most with
+few taps.
 """
 
 from functools import lru_cache
@@ -18,7 +19,19 @@ from .inner import inner
 from .padded_images import SHARED, image_for, pad_part, room_for
 from .parallel import share_of, split
 from .tables import in_volume, volumes, whole
-from .tiles import TILE, VECTOR_BYTES, WIDE, add_products, data_of, index, lanes_of, pointers, splat, store_vector
+from .tiles import (
+    TILE,
+    VECTOR_BYTES,
+    WIDE,
+    add_products,
+    data_of,
+    first_lanes,
+    index,
+    lanes_of,
+    pointers,
+    splat,
+    store_vector,
+)
 
 ROWS = TILE * 2 // 3  # a power of two, as most numbers of channels are multiples of
 SPAN = 16  # vectors of pixels that all output channels are computed of before the next
@@ -26,13 +39,14 @@ MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond
 
 
 @intrinsic
-def _sum_rows(typingctx, w, w0, taps, x, x0, x1, offsets, bias, k, out, to, step, beside):
+def _sum_rows(typingctx, w, w0, taps, x, x0, x1, offsets, bias, k, out, to, step, beside, lanes):
     """out[to + i * step + lane] = bias[k + i] + sum over q < taps of w[w0 + i * taps + q] * x[x0 + offsets[q] + lane].
 
-    For i < ROWS; the lanes are those of one vector. A second one is summed from x[x1] on, and goes `beside` further.
+    For i < ROWS; the lanes are the first of one vector, so many. A second one is summed from x[x1] on, and goes
+    `beside` further.
     """
     at = types.intp
-    arrays = (w, at, at, x, at, at, offsets, bias, at, out, at, at, at)
+    arrays = (w, at, at, x, at, at, offsets, bias, at, out, at, at, at, at)
 
     def codegen(context, builder, signature, args):
         filters, starts, dest = pointers(context, builder, signature, args, (0, 7, 9))
@@ -45,18 +59,19 @@ def _sum_rows(typingctx, w, w0, taps, x, x0, x1, offsets, bias, k, out, to, step
             shift = index(builder, table, q)
             return builder.add(shift, args[4]), builder.add(shift, args[5])
 
-        sums = add_products(builder, pixels, 0, rows, lambda q: q, args[2], sums, places_of)
+        mask = first_lanes(builder, args[13], size)
+        sums = add_products(builder, pixels, 0, rows, lambda q: q, args[2], sums, places_of, mask)
         for i, (first, second) in enumerate(sums):
             line = builder.gep(dest, [builder.mul(args[11], WIDE(i))])
-            store_vector(builder, first, line, WIDE(0))
-            store_vector(builder, second, line, args[12])
+            store_vector(builder, first, line, WIDE(0), mask)
+            store_vector(builder, second, line, args[12], mask)
         return context.get_dummy_value()
 
     return types.void(*arrays), codegen
 
 
 @inner()
-def _correlate_part(part, parts, x, padded, room, corner, corners, places, offsets, w, bias, out):
+def _correlate_part(part, parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out):
     """This part of the spans of pixels, for all output channels, of all images."""
     source, dest, filters = flat(padded), flat(out), flat(w)
     channels, area = out.shape[1:]
@@ -75,29 +90,30 @@ def _correlate_part(part, parts, x, padded, room, corner, corners, places, offse
                 place, start = np.intp(places[p]), image * inputs
                 _sum_rows(
                     filters, k * taps, taps, source, start + corners[p], start + corners[p + 1], offsets, bias, k,
-                    dest, to + place, area, np.intp(places[p + 1]) - place,
+                    dest, to + place, area, np.intp(places[p + 1]) - place, lanes,
                 )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlate(crew, parts, x, padded, room, corner, corners, places, offsets, w, bias, out):
+def _correlate(crew, parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out):
     """out[n, k, places[p] + lane] = bias[k] + sum over q of w[k, q] * x[n, corners[p] + offsets[q] + lane].
 
-    x is read where it lies in `padded`, of which `room` says what it is.
+    For the first `lanes` of a vector. x is read where it lies in `padded`, of which `room` says what it is.
     """
     if room == SHARED:
         split(crew, pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
-    split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, offsets, w, bias, out))
+    split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out))
 
 
 def pays(taps, stride, out, lanes):
     """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5."""
     size, (channels, *_, wide) = VECTOR_BYTES // out.itemsize, out.shape[1:]
-    if stride[-1] > 1 or wide < size:
+    if stride[-1] > 1:
         return False
     ours = (taps + 6) * _rounded_up(wide, size) / wide * _rounded_up(channels, ROWS)
     theirs = (taps + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
-    return ours < theirs
+    packing = 1 + 18 * channels / out.size  # weights for few pixels
+    return ours < theirs * packing
 
 
 def _rounded_up(n, unit):
@@ -106,9 +122,9 @@ def _rounded_up(n, unit):
 
 @lru_cache(maxsize=64)
 def _places(shape, size):
-    """Where in a plane vectors begin that cover its rows; the last of a row overlaps the one before. An even number."""
+    """Where in a plane vectors begin that cover its rows, the last overlapping the one before; an even number."""
     *high, wide = shape
-    columns = np.minimum(np.arange(0, wide, size), wide - size)
+    columns = np.minimum(np.arange(0, wide, size), max(0, wide - size))
     places = (np.arange(prod(high))[:, None] * wide + columns).ravel()
     return np.append(places, places[-1:] if places.size % 2 else []).astype(np.uint32)
 
@@ -119,13 +135,14 @@ def convolution(x, size, corner, corners, offsets, w, bias, out):
         _of_few_channels(x, size, corner, corners, offsets, w, bias, out)
         return
     x, dest = whole(x), whole(out)
-    places = _places(out.shape[2:], VECTOR_BYTES // out.itemsize)
+    lanes = VECTOR_BYTES // out.itemsize
+    places = _places(out.shape[2:], lanes)
     start = np.zeros(len(w), out.dtype) if bias is None else whole(bias)
     crew, parts = threads.share(out.size * offsets.size // MULTIPLICATIONS, len(x) * -(-places.size // SPAN))
     room, padded = room_for(x, parts, size)
     _correlate(
-        crew, parts, volumes(x, 2), volumes(padded, 2), room, in_volume(corner), corners[places], places, offsets,
-        whole(w).reshape(-1), start, dest.reshape(*out.shape[:2], -1),
+        crew, parts, volumes(x, 2), volumes(padded, 2), room, in_volume(corner), corners[places], places,
+        min(out.shape[-1], lanes), offsets, whole(w).reshape(-1), start, dest.reshape(*out.shape[:2], -1),
     )  # fmt: skip
     if dest is not out:
         out[...] = dest

@@ -96,10 +96,11 @@ def store_tile(builder, sums, dest, places):
             store_vector(builder, value, dest, builder.add(at, WIDE(j * value.type.count)))
 
 
-def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=None):
+def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=None, mask=None):
     """sums[i][j] + sum over q < count of vectors[q * step + vector j] * rows[i][shift_of(q)], held in registers.
 
-    Vector j begins where the one before it ends, or at the j-th of places_of(q).
+    Vector j begins where the one before it ends, or at the j-th of places_of(q). Of all vectors the lanes outside of a
+    mask are zeros.
     """
     size, width = lanes_of(vectors), len(sums[0])
     vector = ir.VectorType(vectors.type.pointee, size)
@@ -116,7 +117,7 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=
     builder.position_at_end(loop)
     q, here, *totals = (builder.phi(value.type) for value in first)
     places = places_of(q) if places_of else [WIDE(j * size) for j in range(width)]
-    columns = [load_vector(builder, here, place, size) for place in places]
+    columns = [load_vector(builder, here, place, size, mask) for place in places]
     shift = shift_of(q)
     values = [splat(builder, builder.load(builder.gep(row, [shift])), size) for row in rows]
     new = [
