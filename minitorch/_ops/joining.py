@@ -64,9 +64,12 @@ def _node_class(kind: Any, inputs: int) -> Any:
 
 def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], dim: int) -> Any:
     """Give the result its node, if an input requires grad, and return that."""
-    edges = []
-    for t in tensors:  # a comprehension has a frame of its own
-        edges.append(t.edge if t.base is None else current_edge(t))
+    for t in tensors:
+        if t.edge is not None or t.base is not None:
+            break
+    else:
+        return None
+    edges = [t.edge if t.base is None else current_edge(t) for t in tensors]
     if edges.count(None) == len(edges):
         return None
     node = _node_class(kind, len(edges))()
@@ -165,7 +168,7 @@ _concatenate = getattr(np.concatenate, "__wrapped__", np.concatenate)
 def concatenated(arrays: list[ndarray], dim: int) -> ndarray:
     """The arrays one after another; NumPy keeps the order that all have in memory, torch channels_last alone."""
     joined = _concatenate(arrays, dim)
-    if joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
+    if joined.ndim == 1 or joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
         return joined
     return np.ascontiguousarray(joined)
 
