@@ -18,9 +18,9 @@ from minitorch._dtype import FLOATS, HALVES
 from minitorch._kernels.half import HALF_CLASSES, conversion, empty, floor_divide, rounded, tagged, widened
 from minitorch._kernels.strided import StridedArray
 from minitorch._tensor import Tensor, current_edge, new, wrap
-from minitorch.autograd._lines import here
+from minitorch.autograd._lines import note_write
 from minitorch.autograd.grad_mode import NO_GRAD, state
-from minitorch.autograd.node import DeadEnd, next_key
+from minitorch.autograd.node import DeadEnd, next_key, remember_line
 
 from .check import broadcast_error, no_kernel
 from .generate_backward import node_class
@@ -166,7 +166,7 @@ def apply_inplace(op: Op, *args: Any) -> Tensor:
     if out.array is not x.array:  # to which a structured op's kernel has written itself
         backend(x.device).write(x.array, out.array)
     x.version[0] += 1
-    x.version[1:] = (f"{op.public_name}_", *here(), x.version[0])
+    note_write(x.version, f"{op.public_name}_")
     if out.edge is not None:
         rebase(x, out.edge, edge)
     return x
@@ -357,7 +357,7 @@ def _record(op: Op, values: Any, arrays: Any, edges: Any, out: Tensor, outputs: 
     SCOPE[f"{op.name}_node"] = kind = node_class(op)
     n: Any = (_half_node(kind) if halves else kind)()  # type: ignore[arg-type]
     n.key, n.grad, n.hooks = next_key(), None, None
-    n.code, n.at = here()
+    remember_line(n)
     for t, name, kept in _kept(op):
         setattr(n, name, edges[t])
         if edges[t] is None:

@@ -87,7 +87,7 @@ def fill() -> None:
         absolute=OPS["abs"].function,
         keep_dims=_tensor_keep_dims,
         muladd=lambda x, y, z: x * y + z,
-        reshape=lambda t, shape: shapes.reshape(t, *shape),
+        reshape=shapes.reshape,
         clone=OPS["clone"].function,
         sum_to_size=OPS["sum_to_size"].function,
         zeros_like=zeros_like,

@@ -91,12 +91,12 @@ def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The Kronecker product: every element of the first times all of the second."""
     n = max(input.ndim, other.ndim)
     a, b = (1,) * (n - input.ndim) + tuple(input.shape), (1,) * (n - other.ndim) + tuple(other.shape)
-    left = reshape(input, *[k for m in a for k in (m, 1)])
-    right = reshape(other, *[k for m in b for k in (1, m)])
+    left = reshape(input, [k for m in a for k in (m, 1)])
+    right = reshape(other, [k for m in b for k in (1, m)])
     if n:  # a short last dimension would be a slow loop
         left, right = (_last_two_as_one(t, a[-1], b[-1]) for t in (left, right))
     product = op("mul")(left, right)
-    return into(out, reshape(product, *[i * j for i, j in zip(a, b, strict=True)]), "kron")
+    return into(out, reshape(product, [i * j for i, j in zip(a, b, strict=True)]), "kron")
 
 
 def _last_two_as_one(t: Tensor, m: int, n: int) -> Tensor:

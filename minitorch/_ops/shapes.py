@@ -9,7 +9,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
-from .check import C_NAMES, check, integer, integers, invalid_arguments, sizes, wrap_dim
+from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, wrap_dim
 from .op import OPS, structured
 from .operands import cast, tensors_only
 from .public import PROPERTIES, PUBLIC, into, op, public
@@ -36,6 +36,11 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
         return op("view_as_shape")(self, sizes(shape, "view"))
     if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtypes.dtype)):
         return _bits(self, shape[0] if dtype is None else dtype)
+    if not shape and size is None:
+        raise TypeError(
+            "view() received an invalid combination of arguments - got (), but expected one of:\n"
+            " * (torch.dtype dtype)\n * (tuple of ints size)"
+        )
     return op("view_as_shape")(self, sizes(shape, "view"))
 
 
@@ -43,7 +48,7 @@ def _bits(x: Tensor, dtype: dtypes.dtype) -> Tensor:
     """The same bytes as another dtype; the last dimension holds more or fewer of them."""
     a, to = x.array, dtypes.numpy_dtype(dtype)
     if a.dtype is to:
-        return view(x, *x.shape)
+        return view(x, x.shape)
     if a.dtype.itemsize != to.itemsize:
         names = f"to view {C_NAMES[x.dtype.name]} as {C_NAMES[dtype.name]} (different element sizes)"
         if not a.ndim:
@@ -81,6 +86,8 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
     >>> torch.arange(6).reshape(2, 3).t().reshape(-1)
     tensor([0, 3, 1, 4, 2, 5])
     """
+    if not shape_ and shape is None:
+        missing_argument("reshape", "shape")
     a, wanted = input.array, sizes(shape_ if shape is None else (shape,), "reshape")
     if not (a.__class__ is ndarray and a.flags.c_contiguous):
         wanted = inferred_shape(a.size, wanted)
@@ -112,7 +119,7 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """reshape to other's shape."""
     if not isinstance(other, Tensor):
         tensors_only("reshape_as", other=other)
-    return reshape(self, *other.shape)
+    return reshape(self, other.shape)
 
 
 @public("torch Tensor")
@@ -268,6 +275,8 @@ def squeeze(input: Tensor, dim: Any = ...) -> Tensor:
 @public("Tensor")
 def expand(self: Tensor, *sizes_: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """A view with dimensions of size 1 stretched."""
+    if not sizes_ and size is None:
+        missing_argument("expand", "size")
     return op("expand_to")(self, sizes(sizes_ if size is None else (size,), "expand"))
 
 

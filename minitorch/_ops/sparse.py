@@ -150,7 +150,7 @@ class SparseTensor(Tensor):
         shape, values = self.array.shape, self.sparse_values
         zeros = values.new_zeros((prod(shape[:k]), *shape[k:]))
         dense = FUNCTIONS["index_add"](zeros, 0, wrap(flat_indices(self)), values)
-        return reshape(dense, *shape)
+        return reshape(dense, shape)
 
     def to_sparse(
         self, sparse_dim: Any = None, *, layout: Any = None, blocksize: Any = None, dense_dim: Any = None

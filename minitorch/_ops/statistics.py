@@ -189,7 +189,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpo
     kept = shape if keepdim else tuple(rows.shape[:-1])
     found = _at_ranks(FUNCTIONS["sort"](rows)[0], _ranks(rows, q, name == "nanquantile"), interpolation)
     if not q.ndim:
-        return FUNCTIONS["reshape"](found, *kept)
+        return FUNCTIONS["reshape"](found, kept)
     return FUNCTIONS["reshape"](FUNCTIONS["movedim"](found, -1, 0), *q.shape, *kept)
 
 

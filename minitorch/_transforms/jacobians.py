@@ -156,7 +156,7 @@ def jacrev(
                 if n
                 else [zeros_like(x).expand(0, *x.shape) for x in back.inputs]
             )
-            rows.append(tree_unflatten([g.reshape(*o.shape, *g.shape[1:]) for g in found], back.spec))
+            rows.append(tree_unflatten([g.reshape((*o.shape, *g.shape[1:])) for g in found], back.spec))
         jacobian = tree_unflatten(rows, back.output_spec)
         return (jacobian, back.released()[1]) if has_aux else jacobian
 
@@ -205,7 +205,7 @@ def _columns(inputs: list[Tensor], lengths: list[int]) -> list[Tensor]:
 def _by_input(t: Tensor, inputs: list[Tensor], lengths: list[int]) -> list[Tensor]:
     """Columns (N, *output) as one Jacobian (*output, *input) per input."""
     parts = t.movedim(0, -1).split(lengths, -1)
-    return [p.reshape(*p.shape[:-1], *x.shape) for p, x in zip(parts, inputs, strict=True)]
+    return [p.reshape((*p.shape[:-1], *x.shape)) for p, x in zip(parts, inputs, strict=True)]
 
 
 def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:

@@ -73,6 +73,12 @@ def here() -> tuple[CodeType | None, int]:
     return (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
 
+def note_write(cell: list[Any], writer: str) -> None:
+    """Leave in a version cell, which has counted the write, who wrote and where; generated functions do it in line."""
+    if cell[0] < noted.version:
+        cell[1:] = writer, *here(), cell[0]
+
+
 def described(code: CodeType | None, at: int) -> str:
     """'file:line, in function', and the line's text where it can be read; empty if no line of the user's is known.
 

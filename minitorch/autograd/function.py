@@ -137,7 +137,7 @@ class FunctionNode(MultiNode):
         remember_line(self)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("code", "ctx"):  # a slot that is empty
+        if name in ("at", "code", "ctx"):  # a slot that is empty
             raise AttributeError(name)
         return getattr(self.ctx, name)
 

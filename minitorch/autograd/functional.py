@@ -251,7 +251,7 @@ def _rows_one_by_one(i: int, output: Any, inputs: Any, create_graph: bool, stric
                 raise RuntimeError(_CONSTANT.format(what="jacobian", i=i))
             rows[k].append(zeros_like(inputs[k]) if g is None else g)
     return tuple(
-        FUNCTIONS["stack"](r).view(*output.shape, *t.shape) if r else t.new_zeros((*output.shape, *t.shape))
+        FUNCTIONS["stack"](r).view((*output.shape, *t.shape)) if r else t.new_zeros((*output.shape, *t.shape))
         for r, t in zip(rows, inputs, strict=True)
     )
 
@@ -268,7 +268,7 @@ def _rows_at_once(i: int, output: Any, inputs: Any, create_graph: bool, strict: 
         grads = _gradients((output,), inputs, (v,), create_graph, True)
         return tuple(zeros_like(t) if g is None else g for g, t in zip(grads, inputs, strict=True))
 
-    return tuple(g.reshape(*output.shape, *t.shape) for g, t in zip(vmap(row)(basis_of(output)), inputs, strict=True))
+    return tuple(g.reshape((*output.shape, *t.shape)) for g, t in zip(vmap(row)(basis_of(output)), inputs, strict=True))
 
 
 def _forward_jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool, strict: bool, vectorize: bool) -> Any:

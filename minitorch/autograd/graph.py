@@ -225,7 +225,7 @@ def increment_version(tensor: Any) -> None:
         if not t.is_inference():
             cell: list[Any] = t.version
             cell[0] += 1
-            cell[1:] = ("increment_version", *_lines.here(), cell[0])
+            _lines.note_write(cell, "increment_version")
 
 
 # ---------------------------------------------------------------------- hooks on several gradients

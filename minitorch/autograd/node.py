@@ -138,7 +138,8 @@ class Node:
 
 def remember_line(node: Node) -> None:
     """Note on which line of the user's program the node is made; generated functions do it in line."""
-    node.code, node.at = _lines.here()
+    if node.key > _lines.noted.key:
+        node.code, node.at = _lines.here()
 
 
 def only(result: Any) -> Any:

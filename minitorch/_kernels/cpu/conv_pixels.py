@@ -105,15 +105,18 @@ def _correlate(crew, parts, x, padded, room, corner, corners, places, lanes, off
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out))
 
 
-def pays(taps, stride, out, lanes):
-    """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5."""
+def pays(taps, stride, out, lanes, turned=False):
+    """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5.
+
+    Weights that are `turned` have to be copied for it, others for the other way, which counts where pixels are few.
+    """
     size, (channels, *_, wide) = VECTOR_BYTES // out.itemsize, out.shape[1:]
     if stride[-1] > 1:
         return False
     ours = (taps + 6) * _rounded_up(wide, size) / wide * _rounded_up(channels, ROWS)
     theirs = (taps + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
-    packing = 1 + 18 * channels / out.size  # weights for few pixels
-    return ours < theirs * packing
+    pixels = out.size / channels
+    return ours * (1 + 340 / pixels) < theirs if turned else ours < theirs * (1 + 18 / pixels)
 
 
 def _rounded_up(n, unit):
