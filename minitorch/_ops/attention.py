@@ -295,7 +295,7 @@ def multi_head_attention_forward(
         parts = (FUNCTIONS["reshape"](t, batch, num_heads, t.shape[1], t.shape[2]) for t in (q, k, v))
         if mask is not None:
             lead = (1, 1) if mask.shape[0] == 1 else (batch, num_heads)
-            mask = FUNCTIONS["reshape"](mask, *lead, *mask.shape[1:])
+            mask = FUNCTIONS["reshape"](mask, (*lead, *mask.shape[1:]))
         out = scaled_dot_product_attention(*parts, mask, dropout_p, causal)
         out = FUNCTIONS["permute"](out, (2, 0, 1, 3))
     out = FUNCTIONS["reshape"](out, length * batch, embed)

@@ -49,7 +49,7 @@ def but_channels(ndim: int) -> tuple[int, ...]:
 
 def per_channel(p: Tensor, ndim: int) -> Tensor:
     """A vector of one number per channel, to be broadcast with an input."""
-    return FUNCTIONS["reshape"](p, *[-1 if i == 1 else 1 for i in range(ndim)])
+    return FUNCTIONS["reshape"](p, [-1 if i == 1 else 1 for i in range(ndim)])
 
 
 def _sum_but_channels(g):
@@ -388,7 +388,7 @@ def torch_instance_norm(
         if kept is not None and use_input_stats:
             with no_grad():
                 kept.copy_(FUNCTIONS["mean"](FUNCTIONS["reshape"](r, n, c), 0))
-    return FUNCTIONS["reshape"](out, *shape)
+    return FUNCTIONS["reshape"](out, shape)
 
 
 for _name, _function in (("batch_norm", torch_batch_norm), ("instance_norm", torch_instance_norm)):

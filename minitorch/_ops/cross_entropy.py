@@ -228,7 +228,7 @@ def cross_entropy(
 def _class_weights(logs: Tensor, weight: Tensor, class_dim: int) -> Tensor:
     shape = [1] * logs.ndim
     shape[class_dim] = -1
-    return reshape(weight, *shape)
+    return reshape(weight, shape)
 
 
 def _soft_cross_entropy(

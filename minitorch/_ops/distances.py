@@ -120,7 +120,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     if p == 2 and by_product and 0 not in (*x1.shape, *x2.shape):
         if x1.shape[:-2] != x2.shape[:-2]:
             batch = tuple(broadcast_tensors(x1[..., 0, 0], x2[..., 0, 0])[0].shape)
-            x1, x2 = [t.expand(*batch, *t.shape[-2:]) for t in (x1, x2)]
+            x1, x2 = [t.expand((*batch, *t.shape[-2:])) for t in (x1, x2)]
         return op("euclidean_distances")(x1, x2)
     return _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 

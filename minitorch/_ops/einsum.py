@@ -245,7 +245,7 @@ def _product(a: Tensor, a_names: Labels, b: Tensor, b_names: Labels, later: set[
     if a.dtype != b.dtype:
         raise RuntimeError(f"expected scalar type {c_name(a.array)} but found {c_name(b.array)}")
     product = op("bmm")(a, b)
-    return reshape(product, *[sizes[n] for n in names]), names
+    return reshape(product, [sizes[n] for n in names]), names
 
 
 def _without_lonely(t: Tensor, names: Labels, other: Tensor, others: Labels, later: set[Any]) -> tuple[Tensor, Labels]:
@@ -281,4 +281,4 @@ def _arranged(t: Tensor, names: Labels, groups: list[list[Any]], sizes: dict[Any
     full = tuple([sizes[n] for n in order])
     if tuple(t.shape) != full:
         t = op("expand_to")(t, full)
-    return reshape(t, *[prod([sizes[n] for n in group]) for group in groups])
+    return reshape(t, [prod([sizes[n] for n in group]) for group in groups])

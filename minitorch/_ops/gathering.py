@@ -383,5 +383,5 @@ def take(input: Tensor, index: Tensor, *, out: Any = None) -> Tensor:
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
     flat = FUNCTIONS["reshape"](input, -1)
     taken = OPS["take_flat"].function(flat, At([FUNCTIONS["reshape"](index, -1)]))
-    taken = taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, *i.shape)
+    taken = taken if i.ndim == 1 else FUNCTIONS["reshape"](taken, i.shape)
     return into(out, "take", taken, input, index)

@@ -30,7 +30,7 @@ def _tensor_keep_dims(t: Tensor, like: Tensor, dim: Any, keepdim: bool) -> Tenso
     if keepdim:
         return t
     dims = reductions.reduced_dims(dim, like.ndim)
-    return shapes.reshape(t, *reductions.reduced_shape(tuple(like.shape), dims, True))
+    return shapes.reshape(t, reductions.reduced_shape(tuple(like.shape), dims, True))
 
 
 def _array_where(c: Any, x: Any, y: Any) -> Any:

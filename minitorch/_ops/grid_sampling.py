@@ -221,7 +221,7 @@ def _sampled_planes_gradients(g, input, grid, nearest, align_corners):
 def _sampled_planes_gradients_in_ops(g, input, grid, nearest, align_corners):
     index, weight, axes = _tables(input, grid, "nearest" if nearest else "bilinear", "zeros", align_corners)
     g, image = (reshape(t, *t.shape[:2], prod(t.shape[2:])) for t in (g, input))
-    d_image = reshape(op("weighted_scatter")(g, index, weight, image.shape[2]), *input.shape)
+    d_image = reshape(op("weighted_scatter")(g, index, weight, image.shape[2]), input.shape)
     if nearest:
         return d_image, grid * 0.0
     sums = op("products_at")(g, image, index)
@@ -231,7 +231,7 @@ def _sampled_planes_gradients_in_ops(g, input, grid, nearest, align_corners):
     down = (lower_left - upper_left) * from_left + (lower_right - upper_right) * from_right
     scales = [(n - 1 if align_corners else n) / 2.0 for n in input.shape[2:]]
     d_grid = FUNCTIONS["stack"]([along * scales[1], down * scales[0]], -1)
-    return d_image, reshape(d_grid, *grid.shape)
+    return d_image, reshape(d_grid, grid.shape)
 
 
 ARRAY_NAMES["sampled_planes_gradients"] = _sampled_planes_gradients

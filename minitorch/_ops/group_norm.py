@@ -129,11 +129,11 @@ def _rows(x: Tensor, groups: int) -> Tensor:
 def _group_norm_input_in_ops(g, sums, input, weight, mean, rstd, groups, eps):
     e = g if weight is None else g * per_channel(weight, input.ndim)
     dx = input_gradient_in_ops(_rows(e, groups), _rows(input, groups), (2,), eps)
-    return FUNCTIONS["reshape"](dx, *input.shape)
+    return FUNCTIONS["reshape"](dx, input.shape)
 
 
 def _group_norm_weight_in_ops(g, sums, input, mean, rstd, groups, eps):
-    xhat = FUNCTIONS["reshape"](normalised(_rows(input, groups), (2,), eps)[0], *input.shape)
+    xhat = FUNCTIONS["reshape"](normalised(_rows(input, groups), (2,), eps)[0], input.shape)
     return FUNCTIONS["sum"](g * xhat, but_channels(input.ndim))
 
 
@@ -191,7 +191,7 @@ def native_group_norm(input: Tensor, weight: Any, bias: Any, N: int, C: int, HxW
     out = _group_norm(flat, group, weight, bias, eps)[0]
     rows = FUNCTIONS["reshape"](input, N, group, C * HxW // group)
     rstd = FUNCTIONS["reshape"](normalised(rows, (2,), eps)[1], N, group)
-    return FUNCTIONS["reshape"](out, *input.shape), FUNCTIONS["mean"](rows, (2,)), rstd  # all differentiable
+    return FUNCTIONS["reshape"](out, input.shape), FUNCTIONS["mean"](rows, (2,)), rstd  # all differentiable
 
 
 PUBLIC["torch.group_norm"] = torch_group_norm, ["torch"]

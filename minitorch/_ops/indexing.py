@@ -295,7 +295,7 @@ def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
     extra = 0
     while extra < len(shape) - ndim and shape[extra] == 1:
         extra += 1
-    return FUNCTIONS["reshape"](value, *shape[extra:]) if extra else value
+    return FUNCTIONS["reshape"](value, shape[extra:]) if extra else value
 
 
 def _write_view(view: Tensor, value: Tensor) -> None:

@@ -168,7 +168,7 @@ def _make_factor(name: str, title: str) -> Op:
 
     @factor.cpu
     def factor_cpu(packed, start, shape):
-        part = packed[..., start : start + prod(shape)].copy().reshape(*packed.shape[:-1], *reversed(shape))
+        part = packed[..., start : start + prod(shape)].copy().reshape((*packed.shape[:-1], *reversed(shape)))
         return part.swapaxes(-1, -2) if len(shape) == 2 else part
 
     @factor.grad("packed")

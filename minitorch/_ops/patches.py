@@ -125,7 +125,7 @@ def col2im(input, size, sizes):
 def col2im_cpu(input, size, sizes):
     shape, _ = col2im.infer(input, size, sizes)
     windows, (kernel, _, padding, _) = _Windows(size, sizes), sizes
-    columns = input.reshape(*shape[:-2], *kernel, *windows.blocks)
+    columns = input.reshape((*shape[:-2], *kernel, *windows.blocks))
     wide = np.zeros((*shape[:-2], *[n + 2 * p for n, p in zip(size, padding, strict=True)]), input.dtype)
     for i, j, places in windows.parts():
         wide[places] += columns[..., i, j, :, :]
@@ -298,4 +298,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
         )
     parts = reshape(input, shape[0], groups, shape[1] // groups, *shape[2:])
-    return reshape(op("dense")(op("transpose")(parts, 1, 2)), *shape)
+    return reshape(op("dense")(op("transpose")(parts, 1, 2)), shape)

@@ -196,7 +196,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     n, k, m = prod([a.shape[i] for i in free_a]), prod([a.shape[i] for i in left]), prod([b.shape[i] for i in free_b])
     rows = reshape(op("permute_dims")(a, (*free_a, *left)), n, k)
     columns = reshape(op("permute_dims")(b, (*right, *free_b)), k, m)
-    return into(out, reshape(op("mm")(rows, columns), *shape), "tensordot")
+    return into(out, reshape(op("mm")(rows, columns), shape), "tensordot")
 
 
 def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:

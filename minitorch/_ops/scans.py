@@ -310,9 +310,9 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
     if x.ndim == 1:
         if x.shape[0] != y.shape[dim]:
             raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
-        x = FUNCTIONS["reshape"](x, *[-1 if i == dim else 1 for i in range(y.ndim)])
+        x = FUNCTIONS["reshape"](x, [-1 if i == dim else 1 for i in range(y.ndim)])
     elif x.ndim < y.ndim:
-        x = FUNCTIONS["reshape"](x, *(1,) * (y.ndim - x.ndim), *x.shape)
+        x = FUNCTIONS["reshape"](x, (*(1,) * (y.ndim - x.ndim), *x.shape))
     x_left, x_right = _neighbours(x, dim)
     left, right = _neighbours(y, dim)
     return (x_right - x_left) * (left + right) / 2.0

@@ -160,7 +160,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
             "tensor"
         )
     sizes = tuple([n // known if s == -1 else s for s in sizes])
-    return view(input, *input.shape[:dim], *sizes, *input.shape[dim + 1 :])
+    return view(input, (*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
 
 
 # ---------------------------------------------------------------------- the order of dimensions

@@ -462,7 +462,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{m} != {n}"
         )
-    return into(out, reshape(inv(reshape(A, n, m)), *last, *first), "linalg_tensorinv")
+    return into(out, reshape(inv(reshape(A, n, m)), (*last, *first)), "linalg_tensorinv")
 
 
 @public("linalg")
@@ -478,4 +478,4 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Any = None) -> T
             f"got {prod(last)} != {prod(first)}"
         )
     X = solve(reshape(A, B.numel(), prod(last)), reshape(B, B.numel()))
-    return into(out, reshape(X, *last), "linalg_tensorsolve")
+    return into(out, reshape(X, last), "linalg_tensorsolve")

@@ -190,7 +190,7 @@ def _quantile(name: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpo
     found = _at_ranks(FUNCTIONS["sort"](rows)[0], _ranks(rows, q, name == "nanquantile"), interpolation)
     if not q.ndim:
         return FUNCTIONS["reshape"](found, kept)
-    return FUNCTIONS["reshape"](FUNCTIONS["movedim"](found, -1, 0), *q.shape, *kept)
+    return FUNCTIONS["reshape"](FUNCTIONS["movedim"](found, -1, 0), (*q.shape, *kept))
 
 
 def _checked_q(input: Tensor, q: Any, interpolation: str) -> Tensor:

@@ -120,7 +120,7 @@ def as_floats(img: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     result = function(batch if batch.dtype in (torch.float32, torch.float64) else batch.to(torch.float32))
     if not img.is_floating_point():
         result = torch.round(result)
-    return result.reshape(*img.shape[:-3], *result.shape[1:]).to(img.dtype)
+    return result.reshape((*img.shape[:-3], *result.shape[1:])).to(img.dtype)
 
 
 def resize(
@@ -143,7 +143,7 @@ def resize(
         return x.clamp(min=0, max=255) if interpolation == "bicubic" and img.dtype == torch.uint8 else x
 
     if whole and smooth and img.dtype == torch.uint8:
-        return resized(img.reshape(-1, *img.shape[-3:])).reshape(*img.shape[:-2], *size)
+        return resized(img.reshape(-1, *img.shape[-3:])).reshape((*img.shape[:-2], *size))
     return as_floats(img, resized)
 
 
