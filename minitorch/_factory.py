@@ -14,14 +14,14 @@ import numpy as np
 from . import _dtype as dtypes
 from ._data import made, options, placed
 from ._device import backend, get_default_device
-from ._dtype import FLOAT32_NUMPY, get_default_dtype
+from ._dtype import get_default_dtype
 from ._kernels import half
 from ._kernels.half import converted
 from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_batch
-from ._tensor import Tensor, wrap
-from .autograd.grad_mode import UNUSUAL, state
+from ._tensor import Tensor
+from .autograd.grad_mode import state
 
-ndarray, zeros = np.ndarray, np.zeros
+zeros = np.zeros
 
 
 def size_of(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -177,9 +177,6 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
         if dtype is layout is device is None and not pin_memory:
             if to.numpy is not get_default_dtype().numpy or to.where is not get_default_device():
                 to = usual = Target(name, None, None, None, False)
-            if not named and out is None and requires_grad is False and not UNUSUAL:
-                array = make(to, *args)
-                return wrap(array) if array.__class__ is ndarray and array.dtype is FLOAT32_NUMPY else made(array)
         else:
             to = Target(name, dtype, device, layout, pin_memory)
         array = make(to, *args, **named) if named else make(to, *args)

@@ -48,11 +48,15 @@ def test_error_of_a_write_names_both_lines_and_the_remedy():
         return z
 
     lines = []
-    _, who, saved, written, remedy = modified(build)
+    first, who, saved, written, remedy = modified(build)
+    assert first.startswith(
+        "one of the variables needed for gradient computation has been modified by an inplace operation"
+    )
     assert who == "mul saved 'other' for its gradient (MulBackward0), then add_ wrote to it."
     assert saved.strip().startswith("saved at " + place(lines[0]) + "build")
     assert saved.endswith("z = y.sigmoid() * y")
     assert written.strip().startswith("written at " + place(lines[1]) + "build")
+    assert written.endswith("y.add_(1)")
     assert "x.clone()" in remedy
 
 
@@ -91,7 +95,8 @@ def test_lines_are_noted_of_a_programs_first_nodes_and_writes_and_of_all_in_anom
         return z
 
     def noted():
-        text = "\n".join(modified(build))
+        text, line = "\n".join(modified(build)), build.__code__.co_firstlineno + 1
+        assert ("saved at " + place(line) in text) == ("saved at" in text)
         return "saved at" in text, "written at" in text, "zero_ wrote to it" in text
 
     assert noted() == (True, True, True)

@@ -37,10 +37,7 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtypes.dtype)):
         return _bits(self, shape[0] if dtype is None else dtype)
     if not shape and size is None:
-        raise TypeError(
-            "view() received an invalid combination of arguments - got (), but expected one of:\n"
-            " * (torch.dtype dtype)\n * (tuple of ints size)"
-        )
+        invalid_arguments("view")
     return op("view_as_shape")(self, sizes(shape, "view"))
 
 

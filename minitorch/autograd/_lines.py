@@ -73,8 +73,9 @@ def here() -> tuple[CodeType | None, int]:
     return (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
 
 
-def note_write(cell: list[Any], writer: str) -> None:
-    """Leave in a version cell, which has counted the write, who wrote and where; generated functions do it in line."""
+def count_write(cell: list[Any], writer: str) -> None:
+    """Count a write in a version cell, and leave there who wrote and where; generated functions do it in line."""
+    cell[0] += 1
     if cell[0] < noted.version:
         cell[1:] = writer, *here(), cell[0]
 

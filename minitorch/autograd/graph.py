@@ -223,9 +223,7 @@ def increment_version(tensor: Any) -> None:
 
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
         if not t.is_inference():
-            cell: list[Any] = t.version
-            cell[0] += 1
-            _lines.note_write(cell, "increment_version")
+            _lines.count_write(t.version, "increment_version")
 
 
 # ---------------------------------------------------------------------- hooks on several gradients

@@ -273,7 +273,8 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
         return
     area, outer = prod(w.shape[2:]), w.shape[0] // groups
     size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], out.shape[2:], stride, padding, dilation)
-    if groups == max(stride) == 1 and conv_pixels.pays(outer * area, stride, out, _lanes(out.dtype, w.shape[1]), True):
+    lanes = _lanes(out.dtype, w.shape[1])
+    if groups == max(stride) == 1 and conv_pixels.pays(outer * area, stride, out, lanes, turned=True):
         corners, offsets, where, filter_taps = plans[0]
         turned = w.swapaxes(0, 1).reshape(w.shape[1], outer, area)[:, :, filter_taps]
         conv_pixels.convolution(g, size, corner, corners[: where.size], offsets, turned, bias, out)

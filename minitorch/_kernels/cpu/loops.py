@@ -72,7 +72,7 @@ class Loops:
 
     def general(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], out: Any, dtype: Any) -> np.ndarray:
         """Broadcasting, any layout, any size; into `out` if given. ValueError where the shapes do not fit."""
-        kernel, shape = self._with_scalars(arrays)
+        kernel, shape = self._contiguous_loop(arrays)
         if kernel is not None and (out is None or (out.shape == shape and out.flags.c_contiguous)):
             dest = np.empty(shape, dtype) if out is None else out
             kernel(*arrays, *numbers, dest)
@@ -90,7 +90,7 @@ class Loops:
         self.strided(arrays, numbers, dest)
         return dest
 
-    def _with_scalars(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
+    def _contiguous_loop(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
         """The loop for contiguous arrays in which 0-dim operands are numbers, and the shape; None if there is none."""
         shape, scalars = (), 0
         for i, a in enumerate(arrays):
