@@ -17,6 +17,7 @@ from test_data_workers import METHODS, _nothing_left, children, command_of, fork
 
 import minitorch
 from minitorch.utils.data import DataLoader
+from minitorch.utils.data._utils.worker import ended_by_interrupt
 
 # ---------------------------------------------------------------- faults
 ERRORS = {
@@ -225,6 +226,25 @@ def test_program_that_catches_ctrl_c_goes_on_without_workers(tmp_path):
     assert re.fullmatch(r"\[(0|-15), (0|-15)\] 7\n", output), errors
     assert errors == ""
     assert_all_end(program, 10)
+
+
+def test_interrupts_do_not_disturb_a_worker_on_its_way_out():
+    class Channel:
+        def ended(self):
+            return True
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with ended_by_interrupt(Channel()):
+            interrupt()  # the terminal's
+            with pytest.raises(SystemExit):
+                interrupt()  # the main process's
+        interrupt()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -143,7 +143,7 @@ class WorkerPool:
         for process in self.processes:
             process.join(min(patience, REPEAT_AFTER))
             if process.is_alive():
-                os.kill(process.pid, signal.SIGINT)  # see worker.end_by_interrupt
+                os.kill(process.pid, signal.SIGINT)  # see worker.ended_by_interrupt
         for process in self.processes:
             process.join(max(end - time.monotonic(), 0))
             if process.is_alive():

@@ -1,10 +1,12 @@
 """What runs in a DataLoader's worker process."""
 
+import contextlib
 import os
 import random
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +99,12 @@ def seed_all(base_seed: int, worker_id: int) -> int:
     return seed
 
 
-def end_by_interrupt(channel: Any) -> None:
+@contextlib.contextmanager
+def ended_by_interrupt(channel: Any) -> Iterator[None]:
     """Take Ctrl-C, which goes to all processes, as the main process does: it may go on and need its workers.
 
     If it ends the channel instead, it repeats the signal, and a worker that has had the first stops in mid-item.
+    One that has seen the end of its channel is on its way out already, which the signal must not disturb.
     """
     interrupted = False
 
@@ -112,13 +116,21 @@ def end_by_interrupt(channel: Any) -> None:
 
     signal.signal(signal.SIGINT, note)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while the process was started
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def work(channel: Any, make_fetcher: Any, info: dict[str, Any], base_seed: int, init_fn: Any, iterable: bool) -> None:
     """Answer every `(number, index)` with `(number, batch)`, until the main process closes the channel."""
+    with ended_by_interrupt(channel):
+        _work(channel, make_fetcher, info, base_seed, init_fn, iterable)
+
+
+def _work(channel: Any, make_fetcher: Any, info: dict[str, Any], base_seed: int, init_fn: Any, iterable: bool) -> None:
     global _worker_info, _arena
     _arena = channel.arena
-    end_by_interrupt(channel)
     where = f"in DataLoader worker process {info['id']}"
     parent = os.getppid()
     fetcher = failure = None
