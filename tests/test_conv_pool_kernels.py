@@ -156,6 +156,29 @@ def test_vectors_of_pixels_and_of_channels_give_the_same_bits(name, monkeypatch)
         np.testing.assert_array_equal(by_pixels, by_channels)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, case in CONVS.items() if case[-1] == case[5][-1] == 1])
+def test_gradient_of_weights_by_pixels_is_the_naive_sums(name, dtype, monkeypatch):
+    monkeypatch.setattr(conv.conv_pixels, "pays_for_weights", lambda *_: True)
+    x, w, _, g, options = arrays(CONVS[name], dtype)
+    ours, wanted = np.full_like(w, np.nan), np.empty_like(w)
+    conv.convolution_backward_weight(g, x, *options, ours)
+    naive.convolution_backward_weight(g, x, *options, wanted)
+    np.testing.assert_array_equal(ours, wanted)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("wide", [11, 21])
+def test_gradient_of_weights_by_pixels_reads_no_neighbours(value, wide, monkeypatch):
+    """Of what stands after a row, in x or in memory, nothing reaches the row's sums."""
+    monkeypatch.setattr(conv.conv_pixels, "pays_for_weights", lambda *_: True)
+    x, g = np.ones((2, 2, 3, wide + 3), np.float32), np.ones((2, 5, 1, wide), np.float32)
+    x[:, :, :, -1] = x[:, 1:, 1:] = x[:, :, 2:] = value
+    dw = np.empty((5, 2, 2, 3), np.float32)
+    conv.convolution_backward_weight(g, x, (1, 1), (0, 0), (1, 1), 1, dw)
+    np.testing.assert_array_equal(dw[:, 0], 2 * wide)
+
+
 def test_convolution_accepts_any_strides_and_read_only_arrays():
     *data, options = arrays(CONVS["uneven_everything"], np.float32)
     expected = results(conv, *data, options)

@@ -14,7 +14,7 @@ length far more often than image widths are.  `bases` and `offsets` point into a
 of one image.
 
 float32 and float64 take this route or, without stride along a row, that of `conv_pixels.py`, whose
-lanes are pixels of one; integers the one in `conv_integers.py`.
+lanes are pixels of one, where a guess at both says that it is faster; integers the one in `conv_integers.py`.
 """
 
 from functools import lru_cache
@@ -27,9 +27,9 @@ from numba import njit
 from . import conv_depthwise, conv_pixels, products, threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import SHARED, image_for, pad_part, room_for, workspace
+from .padded_images import ROOM, SHARED, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .tables import grid, in_volume, volumes, whole
+from .tables import filled, grid, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
 
 # Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
@@ -37,8 +37,6 @@ from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
 BLOCK = 240
 # Packed weights of this many taps stay in L1 while a block of pixels is done.
 TAPS = 256
-# Bytes of padded images and packed gradient that threads work on at a time: they stay in L2 and L3.
-ROOM = 2**20
 
 
 def _lanes(dtype, channels):
@@ -250,7 +248,7 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
     if groups == 1 and conv_pixels.pays(taps.size, stride, out, _lanes(out.dtype, len(w))):
         conv_pixels.convolution(x, size, padding, pixels, taps, w, bias, out)
         return
-    plan = _filled(pixels), taps, _identity(pixels.size), _identity(taps.size)
+    plan = filled(pixels, TILE), taps, _identity(pixels.size), _identity(taps.size)
     steps = w.size // groups, taps.size, 1, 0
     _write(x, size, padding, w, steps, groups, bias, [plan], out)
 
@@ -298,6 +296,11 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     lanes = _lanes(dw.dtype, channels)
     size = _padded_size(x, padding)
     pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
+    if groups == 1 and conv_pixels.pays_for_weights(taps.size, stride, g, lanes):
+        conv_pixels.convolution_backward_weight(g, x, size, padding, pixels, taps, dest)
+        if dest is not dw:
+            dw[...] = dest
+        return
     group_size = min(len(x), max(1, BLOCK // pixels.size))
     blocks = groups * -(-channels // lanes)
     crew, parts = threads.share(_duration(len(x) * g[0].size * taps.size), blocks * -(-taps.size // TILE))
@@ -307,7 +310,7 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
         room = min(len(x), max(1, ROOM // (each * group_size)) * group_size)
     padded = workspace(x, room, size)
     offsets = _spread(pixels, group_size, x.shape[1] * prod(size))
-    plan = _filled(taps), offsets, _identity(max(pixels.size, taps.size))
+    plan = filled(taps, TILE), offsets, _identity(max(pixels.size, taps.size))
     packed = np.empty(room * blocks * pixels.size * lanes, dw.dtype)
     sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
@@ -374,7 +377,7 @@ def _run(x, size, corner, w, steps, start, plan, together, out):
     if together > 1:
         bases, offsets, where, taps = plan
         where = _spread(where, together, out[0].size)
-        plan = _filled(_spread(bases[: plan[2].size], together, inputs)), offsets, where, taps
+        plan = filled(_spread(bases[: plan[2].size], together, inputs), TILE), offsets, where, taps
     x = x.reshape(-1, together * x.shape[1], *x.shape[2:])
     blocks, pixels, taps = groups * -(-channels // lanes), plan[2].size, plan[1].size
     items = len(x) * blocks * -(-pixels // BLOCK)
@@ -391,11 +394,6 @@ def _run(x, size, corner, w, steps, start, plan, together, out):
 def _spread(offsets, count, step):
     """The offsets repeated for each of `count` planes that lie `step` apart."""
     return (np.arange(count)[:, None] * step + np.asarray(offsets, np.int64)).ravel().astype(np.uint32)
-
-
-def _filled(bases):
-    """Bases up to a whole number of tiles: the surplus repeats the last and is never read."""
-    return np.concatenate([bases, np.full(-bases.size % TILE, bases[-1])])
 
 
 @lru_cache(maxsize=64)
@@ -422,7 +420,7 @@ def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
         places, bases, filter_taps, offsets = zip(*phase, strict=True)
         plan = grid(bases, size), grid(places, inputs), grid(filter_taps, taps)
         base, where, filter_taps = (a.astype(np.uint32) for a in plan)
-        plans.append((_filled(base), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
+        plans.append((filled(base, TILE), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
     return size, corner, plans
 
 

@@ -3,7 +3,8 @@
 Where `conv.py` has a vector of output channels, and loads a number for every pixel and tap, a tile here is ROWS output
 channels of two vectors of pixels, which are loaded once for all its channels and stored where they belong: nothing is
 packed or transposed. It pays where vectors fill the rows, or one of which some lanes are left out does, and most with
-few taps.
+few taps. The gradient of the weights is taken so too, in tiles of CHANNELS output channels and TAPS taps: each sum is a
+vector, whose lanes are added up last. That pays most where the output channels would not fill the vectors of `conv.py`.
 """
 
 from functools import lru_cache
@@ -16,9 +17,9 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import SHARED, image_for, pad_part, room_for
+from .padded_images import ROOM, SHARED, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .tables import in_volume, volumes, whole
+from .tables import filled, in_volume, volumes, whole
 from .tiles import (
     TILE,
     VECTOR_BYTES,
@@ -28,12 +29,18 @@ from .tiles import (
     first_lanes,
     index,
     lanes_of,
+    load_tile,
+    load_vector,
     pointers,
+    repeated,
     splat,
+    store_tile,
     store_vector,
+    sums_with,
 )
 
 ROWS = TILE * 2 // 3  # a power of two, as most numbers of channels are multiples of
+CHANNELS, TAPS = TILE // 3, 5  # of a tile of the weights' gradient: so many sums, and a vector for each channel
 SPAN = 16  # vectors of pixels that all output channels are computed of before the next
 MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond
 
@@ -160,3 +167,122 @@ def _of_few_channels(x, size, corner, corners, offsets, w, bias, out):
     filled = np.empty((len(x), ROWS, *out.shape[2:]), out.dtype)
     convolution(x, size, corner, corners, offsets, filters, start, filled)
     out[...] = filled[:, : len(w)]
+
+
+@intrinsic
+def _sum_weights(typingctx, g, g0, lines, k0, x, x0, offsets, t0, places, corners, p0, count, lanes, sums, s0):
+    """sums[s0 + (i, t)] += sum over p of g[g0 + lines[k0 + i] + places[p]] * x[x0 + corners[p] + offsets[t0 + t]].
+
+    For i < CHANNELS, t < TAPS and p0 <= p < p0 + count. Each number stands for a vector that begins there, of whose
+    lanes the first are taken, so many.
+    """
+    at = types.intp
+    arrays = (g, at, lines, at, x, at, offsets, at, places, corners, at, at, at, sums, at)
+
+    def codegen(context, builder, signature, args):
+        grads, starts, pixels, reach, totals = pointers(context, builder, signature, args, (0, 2, 4, 6, 13))
+        origins, corners = (
+            builder.gep(data_of(context, builder, signature.args[k], args[k]), [args[10]]) for k in (8, 9)
+        )
+        size = lanes_of(grads)
+        mask = first_lanes(builder, args[12], size)
+        planes = [builder.gep(grads, [index(builder, starts, WIDE(i))]) for i in range(CHANNELS)]
+        shifted = [builder.gep(pixels, [index(builder, reach, WIDE(t))]) for t in range(TAPS)]
+
+        def step(q, values):
+            there, here = index(builder, origins, q), index(builder, corners, q)
+            factors = [load_vector(builder, plane, there, size, mask) for plane in planes]
+            columns = [load_vector(builder, x, here, size, mask) for x in shifted]
+            return sums_with(builder, [(factor, column) for factor in factors for column in columns], values)
+
+        rows = [WIDE(i * size) for i in range(CHANNELS * TAPS)]
+        before = [value for (value,) in load_tile(builder, totals, rows, 1)]
+        after = repeated(builder, args[11], before, step)
+        store_tile(builder, [[value] for value in after], totals, rows)
+        return context.get_dummy_value()
+
+    return types.void(*arrays), codegen
+
+
+@inner()
+def _correlate_weights_part(part, parts, source, image, many, inputs, g, n, plan, sums, sizes):
+    """This part of the tiles of channels and taps, over `many` images: of g from n on, of `source` from `image` on."""
+    lines, offsets, places, corners = plan
+    whole_vectors, lanes, rest = sizes
+    across = offsets.size // TAPS
+    begin, end = share_of(lines.size // CHANNELS * across, part, parts)
+    for i in range(many):
+        g0, x0 = (n + i) * g.shape[1], (image + i) * inputs
+        for tile in range(begin, end):
+            k, t, to = tile // across * CHANNELS, tile % across * TAPS, tile * CHANNELS * TAPS * lanes
+            p, count, used = np.intp(0), whole_vectors, lanes
+            for _ in range(2):
+                if count:
+                    _sum_weights(
+                        flat(g), g0, lines, k, source, x0, offsets, t, places, corners, p, count, used, sums, to
+                    )
+                p, count, used = whole_vectors, places.size - whole_vectors, rest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _correlate_weights(crew, parts, x, padded, room, copies, corner, g, plan, sums, dw, sizes):
+    """dw[k, t] = sum over n, p, lane of g[n, lines[k] + places[p] + lane] * x[n, corners[p] + offsets[t] + lane].
+
+    Threads share the tiles of as many images as there is room for: each sum is one thread's, over the images in their
+    order, whatever the number of threads.
+    """
+    inputs = padded.size // padded.shape[0]
+    for n in range(0, x.shape[0], room):
+        many = smaller(room, x.shape[0] - n)
+        image = n
+        if copies:
+            image = 0
+            split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
+        split(crew, _correlate_weights_part, parts, (parts, flat(padded), image, many, inputs, g, n, plan, sums, sizes))
+    lanes, (channels, taps) = sizes[1], dw.shape
+    across = plan[1].size // TAPS
+    for k in range(channels):
+        for t in range(taps):
+            tile = k // CHANNELS * across + t // TAPS
+            first = ((tile * CHANNELS + k % CHANNELS) * TAPS + t % TAPS) * lanes
+            total = sums[first]
+            for lane in range(1, lanes):
+                total += sums[first + lane]
+            dw[k, t] = total
+
+
+def pays_for_weights(taps, stride, g, lanes):
+    """`pays`, for the gradient of the weights."""
+    size, (channels, *high, wide) = VECTOR_BYTES // g.itemsize, g.shape[1:]
+    if stride[-1] > 1:
+        return False
+    vectors = prod(high) * -(-wide // size)
+    ours = _rounded_up(taps, TAPS) * (vectors + 4) * size * _rounded_up(channels, CHANNELS)
+    theirs = (_rounded_up(taps, TILE) + 25) * prod(high) * wide * _rounded_up(channels, lanes)
+    return ours * (1.55 if channels % lanes == 0 else 1.16) < theirs * (1.28 if lanes == size else 1.0)
+
+
+def convolution_backward_weight(g, x, size, corner, corners, offsets, dw):
+    """`conv.convolution_backward_weight`, with the tables of its windows; the arrays are contiguous."""
+    lanes = VECTOR_BYTES // dw.itemsize
+    places, whole_vectors = _disjoint_places(g.shape[2:], lanes)
+    lines = filled(np.arange(g.shape[1]) * prod(g.shape[2:]), CHANNELS).astype(np.uint32)
+    offsets = filled(offsets, TAPS)
+    tiles = lines.size // CHANNELS * (offsets.size // TAPS)
+    crew, parts = threads.share(g.size * offsets.size // MULTIPLICATIONS, tiles)
+    room = min(len(x), max(1, ROOM // (x.shape[1] * prod(size) * x.itemsize))) if crew else 1
+    padded = workspace(x, room, size)
+    sums = np.zeros(tiles * CHANNELS * TAPS * lanes, dw.dtype)
+    plan, sizes = (lines, offsets, places, corners[places]), (whole_vectors, lanes, g.shape[-1] % lanes)
+    source = volumes(x, 2), volumes(padded, 2), room, padded is not x, in_volume(corner)
+    _correlate_weights(crew, parts, *source, g.reshape(len(g), -1), plan, sums, dw.reshape(len(dw), -1), sizes)
+
+
+@lru_cache(maxsize=64)
+def _disjoint_places(shape, size):
+    """Where in a plane the vectors begin that its rows are made of, the whole ones first, and how many these are."""
+    *high, wide = shape
+    rows = np.arange(prod(high))[:, None] * wide
+    whole, rest = np.arange(0, wide - size + 1, size), np.arange(wide // size * size, wide, size)
+    places = [(rows + columns).ravel() for columns in (whole, rest)]
+    return np.concatenate(places).astype(np.uint32), places[0].size

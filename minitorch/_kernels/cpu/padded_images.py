@@ -9,6 +9,8 @@ from .plane_vectors import copy_line
 
 # What the padded images are: x itself, room for one in each part, or for all.
 ITSELF, OWN, SHARED = 0, 1, 2
+# Bytes of padded images, and what goes with them, that threads work on at a time: they stay in L2 and L3.
+ROOM = 2**20
 
 
 @inner()

@@ -24,3 +24,8 @@ def grid(axes, sizes):
     for axis, n in zip(axes[1:], sizes[1:], strict=True):
         total = (total[:, None] * n + axis).ravel()
     return total
+
+
+def filled(table, unit):
+    """A table up to a whole number of units: the surplus repeats the last entry, and what it leads to is never read."""
+    return np.concatenate([table, np.full(-table.size % unit, table[-1])])

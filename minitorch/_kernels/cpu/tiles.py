@@ -103,34 +103,47 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=
     mask are zeros.
     """
     size, width = lanes_of(vectors), len(sums[0])
-    vector = ir.VectorType(vectors.type.pointee, size)
+
+    def step_of(q, values):
+        here, *totals = values
+        places = places_of(q) if places_of else [WIDE(j * size) for j in range(width)]
+        columns = [load_vector(builder, here, place, size, mask) for place in places]
+        shift = shift_of(q)
+        factors = [splat(builder, builder.load(builder.gep(row, [shift])), size) for row in rows]
+        pairs = [(factor, column) for factor in factors for column in columns]
+        return [builder.gep(here, [WIDE(step)]), *sums_with(builder, pairs, totals)]
+
+    new = repeated(builder, count, [vectors, *(value for row in sums for value in row)], step_of)[1:]
+    return [new[k : k + width] for k in range(0, len(new), width)]
+
+
+def sums_with(builder, pairs, totals):
+    """Each total with the product of its pair of vectors."""
+    vector = totals[0].type
     # fmuladd, not fma: without the instruction the latter becomes a library call.
     kind = ir.FunctionType(vector, [vector] * 3)
-    name = f"llvm.fmuladd.v{size}f{itemsize(vectors) * 8}"
-    multiply_add = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    name = f"llvm.fmuladd.v{vector.count}f{_bytes_of(vector.element) * 8}"
+    multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
+    return [builder.call(multiply_add, [*pair, total]) for pair, total in zip(pairs, totals, strict=True)]
 
-    first = [WIDE(0), vectors, *(value for row in sums for value in row)]
+
+def repeated(builder, count, values, step):
+    """What is held in registers after values = step(q, values) for each q < count, of which there is one at least."""
+    first = [WIDE(0), *values]
     before = builder.block
     loop = builder.append_basic_block("tile.loop")
     after = builder.append_basic_block("tile.done")
     builder.branch(loop)
     builder.position_at_end(loop)
-    q, here, *totals = (builder.phi(value.type) for value in first)
-    places = places_of(q) if places_of else [WIDE(j * size) for j in range(width)]
-    columns = [load_vector(builder, here, place, size, mask) for place in places]
-    shift = shift_of(q)
-    values = [splat(builder, builder.load(builder.gep(row, [shift])), size) for row in rows]
-    new = [
-        builder.call(multiply_add, [values[k // width], columns[k % width], total]) for k, total in enumerate(totals)
-    ]
-    following = [builder.add(q, WIDE(1)), builder.gep(here, [WIDE(step)]), *new]
-    for phi, value, update in zip([q, here, *totals], first, following, strict=True):
+    q, *held = phis = [builder.phi(value.type) for value in first]
+    following = [builder.add(q, WIDE(1)), *step(q, held)]
+    for phi, value, update in zip(phis, first, following, strict=True):
         phi.add_incoming(value, before)
-        phi.add_incoming(update, loop)
+        phi.add_incoming(update, builder.block)
     again = builder.cbranch(builder.icmp_signed("<", following[0], count), loop, after)
     again.set_metadata("llvm.loop", _not_unrolled(builder.module))
     builder.position_at_end(after)
-    return [new[k : k + width] for k in range(0, len(new), width)]
+    return following[1:]
 
 
 def _not_unrolled(module):
@@ -148,7 +161,10 @@ def data_of(context, builder, kind, array):
 
 def itemsize(pointer):
     """How many bytes a number that is pointed to has."""
-    kind = pointer.type.pointee
+    return _bytes_of(pointer.type.pointee)
+
+
+def _bytes_of(kind):
     return {"float": 4, "double": 8}.get(str(kind)) or kind.width // 8
 
 
