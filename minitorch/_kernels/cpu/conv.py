@@ -18,13 +18,12 @@ lanes are pixels of one, where a guess at both says that it is faster; integers 
 """
 
 from functools import lru_cache
-from itertools import product
 from math import prod
 
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise, conv_pixels, products, threads
+from . import conv_depthwise, conv_phases, conv_pixels, products, threads
 from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import ROOM, SHARED, image_for, pad_part, room_for, workspace
@@ -245,19 +244,20 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
         return
     size = _padded_size(x, padding)
     pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
-    if groups == 1 and conv_pixels.pays(taps.size, stride, out, _lanes(out.dtype, len(w))):
+    by_pixels = groups == stride[-1] == 1
+    if by_pixels and conv_pixels.pays(taps.size, out.shape, out.itemsize, _lanes(out.dtype, len(w))):
         conv_pixels.convolution(x, size, padding, pixels, taps, w, bias, out)
         return
     plan = filled(pixels, TILE), taps, _identity(pixels.size), _identity(taps.size)
     steps = w.size // groups, taps.size, 1, 0
-    _write(x, size, padding, w, steps, groups, bias, [plan], out)
+    _write(x, size, padding, w, steps, groups, bias, plan, out)
 
 
 def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
     """out[n, c, i', j'] = bias[c] + sum over k, r, s of g[n, k, i, j] * w[k, c, r, s], named as in convolution.
 
     Places in out that lie alike within the stride meet the same taps, so each such phase is a
-    correlation of g without stride.
+    correlation of g without stride (`conv_phases.py`).
     """
     if out.size == 0 or w.size == 0 or g.size == 0:
         _fill(out, bias)
@@ -265,22 +265,24 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
     if _is_product(w, stride, padding, groups) and out.shape[2:] == g.shape[2:]:
         _multiply(w.reshape(w.shape[:2]).T, g, bias, out)
         return
+    if groups == prod(g.shape[2:]) == 1 and not any(padding) and out.shape[2:] == w.shape[2:]:
+        _multiply_points(g, w, bias, out)
+        return
     spread = max(stride) > 1  # by zeros, which are no neutral elements beside inf and nan
     if conv_depthwise.fits(g, w, groups, padding, stride, dilation) and not (spread and not np.isfinite(w).all()):
         conv_depthwise.convolution_transpose(g, w, bias, stride, padding, dilation, out)
         return
-    area, outer = prod(w.shape[2:]), w.shape[0] // groups
-    size, corner, plans = _phases(outer, w.shape[2:], g.shape[2:], out.shape[2:], stride, padding, dilation)
-    lanes = _lanes(out.dtype, w.shape[1])
-    if groups == max(stride) == 1 and conv_pixels.pays(outer * area, stride, out, lanes, turned=True):
-        corners, offsets, where, filter_taps = plans[0]
-        turned = w.swapaxes(0, 1).reshape(w.shape[1], outer, area)[:, :, filter_taps]
-        conv_pixels.convolution(g, size, corner, corners[: where.size], offsets, turned, bias, out)
-        return
+    spaces = (a.shape[2:] for a in (w, g, out))
+    size, corner, plans, order = conv_phases.phases(w.shape[0] // groups, *spaces, stride, padding, dilation)
+    dest = whole(out)
     if len(plans) < prod(stride):
-        _fill(out, bias)
-    steps = w.size // groups, area, outer, w.shape[1] * area
-    _write(g, size, corner, w, steps, groups, bias, plans, out)
+        _fill(dest, bias)
+    for shape, plan in plans:
+        _write_phase(g, size, corner, w, groups, bias, shape, plan, dest)
+    if order is not None:
+        conv_phases.arrange(dest, order)
+    if dest is not out:
+        out[...] = dest
 
 
 def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
@@ -296,7 +298,7 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     lanes = _lanes(dw.dtype, channels)
     size = _padded_size(x, padding)
     pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
-    if groups == 1 and conv_pixels.pays_for_weights(taps.size, stride, g, lanes):
+    if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps.size, g.shape, g.itemsize, lanes):
         conv_pixels.convolution_backward_weight(g, x, size, padding, pixels, taps, dest)
         if dest is not dw:
             dw[...] = dest
@@ -348,8 +350,35 @@ def _multiply(w, x, bias, out):
         out[...] = dest
 
 
-def _write(x, size, corner, w, steps, groups, bias, plans, out):
-    """Run _correlate once per plan into out, over copies where an array is not contiguous."""
+def _multiply_points(g, w, bias, out):
+    """convolution_transpose of images of one pixel, each of which is put in place of the whole filter."""
+    dest = whole(out)
+    products.matmul(whole(g).reshape(len(g), -1), whole(w).reshape(len(w), -1), dest.reshape(len(g), -1))
+    if bias is not None:
+        dest += bias.reshape(-1, *(1,) * (out.ndim - 2))
+    if dest is not out:
+        out[...] = dest
+
+
+def _write_phase(g, size, corner, w, groups, bias, shape, plan, out):
+    """What convolution_transpose writes for one phase, of this shape, into out's planes."""
+    outer, channels, *taps = w.shape[0] // groups, *w.shape[1:]
+    area, shape, (corners, offsets, where, filter_taps) = prod(taps), (*out.shape[:2], *shape), plan
+    lanes = _lanes(out.dtype, channels)
+    if groups > 1 or not conv_pixels.pays(offsets.size, shape, out.itemsize, lanes, turned=True):
+        steps = w.size // groups, area, outer, channels * area
+        _write(g, size, corner, w, steps, groups, bias, plan, out)
+        return
+    turned = w.swapaxes(0, 1).reshape(channels, outer, area)[:, :, filter_taps]
+    phase = out if shape == out.shape else np.empty(shape, out.dtype)
+    conv_pixels.convolution(g, size, corner, corners[: where.size], offsets, turned, bias, phase)
+    if phase is not out:
+        planes, begin = out.reshape(*shape[:2], -1), where[0]
+        planes[:, :, begin : begin + where.size] = phase.reshape(*shape[:2], -1)
+
+
+def _write(x, size, corner, w, steps, groups, bias, plan, out):
+    """Run _correlate into out, over copies where an array is not contiguous."""
     x, w, dest = whole(x), whole(w), whole(out)
     channels = out.shape[1] // groups
     lanes = _lanes(out.dtype, channels)
@@ -357,11 +386,10 @@ def _write(x, size, corner, w, steps, groups, bias, plans, out):
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
     most = len(x) * (start.shape[1] // lanes) // threads.count() if groups == 1 else 1  # leaves every thread a part
-    for plan in plans:
-        together = max(1, min(len(x), most, BLOCK // plan[2].size))
-        for begin, end in (0, len(x) // together * together), (len(x) // together * together, len(x)):
-            if begin < end:
-                _run(x[begin:end], size, corner, w, steps, start, plan, min(together, end - begin), dest[begin:end])
+    together = max(1, min(len(x), most, BLOCK // plan[2].size))
+    for begin, end in (0, len(x) // together * together), (len(x) // together * together, len(x)):
+        if begin < end:
+            _run(x[begin:end], size, corner, w, steps, start, plan, min(together, end - begin), dest[begin:end])
     if dest is not out:
         out[...] = dest
 
@@ -408,37 +436,3 @@ def _windows(filters, size, outputs, stride, dilation):
     corners = [np.arange(n) * step for n, step in zip(outputs, stride, strict=True)]
     reach = [np.arange(n) * step for n, step in zip(taps, dilation, strict=True)]
     return grid(corners, size).astype(np.uint32), _spread(grid(reach, size), channels, prod(size))
-
-
-@lru_cache(maxsize=64)
-def _phases(channels, taps, outputs, inputs, stride, padding, dilation):
-    """Size and corner of the padded gradient, and _correlate's plan per phase that has taps."""
-    axes = zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
-    size, corner, phases = zip(*(_axis_phases(*axis) for axis in axes), strict=True)
-    plans = []
-    for phase in product(*phases):
-        places, bases, filter_taps, offsets = zip(*phase, strict=True)
-        plan = grid(bases, size), grid(places, inputs), grid(filter_taps, taps)
-        base, where, filter_taps = (a.astype(np.uint32) for a in plan)
-        plans.append((filled(base, TILE), _spread(grid(offsets, size), channels, prod(size)), where, filter_taps))
-    return size, corner, plans
-
-
-def _axis_phases(taps, outputs, inputs, stride, padding, dilation):
-    """Along one axis: padded length, zeros before, and (inputs, bases, taps, offsets) per phase that has taps.
-
-    Input i meets tap r at output (i + padding - r * dilation) / stride where that is whole, which
-    is the difference of the two floors.
-    """
-    position = np.arange(inputs) + padding
-    reach = np.arange(taps) * dilation
-    most = reach[-1] // stride
-    before = max(0, most - padding // stride)
-    length = before + max(outputs, position[-1] // stride + 1)
-    phases = []
-    for phase in np.intersect1d(position % stride, reach % stride):  # far fewer than the stride may be
-        i = np.flatnonzero(position % stride == phase)
-        r = np.flatnonzero(reach % stride == phase)
-        bases = position[i] // stride + before - most
-        phases.append((i, bases, r, most - reach[r] // stride))
-    return int(length), int(before), phases

@@ -112,17 +112,16 @@ def _correlate(crew, parts, x, padded, room, corner, corners, places, lanes, off
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out))
 
 
-def pays(taps, stride, out, lanes, turned=False):
+def pays(taps, shape, itemsize, lanes, turned=False):
     """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5.
 
-    Weights that are `turned` have to be copied for it, others for the other way, which counts where pixels are few.
+    The shape is the result's. Weights that are `turned` have to be copied for it, others for the other way, which
+    counts where pixels are few.
     """
-    size, (channels, *_, wide) = VECTOR_BYTES // out.itemsize, out.shape[1:]
-    if stride[-1] > 1:
-        return False
+    size, (images, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
     ours = (taps + 6) * _rounded_up(wide, size) / wide * _rounded_up(channels, ROWS)
     theirs = (taps + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
-    pixels = out.size / channels
+    pixels = images * prod(high) * wide
     return ours * (1 + 340 / pixels) < theirs if turned else ours < theirs * (1 + 18 / pixels)
 
 
@@ -251,11 +250,9 @@ def _correlate_weights(crew, parts, x, padded, room, copies, corner, g, plan, su
             dw[k, t] = total
 
 
-def pays_for_weights(taps, stride, g, lanes):
-    """`pays`, for the gradient of the weights."""
-    size, (channels, *high, wide) = VECTOR_BYTES // g.itemsize, g.shape[1:]
-    if stride[-1] > 1:
-        return False
+def pays_for_weights(taps, shape, itemsize, lanes):
+    """`pays`, for the gradient of the weights; the shape is that of the results' gradient."""
+    size, (_, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
     vectors = prod(high) * -(-wide // size)
     ours = _rounded_up(taps, TAPS) * (vectors + 4) * size * _rounded_up(channels, CHANNELS)
     theirs = (_rounded_up(taps, TILE) + 25) * prod(high) * wide * _rounded_up(channels, lanes)
