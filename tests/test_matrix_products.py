@@ -17,14 +17,15 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def by_tiles(a, b, kernels=gemm, blocks=1):
-    """a @ b by the kernels of `gemm.py`, whichever kernels this processor is better off with."""
+def by_tiles(a, b, kernels=gemm, blocks=1, row=None):
+    """row + a @ b by the kernels of `gemm.py`, whichever kernels this processor is better off with."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = len(b) if b.ndim == 3 else 1
     out = np.full((batch, m, n) if b.ndim == 3 else (m, n), np.nan, a.dtype)
     sizes = m, n, k, batch
     step = 0 if a.ndim == 2 else m * k
-    products.by_tiles(kernels, 0, blocks, products.flat(a), products.flat(b), out.reshape(-1), sizes, step, blocks)
+    a, b, c = products.flat(a), products.flat(b), out.reshape(-1)
+    products.by_tiles(kernels, 0, blocks, a, b, c, sizes, step, blocks, row)
     return out
 
 
@@ -61,11 +62,22 @@ def test_products_of_random_sizes_do_not_depend_on_blocks(seed):
     draw = np.random.default_rng(seed)
     m, k, n = (int(size) for size in draw.integers(1, 150, 3))
     a, b = (matrix(draw, *size, np.float32, bool(draw.integers(2))) for size in ((m, k), (k, n)))
-    whole = by_tiles(a, b)
-    assert (abs(whole - exact(a, b)) <= bound(a, b)).all()
+    row = None if seed % 2 else draw.standard_normal(n, np.float32)
+    whole = by_tiles(a, b, row=row)
+    added = 0 if row is None else row.astype(np.float64)
+    assert (abs(whole - (exact(a, b) + added)) <= bound(a, b) + 1e-6 * abs(added)).all()
     for blocks in (2, 3):
         if max(m, n) >= blocks:
-            np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks), whole)
+            np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks, row=row), whole)
+
+
+@pytest.mark.parametrize("k", [40, 300])
+def test_a_row_is_added_by_tiles_as_by_numpy(k, monkeypatch):
+    draw = np.random.default_rng(0)
+    a, b, row = (draw.standard_normal(shape).astype("f") for shape in ((130, k), (k, 70), 70))
+    for kernels in (gemm, None):
+        monkeypatch.setattr(products, "_tiles", lambda kernels=kernels: kernels)
+        np.testing.assert_allclose(products.dot(a, b, row), exact(a, b) + row, rtol=1e-4, atol=1e-5)
 
 
 def test_nan_and_infinities_stay_in_their_rows_and_columns():

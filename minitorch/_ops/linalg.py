@@ -345,8 +345,7 @@ def linear_cpu(input, weight, bias):
         return o
     elif dtype.kind == "b":
         linear_2d.infer(input, weight, bias)
-    o = dot(input, weight.T)
-    return np.add(o, bias, o)
+    return dot(input, weight.T, bias)
 
 
 @linear_2d.grad("input")

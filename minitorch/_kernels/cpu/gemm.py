@@ -129,11 +129,12 @@ def pack(b, steps, n, packed):
 
 
 @inner(_nrt=False)
-def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, zeros, packed, edge, e0):
-    """c = a @ b of m rows, n columns and `count` products each, STRIP rows at a time.
+def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, row, r0, r_step, packed, edge, e0):
+    """c = row + a @ b of m rows, n columns and `count` products each, STRIP rows at a time.
 
-    Packs a panel of b at a time; where b is None, which leaves that code out, `packed` has all of them. The last panel,
-    if c has no room for whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
+    The row to add has whole vectors, from r0 on; with r_step 0 it is the same for each panel. Packs a panel of b at a
+    time; where b is None, which leaves that code out, `packed` has all of them. The last panel, if c has no room for
+    whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
     """
     lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     for i0 in range(0, m, STRIP):
@@ -149,7 +150,7 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                     dest, d0, d_row = edge, e0, lanes
                 start, s0, s_row = dest, d0, d_row
                 if q == 0:
-                    start, s0, s_row = zeros, np.intp(0), np.intp(0)
+                    start, s0, s_row = row, r0 + j * r_step, np.intp(0)
                 for i in range(0, rows, TILE):
                     product_tile(
                         packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
@@ -171,29 +172,30 @@ def _share(size, unit, part, parts):
 
 
 @inner(_nrt=False)
-def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges):
+def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges):
     m, n, k, batch = sizes
+    lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     begin, end = share_of(batch * blocks, part, parts)
     for at in range(begin, end):
         i, block = at // blocks, at % blocks
-        a0, b0, c0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, m, n
+        a0, b0, c0, r0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, np.intp(0), m, n
         if n >= m:
-            first, last = _share(n, zeros.size, block, blocks)
-            b0, c0, columns = b0 + first * b_steps[2], c0 + first, last - first
+            first, last = _share(n, lanes, block, blocks)
+            b0, c0, r0, columns = b0 + first * b_steps[2], c0 + first, first * r_step, last - first
         else:
             first, last = _share(m, np.intp(TILE), block, blocks)
             a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
         multiply(
             a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,
-            zeros, panels[part], edges[part], np.intp(0),
+            row, r0, r_step, panels[part], edges[part], np.intp(0),
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges):
-    """c[i] = a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
+def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges):
+    """c[i] = row + a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
 
     Flat arrays, c in order; steps are those to the next matrix, row and column. Each part has a row of panels and
-    edges; zeros are those of one row of a panel.
+    edges; of the row to add see `multiply`.
     """
-    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, zeros, panels, edges))
+    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges))

@@ -24,13 +24,14 @@ BLOCK, BLOCKS = 64, 16  # the longer side is cut into blocks of at least so many
 ROWS, COLUMNS = 4, 8  # with fewer, tiles are mostly empty
 
 
-def dot(a: Any, b: Any) -> Any:
-    """numpy.dot, large matrices by compiled code."""
+def dot(a: Any, b: Any, row: Any = None) -> Any:
+    """numpy.dot, large matrices by compiled code, plus a row of the same dtype for each row of the product."""
     if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= LEAST:
-        out = _compiled(a, b)
+        out = _compiled(a, b, None, row)
         if out is not None:
             return out
-    return np.dot(a, b)
+    out = np.dot(a, b)
+    return out if row is None else np.add(out, row, out)
 
 
 def matmul(a: Any, b: Any, out: Any = None) -> Any:
@@ -42,8 +43,8 @@ def matmul(a: Any, b: Any, out: Any = None) -> Any:
     return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
 
 
-def _compiled(a: Any, b: Any, out: Any = None) -> Any:
-    """The product of a (m, k) or (batch, m, k) and b (k, n) or (batch, k, n), or None if it is left to NumPy."""
+def _compiled(a: Any, b: Any, out: Any = None, row: Any = None) -> Any:
+    """row + the product of a (m, k) or (batch, m, k) and b (k, n) or (batch, k, n), or None if it is left to NumPy."""
     (m, k), n, batch = a.shape[-2:], b.shape[-1], len(b) if b.ndim == 3 else 1
     fits = k == b.shape[-2] and (a.ndim == 2 or (b.ndim == 3 and len(a) == batch))
     if a.dtype is not b.dtype or not fits:
@@ -53,6 +54,8 @@ def _compiled(a: Any, b: Any, out: Any = None) -> Any:
         return None
     work = batch * m * n * k // (VECTOR if batch == 1 and min(m, n) == 1 else MATRIX)
     blocks = max(1, min(BLOCKS, max(m, n) // BLOCK))
+    if kernels:  # each block packs all of b if it is cut into rows: no more of them than there is need for
+        blocks = min(blocks, max(threads.count(), max(m, n) // (2 * BLOCK)))
     if not kernels and not (blas_function(a.dtype.char, "gemm") and threads.cuts(work, batch * blocks)):
         return None
     if out is None:
@@ -60,14 +63,16 @@ def _compiled(a: Any, b: Any, out: Any = None) -> Any:
     crew, parts = threads.share(work, batch * blocks)
     operands = flat(a), flat(b), out.reshape(-1), (m, n, k, batch), 0 if a.size == m * k else m * k
     if kernels:
-        by_tiles(kernels, crew, parts, *operands, blocks if crew else 1)
-    else:
-        _by_blas(crew, parts, *operands, blocks)
-    return out
+        by_tiles(kernels, crew, parts, *operands, blocks if crew else 1, row)
+        return out
+    _by_blas(crew, parts, *operands, blocks)
+    return out if row is None else np.add(out, row, out)
 
 
-def by_tiles(kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:
-    """Flat c = a @ b for a and b as `flat` gives them; sizes are m, n, k, batch.
+def by_tiles(
+    kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int, row: Any = None
+) -> None:
+    """Flat c = row + a @ b for a and b as `flat` gives them; sizes are m, n, k, batch.
 
     Matrices of a are a_step apart: 0 if one serves all of b.
     """
@@ -77,7 +82,10 @@ def by_tiles(kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes:
     steps = (a_step, *((1, m) if a_t else (k, 1))), (k * n, *((1, k) if b_t else (n, 1)))
     panels = np.empty((parts, kernels.DEPTH * lanes), c.dtype)
     edges = np.empty((parts, min(m, kernels.STRIP) * lanes), c.dtype)
-    kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, np.zeros(lanes, c.dtype), panels, edges)
+    added = np.zeros(lanes if row is None else -(-n // lanes) * lanes, c.dtype)
+    if row is not None:
+        added[:n] = row
+    kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, added, int(row is not None), panels, edges)
 
 
 def _by_blas(crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:

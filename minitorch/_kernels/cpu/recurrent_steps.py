@@ -129,8 +129,8 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
 def product_by_tiles(means, a, w, out, begin, end):
     zeros, edge = means
     k, n, packed, e0 = a.shape[1], out.shape[1], flat(w), begin * zeros.size
-    a, out, a0, c0, step = flat(a), flat(out), begin * k, begin * n, np.intp(1)
-    multiply(a, a0, k, step, None, a0, n, step, out, c0, n, end - begin, n, k, zeros, packed, edge, e0)
+    a, out, a0, c0, zero, step = flat(a), flat(out), begin * k, begin * n, np.intp(0), np.intp(1)
+    multiply(a, a0, k, step, None, a0, n, step, out, c0, n, end - begin, n, k, zeros, zero, zero, packed, edge, e0)
 
 
 @inner(_nrt=False)
