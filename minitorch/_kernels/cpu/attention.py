@@ -12,14 +12,14 @@ import numpy as np
 from minitorch._kernels import cache
 
 from . import threads
-from .products import MATRIX, blas_function
+from .products import MATRIX, product_function
 
 GROUPS = 16  # parts of a gradient at least, if there are keys enough
 
 
 def fits(query: Any, value: Any) -> bool:
-    """Whether there is a BLAS for arrays of their dtype, and something to compute."""
-    return bool(query.size and value.size and blas_function(query.dtype.char, "gemm"))
+    """Whether there is a function for products of their dtype, and something to compute."""
+    return bool(query.size and value.size and product_function(query.dtype))
 
 
 def attention(
@@ -41,7 +41,7 @@ def attention(
     crew, parts, work = _shared(kernels, sums, sizes, is_causal, batch * heads * -(-length // kernels.QUERIES), 2)
     mask = _mask(mask, query, key)
     places = _place(q), _place(k), _place(v), _place_of_mask(mask), _place(out)
-    kernels.forward(crew, parts, blas_function(q.dtype.char, "gemm"), *places, sums, work, sizes, is_causal, scale)
+    kernels.forward(crew, parts, product_function(q.dtype), *places, sums, work, sizes, is_causal, scale)
     if query.ndim != 4:
         out = out.reshape(*query.shape[:-1], v.shape[3])
     return out, sums.reshape(query.shape[:-1])
@@ -66,7 +66,7 @@ def attention_gradients(
     places = *map(_place, (g, q, k, v)), _place_of_mask(mask), _place(out)
     d_places = (*_place(sum_of_groups[0]), sum_of_groups.strides[0]), _place(d_k), _place(d_v)
     sums = sums.reshape(batch * heads, length)
-    function = blas_function(q.dtype.char, "gemm")
+    function = product_function(q.dtype)
     kernels.backward(crew, parts, function, *places, sums, *d_places, work, sizes, groups, is_causal, scale)
     if groups > 1:
         sum_of_groups.sum(0, out=d_q)

@@ -3,40 +3,28 @@
 Forward (Dao et al., "FlashAttention", arXiv:2205.14135): a block of queries meets all blocks of keys, with the largest
 score and the sum of exponentials so far; when a larger score comes, what was added up is scaled down. Backward (Dao,
 "FlashAttention-2", arXiv:2307.08691, algorithm 2): a block's weights are computed anew from the logarithm of each row's
-sum, which the forward pass has left. Products are BLAS's.
+sum, which the forward pass has left. Products are BLAS's or, where those are faster, of tiles (`gemm.py`): small ones
+take longer to be asked of BLAS than to compute, and threads wait for each other inside it.
 
 A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
 one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
-keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums.
+keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums. `function` is where
+`product_of`, or BLAS's, is.
 """
 
 import math
 
-from numba import njit, types
-from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+from numba import njit
 
 from .blas import gemm_at
+from .gemm import BETTER_THAN_BLAS, product_at, row_at
 from .inlined import smaller
 from .inner import inner
 from .parallel import share_of, split
 from .vector import exp, exp_below_zero, larger, log
 
 QUERIES, KEYS = 128, 256  # in a block, whose scores stay in the second cache
-
-
-@intrinsic
-def row_at(typingctx, address, count, like):
-    """The array of so many numbers like this one at the address."""
-    kind = types.Array(like, 1, "C")
-
-    def codegen(context, builder, signature, args):
-        made, size = make_array(kind)(context, builder), context.get_constant(types.intp, like.bitwidth // 8)
-        data = builder.inttoptr(args[0], made.data.type)
-        populate_array(made, data=data, shape=[args[1]], strides=[size], itemsize=size, meminfo=None)
-        return made._getvalue()
-
-    return kind(address, count, like), codegen
+BY_TILES = BETTER_THAN_BLAS  # not by BLAS
 
 
 @inner(_nrt=False)
@@ -53,6 +41,12 @@ def add_to(row, mask):
 
 
 @inner(_nrt=False)
+def scale_and_add(row, scale, mask):
+    for j in range(row.size):
+        row[j] = row[j] * scale + mask[j]
+
+
+@inner(_nrt=False)
 def clear(row):
     for j in range(row.size):
         row[j] = 0
@@ -65,24 +59,24 @@ def add_logarithms(row, totals):
 
 
 @inner(_nrt=False)
-def multiply(row, factor):
+def scale_by(row, factor):
     for j in range(row.size):
         row[j] *= factor
 
 
 @inner(_nrt=False, fastmath={"nnan", "nsz", "reassoc"})
-def largest(row, m):
-    """The largest of m and the row; whatever if one is nan, which the sum of exponentials is then."""
+def largest(row, scale, m):
+    """The largest of m and scale * row; whatever if one is nan, which the sum of exponentials is then."""
     for j in range(row.size):
-        m = larger(row[j], m)
+        m = larger(row[j] * scale, m)
     return m
 
 
 @inner(_nrt=False, fastmath={"reassoc", "contract"})
-def exponentials(row, m, total):
-    """row = exp(row - m), no more than 1; total + their sum."""
+def exponentials(row, scale, m, total):
+    """row = exp(scale * row - m), no more than 1; total + their sum."""
     for j in range(row.size):
-        e = exp_below_zero(row[j] - m)
+        e = exp_below_zero(row[j] * scale - m)
         row[j] = e
         total += e
     return total
@@ -101,6 +95,17 @@ def slopes(row, weights, mean, scale):
     """row = weights * (row - mean) * scale: the way back through softmax."""
     for j in range(row.size):
         row[j] = weights[j] * (row[j] - mean) * scale
+
+
+# ---------------------------------------------------------------------- products
+@inner(_nrt=False)
+def by_blas(function, like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
+    """`gemm.product_at`, by a function of BLAS's."""
+    one, zero = type(like)(1), type(like)(0)
+    gemm_at(function, a_t, b_t, m, n, count, one, a, lda, b, ldb, one if add else zero, c, ldc)
+
+
+product_of = product_at if BY_TILES else by_blas
 
 
 # ---------------------------------------------------------------------- forward
@@ -127,30 +132,32 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
         stop = smaller(keys, first + rows) if is_causal else keys
         for start in range(0, stop, KEYS):
             n = smaller(KEYS, stop - start)
-            gemm_at(function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at + start * k[3], k[3] // size,
-                    zero, at, n)  # fmt: skip
+            product_of(function, zero, False, True, rows, n, width, q_at, q[3] // size,
+                           k_at + start * k[3], k[3] // size, False, at, n)  # fmt: skip
             for i in range(rows):
                 seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                 row = scores[i * n : i * n + seen]
                 if is_causal:
                     clear(scores[i * n + seen : i * n + n])
+                factor = scale
                 if mask[0]:
-                    add_to(row, row_at(mask_at + i * mask[3] + start * size, row.size, zero))
-                top = largest(row, tops[i])
+                    scale_and_add(row, scale, row_at(mask_at + i * mask[3] + start * size, row.size, zero))
+                    factor = one
+                top = largest(row, factor, tops[i])
                 base = zero if top == lowest else top  # -inf - -inf would be nan
-                total = exponentials(row, base, zero)
+                total = exponentials(row, factor, base, zero)
                 if start and top != tops[i]:
-                    factor = exp(tops[i] - base)
-                    totals[i] *= factor
-                    multiply(row_at(out_at + i * out[3], wide, zero), factor)
+                    less = exp(tops[i] - base)
+                    totals[i] *= less
+                    scale_by(row_at(out_at + i * out[3], wide, zero), less)
                 tops[i] = top
                 totals[i] += total
-            gemm_at(function, False, False, rows, wide, n, one, at, n, v_at + start * v[3], v[3] // size,
-                    one if start else zero, out_at, out[3] // size)  # fmt: skip
+            product_of(function, zero, False, False, rows, wide, n, at, n, v_at + start * v[3], v[3] // size,
+                           start > 0, out_at, out[3] // size)  # fmt: skip
         for i in range(rows):
             if totals[i] == zero:  # every score was -inf: the row is zeros, and so are its weights in the gradient
                 tops[i], totals[i] = T(math.inf), one
-            multiply(row_at(out_at + i * out[3], wide, zero), one / totals[i])
+            scale_by(row_at(out_at + i * out[3], wide, zero), one / totals[i])
         add_logarithms(tops, totals)
 
 
@@ -189,29 +196,30 @@ def backward_part(
                 rows = smaller(QUERIES, queries - first)
                 n = smaller(KEYS, (smaller(keys, first + rows) if is_causal else keys) - start)
                 q_at, g_at, out_at = q_0 + first * q[3], g_0 + first * g[3], out_0 + first * out[3]
-                gemm_at(
-                    function, False, True, rows, n, width, scale, q_at, q[3] // size, k_at, k[3] // size, zero, at, n
+                product_of(
+                    function, zero, False, True, rows, n, width, q_at, q[3] // size, k_at, k[3] // size, False, at, n
                 )
-                gemm_at(function, False, True, rows, n, wide, one, g_at, g[3] // size, v_at, v[3] // size,
-                        zero, changes_at, n)  # fmt: skip
+                product_of(function, zero, False, True, rows, n, wide, g_at, g[3] // size, v_at, v[3] // size,
+                               False, changes_at, n)  # fmt: skip
                 for i in range(rows):
                     seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                     row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
                     if is_causal:
                         clear(weights[i * n + seen : i * n + n])
                         clear(changes[i * n + seen : i * n + n])
+                    factor = scale
                     if mask[0]:
-                        add_to(row, row_at(mask_0 + (first + i) * mask[3] + start * size, row.size, zero))
-                    exponentials(row, sums[pair, first + i], zero)
+                        scale_and_add(row, scale, row_at(mask_0 + (first + i) * mask[3] + start * size, row.size, zero))
+                        factor = one
+                    exponentials(row, factor, sums[pair, first + i], zero)
                     mean = product(row_at(g_at + i * g[3], wide, zero), row_at(out_at + i * out[3], wide, zero), zero)
                     slopes(change, row, mean, scale)
-                gemm_at(
-                    function, True, False, n, wide, rows, one, at, n, g_at, g[3] // size, one, d_v_at, d_v[3] // size
-                )
-                gemm_at(function, True, False, n, width, rows, one, changes_at, n, q_at, q[3] // size,
-                        one, d_k_at, d_k[3] // size)  # fmt: skip
-                gemm_at(function, False, False, rows, width, n, one, changes_at, n, k_at, k[3] // size,
-                        one, d_q_0 + first * d_q[3], d_q[3] // size)  # fmt: skip
+                product_of(function, zero, True, False, n, wide, rows, at, n, g_at, g[3] // size,
+                               True, d_v_at, d_v[3] // size)  # fmt: skip
+                product_of(function, zero, True, False, n, width, rows, changes_at, n, q_at, q[3] // size,
+                               True, d_k_at, d_k[3] // size)  # fmt: skip
+                product_of(function, zero, False, False, rows, width, n, changes_at, n, k_at, k[3] // size,
+                               True, d_q_0 + first * d_q[3], d_q[3] // size)  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)

@@ -12,11 +12,12 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+from numba.np.numpy_support import from_dtype
 
 from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
-from .plane_vectors import copy_line
 from .tiles import (
     SQUARE,
     TILE,
@@ -24,12 +25,15 @@ from .tiles import (
     VECTORS,
     WIDE,
     add_products,
+    first_lanes,
     fits_one_vector,
     lanes_of,
     load_tile,
+    load_vector,
     pointers,
     store_tile,
-    transpose,
+    store_vector,
+    transpose_part,
 )  # fmt: skip
 
 # OpenBLAS's code for AVX2 is as fast as ours. So is that for AVX-512, but it is not always chosen: where
@@ -49,7 +53,7 @@ def lanes(dtype):
 def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row, dest, d0, d_row, rows, lanes):
     """dest[i * d_row + lane] = start[i * s_row + lane] + sum over q of panel[q, lane] * a[i * row + q * step].
 
-    For i < rows <= TILE. Rows of start and dest have one vector or VECTORS, as `lanes` says, a panel's VECTORS.
+    For i < rows <= TILE, lane < lanes. A panel's rows have VECTORS vectors.
     """
     at = types.intp
     arrays = (panel, at, a, at, at, at, at, start, at, at, dest, at, at, at, at)
@@ -67,9 +71,10 @@ def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row
             zero = ir.Constant(ir.VectorType(panel.type.pointee, size), [0.0] * size)
             zeros, shift = [[zero] * width] * height, lambda q: builder.mul(q, step)
             sums = add_products(builder, panel, VECTORS * size, lines, shift, count, zeros)
-            before = load_tile(builder, start, [builder.mul(i, s_row) for i in places], width)
+            mask = first_lanes(builder, builder.sub(lanes, WIDE((width - 1) * size)), size)
+            before = load_tile(builder, start, [builder.mul(i, s_row) for i in places], width, mask)
             totals = [list(map(builder.fadd, *rows)) for rows in zip(before, sums, strict=True)]
-            store_tile(builder, totals, dest, [builder.mul(i, d_row) for i in places])
+            store_tile(builder, totals, dest, [builder.mul(i, d_row) for i in places], mask)
 
         def choose(heights, width):
             if len(heights) == 1:
@@ -91,26 +96,41 @@ def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row
     return types.void(*arrays), codegen
 
 
+@intrinsic
+def _pack_row(typingctx, b, at, panel, to, lanes):
+    """panel[to + lane] = b[at + lane] for lane < lanes; 0 in the other lanes of its VECTORS vectors."""
+    n = types.intp
+
+    def codegen(context, builder, signature, args):
+        read, write = pointers(context, builder, signature, args, (0, 2))
+        size = lanes_of(read)
+        for j in range(VECTORS):
+            begin = WIDE(j * size)
+            mask = first_lanes(builder, builder.sub(args[4], begin), size)
+            store_vector(builder, load_vector(builder, read, begin, size, mask), write, begin)
+        return context.get_dummy_value()
+
+    return types.void(b, n, panel, n, n), codegen
+
+
 @inner(_nrt=False)
 def pack_panel(b, b0, row, step, count, used, lanes, panel, p0):
-    """panel[q, lane] = b[q * row + lane * step] for q < count, lane < used; 0 in the other lanes."""
-    square = smaller(np.intp(VECTOR_BYTES // b.itemsize), SQUARE)
-    if used < lanes:
-        for k in range(count * lanes):
-            panel[p0 + k] = 0
+    """panel[q, lane] = b[q * row + lane * step] for q < count, lane < used; whatever in the other lanes."""
     if step == 1:
         for q in range(count):
-            copy_line(b, b0 + q * row, panel, p0 + q * lanes, used)
-        return
-    square_lanes, square_rows = np.intp(0), np.intp(0)  # how much whole squares cover
-    if row == 1:
-        square_lanes, square_rows = used // square * square, count // square * square
-    for lane in range(0, square_lanes, square):
-        for q in range(0, square_rows, square):
-            transpose(b, b0 + q + lane * step, step, panel, p0 + q * lanes + lane, lanes)
-    for lane in range(used):
-        for q in range(square_rows if lane < square_lanes else 0, count):
-            panel[p0 + q * lanes + lane] = b[b0 + q * row + lane * step]
+            _pack_row(b, b0 + q * row, panel, p0 + q * lanes, used)
+    elif row == 1:
+        square = smaller(np.intp(VECTOR_BYTES // b.itemsize), SQUARE)
+        for lane in range(0, used, square):
+            for q in range(0, count, square):
+                transpose_part(
+                    b, b0 + q + lane * step, step, smaller(square, used - lane), smaller(square, count - q),
+                    panel, p0 + q * lanes + lane, lanes,
+                )  # fmt: skip
+    else:
+        for lane in range(used):
+            for q in range(count):
+                panel[p0 + q * lanes + lane] = b[b0 + q * row + lane * step]
 
 
 @njit(cache=True, error_model="numpy", _nrt=False)
@@ -129,12 +149,11 @@ def pack(b, steps, n, packed):
 
 
 @inner(_nrt=False)
-def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, row, r0, r_step, packed, edge, e0):
-    """c = row + a @ b of m rows, n columns and `count` products each, STRIP rows at a time.
+def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, row, r_step, add, packed):
+    """c = row + a @ b, or c += a @ b if `add`, of m rows, n columns and `count` products each, STRIP rows at a time.
 
-    The row to add has whole vectors, from r0 on; with r_step 0 it is the same for each panel. Packs a panel of b at a
-    time; where b is None, which leaves that code out, `packed` has all of them. The last panel, if c has no room for
-    whole vectors of it, goes by way of edge: as many rows of a panel as a strip has.
+    With r_step 0 the same numbers of the row, as many as a panel has lanes, are added to all panels. Packs a panel of b
+    at a time; where b is None, which leaves that code out, `packed` has all of them.
     """
     lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     for i0 in range(0, m, STRIP):
@@ -145,23 +164,16 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                 used = smaller(lanes, n - j)
                 if b is not None:
                     pack_panel(b, b0 + q * b_row + j * b_step, b_row, b_step, deep, used, lanes, packed, p0)
-                dest, d0, d_row = c, c1 + j, c_row
-                if used != lanes and used != lanes // 2:
-                    dest, d0, d_row = edge, e0, lanes
-                start, s0, s_row = dest, d0, d_row
-                if q == 0:
-                    start, s0, s_row = row, r0 + j * r_step, np.intp(0)
+                start, s0, s_row = c, c1 + j, c_row
+                if q == 0 and not add:
+                    start, s0, s_row = row, j * r_step, np.intp(0)
                 for i in range(0, rows, TILE):
                     product_tile(
                         packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
-                        dest, d0 + i * d_row, d_row, smaller(TILE, rows - i), used,
+                        c, c1 + j + i * c_row, c_row, smaller(TILE, rows - i), used,
                     )  # fmt: skip
                 if b is None:
                     p0 += deep * lanes
-        used = n % lanes
-        if used and used != lanes // 2:
-            for i in range(rows):
-                copy_line(edge, e0 + i * lanes, c, c1 + i * c_row + n - used, used)
 
 
 @inner(_nrt=False)
@@ -172,7 +184,7 @@ def _share(size, unit, part, parts):
 
 
 @inner(_nrt=False)
-def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges):
+def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels):
     m, n, k, batch = sizes
     lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     begin, end = share_of(batch * blocks, part, parts)
@@ -187,15 +199,94 @@ def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, pa
             a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
         multiply(
             a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,
-            row, r0, r_step, panels[part], edges[part], np.intp(0),
+            row[r0:], r_step, False, panels[part],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges):
+def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels):
     """c[i] = row + a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
 
-    Flat arrays, c in order; steps are those to the next matrix, row and column. Each part has a row of panels and
-    edges; of the row to add see `multiply`.
+    Flat arrays, c in order; steps are those to the next matrix, row and column. Each part has a row of panels; of the
+    row to add see `multiply`.
     """
-    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels, edges))
+    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels))
+
+
+# ---------------------------------------------------------------------- for other kernels, at an address
+@intrinsic
+def _room(typingctx, like):
+    """Uninitialized numbers like this one on the stack, for a row of zeros and a panel."""
+    kind = types.Array(like, 1, "C")
+    count = (1 + DEPTH) * VECTORS * VECTOR_BYTES // (like.bitwidth // 8)
+
+    def codegen(context, builder, signature, args):
+        made, number, size = make_array(kind)(context, builder), context.get_value_type(like), like.bitwidth // 8
+        with builder.goto_entry_block():
+            data = builder.alloca(ir.ArrayType(number, count))
+        data.align = VECTOR_BYTES
+        shape, size = [context.get_constant(types.intp, count)], context.get_constant(types.intp, size)
+        data = builder.bitcast(data, made.data.type)
+        populate_array(made, data=data, shape=shape, strides=[size], itemsize=size, meminfo=None)
+        return made._getvalue()
+
+    return kind(like), codegen
+
+
+@intrinsic
+def row_at(typingctx, address, count, like):
+    """The array of so many numbers like this one at the address."""
+    kind = types.Array(like, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        made, size = make_array(kind)(context, builder), context.get_constant(types.intp, like.bitwidth // 8)
+        data = builder.inttoptr(args[0], made.data.type)
+        populate_array(made, data=data, shape=[args[1]], strides=[size], itemsize=size, meminfo=None)
+        return made._getvalue()
+
+    return kind(address, count, like), codegen
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _product(like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
+    zero, one, room = np.intp(0), np.intp(1), _room(like)
+    lanes = np.intp(VECTORS * VECTOR_BYTES // room.itemsize)
+    for lane in range(lanes):
+        room[lane] = 0
+    a_row, a_step, b_row, b_step = lda, one, ldb, one
+    if a_t:
+        a_row, a_step = a_step, a_row
+    if b_t:
+        b_row, b_step = b_step, b_row
+    a, b, c = row_at(a, lda, like), row_at(b, ldb, like), row_at(c, ldc, like)
+    multiply(a, zero, a_row, a_step, b, zero, b_row, b_step, c, zero, ldc, m, n, count, room, zero, add, room[lanes:])
+
+
+@intrinsic
+def product_at(typingctx, function, like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
+    """c = op(a) @ op(b), plus c if `add`, for matrices of numbers like this one at addresses, rows `ld` numbers apart.
+
+    The function is at the address that `product_address` gave.
+    """
+    kinds = _kinds(like)
+
+    def codegen(context, builder, signature, args):
+        convention = context.call_conv
+        pointer = convention.get_function_type(types.void, kinds).as_pointer()
+        convention.call_function(builder, builder.inttoptr(args[0], pointer), types.void, kinds, args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, *kinds), codegen
+
+
+def _kinds(like):
+    n, flag = types.intp, types.boolean
+    return [like, flag, flag, n, n, n, n, n, n, n, flag, n, n]
+
+
+def product_address(dtype):
+    """Where the machine code of `product_at` for numbers of that dtype is."""
+    kinds = tuple(_kinds(from_dtype(dtype)))
+    _product.compile(kinds)
+    compiled = _product.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

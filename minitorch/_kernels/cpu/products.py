@@ -14,6 +14,7 @@ import numpy as np
 from minitorch._kernels import cache
 
 from . import threads
+from .tables import whole
 
 # Multiply-adds that one thread is taken to do in a nanosecond, where it is asked whether sharing pays: 64 GFLOP/s for
 # matrices, 8 GB/s for a float32 matrix that is read once.
@@ -81,11 +82,8 @@ def by_tiles(
     lanes = kernels.lanes(c.dtype)
     steps = (a_step, *((1, m) if a_t else (k, 1))), (k * n, *((1, k) if b_t else (n, 1)))
     panels = np.empty((parts, kernels.DEPTH * lanes), c.dtype)
-    edges = np.empty((parts, min(m, kernels.STRIP) * lanes), c.dtype)
-    added = np.zeros(lanes if row is None else -(-n // lanes) * lanes, c.dtype)
-    if row is not None:
-        added[:n] = row
-    kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, added, int(row is not None), panels, edges)
+    added = np.zeros(lanes, c.dtype) if row is None else whole(row)
+    kernels.matrices(crew, parts, a, b, c, *steps, sizes, blocks, added, int(row is not None), panels)
 
 
 def _by_blas(crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:
@@ -112,6 +110,13 @@ def tiles(m: int, n: int, dtype: Any) -> Any:
 def _tiles() -> Any:
     kernels = cache.load_file("cpu.gemm")
     return kernels if kernels.BETTER_THAN_BLAS else None
+
+
+@functools.cache
+def product_function(dtype: Any) -> int:
+    """The address of `gemm.product_at`'s function or, where BLAS is as fast, cblas_sgemm or its like; 0 for neither."""
+    kernels = _tiles() if dtype.char in "fd" else None
+    return kernels.product_address(dtype) if kernels else blas_function(dtype.char, "gemm")
 
 
 def flat(a: Any) -> tuple[Any, bool]:

@@ -61,7 +61,7 @@ def _product(rows: int, w: Any) -> tuple[str, Any, Any]:
     packed = np.empty((k, -(-n // lanes) * lanes), w.dtype)
     (source, transposed) = flat(w)
     kernels.pack(source, (1, k) if transposed else (n, 1), n, packed)
-    return "tiles", (np.zeros(lanes, w.dtype), np.empty(rows * lanes, w.dtype)), packed
+    return "tiles", np.zeros(lanes, w.dtype), packed
 
 
 def layer(

@@ -127,10 +127,9 @@ def rnn_relu_gradient(d_h, d_c, h, c, kept, d_x, d_r, begin, end):
 # out = a @ w in these rows: by tiles, for which w is packed, by BLAS, or by neither; `means` are what each needs
 @inner(_nrt=False)
 def product_by_tiles(means, a, w, out, begin, end):
-    zeros, edge = means
-    k, n, packed, e0 = a.shape[1], out.shape[1], flat(w), begin * zeros.size
-    a, out, a0, c0, zero, step = flat(a), flat(out), begin * k, begin * n, np.intp(0), np.intp(1)
-    multiply(a, a0, k, step, None, a0, n, step, out, c0, n, end - begin, n, k, zeros, zero, zero, packed, edge, e0)
+    k, n, packed, zero, one = a.shape[1], out.shape[1], flat(w), np.intp(0), np.intp(1)
+    a, out, a0, c0 = flat(a), flat(out), begin * k, begin * n
+    multiply(a, a0, k, one, None, a0, n, one, out, c0, n, end - begin, n, k, means, zero, False, packed)
 
 
 @inner(_nrt=False)

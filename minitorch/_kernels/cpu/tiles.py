@@ -83,17 +83,22 @@ def fits_one_vector(builder, pointer, lanes):
     return builder.icmp_signed("<=", lanes, WIDE(lanes_of(pointer)))
 
 
-def load_tile(builder, start, places, width):
-    """For each place where a row begins, the `width` vectors from there on."""
+def load_tile(builder, start, places, width, mask=None):
+    """For each place where a row begins, the `width` vectors from there on, the last of them under the mask."""
     size = lanes_of(start)
-    return [[load_vector(builder, start, builder.add(at, WIDE(j * size)), size) for j in range(width)] for at in places]
+    masks = [*[None] * (width - 1), mask]
+    return [
+        [load_vector(builder, start, builder.add(at, WIDE(j * size)), size, masks[j]) for j in range(width)]
+        for at in places
+    ]
 
 
-def store_tile(builder, sums, dest, places):
+def store_tile(builder, sums, dest, places, mask=None):
     """Each row's vectors, where load_tile finds them."""
     for at, values in zip(places, sums, strict=True):
+        masks = [*[None] * (len(values) - 1), mask]
         for j, value in enumerate(values):
-            store_vector(builder, value, dest, builder.add(at, WIDE(j * value.type.count)))
+            store_vector(builder, value, dest, builder.add(at, WIDE(j * value.type.count)), masks[j])
 
 
 def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=None, mask=None):
@@ -209,25 +214,58 @@ def _masked(builder, name, array, mask, result, *args):
 @intrinsic
 def transpose(typingctx, source, s0, step, dest, d0, dest_step):
     """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector, and below SQUARE."""
-    size = min(VECTOR_BYTES // (source.dtype.bitwidth // 8), SQUARE)
+    size = _square(source)
 
     def codegen(context, builder, signature, args):
         read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 3))
-
-        def place(start, step, i):
-            return builder.add(start, builder.mul(step, WIDE(i)))
-
-        rows = [load_vector(builder, read, place(args[1], args[2], i), size) for i in range(size)]
-        # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
-        half = size // 2
-        zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
-        zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
-        for _ in range(size.bit_length() - 1):
-            pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
-            rows = [builder.shuffle_vector(*pair) for pair in pairs]
-        for i, row in enumerate(rows):
-            store_vector(builder, row, write, place(args[4], args[5], i))
+        rows = [load_vector(builder, read, _line(builder, args[1], args[2], i), size) for i in range(size)]
+        for i, row in enumerate(_transposed(builder, rows)):
+            store_vector(builder, row, write, _line(builder, args[4], args[5], i))
         return context.get_dummy_value()
 
     at = types.intp
     return types.void(source, at, at, dest, at, at), codegen
+
+
+@intrinsic
+def transpose_part(typingctx, source, s0, step, rows, columns, dest, d0, dest_step):
+    """`transpose` for j < rows, i < columns; in these lines of dest the numbers up to a vector's end are whatever."""
+    size = _square(source)
+
+    def codegen(context, builder, signature, args):
+        read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 5))
+        last = [builder.sub(args[k], WIDE(1)) for k in (3, 4)]
+
+        def within(limit, i):
+            return builder.select(builder.icmp_signed("<", limit, WIDE(i)), limit, WIDE(i))
+
+        mask = first_lanes(builder, args[4], size)
+        places = [_line(builder, args[1], args[2], within(last[0], i)) for i in range(size)]
+        lines = _transposed(builder, [load_vector(builder, read, place, size, mask) for place in places])
+        for i in reversed(range(size)):  # what lies beyond the last column goes there first
+            store_vector(builder, lines[i], write, _line(builder, args[6], args[7], within(last[1], i)))
+        return context.get_dummy_value()
+
+    at = types.intp
+    return types.void(source, at, at, at, at, dest, at, at), codegen
+
+
+def _square(array):
+    return min(VECTOR_BYTES // (array.dtype.bitwidth // 8), SQUARE)
+
+
+def _line(builder, start, step, i):
+    return builder.add(start, builder.mul(step, WIDE(i) if isinstance(i, int) else i))
+
+
+def _transposed(builder, rows):
+    """The columns of as many vectors as each has numbers."""
+    # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
+    size = len(rows)
+    half = size // 2
+    zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
+    zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
+    for _ in range(size.bit_length() - 1):
+        pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
+        rows = [builder.shuffle_vector(*pair) for pair in pairs]
+    return rows
