@@ -12,7 +12,8 @@ import time
 
 import loader_datasets as datasets
 import pytest
-from test_data import assert_same, numbers
+import torch
+from test_data import numbers
 from test_data_workers import METHODS, _nothing_left, children, command_of, fork, pytestmark  # noqa: F401
 
 import minitorch
@@ -89,16 +90,18 @@ def test_dead_worker_is_reported_with_its_name_and_exit_code(fault, method):
 
 
 def test_death_is_reported_in_torchs_words():
-    def act(T, D):
+    def words(T):
         class Killing(datasets.Faulty):
             pass
 
-        try:
+        with pytest.raises(RuntimeError) as caught:
             list(fork(T, Killing(datasets.exit_7)))
-        except RuntimeError as error:
-            return [re.sub(r"\d+", "N", str(e).splitlines()[0]) for e in (error, error.__cause__)]
+        error = caught.value
+        return [re.sub(r"\d+", "N", str(e).splitlines()[0]) for e in (error, error.__cause__)]
 
-    assert_same(act)
+    report, cause = words(minitorch)
+    # torch's handler of the signal that a child's end sends may come first, and raise the cause alone
+    assert words(torch) in ([report, cause], [cause, "None"])
 
 
 def test_worker_killed_from_outside_is_reported():
