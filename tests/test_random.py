@@ -440,6 +440,20 @@ def test_words_of_the_compiled_twister_are_those_of_numpys(name, dtype, monkeypa
         assert_same_state(stream, generator)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_dropout_keeps_is_scaled_as_it_is_drawn(dtype, compiled, monkeypatch):
+    skip_if_mkl("bernoulli")
+    monkeypatch.setattr(rng, "pays", lambda n: compiled)
+    for n in (1, 7, 511, 512, 1025):
+        stream, generator = pair(n)
+        expected = torch.empty(n, dtype=getattr(torch, dtype)).bernoulli_(0.7, generator=generator).div_(0.7)
+        ours = np.empty(n, dtype)
+        rng.bernoulli(stream, ours, 0.7, ours.dtype.type(1) / ours.dtype.type(0.7))
+        np.testing.assert_array_equal(ours, expected.numpy())
+        assert_same_state(stream, generator)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_few_and_many_words_come_from_the_same_stream(compiled, monkeypatch):
     monkeypatch.setattr(rng, "pays", lambda n: compiled and n < 10_000)  # which `raw32(40_000)` asks for

@@ -36,8 +36,8 @@ def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, i
     a = input.array
     plain = a.__class__ is ndarray and a.flags.c_contiguous and a.dtype in FLOATS
     if plain and not (feature or alpha) and state.mode in (None, NO_GRAD):
-        kept = draw("bernoulli", np.empty(a.shape, a.dtype), None, (1 - p,))
-        kept /= a.dtype.type(1 - p)
+        kind = a.dtype.type
+        kept = draw("bernoulli", np.empty(a.shape, a.dtype), None, (1 - p, kind(1) / kind(1 - p)))
         return input.mul_(wrap(kept)) if inplace else input * wrap(kept)
     noise = _noise(input, feature)
     noise.bernoulli_(1 - p)

@@ -36,6 +36,7 @@ from .rounding import cos_sin32, fma32, fma64, libm, log32, pays
 _CHUNK = 1 << 16  # values per pass, so that temporaries stay in the second-level cache
 _NORMAL_CHUNK = 1 << 14  # the same where there are a dozen float64 temporaries
 _FEW_PAIRS = 8  # so many pairs of normals are made in Python in the time of NumPy's ten calls
+_ROOM = 1 << 10  # words that stay in the first-level cache until they are used
 _CALL = 1 << 12  # normals in whose time NumPy's dozens of calls for a few are made
 _WORDS_OF_NORMAL = 2  # bits: NumPy makes so many words, as a power of two, in the time of a normal
 _SMALL = 8192  # below this many words Generator.integers' fixed 12 us costs more than it saves
@@ -128,6 +129,14 @@ class TorchStream:
             self._room = np.empty((4, kernels.LANES), np.uint32)
         self._fresh = False
         kernels.normals(self._words, float(mean), float(std), out, self._room)
+        return True
+
+    def chosen(self, bound: np.uint64, value: Any, out: ndarray) -> bool:
+        """Fill a contiguous array of float32 with the value where 53 bits are below the bound, else 0; or return False."""
+        if self._words is None or not pays(out.size >> _WORDS_OF_NORMAL - 1):
+            return False
+        self._fresh = self._fresh and not out.size
+        _twister().chosen(self._words, bound, np.float32(value), out.reshape(-1), np.empty(_ROOM, np.uint32))
         return True
 
     def place(self) -> tuple[dict, bool]:
@@ -339,18 +348,23 @@ def random_(stream: TorchStream, out: ndarray, low: int | None = None, high: int
         _from_range(stream, out, low, last - low + 1, last - low + 1 >= _WIDE_RANGE)
 
 
-def bernoulli(stream: TorchStream, out: ndarray, p: float | ndarray) -> None:
+def bernoulli(stream: TorchStream, out: ndarray, p: float | ndarray, value: float = 1) -> None:
     """Fill an array of any dtype with 1 where a uniform value is below p, else 0.
 
-    An array p has out's size. A float64 array or a number takes 53 bits a value, others 24.
+    An array p has out's size. A float64 array or a number takes 53 bits a value, others 24. With a number p another
+    value may stand in place of 1.
     """
     if not isinstance(p, ndarray):
         # below p * 2**53 as integers is below p as fractions, without converting each draw
         bound = np.uint64(math.ceil(p * 2.0**53))
+        if out.dtype is _FLOAT32 and stream.chosen(bound, value, out):
+            return
         for part in _chunks(out):
             words = stream.raw64(part.size)
             words &= _MASK53
             part[...] = words < bound
+            if value != 1:
+                part *= value
         return
     unit = _unit53 if p.dtype == np.float64 else _unit24
     for part, chances in zip(_chunks(out), _chunks(p)):

@@ -64,3 +64,16 @@ def units(state, out):
     next_words(state, bits)
     for i in range(u8(out.size)):
         out[i] = np.float32(i4(bits[i] & u4(0xFFFFFF))) * np.float32(5.9604644775390625e-08)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def chosen(state, bound, value, out, room):
+    """out = value where 53 bits of the next two words, the earlier one on top, are below the bound, else 0."""
+    pairs, zero = room.view(np.uint64), out.dtype.type(0)
+    for begin in range(0, out.size, pairs.size):
+        count = smaller(pairs.size, out.size - begin)
+        next_words(state, room[: 2 * count])
+        dest = out[begin : begin + count]
+        for i in range(u8(count)):
+            bits = (pairs[i] << u8(32) | pairs[i] >> u8(32)) & u8(0x1FFFFFFFFFFFFF)
+            dest[i] = value if bits < bound else zero
