@@ -132,7 +132,7 @@ class TorchStream:
         return True
 
     def chosen(self, bound: np.uint64, value: Any, out: ndarray) -> bool:
-        """Fill a contiguous array of float32 with the value where 53 bits are below the bound, else 0; or return False."""
+        """Fill a contiguous array of float32 with the value where 53 bits are below a bound, else 0; or say False."""
         if self._words is None or not pays(out.size >> _WORDS_OF_NORMAL - 1):
             return False
         self._fresh = self._fresh and not out.size
