@@ -33,10 +33,11 @@ def of_cases(*sections: str) -> Callable[[Plan], Iterator[Row]]:
 
 MATRICES = ("linear algebra", "images")
 KERNELS = ("matmul", "convolution", "pooling", "losses", "updates", "recurrent", "attention", "normalization")
-APART = ("families", "loading")
+APART = ("families", "loading", "models")
 ARRAYS = tuple(section for section in SECTIONS if section not in (*MATRICES, *KERNELS, *APART))
 PARTS = {
     "workloads": Part(workloads.rows, 8),
+    "models": Part(of_cases("models"), 1),
     "cold": Part(cold.rows, 1),
     "roofline": Part(roofline.rows, 0.3),
     "kernels": Part(of_cases(*KERNELS), 3),
