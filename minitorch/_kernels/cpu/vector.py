@@ -262,24 +262,24 @@ def sigmoid_of(x):
     return where(x < -88.0, 0.0, 1.0 / muladd(e, power, 1.0))
 
 
+# minimax fits: of erf(x) / x - 1 by x^2 up to 1, and of the fourth root of 1 - erf(x) from there to 3.92
 ERF_NEAR = (
-    -0.0005862076068297029, 0.00496750557795167, -0.026748863980174065, 0.11281320452690125, -0.37612447142601013,
-    0.12837913632392883,
+    -0.0005631421809084713, 0.004917551297694445, -0.02671131119132042, 0.11280179768800735, -0.37612324953079224,
+    0.12837912142276764,
 )  # fmt: skip
 ERF_FAR = (
-    -5.296939889376517e-06, 4.9939735617954284e-05, 2.743885306699667e-05, -0.0028691308107227087,
-    0.022575631737709045, -0.10516951233148575, -0.6356731653213501, -1.1285414695739746,
+    -0.00015741056995466352, 0.002931782277300954, -0.020479464903473854, 0.06072336435317993, -0.0406174436211586,
+    -0.0740029364824295, -0.3026147186756134, 1.0039863586425781,
 )  # fmt: skip
 
 
 def erf32(x):
-    """x + x P(x^2) up to 0.95, beyond it 1 - exp(a Q(a)) for a = |x|, which is 1 from 4 on."""
+    """x + x P(x^2) up to 1, beyond it 1 - Q(|x|)^4, which is 1 from 3.92 on."""
     a = abs(x)
-    b = where(a > 4.0, 4.0, a)
-    e, power = parts_of_exp(polynomial(b, ERF_FAR) * b)
-    far = muladd(-e, power, 1.0)
+    root = polynomial(where(a > 3.92, 3.92, a), ERF_FAR)
+    square = root * root
     near = muladd(polynomial(x * x, ERF_NEAR), a, a)
-    return where(a < 0.95, near, far).called("copysign", x)
+    return where(a < 1.0, near, muladd(-square, square, 1.0)).called("copysign", x)
 
 
 # ---------------------------------------------------------------------- logarithms
