@@ -46,9 +46,24 @@ def sigmoid(x):
     return 1.0 / (1.0 + exp(-x))
 
 
-@sigmoid.grad("x")
+@pointwise(title="SigmoidBackwardBackward0", result="float", letters={"x": "grad_output", "y": "result"})
+def sigmoid_backward(x, y):
+    return x * ((1.0 - y) * y)
+
+
+@sigmoid.grad("x", record=sigmoid_backward)
 def sigmoid_grad_x(g, out):
     return g * ((1.0 - out) * out)
+
+
+@sigmoid_backward.grad("x", record=sigmoid_backward)
+def sigmoid_backward_grad_x(g, y):
+    return g * ((1.0 - y) * y)
+
+
+@sigmoid_backward.grad("y")
+def sigmoid_backward_grad_y(g, x, y):
+    return g * x * (1.0 - 2.0 * y)
 
 
 @pointwise(on="nn.functional", result="float_only", kernel="log_sigmoid_cpu", title="LogSigmoid")

@@ -51,12 +51,14 @@ ARGUMENT = {"x": "input", "y": "other"}  # a formula's letters -> torch's argume
 class Gradient:
     """The gradient of an op for one of its tensors: a function of `g` and of what it names.
 
-    That of a pointwise op is a formula too, which a device's backend runs as it runs the op.
+    That of a pointwise op is a formula too, which a device's backend runs as it runs the op. On Tensors each operation
+    in it is an op, or all of it is one, given as `record`.
     """
 
     kind = "pointwise"
 
-    def __init__(self, op: "Op", function: Callable[..., Any]):
+    def __init__(self, op: "Op", function: Callable[..., Any], record: "Op | None" = None):
+        self.record = record
         code = function.__code__
         letters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.function = function
@@ -77,7 +79,7 @@ class Gradient:
         return f
 
     def on_tensors(self) -> Callable[..., Any]:
-        return self.meaning(TENSOR_NAMES)
+        return self.meaning(TENSOR_NAMES) if self.record is None else self.record.function
 
     def on_arrays(self) -> Callable[..., Any]:
         return self.function if self.formula is not None else self.meaning(ARRAY_NAMES)
@@ -149,13 +151,13 @@ class Op:
     def argument(self, letter: str) -> str:
         return self.letters.get(letter, letter)
 
-    def grad(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register the gradient for these arguments (the same function may serve several)."""
+    def grad(self, *arguments: str, record: "Op | None" = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the gradient for these arguments (the same function may serve several), and an op that is it."""
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             for a in arguments:
                 assert self.argument(a) in self.tensors, f"{self.name} has no tensor argument {a}"
-                self.gradients[self.argument(a)] = Gradient(self, function)
+                self.gradients[self.argument(a)] = Gradient(self, function, record)
             self._forget()
             return function
 

@@ -713,9 +713,24 @@ def tanh(x):
     return tanh(x)
 
 
-@tanh.grad("x")
+@pointwise(title="TanhBackwardBackward0", result="float", letters={"x": "grad_output", "y": "result"})
+def tanh_backward(x, y):
+    return x * muladd(-y, y, 1.0)
+
+
+@tanh.grad("x", record=tanh_backward)
 def tanh_grad_x(g, out):
     return g * muladd(-out, out, 1.0)
+
+
+@tanh_backward.grad("x", record=tanh_backward)
+def tanh_backward_grad_x(g, y):
+    return g * muladd(-y, y, 1.0)
+
+
+@tanh_backward.grad("y")
+def tanh_backward_grad_y(g, x, y):
+    return -2.0 * g * x * y
 
 
 # ---------------------------------------------------------------------- rounding, sign, choice
