@@ -1,5 +1,6 @@
 """Attention against torch's: masks, scales, shared heads, dropout, errors; multi_head_attention_forward."""
 
+import pathlib
 import tracemalloc
 
 import naive
@@ -9,7 +10,9 @@ import torch
 from compare import assert_same, both, first_line
 
 import minitorch
+from minitorch._kernels import cache
 from minitorch._kernels.cpu import attention as cpu_attention
+from minitorch._kernels.cpu import products
 
 
 def random(*shape, seed=0):
@@ -176,6 +179,32 @@ def test_attention_with_nan_or_infinity_is_torchs(bad):
         return attend(q, k, v)(ns)
 
     assert_same(call(minitorch), call(torch), 1e-5)
+
+
+@pytest.mark.parametrize("by_tiles", [False, True])
+def test_values_and_gradients_are_torchs_whatever_multiplies(by_tiles, tmp_path, monkeypatch):
+    """A machine takes one of the two: here each is compiled."""
+    text = pathlib.Path(cpu_attention.__file__).with_name("attention_blocks.py").read_text(encoding="utf-8")
+    text = text.replace("BY_TILES = BETTER_THAN_BLAS", f"BY_TILES = {by_tiles}")
+    path = tmp_path / f"attention_{'by_tiles' if by_tiles else 'by_blas'}.py"
+    path.write_text(text.replace("from .", "from minitorch._kernels.cpu."), encoding="utf-8")
+    load = cache.load_file
+    kernels, gemm = load(path), load("cpu.gemm")
+    function = gemm.product_address if by_tiles else lambda dtype: products.blas_function(dtype.char, "gemm")
+    if not function(np.dtype(np.float64)):
+        pytest.skip("NumPy's BLAS is none that can be called by its address")
+    monkeypatch.setattr(cache, "load_file", lambda name: kernels if name == "cpu.attention_blocks" else load(name))
+    monkeypatch.setattr(cpu_attention, "product_function", function)
+
+    def attended(ns, causal, mask):
+        q, k, v = (ns.tensor(random(2, *shape), requires_grad=True) for shape in ((150, 20), (290, 20), (290, 24)))
+        mask = None if mask is None else ns.tensor(mask)
+        out = ns.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, attn_mask=mask)
+        return [out, *ns.autograd.grad(out.square().sum(), (q, k, v))]
+
+    for causal, mask in ((False, None), (True, None), (False, random(150, 290))):
+        for ours, theirs in zip(attended(minitorch, causal, mask), attended(torch, causal, mask)):
+            assert_same(ours.detach(), theirs.detach(), 1e-10)
 
 
 def test_without_blas_attention_is_made_of_other_ops(monkeypatch):
