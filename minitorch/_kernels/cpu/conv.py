@@ -26,7 +26,7 @@ from numba import njit
 from . import conv_depthwise, conv_phases, conv_pixels, products, threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import ROOM, SHARED, image_for, pad_part, room_for, workspace
+from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
 from .tables import filled, grid, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
@@ -211,10 +211,7 @@ def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_si
     room = packed.size // (groups * blocks * pixels * lanes)
     for n in range(0, x.shape[0], room):
         many = smaller(room, x.shape[0] - n)
-        image = n
-        if copies:
-            image = 0
-            split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
+        image = first_of(crew, parts, x, n, many, padded, copies, corner)
         split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, plan[2], packed, sizes))
         ends = parts, flat(padded), image, many, group_size, plan, packed, sums, sizes
         split(crew, _correlate_weights_part, parts, ends)

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from . import threads
 from .inlined import flat, smaller
 from .inner import inner
-from .padded_images import ROOM, SHARED, image_for, pad_part, room_for, workspace
+from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
 from .tables import filled, in_volume, volumes, whole
 from .tiles import (
@@ -233,10 +233,7 @@ def _correlate_weights(crew, parts, x, padded, room, copies, corner, g, plan, su
     inputs = padded.size // padded.shape[0]
     for n in range(0, x.shape[0], room):
         many = smaller(room, x.shape[0] - n)
-        image = n
-        if copies:
-            image = 0
-            split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
+        image = first_of(crew, parts, x, n, many, padded, copies, corner)
         split(crew, _correlate_weights_part, parts, (parts, flat(padded), image, many, inputs, g, n, plan, sums, sizes))
     lanes, (channels, taps) = sizes[1], dw.shape
     across = plan[1].size // TAPS

@@ -4,7 +4,7 @@ import numpy as np
 
 from .inlined import flat, smaller
 from .inner import inner
-from .parallel import share_of
+from .parallel import share_of, split
 from .plane_vectors import copy_line
 
 # What the padded images are: x itself, room for one in each part, or for all.
@@ -36,6 +36,15 @@ def pad_part(part, parts, x, n, images, padded, corner):
         many = smaller(channels - c, end - at)
         pad(x, n + image, padded, image, corner, c, c + many)
         at += many
+
+
+@inner()
+def first_of(crew, parts, x, n, many, padded, copies, corner):
+    """The place of x[n] among the padded images, once they are copies of x[n] to x[n + many], unless they are x."""
+    if not copies:
+        return n
+    split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
+    return np.intp(0)
 
 
 @inner()
