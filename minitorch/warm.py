@@ -113,6 +113,7 @@ def indexing() -> None:
 def random_numbers() -> None:
     torch.manual_seed(0)
     torch.rand(1 << 20), torch.randn(1 << 20), torch.randperm(100), torch.randint(10, (10,))
+    F.dropout(torch.ones(1 << 20))
 
 
 def shared_by_threads() -> None:
@@ -142,6 +143,7 @@ ACTIVATIONS = "relu gelu silu sigmoid tanh leaky_relu elu softplus hardswish rel
 IN_PLACE = "relu leaky_relu silu hardswish relu6".split()
 EVERYDAY: dict[str, Row] = {
     "Conv2d": layer(lambda: nn.Sequential(nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, 16, 3)), (2, 3, 12, 12)),
+    "Conv2d to few channels": layer(lambda: nn.Conv2d(3, 6, 5), (2, 3, 16, 16)),
     "Conv2d with stride": layer(lambda: nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.Conv2d(8, 8, 1, 2)), (2, 3, 12, 12)),
     "ConvTranspose2d": layer(lambda: nn.ConvTranspose2d(16, 8, 4, 2, 1), IMAGES),
     "Conv1d": layer(lambda: nn.Conv1d(16, 8, 3, padding=1), (2, 16, 12)),
