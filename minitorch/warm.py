@@ -128,6 +128,7 @@ def shared_by_threads() -> None:
     (F.layer_norm(x, (100,)) + F.softmax(x, -1) + F.log_softmax(x, -1)).relu().mean(1).sum().backward()
     F.cross_entropy(x, torch.arange(2048) % 100).backward()
     nn.Linear(4096, 1024)(data(1, 4096)).sum().backward()
+    torch.ones(1 << 20).sum()
 
 
 def in_place(name: str, x: Any) -> Any:
