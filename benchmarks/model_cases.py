@@ -90,16 +90,16 @@ def two_convolutions(T: Any) -> Step:
 def inverted_residuals(T: Any) -> Step:
     nn = T.nn
 
-    def normed(*layers):
-        return [nn.Conv2d(*layers[:2], *layers[2:-1], groups=layers[-1], bias=False), nn.BatchNorm2d(layers[1])]
+    def normed(*convolution, groups=1):
+        return nn.Conv2d(*convolution, groups=groups, bias=False), nn.BatchNorm2d(convolution[1])
 
     def block(inputs, outputs, stride):
         wide = 4 * inputs
-        widened = *normed(inputs, wide, 1, 1), nn.ReLU6(), *normed(wide, wide, 3, stride, 1, wide), nn.ReLU6()
-        return nn.Sequential(*widened, *normed(wide, outputs, 1, 1))
+        by_channel = normed(wide, wide, 3, stride, 1, groups=wide)
+        return nn.Sequential(*normed(inputs, wide, 1), nn.ReLU6(), *by_channel, nn.ReLU6(), *normed(wide, outputs, 1))
 
     model = nn.Sequential(
-        *normed(3, 16, 3, 2, 1, 1), nn.ReLU6(), block(16, 24, 1), block(24, 32, 2), block(32, 32, 1),
+        *normed(3, 16, 3, 2, 1), nn.ReLU6(), block(16, 24, 1), block(24, 32, 2), block(32, 32, 1),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
     )  # fmt: skip
     x, y = T.randn(16, 3, 64, 64), T.randint(0, 10, (16,))

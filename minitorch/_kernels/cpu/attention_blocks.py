@@ -8,8 +8,8 @@ take longer to be asked of BLAS than to compute, and threads wait for each other
 
 A batch of matrices is given as (address, step of the batch, of the head, of the row), in bytes, the numbers of a row
 one after the other; the mask's address is 0 if there is none. Sizes are (heads, queries, keys, width of queries and
-keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums. `function` is where
-the function for products is, that of `gemm.py` if BY_TILES, else BLAS's.
+keys, width of values). `work` has memory for each part: a block's scores twice, and its rows' sums. `function` is the
+address of what multiplies, as `products.product_function` has it.
 """
 
 import math
@@ -24,7 +24,6 @@ from .parallel import share_of, split
 from .vector import exp, exp_below_zero, larger, log
 
 QUERIES, KEYS = 128, 256  # in a block, whose scores stay in the second cache
-BY_TILES = BETTER_THAN_BLAS
 
 
 @inner(_nrt=False)
@@ -104,7 +103,7 @@ def by_blas(function, one, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
     gemm_at(function, a_t, b_t, m, n, count, one, a, lda, b, ldb, one if add else one - one, c, ldc)
 
 
-product_of = product_at if BY_TILES else by_blas
+product_of = product_at if BETTER_THAN_BLAS else by_blas
 
 
 # ---------------------------------------------------------------------- forward
@@ -132,7 +131,7 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
         for start in range(0, stop, KEYS):
             n = smaller(KEYS, stop - start)
             product_of(function, one, False, True, rows, n, width, q_at, q[3] // size,
-                           k_at + start * k[3], k[3] // size, False, at, n)  # fmt: skip
+                       k_at + start * k[3], k[3] // size, False, at, n)  # fmt: skip
             for i in range(rows):
                 seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                 row = scores[i * n : i * n + seen]
@@ -152,7 +151,7 @@ def forward_part(part, parts, function, q, k, v, mask, out, sums, work, sizes, i
                 tops[i] = top
                 totals[i] += total
             product_of(function, one, False, False, rows, wide, n, at, n, v_at + start * v[3], v[3] // size,
-                           start > 0, out_at, out[3] // size)  # fmt: skip
+                       start > 0, out_at, out[3] // size)  # fmt: skip
         for i in range(rows):
             if totals[i] == zero:  # every score was -inf: the row is zeros, and so are its weights in the gradient
                 tops[i], totals[i] = T(math.inf), one
@@ -199,7 +198,7 @@ def backward_part(
                     function, one, False, True, rows, n, width, q_at, q[3] // size, k_at, k[3] // size, False, at, n
                 )
                 product_of(function, one, False, True, rows, n, wide, g_at, g[3] // size, v_at, v[3] // size,
-                               False, changes_at, n)  # fmt: skip
+                           False, changes_at, n)  # fmt: skip
                 for i in range(rows):
                     seen = smaller(n, -smaller(0, start - first - i - 1)) if is_causal else n
                     row, change = weights[i * n : i * n + seen], changes[i * n : i * n + seen]
@@ -214,11 +213,11 @@ def backward_part(
                     mean = product(row_at(g_at + i * g[3], wide, zero), row_at(out_at + i * out[3], wide, zero), zero)
                     slopes(change, row, mean, scale)
                 product_of(function, one, True, False, n, wide, rows, at, n, g_at, g[3] // size,
-                               True, d_v_at, d_v[3] // size)  # fmt: skip
+                           True, d_v_at, d_v[3] // size)  # fmt: skip
                 product_of(function, one, True, False, n, width, rows, changes_at, n, q_at, q[3] // size,
-                               True, d_k_at, d_k[3] // size)  # fmt: skip
+                           True, d_k_at, d_k[3] // size)  # fmt: skip
                 product_of(function, one, False, False, rows, width, n, changes_at, n, k_at, k[3] // size,
-                               True, d_q_0 + first * d_q[3], d_q[3] // size)  # fmt: skip
+                           True, d_q_0 + first * d_q[3], d_q[3] // size)  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)

@@ -263,7 +263,10 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
         _multiply(w.reshape(w.shape[:2]).T, g, bias, out)
         return
     if groups == prod(g.shape[2:]) == 1 and not any(padding) and out.shape[2:] == w.shape[2:]:
-        _multiply_points(g, w, bias, out)
+        # each image is put in place of the whole filter: as if g were the weights, of an image of the filters
+        _multiply(g.reshape(g.shape[:2]), w[None], None, out[None])
+        if bias is not None:
+            out += bias.reshape(-1, *(1,) * (out.ndim - 2))
         return
     spread = max(stride) > 1  # by zeros, which are no neutral elements beside inf and nan
     if conv_depthwise.fits(g, w, groups, padding, stride, dilation) and not (spread and not np.isfinite(w).all()):
@@ -343,16 +346,6 @@ def _multiply(w, x, bias, out):
     products.matmul(whole(w), images, product)
     if bias is not None:
         product += bias[:, None]
-    if dest is not out:
-        out[...] = dest
-
-
-def _multiply_points(g, w, bias, out):
-    """convolution_transpose of images of one pixel, each of which is put in place of the whole filter."""
-    dest = whole(out)
-    products.matmul(whole(g).reshape(len(g), -1), whole(w).reshape(len(w), -1), dest.reshape(len(g), -1))
-    if bias is not None:
-        dest += bias.reshape(-1, *(1,) * (out.ndim - 2))
     if dest is not out:
         out[...] = dest
 

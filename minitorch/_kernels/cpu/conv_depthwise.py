@@ -19,7 +19,7 @@ from .inner import inner
 from .plane_vectors import LANES, copy_line, reach, splat, taps
 from .shared import over_rows
 from .tables import whole
-from .tiles import data_of, first_lanes, load_vector, store_vector
+from .tiles import data_of, first_lanes, load_vector, multiply_add, store_vector
 
 WIDEST, MOST = 16, 128  # taps in a row and in a filter, each of which is a few instructions
 SUMS = 25  # that are held in registers at once
@@ -27,13 +27,6 @@ SMALL = 2_048  # elements of a padded plane, two of which leave room in the firs
 BAND = 16  # rows of outputs, over which strips go: what they read stays in the first cache
 MULTIPLICATIONS = 16  # with their additions, of one thread in a nanosecond
 _I64 = ir.IntType(64)
-
-
-def _multiply_add(builder, x, y, z):
-    """x * y + z of vectors, with one rounding where the processor can."""
-    name = f"llvm.fmuladd.v{LANES}f{32 if isinstance(x.type.element, ir.FloatType) else 64}"
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type] * 3), name)
-    return builder.call(function, [x, y, z])
 
 
 def strip_of(rows, columns, stride, dilation):
@@ -58,7 +51,7 @@ def strip_of(rows, columns, stride, dilation):
                     for r in range(rows):
                         row = builder.gep(corner, [builder.mul(args[3], _I64(r))])
                         for c, value in enumerate(taps(builder, row, x.dtype, columns, stride, dilation)):
-                            total = _multiply_add(builder, value, taken[r * columns + c], total)
+                            total = multiply_add(builder, value, taken[r * columns + c], total)
                     store_vector(builder, total, written, builder.mul(loop.index, args[9]), mask)
 
             with builder.if_else(builder.icmp_signed("==", args[11], _I64(LANES))) as (all_lanes, some):
@@ -97,7 +90,7 @@ def products_of(rows, columns, stride, dilation):
                         row = builder.gep(corner, [builder.mul(args[8], _I64(r))])
                         for c, value in enumerate(taps(builder, row, x.dtype, columns, stride, dilation)):
                             total = totals[r * columns + c]
-                            builder.store(_multiply_add(builder, slope, value, builder.load(total)), total)
+                            builder.store(multiply_add(builder, slope, value, builder.load(total)), total)
 
             with builder.if_else(builder.icmp_signed("==", args[4], _I64(LANES))) as (all_lanes, some):
                 with all_lanes:

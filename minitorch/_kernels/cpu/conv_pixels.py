@@ -163,9 +163,9 @@ def _of_few_channels(x, size, corner, corners, offsets, w, bias, out):
     filters[: len(w)] = w
     if bias is not None:
         start[: len(w)] = bias
-    filled = np.empty((len(x), ROWS, *out.shape[2:]), out.dtype)
-    convolution(x, size, corner, corners, offsets, filters, start, filled)
-    out[...] = filled[:, : len(w)]
+    made = np.empty((len(x), ROWS, *out.shape[2:]), out.dtype)
+    convolution(x, size, corner, corners, offsets, filters, start, made)
+    out[...] = made[:, : len(w)]
 
 
 @intrinsic

@@ -124,12 +124,14 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums, places_of=
 
 def sums_with(builder, pairs, totals):
     """Each total with the product of its pair of vectors."""
-    vector = totals[0].type
-    # fmuladd, not fma: without the instruction the latter becomes a library call.
-    kind = ir.FunctionType(vector, [vector] * 3)
-    name = f"llvm.fmuladd.v{vector.count}f{_bytes_of(vector.element) * 8}"
-    multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
-    return [builder.call(multiply_add, [*pair, total]) for pair, total in zip(pairs, totals, strict=True)]
+    return [multiply_add(builder, *pair, total) for pair, total in zip(pairs, totals, strict=True)]
+
+
+def multiply_add(builder, x, y, z):
+    """x * y + z of vectors, with one rounding where the processor can; `fma` would call a library where it cannot."""
+    name = f"llvm.fmuladd.v{x.type.count}f{_bytes_of(x.type.element) * 8}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type] * 3), name)
+    return builder.call(function, [x, y, z])
 
 
 def repeated(builder, count, values, step):
