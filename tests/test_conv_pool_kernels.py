@@ -34,6 +34,8 @@ CONVS = {
     "small_images_side_by_side": (7, 18, (3, 2), 37, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "more_small_images_than_a_block": (70, 3, (2, 2), 34, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "small_images_and_a_stride": (9, 20, (8, 8), 33, (3, 3), (2, 2), (1, 1), (1, 1), 1),
+    "a_quarter_of_the_taps_in_the_padding": (11, 14, (8, 8), 33, (5, 5), (1, 1), (2, 2), (1, 1), 1),
+    "rows_that_miss_most_taps": (2, 3, (7, 3), 18, (5, 7), (2, 1), (4, 3), (1, 1), 1),
     "one_by_one": (2, 9, (7, 7), 20, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     "stride_past_the_kernel": (2, 3, (9, 9), 4, (1, 1), (2, 3), (0, 0), (1, 1), 1),
     "resnet_stem": (1, 3, (23, 23), 8, (7, 7), (2, 2), (3, 3), (1, 1), 1),
@@ -117,6 +119,19 @@ def test_convolution_and_gradients_are_the_naive_sums(name, dtype):
     *data, options = arrays(CONVS[name], dtype)
     for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
         np.testing.assert_array_equal(ours, expected)
+
+
+def test_tiles_leave_out_taps_in_the_padding():
+    """The share of the products that is done, where 0.72 are needed, and each sum still goes over what it needs."""
+    axes, place = ((range(8),) * 2, (range(5),) * 2), (3, (12, 12), (2, 2), (8, 8))
+    bases, _, where, rows, lists, ends = conv.conv_tables.tiles_of_pixels(*axes, *place, 0, 9, 1000)
+    assert np.diff(ends).sum() * tiles.TILE / (9 * 64 * 25) < 0.77
+    assert sorted(where) == [i * 1000 + p for i in range(9) for p in range(64)]
+    for p in range(9 * 64):
+        first, last = ends[rows[p] // tiles.TILE]
+        row, column = divmod(bases[rows[p]] % (3 * 144), 12)
+        met = {5 * r + c for r in range(5) for c in range(5) if 2 <= row + r < 10 and 2 <= column + c < 10}
+        assert met <= set(lists[first:last])
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])
@@ -203,16 +218,22 @@ def test_convolution_accepts_any_strides_and_read_only_arrays():
 @pytest.mark.slow  # compiles every kernel anew
 @pytest.mark.parametrize(("vector_bytes", "tile"), [(16, 6), (32, 6), (64, 12)])
 def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
-    tiles_text, conv_text = (pathlib.Path(m.__file__).read_text(encoding="utf-8") for m in (tiles, conv))
+    def text(module):
+        return pathlib.Path(module.__file__).read_text(encoding="utf-8")
+
+    def loaded(module, tables=""):
+        """The module over the tiles of that length, and over other modules of its own."""
+        of_tiles = text(module).replace("from .tiles", f"from {other_tiles.__name__}")
+        here = of_tiles.replace("from . import", "from minitorch._kernels.cpu import")
+        name = module.__name__.rpartition(".")[2]
+        return load(name, here.replace("from .conv_tables", f"from {tables}").replace("from .", f"from {package}."))
+
+    package = tiles.__name__.rpartition(".")[0]
     constants = f"VECTORS = 2\nVECTOR_BYTES, TILE = {vector_bytes}, {tile}\n"
-    other_tiles = load("tiles", tiles_text.replace("VECTORS = 2\n", constants))
-    conv_text = conv_text.replace("from .tiles", f"from {other_tiles.__name__}")
-    conv_text = conv_text.replace("from . import", "from minitorch._kernels.cpu import")
-    other = load("conv", conv_text.replace("from .", "from minitorch._kernels.cpu."))
-    pixels_text = pathlib.Path(conv_pixels.__file__).read_text(encoding="utf-8")
-    pixels_text = pixels_text.replace("from .tiles", f"from {other_tiles.__name__}")
-    pixels_text = pixels_text.replace("from . import", "from minitorch._kernels.cpu import")
-    other.conv_pixels = load("conv_pixels", pixels_text.replace("from .", "from minitorch._kernels.cpu."))
+    other_tiles = load("tiles", text(tiles).replace("VECTORS = 2\n", constants))
+    conv_tables = loaded(conv.conv_tables)
+    other = loaded(conv, conv_tables.__name__)
+    other.conv_tables, other.conv_pixels = conv_tables, loaded(conv_pixels)
     assert (vector_bytes, tile) == (other.VECTOR_BYTES, other.TILE)
     for case in CONVS.values():
         *data, options = arrays(case, np.float32)
@@ -388,7 +409,7 @@ def test_max_pool_of_an_empty_batch_does_nothing():
 @pytest.mark.parametrize("padding", [(0, 0), (1, 1)])
 def test_convolution_workspace_does_not_grow_with_the_batch(padding):
     peaks = []
-    for batch in (64, 256):
+    for batch in (128, 512):  # more than fill the room in which threads share images
         case = (batch, 8, (16, 16), 8, (3, 3), (1, 1), padding, (1, 1), 1)
         x, w, bias, g, options = arrays(case, np.float32)
         out, dx, dw = results(conv, x, w, bias, g, options)

@@ -8,10 +8,10 @@ forward:          i = output pixel, q = filter tap (channel, row, column), lane 
 input gradient:   i = input pixel,  q = tap of the flipped filter,         lane = input channel
 weight gradient:  i = filter tap,   q = output pixel,                      lane = output channel
 
-so stride, padding, dilation and the number of dimensions live in the tables and no im2col buffer
-exists.  Lanes run over channels, not pixels, because channel counts are multiples of the vector
-length far more often than image widths are.  `bases` and `offsets` point into a zero-padded copy
-of one image.
+so stride, padding, dilation and the number of dimensions live in the tables (`conv_tables.py`) and no
+im2col buffer exists.  Lanes run over channels, not pixels, because channel counts are multiples of the
+vector length far more often than image widths are.  `bases` and `offsets` point into a zero-padded
+copy of one image, and a list says which q meet more than zeros.
 
 float32 and float64 take this route or, without stride along a row, that of `conv_pixels.py`, whose
 lanes are pixels of one, where a guess at both says that it is faster; integers the one in `conv_integers.py`.
@@ -23,19 +23,14 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise, conv_phases, conv_pixels, products, threads
+from . import conv_depthwise, conv_phases, conv_pixels, conv_tables, products, threads
+from .conv_tables import BLOCK
 from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .tables import filled, grid, in_volume, volumes, whole
-from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose
-
-# Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the
-# transpose that follows it, and so do the gradient's before it.
-BLOCK = 240
-# Packed weights of this many taps stay in L1 while a block of pixels is done.
-TAPS = 256
+from .tables import in_volume, volumes, whole
+from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose, transpose_rows
 
 
 def _lanes(dtype, channels):
@@ -71,24 +66,24 @@ def _pack(source, start, step, used, outer, outer_step, table, t0, t1, dest, d0,
 
 
 @inner()
-def _unpack(source, s0, used, lanes, table, t0, t1, dest, start, step):
-    """dest[start + lane * step + table[t]] = source[s0 + (t, lane)]."""
+def _unpack(source, s0, rows, used, lanes, table, t0, t1, dest, start, step):
+    """dest[start + lane * step + table[t]] = source[s0 + (rows[t], lane)]."""
     count = t1 - t0
     square = np.intp(VECTOR_BYTES // source.itemsize)
     full = used // square * square if count >= square else 0
     for lane in range(0, full, square):
         for t in range(0, count, square):
-            t = smaller(t, count - square)
-            at = start + lane * step + table[t0 + t]
-            if table[t0 + t + square - 1] - table[t0 + t] == square - 1:
-                transpose(source, s0 + t * lanes + lane, lanes, dest, at, step)
+            t = t0 + smaller(t, count - square)
+            at = start + lane * step + table[t]
+            if table[t + square - 1] - table[t] == square - 1:
+                transpose_rows(source, s0 + lane, lanes, rows, t, dest, at, step)
             else:
-                for k in range(square):
+                for k in range(t, t + square):
                     for i in range(lane, lane + square):
-                        dest[start + i * step + table[t0 + t + k]] = source[s0 + (t + k) * lanes + i]
+                        dest[start + i * step + table[k]] = source[s0 + np.intp(rows[k]) * lanes + i]
     for lane in range(full, used):
-        for t in range(count):
-            dest[start + lane * step + table[t0 + t]] = source[s0 + t * lanes + lane]
+        for t in range(t0, t1):
+            dest[start + lane * step + table[t]] = source[s0 + np.intp(rows[t]) * lanes + lane]
 
 
 @inner()
@@ -110,11 +105,10 @@ def _pack_weights_part(part, parts, w, steps, filter_taps, weights, sizes):
 @inner()
 def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes):
     """This part of the blocks of pixels, of all blocks of lanes, of all images."""
-    bases, offsets, where, _ = plan
-    groups, channels, lanes, area, inputs, outputs = sizes
+    bases, offsets, where, rows, lists, ends = plan
+    groups, channels, lanes, area, inputs, outputs, members, at_once = sizes
     source, tile = flat(padded), tiles[part]
-    # Not a bare 0: Numba would compile the helpers once more for a literal.
-    zero, pixels, taps = np.intp(0), where.size, offsets.size
+    pixels, taps = where.size, offsets.size
     blocks = (channels + lanes - 1) // lanes
     spans = (pixels + BLOCK - 1) // BLOCK
     begin, end = share_of(x.shape[0] * groups * blocks * spans, part, parts)
@@ -126,26 +120,28 @@ def _correlate_part(part, parts, x, padded, room, corner, bias, plan, weights, t
         group, k = block // blocks, block % blocks * lanes
         p1 = smaller(p0 + BLOCK, pixels)
         start, s0, step = bias, block * lanes, 0
-        for t in range(0, taps, TAPS):
-            v0 = (block * taps + t) * lanes
+        for c in range(0, members, at_once):
+            t, count = c * (taps // members), smaller(at_once, members - c)
             for p in range(p0, p1, TILE):
+                first, last = ends[p // TILE]
                 sum_tile(
-                    weights, v0, source, (image * groups + group) * inputs, bases, p, offsets, t,
-                    smaller(TAPS, taps - t), start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes, lanes,
+                    weights, (block * taps + t) * lanes, source, (image * groups + group) * inputs, bases, p,
+                    offsets, t, lists, first, count * (last - first),
+                    start, s0 + (p - p0) * step, step, tile, (p - p0) * lanes, lanes,
                 )  # fmt: skip
             start, s0, step = tile, 0, lanes
         d0 = n * outputs + (group * channels + k) * area
-        _unpack(tile, zero, smaller(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
+        _unpack(tile, -p0 * lanes, rows, smaller(lanes, channels - k), lanes, where, p0, p1, out, d0, area)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlate(crew, parts, x, padded, room, corner, w, steps, bias, plan, weights, tiles, out, sizes):
-    """out[n, k, where[p]] = bias[k] + sum over t of w[k, t] * x[n, bases[p] + offsets[t]].
+def _correlate(crew, parts, x, padded, room, corner, w, steps, filter_taps, bias, plan, weights, tiles, out, sizes):
+    """out[n, k, where[p]] = bias[k] + sum over t of w[k, t] * x[n, bases[rows[p]] + offsets[t]].
 
-    One block of lanes at a time over all pixels; in chunks of taps, of which the packed weights
-    stay in L1 over a block of pixels. `room` says what `padded` is.
+    One block of lanes at a time over all pixels; in chunks of `at_once` of a group's members among the channels, whose
+    packed weights stay in L1 over a block of pixels. `room` says what `padded` is.
     """
-    split(crew, _pack_weights_part, parts, (parts, w, steps, plan[3], weights, sizes))
+    split(crew, _pack_weights_part, parts, (parts, w, steps, filter_taps, weights, sizes))
     if room == SHARED:
         split(crew, pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, bias, plan, weights, tiles, out, sizes))
@@ -173,11 +169,10 @@ def _pack_gradient_part(part, parts, g, n, many, group_size, identity, packed, s
 @inner()
 def _correlate_weights_part(part, parts, source, image, many, group_size, plan, packed, sums, sizes):
     """This part of the tiles of taps, of all blocks of lanes, over images `image` to `image` + many in `source`."""
-    bases, offsets, _ = plan
+    bases, offsets, _, lists, ends = plan
     groups, channels, lanes, pixels, _, inputs = sizes
-    blocks = (channels + lanes - 1) // lanes
-    span = pixels if group_size > 1 else BLOCK
-    tiles = bases.size // TILE
+    # Not a bare 0: Numba would compile the helpers once more for a literal.
+    zero, blocks, tiles = np.intp(0), (channels + lanes - 1) // lanes, ends.shape[0]
     begin, end = share_of(groups * blocks * tiles, part, parts)
     at = begin
     while at < end:
@@ -187,20 +182,21 @@ def _correlate_weights_part(part, parts, source, image, many, group_size, plan, 
             together = smaller(group_size, many - i)
             x0 = ((image + i) * groups + block // blocks) * inputs
             row = (i * groups * blocks + block * together) * pixels
-            for p0 in range(0, pixels, span):
-                count = together * (smaller(p0 + span, pixels) - p0)
+            for span in range(ends.shape[1] - 1):
                 for tile in range(at, last):
-                    d0 = tile * TILE * lanes
-                    sum_tile(
-                        packed, (row + p0) * lanes, source, x0, bases, tile % tiles * TILE, offsets, p0, count,
-                        sums, d0, lanes, sums, d0, lanes,
-                    )  # fmt: skip
+                    t, d0 = tile % tiles, tile * TILE * lanes
+                    count = together * (ends[t, span + 1] - ends[t, span])
+                    if count:
+                        sum_tile(
+                            packed, row * lanes, source, x0, bases, t * TILE, offsets, zero, lists, ends[t, span],
+                            count, sums, d0, lanes, sums, d0, lanes,
+                        )  # fmt: skip
         at = last
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_size, packed, sums, dw, sizes):
-    """dw[k, t] = sum over n, p of g[n, k, p] * x[n, bases[t] + offsets[p]].
+def _correlate_weights(crew, parts, x, padded, copies, corner, g, identity, plan, group_size, packed, sums, dw, sizes):
+    """dw[k, t] = sum over n, p of g[n, k, p] * x[n, bases[rows[t]] + offsets[p]].
 
     In blocks of at most BLOCK pixels, of several images where one has fewer, so that the packed
     gradient stays in L1 over all taps. Threads share the taps of as many images as there is room for: each sum is one
@@ -212,14 +208,14 @@ def _correlate_weights(crew, parts, x, padded, copies, corner, g, plan, group_si
     for n in range(0, x.shape[0], room):
         many = smaller(room, x.shape[0] - n)
         image = first_of(crew, parts, x, n, many, padded, copies, corner)
-        split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, plan[2], packed, sizes))
+        split(crew, _pack_gradient_part, parts, (parts, g, n, many, group_size, identity, packed, sizes))
         ends = parts, flat(padded), image, many, group_size, plan, packed, sums, sizes
         split(crew, _correlate_weights_part, parts, ends)
     for block in range(groups * blocks):
         group, k = block // blocks, block % blocks * lanes
         _unpack(
-            sums, block * plan[0].size * lanes, smaller(lanes, channels - k), lanes,
-            plan[2], zero, taps, dw, (group * channels + k) * taps, taps,
+            sums, block * plan[0].size * lanes, plan[2], smaller(lanes, channels - k), lanes,
+            identity, zero, taps, dw, (group * channels + k) * taps, taps,
         )  # fmt: skip
 
 
@@ -240,14 +236,15 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
         conv_depthwise.convolution(x, w, bias, stride, padding, dilation, out)
         return
     size = _padded_size(x, padding)
-    pixels, taps = _windows(w.shape[1:], size, out.shape[2:], stride, dilation)
+    axes = _axes(w.shape[2:], out.shape[2:], stride, dilation)
+    taps, share = w[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
     by_pixels = groups == stride[-1] == 1
-    if by_pixels and conv_pixels.pays(taps.size, out.shape, out.itemsize, _lanes(out.dtype, len(w))):
-        conv_pixels.convolution(x, size, padding, pixels, taps, w, bias, out)
+    if by_pixels and conv_pixels.pays(taps, share, out.shape, out.itemsize, _lanes(out.dtype, len(w))):
+        corners, offsets = conv_tables.windows(*axes, w.shape[1], size)
+        conv_pixels.convolution(x, size, padding, corners, offsets, w, bias, out)
         return
-    plan = filled(pixels, TILE), taps, _identity(pixels.size), _identity(taps.size)
-    steps = w.size // groups, taps.size, 1, 0
-    _write(x, size, padding, w, steps, groups, bias, plan, out)
+    steps = w.size // groups, taps, 1, 0
+    _write(x, size, padding, axes, 0, w, steps, _identity(taps), groups, bias, out)
 
 
 def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
@@ -273,12 +270,12 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
         conv_depthwise.convolution_transpose(g, w, bias, stride, padding, dilation, out)
         return
     spaces = (a.shape[2:] for a in (w, g, out))
-    size, corner, plans, order = conv_phases.phases(w.shape[0] // groups, *spaces, stride, padding, dilation)
+    size, corner, plans, order = conv_phases.phases(*spaces, stride, padding, dilation)
     dest = whole(out)
     if len(plans) < prod(stride):
         _fill(dest, bias)
-    for shape, plan in plans:
-        _write_phase(g, size, corner, w, groups, bias, shape, plan, dest)
+    for plan in plans:
+        _write_phase(g, size, corner, w, groups, bias, plan, dest)
     if order is not None:
         conv_phases.arrange(dest, order)
     if dest is not out:
@@ -297,34 +294,37 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     channels = g.shape[1] // groups
     lanes = _lanes(dw.dtype, channels)
     size = _padded_size(x, padding)
-    pixels, taps = _windows(dw.shape[1:], size, g.shape[2:], stride, dilation)
-    if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps.size, g.shape, g.itemsize, lanes):
-        conv_pixels.convolution_backward_weight(g, x, size, padding, pixels, taps, dest)
+    axes = _axes(dw.shape[2:], g.shape[2:], stride, dilation)
+    pixels, taps, share = prod(g.shape[2:]), dw[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
+    if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps, share, g.shape, g.itemsize, lanes):
+        corners, offsets = conv_tables.windows(*axes, dw.shape[1], size)
+        conv_pixels.convolution_backward_weight(g, x, size, padding, corners, offsets, dest)
         if dest is not dw:
             dw[...] = dest
         return
-    group_size = min(len(x), max(1, BLOCK // pixels.size))
+    group_size = min(len(x), max(1, BLOCK // pixels))
     blocks = groups * -(-channels // lanes)
-    crew, parts = threads.share(_duration(len(x) * g[0].size * taps.size), blocks * -(-taps.size // TILE))
+    crew, parts = threads.share(_duration(len(x) * g[0].size * taps, share), blocks * -(-taps // TILE))
     room = group_size
     if crew:
-        each = (x.shape[1] * prod(size) + blocks * pixels.size * lanes) * dw.itemsize
+        each = (x.shape[1] * prod(size) + blocks * pixels * lanes) * dw.itemsize
         room = min(len(x), max(1, ROOM // (each * group_size)) * group_size)
     padded = workspace(x, room, size)
-    offsets = _spread(pixels, group_size, x.shape[1] * prod(size))
-    plan = filled(taps, TILE), offsets, _identity(max(pixels.size, taps.size))
-    packed = np.empty(room * blocks * pixels.size * lanes, dw.dtype)
+    place = dw.shape[1], size, padding, x.shape[2:]
+    plan = conv_tables.tiles_of_taps(*axes, *place, group_size, x.shape[1] * prod(size))
+    packed = np.empty(room * blocks * pixels * lanes, dw.dtype)
     sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
-    sizes = groups, channels, lanes, pixels.size, taps.size, padded[0].size // groups
+    sizes = groups, channels, lanes, pixels, taps, padded[0].size // groups
     source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding)
-    _correlate_weights(crew, parts, *source, g.reshape(-1), plan, group_size, packed, sums, dest.reshape(-1), sizes)
+    ends = g.reshape(-1), _identity(max(pixels, taps)), plan, group_size, packed, sums, dest.reshape(-1), sizes
+    _correlate_weights(crew, parts, *source, *ends)
     if dest is not dw:
         dw[...] = dest
 
 
-def _duration(products):
-    """About how many nanoseconds one thread takes for this many multiplications with their additions."""
-    return products // 32
+def _duration(products, share):
+    """About how many nanoseconds one thread takes for this share of so many multiplications with their additions."""
+    return int(products * share) // 32
 
 
 def _fill(out, bias):
@@ -350,24 +350,26 @@ def _multiply(w, x, bias, out):
         out[...] = dest
 
 
-def _write_phase(g, size, corner, w, groups, bias, shape, plan, out):
-    """What convolution_transpose writes for one phase, of this shape, into out's planes."""
+def _write_phase(g, size, corner, w, groups, bias, plan, out):
+    """What convolution_transpose writes for one phase into out's planes."""
     outer, channels, *taps = w.shape[0] // groups, *w.shape[1:]
-    area, shape, (corners, offsets, where, filter_taps) = prod(taps), (*out.shape[:2], *shape), plan
-    lanes = _lanes(out.dtype, channels)
-    if groups > 1 or not conv_pixels.pays(offsets.size, shape, out.itemsize, lanes, turned=True):
+    axes, begin, filter_taps = plan
+    area, shape = prod(taps), (*out.shape[:2], *map(len, axes[0]))
+    lanes, share = _lanes(out.dtype, channels), conv_tables.needed(*axes, corner, g.shape[2:])
+    met = outer * filter_taps.size
+    if groups > 1 or not conv_pixels.pays(met, share, shape, out.itemsize, lanes, turned=True):
         steps = w.size // groups, area, outer, channels * area
-        _write(g, size, corner, w, steps, groups, bias, plan, out)
+        _write(g, size, corner, axes, begin, w, steps, filter_taps, groups, bias, out)
         return
     turned = w.swapaxes(0, 1).reshape(channels, outer, area)[:, :, filter_taps]
     phase = out if shape == out.shape else np.empty(shape, out.dtype)
-    conv_pixels.convolution(g, size, corner, corners[: where.size], offsets, turned, bias, phase)
+    conv_pixels.convolution(g, size, corner, *conv_tables.windows(*axes, outer, size), turned, bias, phase)
     if phase is not out:
-        planes, begin = out.reshape(*shape[:2], -1), where[0]
-        planes[:, :, begin : begin + where.size] = phase.reshape(*shape[:2], -1)
+        planes = out.reshape(*shape[:2], -1)
+        planes[:, :, begin : begin + prod(shape[2:])] = phase.reshape(*shape[:2], -1)
 
 
-def _write(x, size, corner, w, steps, groups, bias, plan, out):
+def _write(x, size, corner, axes, begin, w, steps, filter_taps, groups, bias, out):
     """Run _correlate into out, over copies where an array is not contiguous."""
     x, w, dest = whole(x), whole(w), whole(out)
     channels = out.shape[1] // groups
@@ -376,42 +378,39 @@ def _write(x, size, corner, w, steps, groups, bias, plan, out):
     if bias is not None:
         start[:, :channels] = bias.reshape(groups, -1)
     most = len(x) * (start.shape[1] // lanes) // threads.count() if groups == 1 else 1  # leaves every thread a part
-    together = max(1, min(len(x), most, BLOCK // plan[2].size))
-    for begin, end in (0, len(x) // together * together), (len(x) // together * together, len(x)):
-        if begin < end:
-            _run(x[begin:end], size, corner, w, steps, start, plan, min(together, end - begin), dest[begin:end])
+    together = max(1, min(len(x), most, BLOCK // prod(map(len, axes[0]))))
+    together = -(-len(x) // -(-len(x) // together))  # so that the last ones are not few
+    place = x.shape[1] // groups, size, corner, x.shape[2:]
+    for first, last in (0, len(x) // together * together), (len(x) // together * together, len(x)):
+        if first < last:
+            beside = min(together, last - first)
+            plan = conv_tables.tiles_of_pixels(*axes, *place, begin, beside, out[0].size)
+            share = conv_tables.needed(*axes, corner, x.shape[2:])
+            _run(x[first:last], size, corner, w, steps, filter_taps, start, plan, beside, share, dest[first:last])
     if dest is not out:
         out[...] = dest
 
 
-def _run(x, size, corner, w, steps, start, plan, together, out):
+def _run(x, size, corner, w, steps, filter_taps, start, plan, together, share, out):
     """_correlate by one plan, where so many images lie side by side as the channels of one: small ones fill no tile.
 
     Each sum is the same, whatever lies beside it.
     """
     groups, lanes = start.shape[0], _lanes(out.dtype, out.shape[1] // start.shape[0])
-    channels, area = out.shape[1] // groups, prod(out.shape[2:])
+    channels, area, members = out.shape[1] // groups, prod(out.shape[2:]), x.shape[1] // groups
     inputs = x.shape[1] * prod(size)
-    if together > 1:
-        bases, offsets, where, taps = plan
-        where = _spread(where, together, out[0].size)
-        plan = filled(_spread(bases[: plan[2].size], together, inputs), TILE), offsets, where, taps
     x = x.reshape(-1, together * x.shape[1], *x.shape[2:])
     blocks, pixels, taps = groups * -(-channels // lanes), plan[2].size, plan[1].size
     items = len(x) * blocks * -(-pixels // BLOCK)
-    crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps), items)
+    crew, parts = threads.share(_duration(len(x) * pixels * blocks * lanes * taps, share), items)
     room, padded = room_for(x, parts, size)
-    sizes = groups, channels, lanes, area, together * inputs // groups, together * out[0].size
+    at_once = conv_tables.channels_at_once(taps // members)
+    sizes = groups, channels, lanes, area, together * inputs // groups, together * out[0].size, members, at_once
     tiles = np.empty((parts, (BLOCK + TILE) * lanes), out.dtype)
     weights = np.empty(blocks * lanes * taps, out.dtype)
     source = volumes(x, 2), volumes(padded, 2), room, in_volume(corner)
-    ends = w.reshape(-1), steps, start.reshape(-1), plan, weights, tiles, out.reshape(-1), sizes
+    ends = w.reshape(-1), steps, filter_taps, start.reshape(-1), plan, weights, tiles, out.reshape(-1), sizes
     _correlate(crew, parts, *source, *ends)
-
-
-def _spread(offsets, count, step):
-    """The offsets repeated for each of `count` planes that lie `step` apart."""
-    return (np.arange(count)[:, None] * step + np.asarray(offsets, np.int64)).ravel().astype(np.uint32)
 
 
 @lru_cache(maxsize=64)
@@ -419,10 +418,7 @@ def _identity(size):
     return np.arange(size, dtype=np.uint32)
 
 
-@lru_cache(maxsize=64)
-def _windows(filters, size, outputs, stride, dilation):
-    """Offsets of the output pixels' corners in a padded image, and of the taps from a corner."""
-    channels, *taps = filters
-    corners = [np.arange(n) * step for n, step in zip(outputs, stride, strict=True)]
-    reach = [np.arange(n) * step for n, step in zip(taps, dilation, strict=True)]
-    return grid(corners, size).astype(np.uint32), _spread(grid(reach, size), channels, prod(size))
+def _axes(taps, outputs, stride, dilation):
+    """Where the output pixels' windows start along each axis of a padded image, and the taps' reach from there."""
+    starts = tuple(range(0, n * step, step) for n, step in zip(outputs, stride, strict=True))
+    return starts, tuple(range(0, n * step, step) for n, step in zip(taps, dilation, strict=True))

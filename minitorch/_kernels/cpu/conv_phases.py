@@ -16,53 +16,57 @@ from . import threads
 from .inlined import flat
 from .inner import inner
 from .parallel import share_of, split
-from .tables import filled, grid
-from .tiles import TILE
+from .tables import grid
 
 MOVES = 2  # of an element, by one thread in a nanosecond
 
 
 @lru_cache(maxsize=64)
-def phases(channels, taps, outputs, inputs, stride, padding, dilation):
-    """Size and corner of the padded gradient, (shape, plan) of each phase that has taps, and an order.
+def phases(taps, outputs, inputs, stride, padding, dilation):
+    """Size and corner of the padded gradient, (axes, begin, filter taps) of each phase that has taps, and an order.
 
-    The plan is `conv._correlate`'s. The order says which element of a plane, as the plans leave it, belongs in each
-    place; it is None without stride, where all stand there already.
+    The axes are those of `conv_tables.py`, `begin` is where the phase begins in a plane. The order says which element
+    of a plane, as it then is, belongs in each place; it is None without stride, where all stand there already.
     """
     axes = zip(taps, outputs, inputs, stride, padding, dilation, strict=True)
     size, corner, of_axes = zip(*(_phases_of_axis(*axis) for axis in axes), strict=True)
     plans, order, begin = [], np.empty(prod(inputs), np.uint32), 0
     for phase in product(*of_axes):
-        places, bases, filter_taps, offsets = zip(*phase, strict=True)
-        shape = tuple(len(p) for p in places)
-        where = np.arange(begin, begin + prod(shape), dtype=np.uint32)
-        order[grid(places, inputs)] = where
-        begin += where.size
-        if all(t.size for t in filter_taps):
-            base, filter_taps = (a.astype(np.uint32) for a in (grid(bases, size), grid(filter_taps, taps)))
-            reach = np.arange(channels)[:, None] * prod(size) + grid(offsets, size)
-            plans.append((shape, (filled(base, TILE), reach.ravel().astype(np.uint32), where, filter_taps)))
+        places, starts, filter_taps, reach = zip(*phase, strict=True)
+        after = begin + prod(map(len, places))
+        order[grid(places, inputs)] = np.arange(begin, after)
+        if all(reach):
+            plans.append(((starts, reach), begin, grid(filter_taps, taps).astype(np.uint32)))
+        begin = after
     return size, corner, plans, order if max(stride) > 1 else None
 
 
 def _phases_of_axis(taps, outputs, inputs, stride, padding, dilation):
-    """Along one axis: padded length, zeros before, and (inputs, bases, taps, offsets) of each phase.
+    """Along one axis: padded length, zeros before, and (inputs, starts, taps, reach) of each phase.
 
     Input i meets tap r at output (i + padding - r * dilation) / stride where that is whole, which
     is the difference of the two floors.
     """
     position = np.arange(inputs) + padding
-    reach = np.arange(taps) * dilation
-    most = reach[-1] // stride
+    distance = np.arange(taps) * dilation
+    most = distance[-1] // stride
     before = max(0, most - padding // stride)
     length = before + max(outputs, position[-1] // stride + 1)
     found = []
     for phase in np.unique(position % stride):  # far fewer than the stride may be
         i = np.flatnonzero(position % stride == phase)
-        r = np.flatnonzero(reach % stride == phase)
-        bases = position[i] // stride + before - most
-        found.append((i, bases, r, most - reach[r] // stride))
+        r = np.flatnonzero(distance % stride == phase)
+        starts, reach = position[i] // stride + before - most, most - distance[r] // stride
+        found.append((i, _as_range(starts), r, _as_range(reach)))
     return int(length), int(before), found
+
+
+def _as_range(numbers):
+    """Evenly spaced numbers as what a cache can have for a key."""
+    if len(numbers) == 0:
+        return range(0)
+    first, step = int(numbers[0]), int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+    return range(first, first + len(numbers) * step, step)
 
 
 @inner()

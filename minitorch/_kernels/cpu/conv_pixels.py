@@ -112,15 +112,15 @@ def _correlate(crew, parts, x, padded, room, corner, corners, places, lanes, off
     split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out))
 
 
-def pays(taps, shape, itemsize, lanes, turned=False):
+def pays(taps, needed, shape, itemsize, lanes, turned=False):
     """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5.
 
-    The shape is the result's. Weights that are `turned` have to be copied for it, others for the other way, which
-    counts where pixels are few.
+    The other way multiplies the needed share of them. The shape is the result's. Weights that are `turned` have to be
+    copied for it, others for the other way, which counts where pixels are few.
     """
     size, (images, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
     ours = (taps + 6) * _rounded_up(wide, size) / wide * _rounded_up(channels, ROWS)
-    theirs = (taps + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
+    theirs = (taps * needed + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
     pixels = images * prod(high) * wide
     return ours * (1 + 340 / pixels) < theirs if turned else ours < theirs * (1 + 18 / pixels)
 
@@ -247,12 +247,12 @@ def _correlate_weights(crew, parts, x, padded, room, copies, corner, g, plan, su
             dw[k, t] = total
 
 
-def pays_for_weights(taps, shape, itemsize, lanes):
+def pays_for_weights(taps, needed, shape, itemsize, lanes):
     """`pays`, for the gradient of the weights; the shape is that of the results' gradient."""
     size, (_, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
     vectors = prod(high) * -(-wide // size)
     ours = _rounded_up(taps, TAPS) * (vectors + 4) * size * _rounded_up(channels, CHANNELS)
-    theirs = (_rounded_up(taps, TILE) + 25) * prod(high) * wide * _rounded_up(channels, lanes)
+    theirs = (_rounded_up(taps, TILE) * needed + 25) * prod(high) * wide * _rounded_up(channels, lanes)
     return ours * (1.55 if channels % lanes == 0 else 1.16) < theirs * (1.28 if lanes == size else 1.0)
 
 

@@ -33,27 +33,36 @@ WIDE = ir.IntType(64)
 
 
 @intrinsic
-def sum_tile(typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, count, start, s0, step, dest, d0, lanes):
-    """dest[i, lane] = start[i * step + lane] + sum over q of vectors[q, lane] * x[bases[i] + offsets[q]], i < TILE.
+def sum_tile(
+    typingctx, vectors, v0, x, x0, bases, b0, offsets, o0, places, p0, count, start, s0, step, dest, d0, lanes
+):
+    """dest[i, lane] = start[i * step + lane] + sum over p of vectors[p, lane] * x[bases[i] + offsets[p]], i < TILE.
 
-    The lanes are those of one vector or of VECTORS.
+    Where p takes the values places[p0 : p0 + count]. The lanes are those of one vector or of VECTORS.
     """
     at = types.intp
-    arrays = (vectors, at, x, at, bases, at, offsets, at, at, start, at, at, dest, at, at)
+    arrays = (vectors, at, x, at, bases, at, offsets, at, places, at, at, start, at, at, dest, at, at)
 
     def codegen(context, builder, signature, args):
-        ends = pointers(context, builder, signature, args, (0, 2, 4, 6, 9, 12))
+        ends = pointers(context, builder, signature, args, (0, 2, 4, 6, 8, 11, 14))
 
         def emit(width):
-            vectors, x, bases, offsets, start, dest = ends
+            vectors, x, bases, offsets, places, start, dest = ends
             rows = [builder.gep(x, [index(builder, bases, WIDE(i))]) for i in range(TILE)]
             size = lanes_of(vectors)
-            sums = load_tile(builder, start, [builder.mul(args[11], WIDE(i)) for i in range(TILE)], width)
-            shift_of = partial(index, builder, offsets)
-            sums = add_products(builder, vectors, width * size, rows, shift_of, args[8], sums)
+
+            def shift_of(q):
+                return index(builder, offsets, index(builder, places, q))
+
+            def places_of(q):
+                first = builder.mul(index(builder, places, q), WIDE(width * size))
+                return [builder.add(first, WIDE(j * size)) for j in range(width)]
+
+            sums = load_tile(builder, start, [builder.mul(args[13], WIDE(i)) for i in range(TILE)], width)
+            sums = add_products(builder, vectors, 0, rows, shift_of, args[10], sums, places_of)
             store_tile(builder, sums, dest, [WIDE(i * width * size) for i in range(TILE)])
 
-        with builder.if_else(fits_one_vector(builder, ends[0], args[14])) as (one, several):
+        with builder.if_else(fits_one_vector(builder, ends[0], args[16])) as (one, several):
             with one:
                 emit(1)
             with several:
@@ -216,17 +225,32 @@ def _masked(builder, name, array, mask, result, *args):
 @intrinsic
 def transpose(typingctx, source, s0, step, dest, d0, dest_step):
     """dest[d0 + i * dest_step + j] = source[s0 + j * step + i] for i, j within one vector, and below SQUARE."""
-    size = _square(source)
+    at = types.intp
+    return types.void(source, at, at, dest, at, at), partial(_transpose, (3, 4, 5), lambda builder, _, j: WIDE(j))
 
-    def codegen(context, builder, signature, args):
-        read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, 3))
-        rows = [load_vector(builder, read, _line(builder, args[1], args[2], i), size) for i in range(size)]
-        for i, row in enumerate(_transposed(builder, rows)):
-            store_vector(builder, row, write, _line(builder, args[4], args[5], i))
-        return context.get_dummy_value()
+
+@intrinsic
+def transpose_rows(typingctx, source, s0, step, rows, r0, dest, d0, dest_step):
+    """`transpose` where the j-th line of the source is the rows[r0 + j]-th."""
+
+    def line(builder, ends, j):
+        return index(builder, ends[0], WIDE(j))
 
     at = types.intp
-    return types.void(source, at, at, dest, at, at), codegen
+    return types.void(source, at, at, rows, at, dest, at, at), partial(_transpose, (5, 6, 7), line)
+
+
+def _transpose(dest, line, context, builder, signature, args):
+    """A square from lines of args[0], of which line(builder, tables, j) is the j-th, to args[k] for k in dest."""
+    size = _square(signature.args[0])
+    to, d0, dest_step = dest
+    read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, to))
+    tables = pointers(context, builder, signature, args, range(3, to, 2))
+    places = [_line(builder, args[1], args[2], line(builder, tables, j)) for j in range(size)]
+    rows = [load_vector(builder, read, place, size) for place in places]
+    for i, row in enumerate(_transposed(builder, rows)):
+        store_vector(builder, row, write, _line(builder, args[d0], args[dest_step], WIDE(i)))
+    return context.get_dummy_value()
 
 
 @intrinsic
