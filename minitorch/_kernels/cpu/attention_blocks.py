@@ -16,8 +16,9 @@ import math
 
 from numba import njit
 
+from .at_address import row_at
 from .blas import gemm_at
-from .gemm import BETTER_THAN_BLAS, product_at, row_at
+from .gemm import BETTER_THAN_BLAS, product_at
 from .inlined import smaller
 from .inner import inner
 from .parallel import share_of, split

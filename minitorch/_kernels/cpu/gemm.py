@@ -12,9 +12,9 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
+from .at_address import address_of, call_at, row_at
 from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
@@ -215,42 +215,24 @@ def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step,
 
 # ---------------------------------------------------------------------- for other kernels, at an address
 @intrinsic
-def _room(typingctx, like):
-    """Uninitialized numbers like this one on the stack, for a row of zeros and a panel."""
-    kind = types.Array(like, 1, "C")
-    count = (1 + DEPTH) * VECTORS * VECTOR_BYTES // (like.bitwidth // 8)
+def _room(typingctx):
+    """The address of uninitialized memory on the stack, for a row of zeros and a panel."""
 
     def codegen(context, builder, signature, args):
-        made, number, size = make_array(kind)(context, builder), context.get_value_type(like), like.bitwidth // 8
         with builder.goto_entry_block():
-            data = builder.alloca(ir.ArrayType(number, count))
-        data.align = VECTOR_BYTES
-        shape, size = [context.get_constant(types.intp, count)], context.get_constant(types.intp, size)
-        data = builder.bitcast(data, made.data.type)
-        populate_array(made, data=data, shape=shape, strides=[size], itemsize=size, meminfo=None)
-        return made._getvalue()
+            room = builder.alloca(ir.ArrayType(ir.IntType(8), (1 + DEPTH) * VECTORS * VECTOR_BYTES))
+        room.align = VECTOR_BYTES
+        return builder.ptrtoint(room, WIDE)
 
-    return kind(like), codegen
-
-
-@intrinsic
-def row_at(typingctx, address, count, like):
-    """The array of so many numbers like this one at the address."""
-    kind = types.Array(like, 1, "C")
-
-    def codegen(context, builder, signature, args):
-        made, size = make_array(kind)(context, builder), context.get_constant(types.intp, like.bitwidth // 8)
-        data = builder.inttoptr(args[0], made.data.type)
-        populate_array(made, data=data, shape=[args[1]], strides=[size], itemsize=size, meminfo=None)
-        return made._getvalue()
-
-    return kind(address, count, like), codegen
+    return types.intp(), codegen
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _product(like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
-    zero, one, room = np.intp(0), np.intp(1), _room(like)
-    lanes = np.intp(VECTORS * VECTOR_BYTES // room.itemsize)
+    zero, one = np.intp(0), np.intp(1)
+    a, b, c = row_at(a, lda, like), row_at(b, ldb, like), row_at(c, ldc, like)
+    lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
+    room = row_at(_room(), (1 + DEPTH) * lanes, like)
     for lane in range(lanes):
         room[lane] = 0
     a_row, a_step, b_row, b_step = lda, one, ldb, one
@@ -258,7 +240,6 @@ def _product(like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
         a_row, a_step = a_step, a_row
     if b_t:
         b_row, b_step = b_step, b_row
-    a, b, c = row_at(a, lda, like), row_at(b, ldb, like), row_at(c, ldc, like)
     multiply(a, zero, a_row, a_step, b, zero, b_row, b_step, c, zero, ldc, m, n, count, room, zero, add, room[lanes:])
 
 
@@ -271,9 +252,7 @@ def product_at(typingctx, function, like, a_t, b_t, m, n, count, a, lda, b, ldb,
     kinds = _kinds(like)
 
     def codegen(context, builder, signature, args):
-        convention = context.call_conv
-        pointer = convention.get_function_type(types.void, kinds).as_pointer()
-        convention.call_function(builder, builder.inttoptr(args[0], pointer), types.void, kinds, args[1:])
+        call_at(context, builder, args[0], kinds, args[1:])
         return context.get_dummy_value()
 
     return types.void(types.intp, *kinds), codegen
@@ -286,7 +265,4 @@ def _kinds(like):
 
 def product_address(dtype):
     """Where the machine code of `product_at` for numbers of that dtype is."""
-    kinds = tuple(_kinds(from_dtype(dtype)))
-    _product.compile(kinds)
-    compiled = _product.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return address_of(_product, _kinds(from_dtype(dtype)))

@@ -22,6 +22,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .at_address import address_of, call_at
 from .inner import inner
 
 # Places in a crew, each in a cache line of its own unless written together. LAUNCH has the address of `launch`, which
@@ -32,6 +33,7 @@ POLITE = 64  # pauses of some 40 cycles between offers of the processor to other
 
 _WORD = ir.IntType(64)
 _BODY = ir.FunctionType(ir.VoidType(), [_WORD, _WORD])
+_LAUNCH_TAKES = (types.intp,) * 4
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 
@@ -195,25 +197,15 @@ def split(typingctx, crew, body, parts, arguments):
                 builder.call(job, [address, loop.index])
             with together:
                 ends = [crew, builder.ptrtoint(job, _WORD), address, parts]
-                _call_launch(context, builder, ends)
+                call_at(context, builder, builder.load(_word(builder, crew, _WORD(LAUNCH))), _LAUNCH_TAKES, ends)
         return context.get_dummy_value()
 
     return types.void(types.intp, body, types.intp, arguments), codegen
 
 
-def _call_launch(context, builder, args):
-    """Call `launch` as compiled functions call each other, at the address that the crew knows."""
-    convention, kinds = context.call_conv, [types.intp] * 4
-    pointer = convention.get_function_type(types.void, kinds).as_pointer()
-    function = builder.inttoptr(builder.load(_word(builder, args[0], _WORD(LAUNCH))), pointer)
-    convention.call_function(builder, function, types.void, kinds, args)
-
-
 def launch_address():
     """Where the machine code of `launch` is."""
-    launch.compile((types.intp,) * 4)
-    (compiled,) = launch.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return address_of(launch, _LAUNCH_TAKES)
 
 
 def _adapted(context, builder, description, arguments, pointer):
