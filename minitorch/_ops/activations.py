@@ -51,14 +51,8 @@ def sigmoid_backward(x, y):
     return x * ((1.0 - y) * y)
 
 
-@sigmoid.grad("x", record=sigmoid_backward)
-def sigmoid_grad_x(g, out):
-    return g * ((1.0 - out) * out)
-
-
-@sigmoid_backward.grad("x", record=sigmoid_backward)
-def sigmoid_backward_grad_x(g, y):
-    return g * ((1.0 - y) * y)
+sigmoid.grad_by("x", sigmoid_backward, "g out")
+sigmoid_backward.grad_by("x", sigmoid_backward, "g y")
 
 
 @sigmoid_backward.grad("y")

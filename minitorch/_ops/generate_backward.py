@@ -159,14 +159,15 @@ def unless_many(target: str, name: str, formula: Formula, arrays: list[str], lin
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
     formula = gradient.formula
     assert formula is not None
-    arrays = [op.argument(a) for a in formula.arrays]
+    arrays = list(gradient.tensors)
     lone = formula.lone_call()
     body = formula.statements()
     if body == ([], "g"):
         compute = ["d = g"]
     elif lone is not None:
         SCOPE["np_" + lone[0]] = getattr(np, lone[0])
-        args = ", ".join(op.argument(a) for a in lone[1])
+        named = dict(zip(formula.arrays, arrays, strict=True))
+        args = ", ".join(named[a] for a in lone[1])
         by_numpy = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})"]
         compute = [
             *unless_many("d", f"{op.name}_{t}_of_many", formula, arrays, by_numpy),

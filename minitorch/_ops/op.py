@@ -52,15 +52,17 @@ class Gradient:
     """The gradient of an op for one of its tensors: a function of `g` and of what it names.
 
     That of a pointwise op is a formula too, which a device's backend runs as it runs the op. On Tensors each operation
-    in it is an op, or all of it is one, given as `record`.
+    in it is an op, or all of it is one: the `record` whose formula it is, with other letters.
     """
 
     kind = "pointwise"
 
-    def __init__(self, op: "Op", function: Callable[..., Any], record: "Op | None" = None):
+    def __init__(
+        self, op: "Op", function: Callable[..., Any], record: "Op | None" = None, letters: tuple[str, ...] = ()
+    ):
         self.record = record
         code = function.__code__
-        letters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        letters = letters or code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.function = function
         self.params = tuple(op.argument(p) for p in letters)  # in the op's own names
         self.formula = Formula(function) if op.kind == "pointwise" else None
@@ -151,17 +153,25 @@ class Op:
     def argument(self, letter: str) -> str:
         return self.letters.get(letter, letter)
 
-    def grad(self, *arguments: str, record: "Op | None" = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register the gradient for these arguments (the same function may serve several), and an op that is it."""
+    def grad(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the gradient for these arguments (the same function may serve several)."""
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             for a in arguments:
-                assert self.argument(a) in self.tensors, f"{self.name} has no tensor argument {a}"
-                self.gradients[self.argument(a)] = Gradient(self, function, record)
-            self._forget()
+                self._register(a, Gradient(self, function))
             return function
 
         return register
+
+    def grad_by(self, argument: str, record: "Op", letters: str) -> None:
+        """Register a pointwise op as the gradient for the argument: its operands are what the letters name."""
+        assert record.formula is not None
+        self._register(argument, Gradient(self, record.formula.function, record, tuple(letters.split())))
+
+    def _register(self, argument: str, gradient: Gradient) -> None:
+        assert self.argument(argument) in self.tensors, f"{self.name} has no tensor argument {argument}"
+        self.gradients[self.argument(argument)] = gradient
+        self._forget()
 
     def shared(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register what several gradients of a structured op need, under the name by which they ask for it.

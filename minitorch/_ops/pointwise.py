@@ -718,14 +718,8 @@ def tanh_backward(x, y):
     return x * muladd(-y, y, 1.0)
 
 
-@tanh.grad("x", record=tanh_backward)
-def tanh_grad_x(g, out):
-    return g * muladd(-out, out, 1.0)
-
-
-@tanh_backward.grad("x", record=tanh_backward)
-def tanh_backward_grad_x(g, y):
-    return g * muladd(-y, y, 1.0)
+tanh.grad_by("x", tanh_backward, "g out")
+tanh_backward.grad_by("x", tanh_backward, "g y")
 
 
 @tanh_backward.grad("y")
