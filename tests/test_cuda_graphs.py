@@ -1,7 +1,8 @@
 """CUDA graphs on an emulated GPU: what is captured is done at replays alone, on the memory of the capture."""
 
 import pytest
-from emulated_gpu import emulated, host_kernels
+from emulated_gpu import emulated
+from host_kernels import host_kernels
 
 import minitorch as torch
 from minitorch._kernels.cuda import array, runtime

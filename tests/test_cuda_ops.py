@@ -7,7 +7,8 @@ a GPU for one on the CPU.
 import numpy as np
 import pytest
 from compare import EverySample, array_of, assert_close
-from emulated_gpu import emulated, host_kernels
+from emulated_gpu import emulated
+from host_kernels import host_kernels
 from optable import CASES
 from test_ops import in_dtype, parametrize
 
