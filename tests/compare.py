@@ -1,5 +1,6 @@
 """The same call in minitorch and in torch, and what must be equal afterwards."""
 
+import inspect
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -116,8 +117,8 @@ def both(function, *args):
 
 def programs(names):
     """The functions of one argument `ns` among a module's names, to be run in both frameworks."""
-    functions = [f for f in names.values() if getattr(f, "__code__", None)]
-    return [f for f in functions if f.__code__.co_varnames[: f.__code__.co_argcount] == ("ns",)]
+    functions = [f for f in names.values() if inspect.isfunction(f)]
+    return [f for f in functions if list(inspect.signature(f).parameters) == ["ns"]]
 
 
 class EverySample:
@@ -196,6 +197,10 @@ def f(ns):
 
 def leaf(ns, *shape):
     return ns.ones(*shape, requires_grad=True)
+
+
+def leaf_of(ns, *values):
+    return ns.tensor([float(v) for v in values], dtype=ns.float64, requires_grad=True)
 
 
 def longs(ns, *values):

@@ -5,13 +5,9 @@ import weakref
 
 import pytest
 import torch.utils.checkpoint
-from compare import assert_same, assert_same_error, both
+from compare import assert_same, assert_same_error, both, leaf_of
 
 import minitorch
-
-
-def leaf(ns, *values):
-    return ns.tensor([float(v) for v in values], dtype=ns.float64, requires_grad=True)
 
 
 def checkpointed(ns, reentrant, function, *args, **options):
@@ -20,7 +16,7 @@ def checkpointed(ns, reentrant, function, *args, **options):
 
 # ---------------------------------------------------------------------- programs: each returns what must be equal
 def gradients(ns, reentrant):
-    w, x = leaf(ns, 3, 4), leaf(ns, 1, 2)
+    w, x = leaf_of(ns, 3, 4), leaf_of(ns, 1, 2)
     calls = []
 
     def function(x, k, y):
@@ -34,7 +30,7 @@ def gradients(ns, reentrant):
 
 
 def several_in_a_row(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = x
     for _ in range(3):
         y = checkpointed(ns, reentrant, lambda y: (y * y).sin(), y)
@@ -43,7 +39,7 @@ def several_in_a_row(ns, reentrant):
 
 
 def one_within_another(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
 
     def outer(x):
         return checkpointed(ns, reentrant, lambda y: y.exp().sin(), x * 2) * x
@@ -70,7 +66,7 @@ def random_numbers_that_are_not_kept(ns, reentrant):
 
 
 def a_sequence(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     functions = [lambda t, k=k: (t * k).sin() for k in range(1, 6)]
     y = ns.utils.checkpoint.checkpoint_sequential(functions, 2, x, use_reentrant=reentrant)
     y.sum().backward()
@@ -78,7 +74,7 @@ def a_sequence(ns, reentrant):
 
 
 def graph_kept_for_a_second_pass(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = checkpointed(ns, reentrant, lambda x: (x * x).exp(), x).sum()
     y.backward(retain_graph=True)
     y.backward()
@@ -86,26 +82,26 @@ def graph_kept_for_a_second_pass(ns, reentrant):
 
 
 def double_backward(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = checkpointed(ns, False, lambda x: (x * x).exp(), x)
     (g,) = ns.autograd.grad(y.sum(), x, create_graph=True)
     return ns.autograd.grad(g.sum(), x)
 
 
 def gradient_of_an_input(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     return ns.autograd.grad(checkpointed(ns, reentrant, lambda x: x.exp(), x).sum(), x)
 
 
 def unused_output(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     a, _ = checkpointed(ns, reentrant, lambda x: (x.exp(), x.sin()), x)
     a.sum().backward()
     return x.grad
 
 
 def in_place_within(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
 
     def function(x):
         y = x * 2
@@ -117,7 +113,7 @@ def in_place_within(ns, reentrant):
 
 
 def keyword_arguments(ns, reentrant):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     checkpointed(ns, reentrant, lambda x, k=2: (x * k).exp(), x, k=3).sum().backward()
     return x.grad
 
@@ -133,31 +129,31 @@ def contexts(ns, reentrant):
         yield
         seen.append("end of " + name)
 
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     y = checkpointed(ns, reentrant, lambda x: x.exp(), x, context_fn=lambda: (noting("first"), noting("again")))
     y.sum().backward()
     return seen
 
 
 def unknown_determinism_check(ns, reentrant):
-    checkpointed(ns, False, lambda x: x.exp(), leaf(ns, 1), determinism_check="much")
+    checkpointed(ns, False, lambda x: x.exp(), leaf_of(ns, 1), determinism_check="much")
 
 
 def outputs_without_gradient(ns, reentrant):
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     checkpointed(ns, reentrant, lambda x: x.detach() * 2, x).sum().backward()
 
 
 def other_tensors_the_second_time(ns, reentrant):
     sizes = [2, 1]
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = checkpointed(ns, False, lambda x: (x[: sizes.pop(0)] * 2).exp().sum(), x)
     y.backward()
 
 
 def fewer_tensors_the_second_time(ns, reentrant):
     times = [2, 1]
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
 
     def function(x):
         for _ in range(times.pop(0)):
@@ -169,14 +165,14 @@ def fewer_tensors_the_second_time(ns, reentrant):
 
 def other_tensors_without_a_check(ns, reentrant):
     times = [1.0, 3.0]
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = checkpointed(ns, False, lambda x: (x * times.pop(0)).exp(), x, determinism_check="none")
     y.sum().backward()
     return x.grad
 
 
 def without_early_stop(ns, reentrant):
-    seen, x = [], leaf(ns, 1, 2)
+    seen, x = [], leaf_of(ns, 1, 2)
     with ns.utils.checkpoint.set_checkpoint_early_stop(False):
         y = checkpointed(ns, False, lambda x: (x.exp(), seen.append(1))[0], x)
     y.sum().backward()
@@ -186,12 +182,12 @@ def without_early_stop(ns, reentrant):
 
 
 def debug_and_a_context(ns, reentrant):
-    checkpointed(ns, False, lambda x: x.exp(), leaf(ns, 1), debug=True, context_fn=lambda: None)
+    checkpointed(ns, False, lambda x: x.exp(), leaf_of(ns, 1), debug=True, context_fn=lambda: None)
 
 
 def debug_enabled_and_a_context(ns, reentrant):
     with ns.utils.checkpoint.set_checkpoint_debug_enabled(True):
-        checkpointed(ns, False, lambda x: x.exp(), leaf(ns, 1), context_fn=lambda: None)
+        checkpointed(ns, False, lambda x: x.exp(), leaf_of(ns, 1), context_fn=lambda: None)
 
 
 def device_states(ns, reentrant):
@@ -225,7 +221,7 @@ def test_program_gives_what_torch_gives(program, reentrant):
 @pytest.mark.parametrize("ns", [minitorch, torch], ids=["ours", "torch"])
 def test_form_that_is_not_named_warns(ns):
     with pytest.warns(UserWarning, match="use_reentrant parameter should be passed explicitly"):
-        ns.utils.checkpoint.checkpoint(lambda x: x * 2, leaf(ns, 1))
+        ns.utils.checkpoint.checkpoint(lambda x: x * 2, leaf_of(ns, 1))
 
 
 @pytest.mark.parametrize("ns", [minitorch, torch], ids=["ours", "torch"])
@@ -242,7 +238,7 @@ def test_intermediate_results_are_freed():
         kept.append(weakref.ref(y))
         return y * y
 
-    x = leaf(minitorch, 1)
+    x = leaf_of(minitorch, 1)
     plain, checkpointed_ = function(x), minitorch.utils.checkpoint.checkpoint(function, x, use_reentrant=False)
     assert kept[0]() is not None
     assert kept[1]() is None
@@ -251,7 +247,7 @@ def test_intermediate_results_are_freed():
 
 # torch's own debug mode logs in a way that pytest's handlers of logs cannot take
 def test_debug_changes_no_numbers():
-    x = leaf(minitorch, 1, 2)
+    x = leaf_of(minitorch, 1, 2)
     checkpointed(minitorch, False, lambda x: (x * 3).exp(), x, debug=True).sum().backward()
     assert x.grad.allclose(3 * (x * 3).exp())
 

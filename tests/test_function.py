@@ -1,27 +1,13 @@
-"""torch.autograd.Function: every program gives what it gives in torch, values and errors."""
+"""torch.autograd.Function: how it is called, what it keeps and returns, its node; values and errors as in torch."""
 
 import gc
 import weakref
 
 import pytest
-from compare import assert_same_outcome, both, programs
+from compare import assert_same_outcome, both, leaf_of, programs
+from custom_functions import doubled, function
 
 import minitorch
-
-
-def leaf(ns, *values):
-    return ns.tensor([float(v) for v in values], dtype=ns.float64, requires_grad=True)
-
-
-def function(ns, forward, backward=None, **more):
-    """A Function of this forward and backward, named Custom."""
-    methods = {"forward": forward} | ({} if backward is None else {"backward": backward}) | more
-    body = {k: staticmethod(v) if callable(v) else v for k, v in methods.items()}
-    return type("Custom", (ns.autograd.Function,), body)
-
-
-def doubled(ctx, x):
-    return x * 2
 
 
 # ---------------------------------------------------------------------- programs: each returns what must be equal
@@ -36,7 +22,7 @@ def saved_tensors_of_inputs_and_outputs(ns):
         x, out, nothing = ctx.saved_tensors
         return g * ctx.y, g * x + out * 0 if nothing is None else None
 
-    a, b = leaf(ns, 1, 2), leaf(ns, 3, 4)
+    a, b = leaf_of(ns, 1, 2), leaf_of(ns, 3, 4)
     out = function(ns, forward, backward).apply(a, b)
     out.sum().backward()
     return a.grad, b.grad, out.requires_grad
@@ -50,7 +36,7 @@ def attributes_with_the_engines_names(ns):
     def backward(ctx, g):
         return g * sum((ctx.key, ctx.grad, ctx.hooks, ctx.owned, ctx.outputs, ctx.edges))
 
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     function(ns, forward, backward).apply(x).sum().backward()
     return x.grad
 
@@ -61,7 +47,7 @@ def setup_context_style(ns):
         ctx.save_for_backward(x, output)
         ctx.factor = factor
 
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     made = function(
         ns, lambda x, factor=3: x * factor, lambda ctx, g: (g * ctx.factor + 0 * ctx.saved_tensors[1], None),
         setup_context=setup_context,
@@ -72,7 +58,7 @@ def setup_context_style(ns):
 
 
 def keyword_arguments(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     function(ns, lambda ctx, x, k=2: x * k, lambda ctx, g: g * 7).apply(x, k=5).sum().backward()
     return x.grad
 
@@ -84,82 +70,29 @@ def needs_input_grad(ns):
         seen.append(ctx.needs_input_grad)
         return g, None, None, h
 
-    x, y = leaf(ns, 1), ns.ones(1, dtype=ns.float64)
+    x, y = leaf_of(ns, 1), ns.ones(1, dtype=ns.float64)
     a, b = function(ns, lambda ctx, x, y, k, z: (x * k, z + y), backward).apply(x, y, 3, x)
     (a + b).sum().backward()
     return seen, x.grad
 
 
-def double_backward(ns):
-    def forward(ctx, x):
-        out = x.exp()
-        ctx.save_for_backward(x, out)
-        return out
-
-    def backward(ctx, g):
-        x, out = ctx.saved_tensors
-        return g * out + 0 * x
-
-    x = leaf(ns, 0.5, 2)
-    out = function(ns, forward, backward).apply(x)
-    (g,) = ns.autograd.grad(out.sum(), x, create_graph=True)
-    (h,) = ns.autograd.grad(g.sum(), x, create_graph=True)
-    (i,) = ns.autograd.grad(h.sum(), x)
-    return g, h, i
-
-
 def nested_functions(ns):
     inner = function(ns, lambda ctx, x: x * 2, lambda ctx, g: g * 20)
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     outer = function(ns, lambda ctx, x: inner.apply(x) + 1, lambda ctx, g: inner.apply(g))
     out = outer.apply(x)
     (g,) = ns.autograd.grad(out.sum(), x, create_graph=True)
     return out, g
 
 
-def undifferentiable_outputs(ns):
-    def forward(ctx, x):
-        a, b = x * 2, x > 1
-        ctx.mark_non_differentiable(b, a)
-        return a, b, x.argmax(), x * 3
-
-    def backward(ctx, *grads):
-        return sum(g.to(ns.float64).sum() for g in grads).expand(2)
-
-    x = leaf(ns, 1, 2)
-    outs = function(ns, forward, backward).apply(x)
-    outs[3].sum().backward()
-    return [o.requires_grad for o in outs], x.grad
-
-
-def materialized_gradients(ns):
-    seen = []
-
-    def backward(ctx, *grads):
-        seen.append([None if g is None else (tuple(g.shape), str(g.dtype)) for g in grads])
-        return grads[1]
-
-    def forward(materialize):
-        def run(ctx, x):
-            ctx.set_materialize_grads(materialize)
-            return x * 2, x * 3, 5, (x * 2).long()
-
-        return run
-
-    x = leaf(ns, 1, 2)
-    for materialize in (True, False):
-        function(ns, forward(materialize), backward).apply(x)[1].sum().backward()
-    return seen, x.grad
-
-
 def input_returned_as_output(ns):
-    x = leaf(ns, 1, 2) * 1
+    x = leaf_of(ns, 1, 2) * 1
     out = function(ns, lambda ctx, x: x, lambda ctx, g: g * 3).apply(x)
     return out is x, out._is_view(), out._base is x, out.requires_grad, out.output_nr
 
 
 def leaf_returned_as_output(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     out = function(ns, lambda ctx, x: (x, x * 2), lambda ctx, g, h: g * 3 + h).apply(x)
     (out[0] + out[1]).sum().backward()
     return x.grad, x.is_leaf, x.requires_grad
@@ -171,14 +104,14 @@ def output_returned_twice(ns):
         return out, out
 
     seen = []
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     a, b = function(ns, forward, lambda ctx, g, h: (seen.extend([g, h]), g + h)[1]).apply(x)
     a.sum().backward()
     return seen, a is b, a.output_nr, x.grad
 
 
 def without_recording(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     made = function(ns, lambda ctx, x: (x * 2, x), lambda ctx, g, h: g)
     with ns.no_grad():
         outs = made.apply(x)
@@ -192,7 +125,7 @@ def dirty_input(ns):
         x.mul_(2)
         return x
 
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = x * 1
     out = function(ns, forward, lambda ctx, g: g * 2).apply(y)
     (out * out).sum().backward()
@@ -205,7 +138,7 @@ def dirty_view(ns):
         x.mul_(2)
         return x
 
-    x = leaf(ns, 1, 2, 3)
+    x = leaf_of(ns, 1, 2, 3)
     y = x * 1
     function(ns, forward, lambda ctx, g: g * 2).apply(y[1:])
     (y * y).sum().backward()
@@ -217,7 +150,7 @@ def dirty_leaf(ns):
         ctx.mark_dirty(x)
         return x
 
-    function(ns, forward, doubled).apply(leaf(ns, 1))
+    function(ns, forward, doubled).apply(leaf_of(ns, 1))
 
 
 def dirty_input_that_is_no_output(ns):
@@ -225,19 +158,19 @@ def dirty_input_that_is_no_output(ns):
         ctx.mark_dirty(x)
         return x * 2
 
-    function(ns, forward, doubled).apply(leaf(ns, 1) * 1)
+    function(ns, forward, doubled).apply(leaf_of(ns, 1) * 1)
 
 
 def write_to_a_view_output(ns):
-    function(ns, lambda ctx, x: x.view(2, 1), lambda ctx, g: g.view(2)).apply(leaf(ns, 1, 2) * 1).mul_(2)
+    function(ns, lambda ctx, x: x.view(2, 1), lambda ctx, g: g.view(2)).apply(leaf_of(ns, 1, 2) * 1).mul_(2)
 
 
 def write_to_an_input_returned_as_output(ns):
-    function(ns, lambda ctx, x: x, doubled).apply(leaf(ns, 1, 2) * 1).mul_(2)
+    function(ns, lambda ctx, x: x, doubled).apply(leaf_of(ns, 1, 2) * 1).mul_(2)
 
 
 def write_to_one_of_several_view_outputs(ns):
-    function(ns, lambda ctx, x: (x.view(2, 1), x * 2), lambda ctx, g, h: h).apply(leaf(ns, 1, 2) * 1)[0].mul_(2)
+    function(ns, lambda ctx, x: (x.view(2, 1), x * 2), lambda ctx, g, h: h).apply(leaf_of(ns, 1, 2) * 1)[0].mul_(2)
 
 
 def saved_tensor_written_to(ns):
@@ -245,7 +178,7 @@ def saved_tensor_written_to(ns):
         ctx.save_for_backward(x)
         return x * 2
 
-    x = leaf(ns, 1, 2) * 1
+    x = leaf_of(ns, 1, 2) * 1
     out = function(ns, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(x)
     x.add_(1)
     try:
@@ -259,13 +192,13 @@ def saved_tensors_after_backward(ns):
         ctx.save_for_backward(x)
         return x * 2
 
-    out = function(ns, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(leaf(ns, 1, 2))
+    out = function(ns, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(leaf_of(ns, 1, 2))
     out.sum().backward()
     out.grad_fn.saved_tensors  # noqa: B018
 
 
 def backward_twice_without_saved_tensors(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     out = function(ns, doubled, doubled).apply(x)
     out.backward(ns.ones_like(out))
     out.backward(ns.ones_like(out))
@@ -273,11 +206,11 @@ def backward_twice_without_saved_tensors(ns):
 
 
 def save_a_number(ns):
-    function(ns, lambda ctx, x: (ctx.save_for_backward(3), x)[1], doubled).apply(leaf(ns, 1))
+    function(ns, lambda ctx, x: (ctx.save_for_backward(3), x)[1], doubled).apply(leaf_of(ns, 1))
 
 
 def save_a_number_for_forward(ns):
-    function(ns, lambda ctx, x: (ctx.save_for_forward(3), x)[1], doubled).apply(leaf(ns, 1))
+    function(ns, lambda ctx, x: (ctx.save_for_forward(3), x)[1], doubled).apply(leaf_of(ns, 1))
 
 
 def saved_variables(ns):
@@ -289,84 +222,13 @@ def saved_variables(ns):
         ctx.save_for_backward(x)
         return x * 2
 
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     function(ns, forward, backward).apply(x).sum().backward()
     return x.grad
 
 
-def too_few_gradients(ns):
-    function(ns, lambda ctx, x, k: x * 2, doubled).apply(leaf(ns, 1), 3).sum().backward()
-
-
-def too_many_gradients(ns):
-    function(ns, doubled, lambda ctx, g: (g, g)).apply(leaf(ns, 1)).sum().backward()
-
-
-def too_many_gradients_that_are_none(ns):
-    x = leaf(ns, 1)
-    function(ns, doubled, lambda ctx, g: (g, None, None)).apply(x).sum().backward()
-    return x.grad
-
-
-def gradient_that_is_a_number(ns):
-    function(ns, doubled, lambda ctx, g: 3).apply(leaf(ns, 1)).sum().backward()
-
-
-def gradient_for_a_number(ns):
-    function(ns, lambda ctx, x, k: x * k, lambda ctx, g: (g, g)).apply(leaf(ns, 1), 3).sum().backward()
-
-
-def gradient_of_another_shape(ns):
-    function(ns, doubled, lambda ctx, g: g[:1]).apply(leaf(ns, 1, 2)).sum().backward()
-
-
-def gradient_that_is_summed(ns):
-    x = leaf(ns, 1, 2)
-    function(ns, doubled, lambda ctx, g: g.expand(3, 2)).apply(x).sum().backward()
-    return x.grad
-
-
-def gradient_of_another_dtype(ns):
-    x = leaf(ns, 1, 2)
-    function(ns, doubled, lambda ctx, g: g.float()).apply(x).sum().backward()
-    return x.grad
-
-
-def gradient_that_is_none(ns):
-    x = leaf(ns, 1, 2)
-    function(ns, doubled, lambda ctx, g: None).apply(x).sum().backward()
-    return x.grad
-
-
-def error_in_backward(ns):
-    def backward(ctx, g):
-        raise ValueError("mine")
-
-    function(ns, doubled, backward).apply(leaf(ns, 1)).sum().backward()
-
-
-def no_backward(ns):
-    function(ns, doubled).apply(leaf(ns, 1)).sum().backward()
-
-
 def no_forward(ns):
-    type("Custom", (ns.autograd.Function,), {}).apply(leaf(ns, 1))
-
-
-def vjp_in_place_of_backward(ns):
-    x = leaf(ns, 1)
-    function(ns, doubled, vjp=lambda ctx, g: g * 5).apply(x).sum().backward()
-    return x.grad
-
-
-def backward_and_vjp(ns):
-    function(ns, doubled, doubled, vjp=doubled).apply(leaf(ns, 1)).sum().backward()
-
-
-def boxed_gradients(ns):
-    x = leaf(ns, 1)
-    function(ns, doubled, lambda ctx, grads: grads.pop() * 5, boxed_grads_call=True).apply(x).sum().backward()
-    return x.grad
+    type("Custom", (ns.autograd.Function,), {}).apply(leaf_of(ns, 1))
 
 
 def call_of_an_instance(ns):
@@ -374,7 +236,7 @@ def call_of_an_instance(ns):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        function(ns, doubled)()(leaf(ns, 1))
+        function(ns, doubled)()(leaf_of(ns, 1))
 
 
 def instance(ns):
@@ -391,25 +253,9 @@ def unimplemented_methods(ns):
     return messages, ns.autograd.Function.generate_vmap_rule
 
 
-def differentiated_once(ns):
-    once = ns.autograd.function.once_differentiable
-    x = leaf(ns, 1, 2)
-    out = function(ns, lambda ctx, x: x**3, once(lambda ctx, g: g * 2)).apply(x)
-    (g,) = ns.autograd.grad((out * x).sum(), x, create_graph=True)
-    return g, g.requires_grad
-
-
-def differentiated_twice(ns):
-    once = ns.autograd.function.once_differentiable
-    x = leaf(ns, 1, 2)
-    out = function(ns, lambda ctx, x: x**3, once(lambda ctx, g: g * 2)).apply(x)
-    (g,) = ns.autograd.grad((out * x).sum(), x, create_graph=True)
-    ns.autograd.grad(g.sum(), x)
-
-
 def names(ns):
     seen = []
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     made = function(ns, lambda ctx, x, k, y: (seen.append(type(ctx).__name__), x * y)[1], lambda ctx, g: (g, None, g))
     node = made.apply(x, 3, x * 2).grad_fn
     after = [n if n is None else n.name() for n, _ in node.next_functions]
@@ -418,7 +264,7 @@ def names(ns):
 
 def hooks_on_the_node(ns):
     seen = []
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     out = function(ns, lambda ctx, x: (x * 2, x * 3), lambda ctx, g, h: g + h).apply(x)
     node = out[0].grad_fn
     node.register_prehook(lambda grads: (seen.append(grads), (grads[0] * 10, grads[1]))[1])
@@ -433,7 +279,7 @@ def metadata_and_attributes_of_the_node(ns):
         ctx.save_for_backward(x)
         return x * 2
 
-    node = function(ns, forward, doubled).apply(leaf(ns, 1)).grad_fn
+    node = function(ns, forward, doubled).apply(leaf_of(ns, 1)).grad_fn
     node.metadata["a"] = 1
     return node.metadata, node.note, len(node.saved_tensors), node.needs_input_grad
 
@@ -441,7 +287,7 @@ def metadata_and_attributes_of_the_node(ns):
 def inherited_function(ns):
     base = function(ns, doubled, lambda ctx, g: g * 2)
     derived = type("Derived", (base,), {"forward": staticmethod(lambda ctx, x: x * 5)})
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     out = derived.apply(x)
     out.sum().backward()
     return x.grad, out.grad_fn.name()
@@ -453,7 +299,7 @@ def saved_tensor_hooks(ns):
         ctx.save_for_backward(x, out)
         return out
 
-    x, seen = leaf(ns, 1, 2), []
+    x, seen = leaf_of(ns, 1, 2), []
     hooks = ns.autograd.graph.saved_tensors_hooks(
         lambda t: (seen.append(tuple(t.shape)), t.detach() * 10)[1], lambda t: (seen.append("un"), t)[1]
     )
@@ -468,35 +314,14 @@ def raw_saved_tensors(ns):
         ctx.save_for_backward(x)
         return x * 2
 
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     out = function(ns, forward, lambda ctx, g: g * ctx.saved_tensors[0]).apply(x)
     out.grad_fn._raw_saved_tensors[0].register_hooks(lambda t: t.detach() * 10, lambda t: t)
     out.sum().backward()
     return x.grad
 
 
-def gradcheck(ns):
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
-        return x * y, x.sin()
-
-    def backward(ctx, g, h):
-        x, y = ctx.saved_tensors
-        return g * y + h * x.cos(), g * x
-
-    made = function(ns, forward, backward)
-    inputs = leaf(ns, 0.5, 2), leaf(ns, 3, 4)
-    return ns.autograd.gradcheck(made.apply, inputs), ns.autograd.gradgradcheck(made.apply, inputs)
-
-
-def gradcheck_of_a_wrong_backward(ns):
-    return ns.autograd.gradcheck(function(ns, lambda ctx, x: x * 3, doubled).apply, leaf(ns, 1), raise_exception=False)
-
-
-PROGRAMS = programs(globals())
-
-
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("program", programs(globals()), ids=lambda p: p.__name__)
 def test_program_gives_what_torch_gives(program):
     assert_same_outcome(*both(program))
 
@@ -512,7 +337,7 @@ def test_ctx_with_saved_output_is_freed_without_the_garbage_collector():
 
     gc.disable()
     try:
-        out = function(minitorch, forward, doubled).apply(leaf(minitorch, 1))
+        out = function(minitorch, forward, doubled).apply(leaf_of(minitorch, 1))
         assert kept[0]() is not None
         del out
         assert kept[0]() is None

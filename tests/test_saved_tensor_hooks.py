@@ -1,18 +1,14 @@
 """autograd.graph: hooks on saved tensors, on nodes and on several gradients, and edges; as in torch."""
 
 import pytest
-from compare import assert_same_outcome, both, programs
+from compare import assert_same_outcome, both, leaf_of, programs
 
 import minitorch
 
 
-def leaf(ns, *values):
-    return ns.tensor([float(v) for v in values], dtype=ns.float64, requires_grad=True)
-
-
 def recorded(ns, program, create_graph=False):
     """What a pair of hooks saw while the program ran, and the gradient."""
-    seen, x = [], leaf(ns, 1, 2, 3)
+    seen, x = [], leaf_of(ns, 1, 2, 3)
 
     def pack(t):
         seen.append(("pack", tuple(t.shape), t.requires_grad))
@@ -69,13 +65,13 @@ def hooks_on_a_write(ns):
 def hooks_without_recording(ns):
     seen = []
     with ns.autograd.graph.saved_tensors_hooks(seen.append, seen.append), ns.no_grad():
-        leaf(ns, 1).exp()
-    leaf(ns, 1).exp()
+        leaf_of(ns, 1).exp()
+    leaf_of(ns, 1).exp()
     return seen
 
 
 def innermost_hooks_alone(ns):
-    seen, x = [], leaf(ns, 1)
+    seen, x = [], leaf_of(ns, 1)
     hooks = ns.autograd.graph.saved_tensors_hooks
     with hooks(lambda t: seen.append("outer") or t, lambda t: t):
         with hooks(lambda t: seen.append("inner") or t, lambda t: t):
@@ -85,7 +81,7 @@ def innermost_hooks_alone(ns):
 
 
 def hooks_that_are_undone_after_an_error(ns):
-    seen, x = [], leaf(ns, 1)
+    seen, x = [], leaf_of(ns, 1)
     try:
         with ns.autograd.graph.saved_tensors_hooks(lambda t: seen.append(1) or t, lambda t: t):
             raise ValueError
@@ -96,17 +92,17 @@ def hooks_that_are_undone_after_an_error(ns):
 
 def unpacking_to_a_number(ns):
     with ns.autograd.graph.saved_tensors_hooks(lambda t: 3, lambda t: t):
-        y = leaf(ns, 1).exp()
+        y = leaf_of(ns, 1).exp()
     y.sum().backward()
 
 
 def packing_in_place(ns):
     with ns.autograd.graph.saved_tensors_hooks(lambda t: t.mul_(2), lambda t: t):
-        leaf(ns, 1).exp()
+        leaf_of(ns, 1).exp()
 
 
 def packing_hides_later_writes(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     with ns.autograd.graph.saved_tensors_hooks(lambda t: t.clone(), lambda t: t):
         y = x * 1
         z = y * y
@@ -116,7 +112,7 @@ def packing_hides_later_writes(ns):
 
 
 def backward_twice_with_hooks(ns):
-    x, seen = leaf(ns, 1), []
+    x, seen = leaf_of(ns, 1), []
     with ns.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: seen.append(1) or t):
         y = x.exp().sum()
     y.backward(retain_graph=True)
@@ -127,7 +123,7 @@ def backward_twice_with_hooks(ns):
 
 
 def saved_on_the_cpu(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     with ns.autograd.graph.save_on_cpu(), ns.autograd.graph.save_on_cpu(pin_memory=True):
         y = (x * x).exp()
     y.sum().backward()
@@ -148,12 +144,12 @@ def hooks_after_disabling(ns):
     with ns.autograd.graph.disable_saved_tensors_hooks("not here"):
         pass
     with ns.autograd.graph.save_on_cpu():
-        return leaf(ns, 1).exp()
+        return leaf_of(ns, 1).exp()
 
 
 def mutation_of_saved_tensors(ns):
     with ns.autograd.graph.allow_mutation_on_saved_tensors():
-        a = leaf(ns, 1, 2)
+        a = leaf_of(ns, 1, 2)
         b = a.clone()
         out = (b * b).sum()
         b.sin_()
@@ -163,12 +159,12 @@ def mutation_of_saved_tensors(ns):
 
 def mutation_and_backward_outside(ns):
     with ns.autograd.graph.allow_mutation_on_saved_tensors():
-        out = leaf(ns, 1).exp().sum()
+        out = leaf_of(ns, 1).exp().sum()
     out.backward()
 
 
 def raw_saved_tensor(ns):
-    x, y, seen = leaf(ns, 1, 2), leaf(ns, 3, 4), []
+    x, y, seen = leaf_of(ns, 1, 2), leaf_of(ns, 3, 4), []
     z = x * y
     z.grad_fn._raw_saved_other.register_hooks(lambda t: t.detach() * 10, lambda t: seen.append(1) or t)
     z.sum().backward()
@@ -176,20 +172,20 @@ def raw_saved_tensor(ns):
 
 
 def raw_saved_tensor_with_hooks_already(ns):
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     z = x * x
     for _ in range(2):
         z.grad_fn._raw_saved_self.register_hooks(lambda t: t, lambda t: t)
 
 
 def saved_values(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     z = x.exp()
     return (x * z).grad_fn._saved_other, z.grad_fn._saved_result, (x * z).grad_fn._saved_self is x
 
 
 def nodes_that_are_called(ns):
-    x, y = leaf(ns, 1, 2), leaf(ns, 3, 4)
+    x, y = leaf_of(ns, 1, 2), leaf_of(ns, 3, 4)
     product, power = (x * y).grad_fn, x.exp().grad_fn
     a, b = product(ns.ones(2, dtype=ns.float64))
     with ns.no_grad():
@@ -198,7 +194,7 @@ def nodes_that_are_called(ns):
 
 
 def edges(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     y = x * 2
     edge = ns.autograd.graph.get_gradient_edge
     z = y.exp().sum()
@@ -211,7 +207,7 @@ def edges(ns):
 
 
 def edge_of_a_part(ns):
-    x = leaf(ns, 1, 2)
+    x = leaf_of(ns, 1, 2)
     parts = ns.unbind(x * 1)
     edge = ns.autograd.graph.get_gradient_edge(parts[1])
     return ns.autograd.grad(parts[1] * 3, edge)
@@ -222,7 +218,7 @@ def edge_of_a_tensor_without_gradient(ns):
 
 
 def hook_on_several_gradients(ns):
-    seen, (a, b) = [], (leaf(ns, 1), leaf(ns, 2))
+    seen, (a, b) = [], (leaf_of(ns, 1), leaf_of(ns, 2))
     c, d = a * b, a * b
     handle = ns.autograd.graph.register_multi_grad_hook((a, b, c, d), lambda gs: seen.append([g is None for g in gs]))
     c.sum().backward(retain_graph=True)
@@ -234,7 +230,7 @@ def hook_on_several_gradients(ns):
 
 
 def hook_on_the_first_of_several_gradients(ns):
-    seen, (a, b) = [], (leaf(ns, 1), leaf(ns, 2))
+    seen, (a, b) = [], (leaf_of(ns, 1), leaf_of(ns, 2))
     with ns.autograd.graph.register_multi_grad_hook((a, b), lambda g: seen.append(g), mode="any"):
         (a * b).sum().backward()
         (a + a).sum().backward()
@@ -246,7 +242,7 @@ def hook_on_several_gradients_of_no_such_mode(ns):
 
 
 def version_counted_by_hand(ns):
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     y = x * 1
     z = y * y
     ns.autograd.graph.increment_version(y)
@@ -258,7 +254,7 @@ def version_counted_by_hand(ns):
 
 
 def nodes(ns):
-    x = leaf(ns, 1)
+    x = leaf_of(ns, 1)
     node = (x * 2).grad_fn
     leaf_node = node.next_functions[0][0]
     return (
