@@ -5,8 +5,7 @@ makes it a torch tensor stands beside it. Operations are not here: each is a rec
 `_ops/namespaces.py` puts into this class under the names in the record's `on=`.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ._device import CPU, device
 from ._layout import Size, strided
 from .autograd import engine, node
 from .autograd.grad_mode import NO_GRAD, InferenceVersion, state
-from .autograd.node import AccumulateGrad, OutputEdge, add_hook
+from .autograd.node import AccumulateGrad, OutputEdge
 
 ndarray = np.ndarray
 new = object.__new__
@@ -399,59 +398,6 @@ class Tensor:
         from . import autograd
 
         return autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
-
-    def retain_grad(self) -> None:
-        """Keep the gradient of this non-leaf in its `grad`."""
-        if self.retains_grad and self.edge is not None:
-            return
-        if not self.requires_grad:
-            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self.is_leaf:
-            return
-        from weakref import ref
-
-        me = ref(self)
-
-        def keep(g: "Tensor") -> None:
-            t = me()
-            if t is not None:
-                g = g if state.grad else wrap(g.array.copy())
-                t._grad = g if t._grad is None else t._grad + g
-
-        self.__dict__["_retains"] = add_hook(self.edge, keep)
-
-    def register_hook(self, hook: Callable[["Tensor"], Any]) -> Any:
-        """Call `hook(grad)` whenever this tensor's gradient has been computed; what it returns replaces the gradient.
-
-        >>> import minitorch as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> handle = x.register_hook(lambda g: g * 10)
-        >>> (x * 2).sum().backward()
-        >>> x.grad
-        tensor([20., 20.])
-        """
-        edge = self.edge if self.base is None else current_edge(self)
-        if edge is None:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        handle = add_hook(edge, hook)
-        # what is retained is the gradient that other hooks have left; a write in place leaves it with the node before
-        if self.retains_grad and self.__dict__["_retains"].id in edge.hooks:
-            edge.hooks.move_to_end(self.__dict__["_retains"].id)
-        return handle
-
-    def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], None]) -> Any:
-        """Call `hook(tensor)` after a gradient was added to this leaf's `grad`."""
-        if self.edge is None:
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if not self.edge.is_leaf:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        from .utils.hooks import RemovableHandle
-
-        if self.edge.post_hooks is None:
-            self.edge.post_hooks = OrderedDict()
-        handle = RemovableHandle(self.edge.post_hooks)
-        self.edge.post_hooks[handle.id] = hook
-        return handle
 
     def _add_to_grad(self, g: Any) -> None:
         """Add an array to a gradient that has a history or lies on another device."""

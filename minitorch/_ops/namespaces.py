@@ -82,6 +82,7 @@ from . import (  # noqa: F401 - they fill the tables
     stacking,
     statistics,
     sums_of_products,
+    tensor_hooks,
     to_python,
     type_queries,
     unpooling,
