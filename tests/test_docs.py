@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README shows is what happens, and what the docs name is there."""
 
 import pydoc
 import re
@@ -12,6 +12,9 @@ import minitorch
 
 ROOT = Path(__file__).parents[1]
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("minitorch/**/README.md"))]
+
+
+DOCS = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md", *READMES]
 
 
 def blocks(file, kind):
@@ -42,6 +45,25 @@ def test_the_operation_in_contributing_is_what_the_files_have():
     assert [file for file, _ in found] == ["minitorch/_ops/activations.py", "tests/optable.py"]
     for file, text in found:
         assert text.rstrip() in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.relative_to(ROOT).as_posix())
+def test_files_that_the_docs_name_are_there(doc):
+    folders = "minitorch", "tests", "benchmarks", "examples", "reference"
+    files = "".join(
+        f"/{p.relative_to(ROOT).as_posix()}\n" for folder in folders for p in (ROOT / folder).rglob("*.py*")
+    )
+    text = re.sub(r"^```.*?^```", "", doc.read_text(), flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`(?:\.\./)?([\w./]+\.pyi?)`", text)
+    assert named
+    assert not [name for name in named if f"/{name}\n" not in files]
+
+
+def test_the_map_names_every_file_of_ops_and_of_the_cpus_kernels():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    files = [p for folder in ("_ops", "_kernels", "_kernels/cpu") for p in (ROOT / "minitorch" / folder).glob("*.py")]
+    assert len(files) > 100
+    assert not [p.name for p in files if p.name != "__init__.py" and not re.search(rf"[`/]{p.name}`", text)]
 
 
 def test_help_shows_the_formula_of_an_operation():
