@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from test_module import outcome, same
+from module_compare import outcome, same
 
 import minitorch
 

@@ -7,7 +7,7 @@ import weakref
 import pytest
 import torch
 import torch.utils
-from test_module import outcome, same
+from module_compare import outcome, same
 
 import minitorch
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from test_module import outcome, same
+from module_compare import outcome, same
 
 import minitorch
 from minitorch.optim import SGD

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from test_module import outcome, same
+from module_compare import outcome, same
 from test_optim import arrays, as_tensor, numbers, state_as, train
 from torch.testing._internal.common_optimizers import optim_db
 

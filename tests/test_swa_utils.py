@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_module import outcome, same
+from module_compare import outcome, same
 
 import minitorch
 

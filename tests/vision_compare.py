@@ -1,6 +1,7 @@
 """Pictures for the tests of minitorch.vision, and what one framework makes of them held against the other."""
 
 import random
+import warnings
 
 import numpy as np
 import torch
@@ -85,3 +86,15 @@ def assert_same_error(ours, theirs, kinds=(Exception,)):
             errors.append((None, []))
     assert errors[1][0] is not None, "torchvision accepts this"
     assert errors[0] == errors[1]
+
+
+def numbers(model):
+    return {name: value.detach().numpy() for name, value in model.state_dict().items()}
+
+
+def warned(function):
+    """What a call returns, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = function()
+    return result, [(w.category, str(w.message)) for w in caught]
