@@ -337,7 +337,8 @@ def new(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
             **named,
         )
 
-    method.__name__ = method.__qualname__ = f"new_{make.__name__}"
+    method.__name__ = f"new_{make.__name__}"
+    method.__qualname__ = f"Tensor.{method.__name__}"
     method.__doc__ = f"`{make.__name__}` with this tensor's dtype and device."
     keep = [p for p in inspect.signature(make).parameters.values() if p.name not in ("out", "memory_format")]
     self = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)

@@ -1,6 +1,7 @@
 """Tensors handed to NumPy, torch, pickle and copy, and taken from them: aliasing, dtypes and torch's refusals."""
 
 import copy
+import inspect
 import math
 import operator
 import pickle
@@ -94,6 +95,18 @@ def test_pickle_keeps_strides_dtype_and_requires_grad(ns):
 def test_pickled_result_of_an_operation_is_a_leaf(ns):
     y = pickle.loads(pickle.dumps(ns.ones(2, requires_grad=True) * 2))
     assert y.is_leaf and y.requires_grad and y.tolist() == [2, 2]
+
+
+def test_public_functions_are_pickled_by_their_names():
+    T = minitorch
+    places = T, T.Tensor, T.nn.functional, T.linalg, T.special
+    functions = [f for p in places for name, f in vars(p).items() if inspect.isfunction(f) and not name.startswith("_")]
+    assert len(functions) > 1000
+    assert all(pickle.loads(pickle.dumps(f)) is f for f in functions)
+
+
+def test_a_wrong_call_of_a_method_is_refused_in_torchs_words():
+    assert_same_outcome(*both(lambda ns: ns.ones(2).register_hook()))
 
 
 @BOTH

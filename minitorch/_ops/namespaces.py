@@ -3,6 +3,7 @@
 The `on=` of a record or of `@public` is the only statement of that, so `grep "def relu"` finds the op and its place.
 """
 
+import sys
 from typing import Any
 
 from minitorch._tensor import Tensor
@@ -168,19 +169,40 @@ def _place(name: str, function: Any, where: list[str]) -> None:
 
 
 def _name_public_functions() -> None:
-    """Functions that could not be written under their public name, `torch_reshape` beside `reshape`, get it now."""
+    """Functions that could not be written under their public name, `torch_reshape` beside `reshape`, get it now.
+
+    Methods get Tensor's before it: Python's errors of wrong calls show it, and pickle finds them by it.
+    """
     names: dict[Any, list[str]] = {}
     places = {}
     for key, (function, where) in PUBLIC.items():
         names.setdefault(function, []).append(key.rpartition(".")[2])
         places[function] = where
     for function, own in names.items():
-        if function.__name__ not in own:
-            path = f"Tensor.{own[0]}" if places[function] == ["Tensor"] else own[0]
+        renamed, is_method = function.__name__ not in own, places[function] == ["Tensor"]
+        if renamed or is_method:
+            name = own[0] if renamed else function.__name__
+            path = f"Tensor.{name}" if is_method else name
             for f in {function, getattr(function, "__wrapped__", function)}:
-                f.__name__, f.__qualname__ = own[0], path
-            if places[function][0] in ("torch", "Tensor"):
-                function.__module__ = "minitorch"  # where pickle finds it
+                f.__name__, f.__qualname__ = name, path
+        if renamed and places[function][0] in ("torch", "Tensor"):
+            function.__module__ = "minitorch"  # where pickle finds it
+
+
+def _say_where_they_are() -> None:
+    """Functions that pickle would not find where they were written, generated, made in a loop or hidden by another."""
+    tables = [("minitorch", "", TORCH), ("minitorch.nn.functional", "", FUNCTIONAL)]
+    tables += [(f"minitorch.{module}", "", table) for module, table in MODULES.items()]
+    known: set[Any] = set()
+    for module, within, table in [*tables, ("minitorch", "Tensor.", _METHODS)]:
+        for name, function in table.items():
+            if function in known or function.__qualname__.startswith("Tensor."):
+                continue
+            known.add(function)
+            if getattr(sys.modules.get(function.__module__), function.__name__, None) is not function:
+                own = function.__name__
+                function.__module__ = module
+                function.__qualname__ = within + (own if table.get(own) is function else name)
 
 
 def _fill() -> None:
@@ -192,6 +214,7 @@ def _fill() -> None:
         FUNCTIONS.setdefault(name, function)
         _place(name.rpartition(".")[2], function, where)
     _name_public_functions()
+    _say_where_they_are()
     MODULES["special"].update({name: TORCH[theirs] for name, theirs in SPECIAL.items()})
     for name, prop in PROPERTIES.items():
         setattr(Tensor, name, prop)
