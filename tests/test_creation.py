@@ -200,7 +200,15 @@ def test_numpy_shares_memory_both_ways():
     assert np.asarray(t, dtype=np.float64).dtype == np.float64
 
 
-def test_from_numpy_errors_are_torchs():
+@pytest.fixture
+def warned_each_time():
+    """torch warns once in a process, and another test may have seen it."""
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(False)
+
+
+def test_from_numpy_errors_are_torchs(warned_each_time):
     readonly = np.zeros(2)
     readonly.flags.writeable = False
     with EverySample() as sample:
