@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 import minitorch
 from minitorch._kernels.cache import load, load_file
-from minitorch._kernels.cpu import conv_integers, conv_pixels, tiles
+from minitorch._kernels.cpu import conv_integers, conv_pixels, conv_winograd, tiles
 
 conv = load_file("cpu.conv")
 pool = load_file("cpu.pool")
@@ -36,6 +36,9 @@ CONVS = {
     "small_images_and_a_stride": (9, 20, (8, 8), 33, (3, 3), (2, 2), (1, 1), (1, 1), 1),
     "a_quarter_of_the_taps_in_the_padding": (11, 14, (8, 8), 33, (5, 5), (1, 1), (2, 2), (1, 1), 1),
     "rows_that_miss_most_taps": (2, 3, (7, 3), 18, (5, 7), (2, 1), (4, 3), (1, 1), 1),
+    "more_images_than_lanes_of_tiles": (37, 5, (3, 4), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "rows_of_more_tiles_than_a_vector": (2, 3, (3, 71), 42, (3, 3), (1, 1), (2, 1), (1, 1), 1),
+    "squares_without_padding": (3, 2, (6, 21), 8, (3, 3), (1, 1), (0, 0), (1, 1), 1),
     "one_by_one": (2, 9, (7, 7), 20, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     "stride_past_the_kernel": (2, 3, (9, 9), 4, (1, 1), (2, 3), (0, 0), (1, 1), 1),
     "resnet_stem": (1, 3, (23, 23), 8, (7, 7), (2, 2), (3, 3), (1, 1), 1),
@@ -82,6 +85,7 @@ POOLS = {
     "volume": ((1, 2, 5, 6, 7), (2, 3, 2), (2, 1, 3), (1, 1, 0), (1, 2, 1), False),
 }
 DTYPES = [np.float32, np.float64]
+SQUARES_OF_3 = [name for name, case in CONVS.items() if case[4:6] + case[7:] == ((3, 3), (1, 1), (1, 1), 1)]
 
 
 def arrays(case, dtype):
@@ -169,10 +173,46 @@ def test_vectors_of_pixels_and_of_channels_give_the_same_bits(name, monkeypatch)
     data = [rng.standard_normal(a.shape).astype(np.float32) for a in data]
     found = []
     for pays in (True, False):
+        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_: False)
         monkeypatch.setattr(conv.conv_pixels, "pays", lambda *_, pays=pays, **turned: pays)
         found.append(results(conv, *data, options))
     for by_pixels, by_channels in zip(*found):
         np.testing.assert_array_equal(by_pixels, by_channels)
+
+
+@pytest.mark.parametrize("name", SQUARES_OF_3)
+def test_convolution_by_winograd_is_the_naive_sums(name, monkeypatch):
+    monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_: True)
+    *data, options = arrays(CONVS[name], np.float32)
+    for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, np.float32(2e38)])
+@pytest.mark.parametrize("spoiled", ["x", "w", "bias", "g"])
+def test_convolution_by_winograd_of_infinities_and_nan_is_convolution(spoiled, value, monkeypatch):
+    """An infinity would reach all four outputs of a tile, and the sum of four numbers be one where none is."""
+    *data, options = arrays(CONVS["more_images_than_lanes_of_tiles"], np.float32)
+    dict(zip(("x", "w", "bias", "g"), data, strict=True))[spoiled].reshape(-1)[:9:2] = value
+    found = []
+    for pays in (True, False):
+        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_, pays=pays: pays)
+        found.append(results(conv, *data, options))
+    for ours, expected in zip(*found):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_convolution_by_winograd_rounds_as_well_as_convolution(monkeypatch):
+    rng = np.random.default_rng(5)
+    shapes = (3, 64, 20, 23), (64, 64, 3, 3), (64,), (3, 64, 20, 23)
+    data, options = [rng.standard_normal(shape).astype(np.float32) for shape in shapes], ((1, 1), (1, 1), (1, 1), 1)
+    exact = [a.numpy() for a in torch_results(*[a.astype(np.float64) for a in data], options)]
+    errors = []
+    for pays in (True, False):
+        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_, pays=pays: pays)
+        found = results(conv, *data, options)
+        errors.append([np.abs(ours - wanted).max() for ours, wanted in zip(found[:2], exact)])
+    assert (np.array(errors[0]) < errors[1]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -233,12 +273,15 @@ def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
     other_tiles = load("tiles", text(tiles).replace("VECTORS = 2\n", constants))
     conv_tables = loaded(conv.conv_tables)
     other = loaded(conv, conv_tables.__name__)
-    other.conv_tables, other.conv_pixels = conv_tables, loaded(conv_pixels)
+    other.conv_tables, other.conv_pixels, other.conv_winograd = conv_tables, loaded(conv_pixels), loaded(conv_winograd)
     assert (vector_bytes, tile) == (other.VECTOR_BYTES, other.TILE)
-    for case in CONVS.values():
+    for name, case in CONVS.items():
         *data, options = arrays(case, np.float32)
-        for ours, expected in zip(results(other, *data, options), results(naive, *data, options)):
-            np.testing.assert_array_equal(ours, expected)
+        wanted = results(naive, *data, options)
+        for by_winograd in (False, True)[: 1 + (name in SQUARES_OF_3)]:
+            other.conv_winograd.pays = lambda *_, found=by_winograd: found
+            for ours, expected in zip(results(other, *data, options), wanted):
+                np.testing.assert_array_equal(ours, expected)
 
 
 def test_convolution_without_bias_adds_nothing():

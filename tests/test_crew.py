@@ -11,7 +11,7 @@ import pytest
 import minitorch as torch
 import minitorch.nn.functional as F
 from minitorch._kernels import cache
-from minitorch._kernels.cpu import products, recurrent, threads
+from minitorch._kernels.cpu import conv, conv_winograd, products, recurrent, threads
 from minitorch.utils.data import DataLoader, Dataset
 
 
@@ -50,6 +50,21 @@ def test_convolutions_have_the_same_bits_at_any_number_of_threads(seed, groups):
         torch.set_num_threads(n)
         assert convolutions(seed, groups) == alone
     assert len(members()) == 4
+
+
+@pytest.mark.parametrize("images", [1, 5])
+def test_convolution_by_winograd_has_the_same_bits_at_any_number_of_threads(images):
+    draw = np.random.default_rng(images)
+    x, g = (draw.standard_normal((images, channels, 27, 30), "f") for channels in (64, 72))
+    w, found = draw.standard_normal((72, 64, 3, 3), "f"), []
+    assert conv_winograd.pays(1.0, x, g) and conv_winograd.pays(1.0, g, x)
+    for n in (1, 2, 3, 5):
+        torch.set_num_threads(n)
+        out, dx = np.empty_like(g), np.empty_like(x)
+        conv.convolution(x, w, None, (1, 1), (1, 1), (1, 1), 1, out)
+        conv.convolution_transpose(g, w, None, (1, 1), (1, 1), (1, 1), 1, dx)
+        found.append((out.tobytes(), dx.tobytes()))
+    assert found == [found[0]] * 4 and len(members()) == 4
 
 
 SHAPES = [(64, 784, 128), (300, 5, 200), (1, 400, 700), (700, 400, 1), (513, 129, 67)]

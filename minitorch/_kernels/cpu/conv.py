@@ -23,7 +23,7 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise, conv_phases, conv_pixels, conv_tables, products, threads
+from . import conv_depthwise, conv_phases, conv_pixels, conv_tables, conv_winograd, products, threads
 from .conv_tables import BLOCK
 from .inlined import flat, smaller
 from .inner import inner
@@ -238,6 +238,10 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
     size = _padded_size(x, padding)
     axes = _axes(w.shape[2:], out.shape[2:], stride, dilation)
     taps, share = w[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
+    if _has_squares_of_3(w, stride, dilation, groups) and conv_winograd.pays(share, x, out):
+        steps = 0, 9 * w.shape[1], 9, 1
+        if _by_winograd(x, w, steps, padding, bias, out):
+            return
     by_pixels = groups == stride[-1] == 1
     if by_pixels and conv_pixels.pays(taps, share, out.shape, out.itemsize, _lanes(out.dtype, len(w))):
         corners, offsets = conv_tables.windows(*axes, w.shape[1], size)
@@ -269,6 +273,11 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
     if conv_depthwise.fits(g, w, groups, padding, stride, dilation) and not (spread and not np.isfinite(w).all()):
         conv_depthwise.convolution_transpose(g, w, bias, stride, padding, dilation, out)
         return
+    if _has_squares_of_3(w, stride, dilation, groups) and max(padding) <= 2:
+        steps, corner = (8, 9, 9 * w.shape[1], -1), tuple(2 - p for p in padding)
+        share = conv_tables.needed(*_axes((3, 3), out.shape[2:], stride, dilation), corner, g.shape[2:])
+        if conv_winograd.pays(share, g, out) and _by_winograd(g, w, steps, corner, bias, out):
+            return
     spaces = (a.shape[2:] for a in (w, g, out))
     size, corner, plans, order = conv_phases.phases(*spaces, stride, padding, dilation)
     dest = whole(out)
@@ -338,6 +347,20 @@ def _padded_size(x, padding):
 def _is_product(w, stride, padding, groups):
     """Whether the convolution is one matrix product per image, at which BLAS is faster."""
     return prod(w.shape[2:]) == 1 and max(stride) == 1 and not any(padding) and groups == 1
+
+
+def _has_squares_of_3(w, stride, dilation, groups):
+    """Whether the filters are those that `conv_winograd.py` is for."""
+    return w.shape[2:] == (3, 3) and w.dtype == np.float32 and groups == max(stride) == max(dilation) == 1
+
+
+def _by_winograd(x, w, steps, padding, bias, out):
+    """conv_winograd.convolution, over copies where an array is not contiguous."""
+    dest = whole(out)
+    finite = conv_winograd.convolution(whole(x), whole(w).reshape(-1), steps, padding, bias, dest)
+    if dest is not out:
+        out[...] = dest
+    return finite
 
 
 def _multiply(w, x, bias, out):
