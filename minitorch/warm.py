@@ -144,7 +144,7 @@ ACTIVATIONS = "relu gelu silu sigmoid tanh leaky_relu elu softplus hardswish rel
 IN_PLACE = "relu leaky_relu silu hardswish relu6".split()
 EVERYDAY: dict[str, Row] = {
     "Conv2d": layer(lambda: nn.Sequential(nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, 16, 3)), (2, 3, 12, 12)),
-    "Conv2d of many channels": layer(lambda: nn.Conv2d(64, 64, 3, padding=1), (2, 64, 16, 16)),
+    "Conv2d of many channels": layer(lambda: nn.Conv2d(64, 64, 3, padding=1), (4, 64, 24, 24)),
     "Conv2d to few channels": layer(lambda: nn.Conv2d(3, 6, 5), (2, 3, 16, 16)),
     "Conv2d with stride": layer(lambda: nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.Conv2d(8, 8, 1, 2)), (2, 3, 12, 12)),
     "ConvTranspose2d": layer(lambda: nn.ConvTranspose2d(16, 8, 4, 2, 1), IMAGES),

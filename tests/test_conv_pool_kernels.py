@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 import minitorch
 from minitorch._kernels.cache import load, load_file
-from minitorch._kernels.cpu import conv_integers, conv_pixels, conv_winograd, tiles
+from minitorch._kernels.cpu import conv_integers, conv_pixels, conv_winograd, conv_winograd_weights, tiles
 
 conv = load_file("cpu.conv")
 pool = load_file("cpu.pool")
@@ -173,16 +173,21 @@ def test_vectors_of_pixels_and_of_channels_give_the_same_bits(name, monkeypatch)
     data = [rng.standard_normal(a.shape).astype(np.float32) for a in data]
     found = []
     for pays in (True, False):
-        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_: False)
+        by_winograd(monkeypatch, False)
         monkeypatch.setattr(conv.conv_pixels, "pays", lambda *_, pays=pays, **turned: pays)
         found.append(results(conv, *data, options))
     for by_pixels, by_channels in zip(*found):
         np.testing.assert_array_equal(by_pixels, by_channels)
 
 
+def by_winograd(monkeypatch, pays, kernels=conv):
+    for module in (kernels.conv_winograd, kernels.conv_winograd_weights):
+        monkeypatch.setattr(module, "pays", lambda *_: pays)
+
+
 @pytest.mark.parametrize("name", SQUARES_OF_3)
 def test_convolution_by_winograd_is_the_naive_sums(name, monkeypatch):
-    monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_: True)
+    by_winograd(monkeypatch, True)
     *data, options = arrays(CONVS[name], np.float32)
     for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
         np.testing.assert_array_equal(ours, expected)
@@ -196,7 +201,7 @@ def test_convolution_by_winograd_of_infinities_and_nan_is_convolution(spoiled, v
     dict(zip(("x", "w", "bias", "g"), data, strict=True))[spoiled].reshape(-1)[:9:2] = value
     found = []
     for pays in (True, False):
-        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_, pays=pays: pays)
+        by_winograd(monkeypatch, pays)
         found.append(results(conv, *data, options))
     for ours, expected in zip(*found):
         np.testing.assert_array_equal(ours, expected)
@@ -209,9 +214,9 @@ def test_convolution_by_winograd_rounds_as_well_as_convolution(monkeypatch):
     exact = [a.numpy() for a in torch_results(*[a.astype(np.float64) for a in data], options)]
     errors = []
     for pays in (True, False):
-        monkeypatch.setattr(conv.conv_winograd, "pays", lambda *_, pays=pays: pays)
+        by_winograd(monkeypatch, pays)
         found = results(conv, *data, options)
-        errors.append([np.abs(ours - wanted).max() for ours, wanted in zip(found[:2], exact)])
+        errors.append([np.abs(ours - wanted).max() for ours, wanted in zip(found, exact)])
     assert (np.array(errors[0]) < errors[1]).all()
 
 
@@ -257,29 +262,31 @@ def test_convolution_accepts_any_strides_and_read_only_arrays():
 
 @pytest.mark.slow  # compiles every kernel anew
 @pytest.mark.parametrize(("vector_bytes", "tile"), [(16, 6), (32, 6), (64, 12)])
-def test_convolution_is_right_for_every_vector_length(vector_bytes, tile):
+def test_convolution_is_right_for_every_vector_length(vector_bytes, tile, monkeypatch):
     def text(module):
         return pathlib.Path(module.__file__).read_text(encoding="utf-8")
 
-    def loaded(module, tables=""):
+    def loaded(module, own=()):
         """The module over the tiles of that length, and over other modules of its own."""
         of_tiles = text(module).replace("from .tiles", f"from {other_tiles.__name__}")
         here = of_tiles.replace("from . import", "from minitorch._kernels.cpu import")
-        name = module.__name__.rpartition(".")[2]
-        return load(name, here.replace("from .conv_tables", f"from {tables}").replace("from .", f"from {package}."))
+        for name in own:
+            here = here.replace(f"from .{name} ", f"from {own[name].__name__} ")
+        return load(module.__name__.rpartition(".")[2], here.replace("from .", f"from {package}."))
 
     package = tiles.__name__.rpartition(".")[0]
     constants = f"VECTORS = 2\nVECTOR_BYTES, TILE = {vector_bytes}, {tile}\n"
     other_tiles = load("tiles", text(tiles).replace("VECTORS = 2\n", constants))
     conv_tables = loaded(conv.conv_tables)
-    other = loaded(conv, conv_tables.__name__)
+    other = loaded(conv, {"conv_tables": conv_tables})
     other.conv_tables, other.conv_pixels, other.conv_winograd = conv_tables, loaded(conv_pixels), loaded(conv_winograd)
+    other.conv_winograd_weights = loaded(conv_winograd_weights, {"conv_winograd": other.conv_winograd})
     assert (vector_bytes, tile) == (other.VECTOR_BYTES, other.TILE)
     for name, case in CONVS.items():
         *data, options = arrays(case, np.float32)
         wanted = results(naive, *data, options)
-        for by_winograd in (False, True)[: 1 + (name in SQUARES_OF_3)]:
-            other.conv_winograd.pays = lambda *_, found=by_winograd: found
+        for pays in (False, True)[: 1 + (name in SQUARES_OF_3)]:
+            by_winograd(monkeypatch, pays, other)
             for ours, expected in zip(results(other, *data, options), wanted):
                 np.testing.assert_array_equal(ours, expected)
 

@@ -11,7 +11,7 @@ import pytest
 import minitorch as torch
 import minitorch.nn.functional as F
 from minitorch._kernels import cache
-from minitorch._kernels.cpu import conv, conv_winograd, products, recurrent, threads
+from minitorch._kernels.cpu import conv, conv_winograd, conv_winograd_weights, products, recurrent, threads
 from minitorch.utils.data import DataLoader, Dataset
 
 
@@ -58,12 +58,14 @@ def test_convolution_by_winograd_has_the_same_bits_at_any_number_of_threads(imag
     x, g = (draw.standard_normal((images, channels, 27, 30), "f") for channels in (64, 72))
     w, found = draw.standard_normal((72, 64, 3, 3), "f"), []
     assert conv_winograd.pays(1.0, x, g) and conv_winograd.pays(1.0, g, x)
+    assert conv_winograd_weights.pays(1.0, x, g)
     for n in (1, 2, 3, 5):
         torch.set_num_threads(n)
-        out, dx = np.empty_like(g), np.empty_like(x)
+        out, dx, dw = map(np.empty_like, (g, x, w))
         conv.convolution(x, w, None, (1, 1), (1, 1), (1, 1), 1, out)
         conv.convolution_transpose(g, w, None, (1, 1), (1, 1), (1, 1), 1, dx)
-        found.append((out.tobytes(), dx.tobytes()))
+        conv.convolution_backward_weight(g, x, (1, 1), (1, 1), (1, 1), 1, dw)
+        found.append([a.tobytes() for a in (out, dx, dw)])
     assert found == [found[0]] * 4 and len(members()) == 4
 
 

@@ -23,7 +23,16 @@ from math import prod
 import numpy as np
 from numba import njit
 
-from . import conv_depthwise, conv_phases, conv_pixels, conv_tables, conv_winograd, products, threads
+from . import (
+    conv_depthwise,
+    conv_phases,
+    conv_pixels,
+    conv_tables,
+    conv_winograd,
+    conv_winograd_weights,
+    products,
+    threads,
+)
 from .conv_tables import BLOCK
 from .inlined import flat, smaller
 from .inner import inner
@@ -305,6 +314,12 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     size = _padded_size(x, padding)
     axes = _axes(dw.shape[2:], g.shape[2:], stride, dilation)
     pixels, taps, share = prod(g.shape[2:]), dw[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
+    if _has_squares_of_3(dw, stride, dilation, groups) and conv_winograd_weights.pays(share, x, g):
+        finite = conv_winograd_weights.convolution_backward_weight(g, x, padding, dest)
+        if dest is not dw:
+            dw[...] = dest
+        if finite:
+            return
     if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps, share, g.shape, g.itemsize, lanes):
         corners, offsets = conv_tables.windows(*axes, dw.shape[1], size)
         conv_pixels.convolution_backward_weight(g, x, size, padding, corners, offsets, dest)

@@ -32,6 +32,7 @@ from .tiles import (
     data_of,
     first_lanes,
     lanes_of,
+    load_tile,
     load_vector,
     pointers,
     splat,
@@ -58,18 +59,18 @@ def _sums(builder, a, b, c, d):
     return [builder.fadd(builder.fadd(a, b), c), builder.fsub(builder.fsub(b, c), d)]
 
 
-def _both_ways(builder, transform, square):
+def both_ways(builder, transform, square):
     """The transform of a square's columns, then of its rows: the numbers row by row. The square is a list of rows."""
     rows = zip(*[transform(builder, *column) for column in zip(*square, strict=True)], strict=True)
     return [value for row in rows for value in transform(builder, *row)]
 
 
-def _shuffled(builder, a, b, lanes):
+def shuffled(builder, a, b, lanes):
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
 @intrinsic
-def _transform_pixels(typingctx, x, x0, row, lanes, v, v0, step):
+def transform_pixels(typingctx, x, x0, row, lanes, v, v0, step):
     """v[v0 + p * step + t] = (B' d B)[p], d the 4x4 pixels whose rows begin at x[x0 + 2 t + r * row], t < lanes.
 
     Lanes are those of a vector at most; what is read goes on to the end of two vectors and two pixels.
@@ -85,10 +86,10 @@ def _transform_pixels(typingctx, x, x0, row, lanes, v, v0, step):
             columns = []
             for first in (0, 2):
                 halves = [load_vector(builder, line, WIDE(first + k), size) for k in (0, size)]
-                columns += [_shuffled(builder, *halves, range(k, 2 * size, 2)) for k in (0, 1)]
+                columns += [shuffled(builder, *halves, range(k, 2 * size, 2)) for k in (0, 1)]
             square.append(columns)
         mask = first_lanes(builder, args[3], size)
-        for p, value in enumerate(_both_ways(builder, _differences, square)):
+        for p, value in enumerate(both_ways(builder, _differences, square)):
             store_vector(builder, value, dest, builder.mul(args[6], WIDE(p)), mask)
         return context.get_dummy_value()
 
@@ -96,21 +97,24 @@ def _transform_pixels(typingctx, x, x0, row, lanes, v, v0, step):
 
 
 @intrinsic
-def _multiply(typingctx, u, u0, v, v0, count, m, m0):
-    """m[m0 + (i, lane)] = sum over q < count of u[u0 + (q, i)] * v[v0 + (q, lane)], i < ROWS, lane < LANES."""
+def multiply(typingctx, u, u0, step, row, v, v0, count, start, s0, m, m0):
+    """m[m0 + (i, lane)] = start[s0 + (i, lane)] + sum over q < count of u[u0 + q * step + i * row] * v[v0 + (q, lane)].
+
+    For i < ROWS, lane < LANES.
+    """
     at = types.intp
 
     def codegen(context, builder, signature, args):
-        filters, pixels, dest = pointers(context, builder, signature, args, (0, 2, 5))
+        filters, pixels, before, dest = pointers(context, builder, signature, args, (0, 4, 7, 9))
         size = lanes_of(pixels)
-        rows = [builder.gep(filters, [WIDE(i)]) for i in range(ROWS)]
-        zero = splat(builder, ir.Constant(pixels.type.pointee, 0.0), size)
-        sums = [[zero] * 2 for _ in rows]
-        sums = add_products(builder, pixels, 2 * size, rows, lambda q: builder.mul(q, WIDE(ROWS)), args[4], sums)
-        store_tile(builder, sums, dest, [WIDE(2 * i * size) for i in range(ROWS)])
+        rows = [builder.gep(filters, [builder.mul(args[3], WIDE(i))]) for i in range(ROWS)]
+        places = [WIDE(2 * i * size) for i in range(ROWS)]
+        sums = load_tile(builder, before, places, 2)
+        sums = add_products(builder, pixels, 2 * size, rows, lambda q: builder.mul(q, args[2]), args[6], sums)
+        store_tile(builder, sums, dest, places)
         return context.get_dummy_value()
 
-    return types.void(u, at, v, at, at, m, at), codegen
+    return types.void(u, at, at, at, v, at, at, start, at, m, at), codegen
 
 
 @intrinsic
@@ -126,7 +130,7 @@ def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, faults):
         size = lanes_of(source)
         sums = [load_vector(builder, source, builder.mul(args[2], WIDE(p)), size) for p in range(POINTS)]
         added = splat(builder, builder.load(start), size)
-        found = _both_ways(builder, _sums, [sums[p : p + 4] for p in range(0, POINTS, 4)])
+        found = both_ways(builder, _sums, [sums[p : p + 4] for p in range(0, POINTS, 4)])
         seen = data_of(context, builder, signature.args[7], args[7])
         zero = splat(builder, ir.Constant(start.type.pointee, 0.0), size)
         fault = load_vector(builder, seen, WIDE(0), size)
@@ -136,7 +140,7 @@ def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, faults):
                 fault = builder.fadd(fault, builder.fmul(value, zero))
             for half in (0, 1):
                 lanes = [half * size // 2 + k // 2 + k % 2 * size for k in range(size)]
-                store_vector(builder, _shuffled(builder, *pair, lanes), dest, WIDE((4 * r + half) * size))
+                store_vector(builder, shuffled(builder, *pair, lanes), dest, WIDE((4 * r + half) * size))
         store_vector(builder, fault, seen, WIDE(0))
         return context.get_dummy_value()
 
@@ -171,7 +175,7 @@ def _transform_filters(typingctx, w, w0, step, last, tap_step, u, u0, point):
             return column
 
         square = [[tap(3 * r + s) for s in range(3)] for r in range(3)]
-        for p, value in enumerate(_both_ways(builder, _filter, square)):
+        for p, value in enumerate(both_ways(builder, _filter, square)):
             store_vector(builder, value, dest, builder.mul(point, WIDE(p)))
         return context.get_dummy_value()
 
@@ -200,8 +204,8 @@ def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, f
     """This part of the blocks of tiles, of all images."""
     runs, firsts = plan
     filters, members, plane, row, inputs, outputs, area, wide = sizes
-    pixels, products, results = made
-    v, m, y = pixels[part], products[part], results[part]
+    pixels, products, results, zeros = made
+    v, m, y, zero = pixels[part], products[part], results[part], np.intp(0)
     source, blocks, channels = flat(padded), firsts.size - 1, (filters + ROWS - 1) // ROWS
     of_filters, of_pixels, of_sums = u.size // POINTS, v.size // POINTS, m.size // POINTS
     begin, end = share_of(x.shape[0] * blocks, part, parts)
@@ -213,13 +217,13 @@ def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, f
         for run in range(firsts[block], firsts[block + 1]):
             lane, tiles, first = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
             for c in range(members):
-                _transform_pixels(source, first + c * plane, row, tiles, v, c * LANES + lane, of_pixels)
+                transform_pixels(source, first + c * plane, row, tiles, v, c * LANES + lane, of_pixels)
         for b in range(0, channels, TOGETHER):
             some = smaller(TOGETHER, channels - b)
             for p in range(POINTS):
                 for k in range(some):
                     filter, to = p * of_filters + (b + k) * members * ROWS, p * of_sums + k * ROWS * LANES
-                    _multiply(u, filter, v, p * of_pixels, members, m, to)
+                    multiply(u, filter, ROWS, 1, v, p * of_pixels, members, zeros, zero, m, to)
             for k in range(b * ROWS, smaller((b + some) * ROWS, filters)):
                 sums = (k - b * ROWS) * LANES
                 for lane in range(0, LANES, LANES // 2):
@@ -245,11 +249,12 @@ def _correlate(crew, parts, x, padded, room, corner, u, bias, plan, made, faults
 
 
 @lru_cache(maxsize=64)
-def _runs(images, inputs, outputs, row, shape):
-    """(runs, firsts): the tiles of so many images in blocks of LANES, and where each block's runs begin.
+def tile_runs(images, inputs, outputs, row, shape, lanes):
+    """(runs, firsts): the tiles of so many images in blocks of so many lanes, and where each block's runs begin.
 
-    A run is of tiles that are neighbours in a row: (lane, tiles, where its first pixel is in the padded images, and in
-    the result, pixels of the latter in a row, rows). Images are `inputs` and `outputs` apart, rows of pixels `row`.
+    A run is of tiles that are neighbours in a row and in a vector: (lane, tiles, where its first pixel is in the padded
+    images, and in the result, pixels of the latter in a row, rows). Images are `inputs` and `outputs` apart, rows of
+    pixels `row`.
     """
     high, wide = shape
     tile, found, firsts = 0, [], [0]
@@ -257,12 +262,12 @@ def _runs(images, inputs, outputs, row, shape):
         for i in range(0, high, 2):
             j = 0
             while j < wide:
-                lane = tile % LANES
-                count = min(LANES - lane, LANES // 2, (wide - j + 1) // 2)
+                lane = tile % lanes
+                count = min(LANES // 2 - lane % (LANES // 2), (wide - j + 1) // 2)
                 places = image * inputs + i * row + j, image * outputs + i * wide + j
                 found.append((lane, count, *places, min(2 * count, wide - j), min(2, high - i)))
                 tile, j = tile + count, j + 2 * count
-                if tile % LANES == 0:
+                if tile % lanes == 0:
                     firsts.append(len(found))
     if firsts[-1] < len(found):
         firsts.append(len(found))
@@ -276,8 +281,8 @@ def pays(needed, x, out):
     filter's that of 600 if they leave L2. With more than MOST filters, products wait for L3.
     """
     (images, filters, high, wide), members = out.shape, x.shape[1]
-    tiles, pairs = images * _tiles(out), members * filters
-    ours = tiles * (POINTS * members * _rounded_up(filters, ROWS) + 200 * (members + filters))
+    tiles, pairs = images * tiles_of(out), members * filters
+    ours = tiles * (POINTS * members * rounded_up(filters, ROWS) + 200 * (members + filters))
     theirs = 9 * pairs * images * high * wide * needed
     return pairs <= MOST and 1.1 * (ours + (600 if pairs > 2**14 else 260) * pairs) < theirs
 
@@ -294,7 +299,7 @@ def convolution(x, w, steps, padding, bias, out):
     crew, parts = threads.share(u.size // 5, blocks * members)
     _transform_all_filters(crew, parts, w, steps, filters, members, u)
     start = np.zeros(filters, out.dtype) if bias is None else whole(bias)
-    together = max(1, min(len(x) // threads.count(), 8 * LANES // _tiles(out)))  # so that few lanes are left over
+    together = max(1, min(len(x) // threads.count(), 8 * LANES // tiles_of(out)))  # so that few lanes are left over
     whole_groups = len(x) // together * together
     return all(
         _write(x[first:last], u, padding, start, min(together, last - first), out[first:last])
@@ -303,11 +308,11 @@ def convolution(x, w, steps, padding, bias, out):
     )
 
 
-def _rounded_up(n, unit):
+def rounded_up(n, unit):
     return -(-n // unit) * unit
 
 
-def _tiles(out):
+def tiles_of(out):
     """Of an image of the result."""
     return -(-out.shape[2] // 2) * -(-out.shape[3] // 2)
 
@@ -318,8 +323,8 @@ def _write(x, u, padding, bias, together, out):
     padded_size = tuple(n + n % 2 + 2 for n in shape)
     plane, area = padded_size[0] * padded_size[1], shape[0] * shape[1]
     inputs, outputs = together * members * plane, together * filters * area
-    plan = _runs(together, members * plane, filters * area, padded_size[1], tuple(shape))
-    work = len(x) * _tiles(out) * POINTS * members * filters // MULTIPLICATIONS
+    plan = tile_runs(together, members * plane, filters * area, padded_size[1], tuple(shape), LANES)
+    work = len(x) * tiles_of(out) * POINTS * members * filters // MULTIPLICATIONS
     x = x.reshape(-1, together * members, high, wide)
     crew, parts = threads.share(work, len(x) * (plan[1].size - 1))
     room = OWN if len(x) >= parts else SHARED
@@ -328,7 +333,7 @@ def _write(x, u, padding, bias, together, out):
     padded = padded.reshape(images, together * members, 1, *padded_size)
     sizes = (members * LANES, TOGETHER * ROWS * LANES)
     pixels, products = (np.zeros((parts, POINTS * (size + APART)), x.dtype) for size in sizes)
-    made = pixels, products, np.empty((parts, 4 * LANES), x.dtype)
+    made = pixels, products, np.empty((parts, 4 * LANES), x.dtype), np.zeros(ROWS * LANES, x.dtype)
     faults = np.zeros((parts, LANES // 2), x.dtype)
     sizes = filters, members, plane, padded_size[1], inputs, outputs, area, shape[1]
     source = volumes(x, 2), padded, room, in_volume(padding)
