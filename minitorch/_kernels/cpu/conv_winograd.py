@@ -19,7 +19,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from . import threads
-from .inlined import flat, smaller
+from .inlined import flat
 from .inner import inner
 from .padded_images import OWN, SHARED, image_for, pad_part
 from .parallel import share_of, split
@@ -41,10 +41,11 @@ from .tiles import (
 )
 
 ROWS = 8  # output channels of a product's tile, a power of two, as most numbers of channels are multiples of
-TOGETHER = 4  # such tiles, which find the pixels of a product in L1
+STAY = 2**14  # so many filters, transformed, stay in L2; of more, each is used for several panels of tiles
+PANELS = 8  # at most
+ROOM = 2**23  # numbers between the transforms, of all threads that have no more than one part
 POINTS = 16  # of a transformed tile
 LANES = 2 * VECTOR_BYTES // 4  # tiles of outputs that are computed at a time
-MOST = 3 * 2**15  # filters
 APART = 32  # numbers between what belongs to a point and to the next: a power of two apart, they share a set of L1
 MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond
 
@@ -118,10 +119,10 @@ def multiply(typingctx, u, u0, step, row, v, v0, count, start, s0, m, m0):
 
 
 @intrinsic
-def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, faults):
-    """y[y0 + (r, 2 t + c)] = (A' M A)[r, c] + bias[k], M = m[m0 + p * step + t], for a vector of t.
+def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, row, faults):
+    """y[y0 + r * row + 2 t + c] = (A' M A)[r, c] + bias[k], M = m[m0 + p * step + t], for a vector of t.
 
-    Rows of y are 2 * LANES long. A fault becomes NaN where a number of its lane is infinite or NaN.
+    A fault becomes NaN where a number of its lane is infinite or NaN.
     """
     at = types.intp
 
@@ -131,7 +132,7 @@ def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, faults):
         sums = [load_vector(builder, source, builder.mul(args[2], WIDE(p)), size) for p in range(POINTS)]
         added = splat(builder, builder.load(start), size)
         found = both_ways(builder, _sums, [sums[p : p + 4] for p in range(0, POINTS, 4)])
-        seen = data_of(context, builder, signature.args[7], args[7])
+        seen = data_of(context, builder, signature.args[8], args[8])
         zero = splat(builder, ir.Constant(start.type.pointee, 0.0), size)
         fault = load_vector(builder, seen, WIDE(0), size)
         for r in (0, 1):
@@ -140,11 +141,12 @@ def _transform_sums(typingctx, m, m0, step, bias, k, y, y0, faults):
                 fault = builder.fadd(fault, builder.fmul(value, zero))
             for half in (0, 1):
                 lanes = [half * size // 2 + k // 2 + k % 2 * size for k in range(size)]
-                store_vector(builder, shuffled(builder, *pair, lanes), dest, WIDE((4 * r + half) * size))
+                place = builder.add(builder.mul(args[7], WIDE(r)), WIDE(half * size))
+                store_vector(builder, shuffled(builder, *pair, lanes), dest, place)
         store_vector(builder, fault, seen, WIDE(0))
         return context.get_dummy_value()
 
-    return types.void(m, at, at, bias, at, y, at, faults), codegen
+    return types.void(m, at, at, bias, at, y, at, at, faults), codegen
 
 
 def _filter(builder, a, b, c):
@@ -203,7 +205,7 @@ def _transform_all_filters(crew, parts, w, steps, filters, members, u):
 def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, faults, out, sizes):
     """This part of the blocks of tiles, of all images."""
     runs, firsts = plan
-    filters, members, plane, row, inputs, outputs, area, wide = sizes
+    filters, members, panels, plane, row, inputs, outputs, area, wide = sizes
     pixels, products, results, zeros = made
     v, m, y, zero = pixels[part], products[part], results[part], np.intp(0)
     source, blocks, channels = flat(padded), firsts.size - 1, (filters + ROWS - 1) // ROWS
@@ -214,24 +216,29 @@ def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, f
         n, block = at // blocks, at % blocks
         image = image_for(part, x, n, previous, padded, room, corner)
         previous = n
-        for run in range(firsts[block], firsts[block + 1]):
-            lane, tiles, first = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
+        first, last = firsts[block], firsts[block + 1]
+        for run in range(first, last):
+            lane, tiles, start = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
+            to = lane // LANES * members * LANES + lane % LANES
             for c in range(members):
-                transform_pixels(source, first + c * plane, row, tiles, v, c * LANES + lane, of_pixels)
-        for b in range(0, channels, TOGETHER):
-            some = smaller(TOGETHER, channels - b)
-            for p in range(POINTS):
-                for k in range(some):
-                    filter, to = p * of_filters + (b + k) * members * ROWS, p * of_sums + k * ROWS * LANES
-                    multiply(u, filter, ROWS, 1, v, p * of_pixels, members, zeros, zero, m, to)
-            for k in range(b * ROWS, smaller((b + some) * ROWS, filters)):
-                sums = (k - b * ROWS) * LANES
-                for lane in range(0, LANES, LANES // 2):
-                    _transform_sums(m, sums + lane, of_sums, bias, k, y, 2 * lane, faults[part])
-                for run in range(firsts[block], firsts[block + 1]):
-                    to = n * outputs + runs[run, 3] + k * area
-                    for r in range(runs[run, 5]):
-                        copy_line(y, 2 * (r * LANES + runs[run, 0]), out, to + r * wide, runs[run, 4])
+                transform_pixels(source, start + c * plane, row, tiles, v, to + c * LANES, of_pixels)
+        used = (runs[last - 1, 0] + LANES) // LANES
+        for p in range(POINTS):
+            for k in range(channels):
+                for panel in range(used):
+                    multiply(
+                        u, p * of_filters + k * members * ROWS, ROWS, 1,
+                        v, p * of_pixels + panel * members * LANES, members, zeros, zero,
+                        m, p * of_sums + (k * panels + panel) * ROWS * LANES,
+                    )  # fmt: skip
+        for k in range(filters):
+            for lane in range(0, used * LANES, LANES // 2):
+                sums = ((k // ROWS * panels + lane // LANES) * ROWS + k % ROWS) * LANES + lane % LANES
+                _transform_sums(m, sums, of_sums, bias, k, y, 2 * lane, 2 * panels * LANES, faults[part])
+            for run in range(first, last):
+                to = n * outputs + runs[run, 3] + k * area
+                for r in range(runs[run, 5]):
+                    copy_line(y, 2 * (r * panels * LANES + runs[run, 0]), out, to + r * wide, runs[run, 4])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -278,13 +285,13 @@ def pays(needed, x, out):
     """Whether 3x3 filters are faster this way than by `conv.py`, which multiplies the needed share of the taps.
 
     The figures are of Zen 5, and count multiplications: a transform of a tile of a channel takes the time of 200, a
-    filter's that of 600 if they leave L2. With more than MOST filters, products wait for L3.
+    filter's that of 600 if they leave L2.
     """
     (images, filters, high, wide), members = out.shape, x.shape[1]
-    tiles, pairs = images * tiles_of(out), members * filters
+    tiles, pairs = rounded_up(images * tiles_of(out), LANES), members * filters
     ours = tiles * (POINTS * members * rounded_up(filters, ROWS) + 200 * (members + filters))
     theirs = 9 * pairs * images * high * wide * needed
-    return pairs <= MOST and 1.1 * (ours + (600 if pairs > 2**14 else 260) * pairs) < theirs
+    return 1.1 * (ours + (600 if pairs > STAY else 260) * pairs) < theirs
 
 
 def convolution(x, w, steps, padding, bias, out):
@@ -323,18 +330,22 @@ def _write(x, u, padding, bias, together, out):
     padded_size = tuple(n + n % 2 + 2 for n in shape)
     plane, area = padded_size[0] * padded_size[1], shape[0] * shape[1]
     inputs, outputs = together * members * plane, together * filters * area
-    plan = tile_runs(together, members * plane, filters * area, padded_size[1], tuple(shape), LANES)
+    all_panels = -(-together * tiles_of(out) // LANES)
+    share = all_panels if len(x) > together else -(-all_panels // threads.count())  # of a thread
+    panels = max(1, min(members * filters // STAY, share, PANELS))
+    plan = tile_runs(together, members * plane, filters * area, padded_size[1], tuple(shape), panels * LANES)
     work = len(x) * tiles_of(out) * POINTS * members * filters // MULTIPLICATIONS
     x = x.reshape(-1, together * members, high, wide)
     crew, parts = threads.share(work, len(x) * (plan[1].size - 1))
+    each = panels * members * LANES, panels * rounded_up(filters, ROWS) * LANES
+    parts = min(parts, max(threads.count(), ROOM // (POINTS * sum(each))))
     room = OWN if len(x) >= parts else SHARED
     images = parts if room == OWN else len(x)
     padded = np.zeros(images * inputs + 2 * LANES, x.dtype)[: images * inputs]  # vectors are read past its end
     padded = padded.reshape(images, together * members, 1, *padded_size)
-    sizes = (members * LANES, TOGETHER * ROWS * LANES)
-    pixels, products = (np.zeros((parts, POINTS * (size + APART)), x.dtype) for size in sizes)
-    made = pixels, products, np.empty((parts, 4 * LANES), x.dtype), np.zeros(ROWS * LANES, x.dtype)
+    pixels, products = (np.zeros((parts, POINTS * (numbers + APART)), x.dtype) for numbers in each)
+    made = pixels, products, np.empty((parts, 4 * panels * LANES), x.dtype), np.zeros(ROWS * LANES, x.dtype)
     faults = np.zeros((parts, LANES // 2), x.dtype)
-    sizes = filters, members, plane, padded_size[1], inputs, outputs, area, shape[1]
+    sizes = filters, members, panels, plane, padded_size[1], inputs, outputs, area, shape[1]
     source = volumes(x, 2), padded, room, in_volume(padding)
     return _correlate(crew, parts, *source, u, bias, plan, made, faults, out.reshape(-1), sizes)

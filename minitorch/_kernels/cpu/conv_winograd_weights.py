@@ -4,7 +4,8 @@ With the transforms named there, summed over all tiles of 2x2 output pixels, who
 
     dw = G' (sum of (A g A') * (B' x B)) G
 
-Tiles are the inner dimension of 16 matrix products here, so the transforms, whose lanes are tiles, are transposed.
+Tiles are the inner dimension of 16 matrix products here. The transforms' lanes are tiles, which suits the operand that
+products take single numbers of; that which they take vectors of is transposed.
 """
 
 import numpy as np
