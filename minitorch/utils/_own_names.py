@@ -30,6 +30,15 @@ def own_names(*names: str) -> Callable[[C], C]:
     return decorate
 
 
+def parts_have_its_name(cls: C) -> C:
+    """Decorator of a class put together from private bases: their functions, which users see, are called after it."""
+    for base in cls.__mro__[1:-1]:
+        for name, function in vars(base).items():
+            if isinstance(function, FunctionType):
+                function.__qualname__, function.__module__ = f"{cls.__name__}.{name}", cls.__module__
+    return cls
+
+
 def subclasses_own_names(*names: str) -> Callable[[C], C]:
     """Decorator of a private class: what public classes inherit from it under these names has theirs.
 

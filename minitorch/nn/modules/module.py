@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import Buffer, Parameter, _clear_grad
+from minitorch.utils._own_names import parts_have_its_name
 from minitorch.utils._typename import typename
 from minitorch.utils.hooks import HookTable
 
@@ -34,7 +35,7 @@ from ._hooks import _WrappedHook as _WrappedHook
 from ._state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from ._state import StateDict
 from ._state import _IncompatibleKeys as _IncompatibleKeys
-from ._tables import CALL_HOOKS, TABLES, Table, table_of
+from ._tables import CALL_HOOKS, TABLES, Table, entry, table_of, uses_getattr
 from ._walk import Walk
 
 __all__ = [
@@ -67,6 +68,7 @@ def _forward_unimplemented(self: Any, *input: Any) -> None:
     raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
 
+@parts_have_its_name
 class Module(HookedCall, Walk, Conversions, StateDict):
     """Same as torch.nn.Module: parameters, buffers and children in order, and a forward to call.
 
@@ -92,6 +94,11 @@ class Module(HookedCall, Walk, Conversions, StateDict):
     call_super_init: bool = False
     training: bool
     forward: Callable[..., Any] = _forward_unimplemented
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__getattr__" not in Module.__dict__ and uses_getattr(cls):
+            Module.__getattr__ = entry  # type: ignore[method-assign]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__

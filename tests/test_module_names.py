@@ -1,0 +1,63 @@
+"""How modules look up names, and what their methods are called: every scenario runs in torch and in minitorch."""
+
+import pytest
+import torch
+from module_compare import outcome, same
+
+from minitorch import nn
+
+
+@pytest.fixture
+def without_getattr():
+    yield
+    if "__getattr__" in nn.Module.__dict__:  # it makes every module of the process slower
+        del nn.Module.__getattr__
+
+
+@pytest.mark.parametrize("by", ["method", "super", "list"])
+def test_classes_that_name_getattr_have_torchs(by, without_getattr):
+    assert "__getattr__" not in nn.Module.__dict__
+
+    def scenario(lib):
+        class Named(lib.nn.Linear):
+            if by == "method":
+
+                def find(self, *names):
+                    return self.__getattr__(names[0]), self.__getattr__(names[1])
+            elif by == "super":
+
+                def __getattr__(self, name):
+                    return ("asked", name) if name.startswith("my_") else super().__getattr__(name)
+
+                def find(self, *names):
+                    return self.my_own, *[getattr(self, name) for name in names]
+            else:
+
+                def find(self, *names):
+                    return [*[[self.__getattr__(name) for name in names] for _ in range(1)]]
+
+        layer = Named(2, 1)
+        layer.register_buffer("scale", lib.ones(2))
+        layer.child = lib.nn.ReLU()
+        plain = lib.nn.ReLU()
+        return (
+            [outcome(lambda name=name: type(layer.find(name, name))) for name in ("weight", "scale", "child", "other")],
+            layer.__getattr__("scale").tolist(),
+            str(layer.__getattr__("child")),
+            outcome(lambda: plain.__getattr__("training")),
+            outcome(lambda: lib.nn.Module.__getattr__(plain, "missing")),
+            outcome(lambda: plain.missing),
+            hasattr(layer, "weight"), hasattr(layer, "other"),
+        )  # fmt: skip
+
+    same(scenario)
+
+
+def test_modules_methods_are_named_after_module():
+    def scenario(lib):
+        layer = lib.nn.ReLU()
+        names = [n for n in vars(torch.nn.Module) if not n.startswith("_") and callable(getattr(nn.Module, n, None))]
+        shown = [getattr(lib.nn.Module, n).__qualname__ for n in names if n != "forward"]
+        return str(layer.parameters()).split(" at ")[0], str(layer.to), shown
+
+    same(scenario)
