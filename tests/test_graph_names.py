@@ -88,6 +88,30 @@ EXPRESSIONS = {
     "max_pool1d": lambda ns, x, y: ns.nn.functional.max_pool1d(x, 2),
     "conv2d": lambda ns, x, y: ns.nn.functional.conv2d(x.view(1, 1, 3, 4), y.view(1, 1, 3, 4)),
     "interpolate": lambda ns, x, y: ns.nn.functional.interpolate(x[None], scale_factor=2),
+    "linear": lambda ns, x, y: ns.nn.functional.linear(x.exp(), y, y[:, 0]),
+    "linear of a constant": lambda ns, x, y: ns.nn.functional.linear(x.detach(), y, y[:, 0]),
+    "linear of a frozen weight": lambda ns, x, y: ns.nn.functional.linear(x, y.detach(), y[:, 0]),
+    "linear of three dimensions": lambda ns, x, y: ns.nn.functional.linear(x[None], y, y.sum(1)),
+    "linear of three dimensions without bias": lambda ns, x, y: ns.nn.functional.linear(x[None], y),
+    **{f"dist {p}": lambda ns, x, y, p=p: ns.dist(x, y, p) for p in (0.0, 1, 2, 3.5, float("inf"))},
+    "linear without bias": lambda ns, x, y: ns.nn.functional.linear(x, y),
+    "cross_entropy": lambda ns, x, y: ns.nn.functional.cross_entropy(x, ns.tensor([0, 1, 2])),
+    "cross_entropy of rows": lambda ns, x, y: ns.nn.functional.cross_entropy(
+        x.exp(), ns.tensor([0, 1, 2]), reduction="none"
+    ),
+    "cross_entropy of pictures": lambda ns, x, y: ns.nn.functional.cross_entropy(
+        x.view(1, 3, 2, 2), ns.ones(1, 2, 2, dtype=ns.int64)
+    ),
+    **{
+        f"cross_entropy of probabilities, {how}": lambda ns, x, y, how=how: ns.nn.functional.cross_entropy(
+            x, y.detach(), reduction=how
+        )
+        for how in ("none", "mean", "sum")
+    },
+    "nll_loss": lambda ns, x, y: ns.nn.functional.nll_loss(x, ns.tensor([0, 1, 2])),
+    "nll_loss of pictures": lambda ns, x, y: ns.nn.functional.nll_loss(
+        x.view(1, 3, 2, 2), ns.ones(1, 2, 2, dtype=ns.int64)
+    ),
     "to": lambda ns, x, y: x.to(ns.float32).double(),
     "add_": lambda ns, x, y: x.clone().add_(y),
     "relu_": lambda ns, x, y: x.clone().relu_(),
@@ -151,6 +175,28 @@ def test_softsign_is_one_node_with_the_last_ones_name():
     node = minitorch.nn.functional.softsign(x).grad_fn
     assert node.name() == "DivBackward0"
     assert [f.name() for f, _ in node.next_functions] == ["torch::autograd::AccumulateGrad"]
+
+
+def test_a_part_of_a_node_is_the_same_whenever_asked_and_takes_no_hooks():
+    weight = minitorch.ones(2, 2, requires_grad=True)
+    node = minitorch.nn.functional.linear(weight.detach(), weight, weight[0]).grad_fn
+    part = node.next_functions[2][0]
+    assert part is node.next_functions[2][0]
+    assert part.next_functions[0][0].variable is weight
+    for action in (part.register_hook, part.register_prehook, part):
+        with pytest.raises(NotImplementedError, match="TBackward0 is computed within AddmmBackward0"):
+            action(lambda *grads: None)
+
+
+def test_hooks_of_a_linear_node_get_gradients_in_torchs_order():
+    def shapes(ns):
+        x, w, b = (ns.ones(*s, requires_grad=True) for s in [(5, 3), (2, 3), (2,)])
+        out, seen = ns.nn.functional.linear(x, w, b), []
+        out.grad_fn.register_hook(lambda into, outof: seen.extend(tuple(g.shape) for g in into[:2]))
+        out.sum().backward()
+        return seen
+
+    assert shapes(minitorch) == shapes(torch)
 
 
 def test_the_table_is_long_enough():

@@ -17,6 +17,7 @@ from .check import c_name, check, float_required, integer
 from .composite import reshape
 from .losses import reduction_name
 from .nll_loss import check_class_weight, divisor_of, nll_loss, picked_weights, reduced, refuse_class
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, not_tensors, op, public
 from .softmax import kernels
@@ -240,11 +241,12 @@ def _soft_cross_entropy(
     losses = logs * target
     if weight is not None:
         losses = losses * _class_weights(logs, weight, class_dim)
-    losses = op("neg")(op("sum")(losses, class_dim))
     if code == 0:
-        return losses
-    total = op("sum")(losses)
-    return total if code == 2 else total / (input.array.size / input.shape[class_dim])
+        return op("neg")(op("sum")(losses, class_dim))
+    total = op("neg")(op("sum")(losses))
+    if code == 2:
+        return total
+    return titled(total / (input.array.size / input.shape[class_dim]), "DivBackward1", ("input_edge",))
 
 
 def _smoothed(

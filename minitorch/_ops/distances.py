@@ -8,6 +8,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check, full_float_required, real
+from .nodes import titled
 from .op import structured
 from .operands import cast, common_dtype, number_argument
 from .public import FUNCTIONS, into, op, public
@@ -146,4 +147,4 @@ def dist(input: Tensor, other: Tensor, p: Any = 2, *, out: Any = None) -> Tensor
         raise RuntimeError(
             f"norm(): input dtype should be either floating point or complex. Got {c_name(difference.array)} instead."
         )
-    return into(out, "dist", _norm(difference, float(p), None))
+    return into(out, "dist", titled(_norm(difference, float(p), None), "DistBackward0", through=True))

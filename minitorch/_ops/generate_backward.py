@@ -39,6 +39,7 @@ def node_class(op: Op) -> type[Node]:
             "op": op,
             "run": _first_run,
             **SCOPE["saved_attributes"](op),
+            **SCOPE["shown_edges"](op),
         },
     )
     made.__module__ = "minitorch.generated"

@@ -43,6 +43,7 @@ def for_generated_code() -> dict[str, Any]:
         "ONE": 1,
         "OpNode": nodes.OpNode,
         "saved_attributes": nodes.saved_attributes,
+        "shown_edges": nodes.shown_edges,
         "SMALL": SMALL,
         "FEW": FEW,
         "Tensor": Tensor,

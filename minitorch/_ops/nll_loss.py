@@ -131,16 +131,18 @@ def nll_loss(
     if target.ndim == input.ndim:  # one class for one row, which need not say so
         target = op("squeeze_dims")(target, (0,))
     if state.mode in (None, NO_GRAD) and input.array.__class__ is target.array.__class__ is np.ndarray:
-        return FUNCTIONS["nll_loss_of_classes"](input, target, weight, code, ignore_index)
+        losses = FUNCTIONS["nll_loss_of_classes"](input, target, weight, code, ignore_index)
+        return losses if input.array.ndim <= 2 else titled(losses, "NllLoss2DBackward0")
+    title = "NllLossBackward0" if input.ndim <= 2 else "NllLoss2DBackward0"
     kept = op("ne")(target, ignore_index)
     safe = target * kept
     picked = op("squeeze_dims")(input.gather(class_dim, op("unsqueeze")(safe, class_dim)), (class_dim,))
     weights = kept.to(input.dtype) if weight is None else picked_weights(target, kept, weight)
     losses = op("neg")(FUNCTIONS["where"](kept, picked * weights, 0.0))
     if code == 0:
-        return titled(losses, "NllLossBackward0")
+        return titled(losses, title)
     total = op("sum")(losses)
-    return titled(total if code == 2 else total / op("sum")(weights), "NllLossBackward0", through=True)
+    return titled(total if code == 2 else total / op("sum")(weights), title, through=True)
 
 
 def _check_operands(input: Tensor, target: Tensor, weight: Tensor | None) -> None:

@@ -14,7 +14,7 @@ from minitorch._storage import offset
 from minitorch._tensor import Tensor, new, wrap
 from minitorch.autograd import _lines
 from minitorch.autograd.engine import deliver, without_recording
-from minitorch.autograd.node import FREED, Node, OutputEdge, modified_error
+from minitorch.autograd.node import FREED, Node, OutputEdge, PartOfNode, modified_error, shown_edge
 
 from .op import OPS, Gradient, Op
 
@@ -122,6 +122,30 @@ def saved_attributes(op: Any) -> dict[str, property]:
             found[f"_saved_{word}"] = property(partial(_saved, k))
             found[f"_raw_saved_{word}"] = property(partial(_raw_saved, k))
     return found
+
+
+# Ops that compute several of torch's nodes at once: in which order torch has the edges, and what it has behind one
+_PARTS = {
+    "linear_2d": (("bias_edge", "input_edge", "weight_edge"), "weight_edge", "TBackward0"),
+    "cross_entropy_rows": (("input_edge",), "input_edge", "LogSoftmaxBackward0"),
+    "cross_entropy_with_slopes": (("input_edge",), "input_edge", "LogSoftmaxBackward0"),
+}
+
+
+def shown_edges(op: Any) -> dict[str, Any]:
+    """The members by which an op's nodes show torch's edges where the op stands for several nodes of torch's."""
+    if op.name not in _PARTS:
+        return {}
+    edges, at, title = _PARTS[op.name]
+    part = type(title, (PartOfNode,), {"__slots__": (), "__module__": "minitorch.generated"})
+
+    def next_functions(node: Any) -> tuple[Any, ...]:
+        if getattr(node, at) is not None and "part" not in node.__dict__:
+            node.__dict__["part"] = part(getattr(node, at), node)
+        between = {at: node.__dict__.get("part")}
+        return tuple([shown_edge(between.get(e) or getattr(node, e)) for e in edges])
+
+    return {"edges": edges, "next_functions": property(next_functions)}
 
 
 def _saved(k: str, node: Any) -> Any:

@@ -257,6 +257,24 @@ class DeadEnd(Node):
     run_tensors = run
 
 
+class PartOfNode(Node):
+    """A node of torch's that an op here computes within its own: `next_functions` shows it, no pass meets it."""
+
+    __slots__ = ("next", "whole")
+    edges = ("next",)
+
+    def __init__(self, next: Node | None, whole: Node):
+        self.key, self.grad, self.owned, self.hooks = whole.key, None, False, None
+        self.next, self.whole = next, whole.name()
+
+    def _refuse(self, *args: Any) -> Any:
+        raise NotImplementedError(
+            f"{self.name()} is computed within {self.whole}, the node before it: it has no hooks and cannot be called"
+        )
+
+    register_hook = register_prehook = __call__ = _refuse  # type: ignore[assignment]
+
+
 class OutputEdge(Node):
     """Stands for one output of an op with several: it files its gradient with the op's node."""
 
