@@ -12,19 +12,36 @@ from ._layout import Size, strided
 from ._tensor import Tensor
 
 
-def constructed(args: tuple[Any, ...], dtype: dtypes.dtype, device: Any = None, same_dtype: bool = True) -> Tensor:
+def constructed(
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+    dtype: dtypes.dtype,
+    same_dtype: bool = True,
+    form: str = "constructor",
+) -> Tensor:
     """What an old constructor makes: of sizes an uninitialised tensor, of a sequence its values, of a tensor an alias.
 
     >>> import minitorch as torch
     >>> torch.LongTensor([1.5, 2]), torch.FloatTensor(2, 3).shape
     (tensor([1, 2]), torch.Size([2, 3]))
     """
+    device = named.pop("device", None)
     if device is not None and Device(device).type != "cpu":
-        raise NotImplementedError(f"this constructor makes CPU tensors, not {device}")
+        raise RuntimeError(
+            f"legacy constructor expects device type: cpu but device type: {Device(device).type} was passed"
+        )
+    if named:
+        args = _of_names(args, named)
     if len(args) != 1 or isinstance(args[0], Size):
         return empty(*(args or (0,)), dtype=dtype)
     data = args[0]
     if isinstance(data, Tensor):
+        if device is not None:
+            made_by = "torch.Tensor" if form == "constructor" else "tensor.new"
+            raise RuntimeError(
+                f"Legacy tensor {form} of the form {made_by}(tensor, device=device) is not supported.  "
+                f"Use {'torch.tensor(...) or ' * (form == 'constructor')}torch.as_tensor(...) instead."
+            )
         if same_dtype and data.dtype is not dtype:
             raise TypeError(f"expected a tensor of {dtype} (got {data.dtype}); convert it with .to({dtype})")
         return data.detach()
@@ -37,6 +54,22 @@ def constructed(args: tuple[Any, ...], dtype: dtypes.dtype, device: Any = None, 
     raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
 
 
+def _of_names(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The one argument that was given by its name: `size`, `data` or `other`."""
+    (name, value), *more = named.items()
+    of_ints = isinstance(value, (tuple, list)) and all(isinstance(n, int) for n in value)
+    known = {"size": of_ints, "data": True, "other": isinstance(value, Tensor)}.get(name)
+    if args or more or not known:
+        got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in sorted(named.items())]
+        comma = "" if args else ", "  # which torch writes where all have names
+        raise TypeError(
+            f"new() received an invalid combination of arguments - got ({', '.join(got)}{comma}), but expected one of:"
+        )
+    if name == "data" and isinstance(value, (Tensor, int)):
+        raise TypeError(f"new(): data must be a sequence (got {type(value).__name__})")
+    return (Size(value),) if name == "size" else (value,)
+
+
 class tensortype(type):
     """The type of `torch.FloatTensor`: not a class of tensors, but a dtype to make them of and to ask for."""
 
@@ -44,8 +77,8 @@ class tensortype(type):
     is_cuda = is_sparse = False
     layout = strided
 
-    def __call__(cls, *args: Any, size: Any = None, device: Any = None) -> Tensor:
-        return constructed(args if size is None else (Size(size),), cls.dtype, device)
+    def __call__(cls, *args: Any, **named: Any) -> Tensor:
+        return constructed(args, named, cls.dtype)
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if not isinstance(instance, Tensor) or instance.dtype is not cls.dtype:
@@ -63,17 +96,14 @@ TYPES: dict[str, Any] = {
 }
 
 
-def legacy_tensor(cls: type, *args: Any, device: Any = None, **kwargs: Any) -> Any:
+def legacy_tensor(cls: type, *args: Any, **named: Any) -> Any:
     """`torch.Tensor(2, 3)`, `torch.Tensor([1, 2])`: always of the default float dtype."""
-    if kwargs:
-        got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
-        raise TypeError(f"new() received an invalid combination of arguments - got ({', '.join(got)})")
-    return Tensor._make_subclass(cls, constructed(args, dtypes.get_default_dtype(), device, same_dtype=False))
+    return Tensor._make_subclass(cls, constructed(args, named, dtypes.get_default_dtype(), same_dtype=False))
 
 
-def new(self: Tensor, *args: Any, device: Any = None, size: Any = None) -> Tensor:
+def new(self: Tensor, *args: Any, **named: Any) -> Tensor:
     """A tensor of this one's dtype: of sizes uninitialised, of a sequence its values."""
-    return constructed(args if size is None else (Size(size),), self.dtype, device)
+    return constructed(args, named, self.dtype, form="new")
 
 
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:

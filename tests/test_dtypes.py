@@ -207,6 +207,30 @@ def test_constructors_of_old():
     )
 
 
+@pytest.mark.parametrize("made_by", ["Tensor", "FloatTensor", "LongTensor", "new"])
+def test_constructors_of_old_take_names(made_by):
+    def maker(ns):
+        return ns.ones(2).new if made_by == "new" else getattr(ns, made_by)
+
+    assert_shown_alike(
+        size=lambda ns: maker(ns)(size=(2, 3)).shape,
+        size_and_device=lambda ns: maker(ns)(size=[1, 2], device="cpu").shape,
+        no_device=lambda ns: maker(ns)(size=ns.Size([2]), device=None).shape,
+        size_number=lambda ns: maker(ns)(size=3),
+        size_float=lambda ns: maker(ns)(size=(2.5,)),
+        data=lambda ns: maker(ns)(data=[1, 2], device=ns.device("cpu")),
+        data_number=lambda ns: maker(ns)(data=3),
+        data_tensor=lambda ns: maker(ns)(data=ns.ones(2)),
+        other=lambda ns: maker(ns)(other=ns.ones(2, dtype=maker(ns)([1]).dtype)),
+        other_list=lambda ns: maker(ns)(other=[1]),
+        unknown=lambda ns: maker(ns)(sizes=(2,)),
+        two=lambda ns: maker(ns)(2, size=3),
+        device_alone=lambda ns: maker(ns)(device="cpu"),
+        meta=lambda ns: maker(ns)(size=(2,), device="meta"),
+        tensor_and_device=lambda ns: maker(ns)(ns.ones(2), device="cpu"),
+    )
+
+
 @pytest.mark.filterwarnings("ignore:.*set_default_tensor_type:UserWarning")
 def test_default_tensor_type_sets_the_default_dtype():
     for ns in PAIR:
