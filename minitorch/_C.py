@@ -1,7 +1,18 @@
 """The few names of torch._C that programs use."""
 
+from types import SimpleNamespace
+
+from ._ops.namespaces import FUNCTIONAL
+from ._tensor import Tensor
 from ._tensor import disabled_torch_function as _disabled_torch_function_impl
-from .nn import functional as _nn
+from .nn.modules._convert import _parse_to
 from .overrides import DisableTorchFunction, DisableTorchFunctionSubclass
 
 __all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "_disabled_torch_function_impl", "_nn"]
+
+_TensorMeta = type(Tensor)
+_nn = SimpleNamespace(**FUNCTIONAL, _parse_to=_parse_to)
+
+
+def _log_api_usage_once(event: str) -> None:
+    """Nothing: torch reports to its operators here which of its parts a program uses."""

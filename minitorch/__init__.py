@@ -114,6 +114,7 @@ _SETTINGS = (
 )
 _LAZY_NAMES = {
     "AcceleratorError": "_no_accelerator", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
+    "PyTorchFileReader": "serialization._archive", "ScriptModule": "jit",
     "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp", "compile": "compiler",
     "cond": "_control_flow", "from_dlpack": "_exchange", "load": "serialization", "range": "_range",
     "save": "serialization", "to_dlpack": "_exchange", "vmap": "func",

@@ -66,6 +66,8 @@ from minitorch.autograd.grad_mode import enable_grad as enable_grad
 from minitorch.autograd.grad_mode import inference_mode as inference_mode
 from minitorch.autograd.grad_mode import no_grad as no_grad
 from minitorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from minitorch.jit import ScriptModule as ScriptModule
+from minitorch.serialization._archive import PyTorchFileReader as PyTorchFileReader
 from minitorch.storage import TypedStorage as TypedStorage
 
 class Tensor(_tensor.Tensor):

@@ -6,8 +6,10 @@ import warnings
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode as TorchFlopCounterMode
 
 import minitorch
+from minitorch.utils.flop_counter import FlopCounterMode
 
 # the same value, or an error of the same class and first line
 SAME = """
@@ -45,6 +47,10 @@ nn.parallel.DistributedDataParallel(nn.Linear(1, 1)) | nn.DataParallel(nn.Linear
 compiler.is_compiling() | compiler.reset() | compiler.set_stance("force_eager")(len)([1, 2])
 _dynamo.reset() | _dynamo.is_compiling() | is_vulkan_available() | onnx.is_in_onnx_export()
 version.cuda | version.hip | version.xpu | version.debug | get_device_module("meta")
+_C._nn._parse_to("cpu") | _C._nn._parse_to(float16) | _C._nn._parse_to("meta", float64, True)
+_C._nn._parse_to(ones(1)) | _C._nn._parse_to(device="cpu", memory_format=channels_last) | _C._nn._parse_to()
+_C._nn._parse_to(dtype=float16, non_blocking=True) | _C._nn._parse_to("xx") | _C._nn.gelu is nn.functional.gelu
+_C._log_api_usage_once("x") | isinstance(Tensor, _C._TensorMeta) | isinstance(nn.ReLU(), _dynamo.OptimizedModule)
 jit.is_scripting() | jit.is_tracing() | jit.annotate(int, 1) | jit.Final
 nn.attention.SDPBackend.MATH.value | nn.attention.SDPBackend.ERROR.value
 """
@@ -239,4 +245,29 @@ def test_names_under_their_full_paths_are_the_same():
     from minitorch.autograd.variable import Variable
 
     assert Variable is minitorch.autograd.Variable
+    assert minitorch.ScriptModule is minitorch.jit.ScriptModule
     assert minitorch.backends.cuda.SDPBackend is minitorch.nn.attention.SDPBackend
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        (lambda: minitorch.PyTorchFileReader("file.pt"), "torch.PyTorchFileReader"),
+        (lambda: minitorch.autograd.profiler.emit_nvtx().__enter__(), "emit_nvtx"),
+        (lambda: minitorch.autograd.profiler.emit_itt().__enter__(), "emit_itt"),
+        (lambda: FlopCounterMode().__enter__(), "FlopCounterMode"),
+    ],
+)
+def test_what_libraries_name_but_seldom_use_is_refused_when_used(action, name):
+    with pytest.raises(NotImplementedError, match=f"{name} is not supported by minitorch"):
+        action()
+
+
+def test_marks_for_a_profiler_that_are_switched_off_do_nothing():
+    with minitorch.autograd.profiler.emit_nvtx(enabled=False) as marks:
+        assert marks is None
+
+
+def test_a_counter_of_operations_begins_at_nothing():
+    for counter in (FlopCounterMode(display=False), TorchFlopCounterMode(display=False)):
+        assert (counter.get_total_flops(), dict(counter.get_flop_counts())) == (0, {"Global": {}})

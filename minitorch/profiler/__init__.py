@@ -14,9 +14,15 @@ from .profiler import (
 __all__ = [
     "ProfilerAction",
     "ProfilerActivity",
+    "kineto_available",
     "profile",
     "record_function",
     "schedule",
     "supported_activities",
     "tensorboard_trace_handler",
 ]
+
+
+def kineto_available() -> bool:
+    """Whether torch's library of that name records: profiles here are made without it."""
+    return False

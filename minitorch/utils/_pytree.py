@@ -3,9 +3,11 @@
 None is a leaf, as in torch.utils._pytree. A dict's leaves come in the order of its keys' insertion.
 """
 
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+from minitorch._layout import Size
 
 PyTree = Any
 Leaf = Callable[[Any], bool] | None
@@ -68,20 +70,39 @@ class LeafSpec(TreeSpec):
         return "*"
 
 
-# type -> (container -> (its parts, context), (parts, context) -> container)
-SUPPORTED_NODES: dict[Any, tuple[Callable[[Any], tuple[list[Any], Any]], Callable[[Any, Any], Any]]] = {
-    tuple: (lambda t: (list(t), None), lambda parts, _: tuple(parts)),
-    list: (lambda t: (list(t), None), lambda parts, _: list(parts)),
-    dict: (lambda t: (list(t.values()), list(t)), lambda parts, keys: dict(zip(keys, parts, strict=True))),
-    OrderedDict: (
-        lambda t: (list(t.values()), list(t)),
-        lambda parts, keys: OrderedDict(zip(keys, parts, strict=True)),
-    ),
-    defaultdict: (
-        lambda t: (list(t.values()), [t.default_factory, list(t)]),
-        lambda parts, context: defaultdict(context[0], zip(context[1], parts, strict=True)),
-    ),
-    deque: (lambda t: (list(t), t.maxlen), lambda parts, maxlen: deque(parts, maxlen)),
+class NodeDef(NamedTuple):
+    """How containers of a type are taken apart, (parts, context), and made again of these."""
+
+    type: Any
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]]
+    unflatten_fn: Callable[[Any, Any], Any]
+
+
+def _dict_of(kind: Any) -> NodeDef:
+    return NodeDef(kind, lambda t: (list(t.values()), list(t)), lambda parts, keys: kind(zip(keys, parts, strict=True)))
+
+
+def _sequence_of(kind: Any) -> NodeDef:
+    return NodeDef(kind, lambda t: (list(t), None), lambda parts, _: kind(parts))
+
+
+# by type, those of all named tuples under `namedtuple`
+SUPPORTED_NODES: dict[Any, NodeDef] = {
+    node.type: node
+    for node in (
+        _sequence_of(tuple),
+        _sequence_of(list),
+        NodeDef(Size, lambda t: (list(t), None), lambda parts, _: tuple(parts)),
+        _dict_of(dict),
+        _dict_of(OrderedDict),
+        NodeDef(
+            defaultdict,
+            lambda t: (list(t.values()), [t.default_factory, list(t)]),
+            lambda parts, context: defaultdict(context[0], zip(context[1], parts, strict=True)),
+        ),
+        NodeDef(deque, lambda t: (list(t), t.maxlen), lambda parts, maxlen: deque(parts, maxlen)),
+        NodeDef(namedtuple, lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts)),
+    )
 }
 
 
@@ -95,22 +116,23 @@ def register_pytree_node(
     """Make a class a container: flatten_fn(x) gives (parts, context), unflatten_fn(parts, context) x again."""
     if cls in SUPPORTED_NODES:
         raise ValueError(f"{cls} is already registered as pytree node.")
-    SUPPORTED_NODES[cls] = (flatten_fn, unflatten_fn)
+    SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn)
 
 
-def _is_namedtuple(tree: Any) -> bool:
-    return isinstance(tree, tuple) and hasattr(tree, "_fields")
+def _get_node_type(tree: Any) -> Any:
+    """The type under which a container is registered: `namedtuple` of all named tuples."""
+    kind = tree.__class__
+    return namedtuple if issubclass(kind, tuple) and hasattr(kind, "_fields") else kind
 
 
 def _node(tree: Any) -> Any:
     """(kind, parts, context) of a container, None of a leaf."""
-    functions = SUPPORTED_NODES.get(tree.__class__)
-    if functions is not None:
-        parts, context = functions[0](tree)
-        return tree.__class__, list(parts), context
-    if _is_namedtuple(tree):
-        return tree.__class__, list(tree), tree.__class__
-    return None
+    kind = _get_node_type(tree)
+    node = SUPPORTED_NODES.get(kind)
+    if node is None:
+        return None
+    parts, context = node.flatten_fn(tree)
+    return kind, list(parts), context
 
 
 def tree_flatten(tree: PyTree, is_leaf: Leaf = None) -> tuple[list[Any], TreeSpec]:
@@ -154,8 +176,7 @@ def _made(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.is_leaf():
         return next(leaves)
     parts = [_made(leaves, s) for s in spec.children_specs]
-    functions = SUPPORTED_NODES.get(spec.type)
-    return functions[1](parts, spec.context) if functions is not None else spec.type(*parts)
+    return SUPPORTED_NODES[spec.type].unflatten_fn(parts, spec.context)
 
 
 def tree_leaves(tree: PyTree, is_leaf: Leaf = None) -> list[Any]:
