@@ -109,6 +109,26 @@ def inference_tensor_used_without_saving(ns):
     return (ns.ones(1, requires_grad=True) + y).requires_grad, (y * 2).is_inference()
 
 
+def inference_tensor_viewed_outside(ns):
+    with ns.inference_mode():
+        y = ns.arange(6.0).view(2, 3)
+        inside = y[:, 1:]
+    views = [y[0], y[:1, ::2], y.t(), y.view(-1), y[None], y.expand(2, 2, 3), y.diagonal(), inside, inside[0]]
+    return [(v, v.requires_grad, v.is_inference(), (v * 2).is_inference()) for v in views], y[0, 1].item()
+
+
+def inference_tensor_written_through_a_view(ns):
+    with ns.inference_mode():
+        y = ns.ones(2)
+    y[:1].add_(1)
+
+
+def inference_view_saved(ns):
+    with ns.inference_mode():
+        y = ns.ones(2)
+    return y[:1] * ns.ones(1, requires_grad=True)
+
+
 def inference_tensor_written_outside(ns):
     with ns.inference_mode():
         y = ns.ones(1)

@@ -86,8 +86,9 @@ def _applied(op: Op, args: tuple[Any, ...], dest: Any) -> Any:
     out = new(Tensor)
     out.array, out._grad, out.edge, out.version, out.base = o, None, None, [0], None
     if op.kind == "view":
-        out.version, out.view_version = first.version, first.version[0]
-        out.base = first if first.base is None else first.base
+        out.version = first.version
+        if first.version.__class__ is list:
+            out.base, out.view_version = first if first.base is None else first.base, first.version[0]
         inherited = None if first.base is None else first.created
         out.created = inherited if state.mode is None else NO_GRAD
     tracked = edges and any(e is not None for e in edges.values())

@@ -335,8 +335,9 @@ class FunctionText:
         yield from self._unpack_outputs()
         yield "t = new(Tensor); t.array = o; t._grad = None"
         if op.kind == "view":
-            yield f"t.version = v = {x}.version; t.view_version = v[0]"
-            yield f"t.base = ({x} if {x}.base is None else {x}.base) if v.__class__ is list else None"
+            yield f"t.version = v = {x}.version"
+            yield f"if v.__class__ is list: t.base = {x} if {x}.base is None else {x}.base; t.view_version = v[0]"
+            yield "else: t.base = None"  # an inference tensor's, which never gets an edge to renew
             yield f"t.created = (None if {x}.base is None else {x}.created) if mode is None else NO_GRAD"
         else:
             yield "t.version = [0]; t.base = None"
