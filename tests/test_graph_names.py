@@ -34,7 +34,11 @@ FUNCTIONAL = names(
     "relu relu6 gelu silu mish elu selu celu leaky_relu hardtanh hardsigmoid hardswish softplus softshrink",
     "tanhshrink logsigmoid hardshrink",
 )
-LOSSES = "mse_loss:mean l1_loss:none smooth_l1_loss:mean smooth_l1_loss:none kl_div:mean poisson_nll_loss:none".split()
+LOSSES = names(
+    "mse_loss:mean mse_loss:none l1_loss:none smooth_l1_loss:mean smooth_l1_loss:none kl_div:mean",
+    "poisson_nll_loss:none huber_loss:mean huber_loss:sum huber_loss:none",
+    "binary_cross_entropy:mean binary_cross_entropy:sum binary_cross_entropy:none",
+)
 
 EXPRESSIONS = {
     "x + 1": lambda ns, x, y: x + 1,
@@ -77,6 +81,7 @@ EXPRESSIONS = {
     "addmm": lambda ns, x, y: ns.addmm(x @ x.t(), x, y.t()),
     "bmm": lambda ns, x, y: ns.bmm(x[None], y.t()[None]),
     "vector norm": lambda ns, x, y: ns.linalg.vector_norm(x),
+    "trace": lambda ns, x, y: x[:, :3].trace(),
     "inverse": lambda ns, x, y: ns.linalg.inv(x[:, :3] + ns.eye(3, dtype=ns.float64)),
     "determinant": lambda ns, x, y: ns.linalg.det(x[:, :3]),
     "solve": lambda ns, x, y: ns.linalg.solve(x[:, :3] + ns.eye(3, dtype=ns.float64), y),
@@ -197,6 +202,22 @@ def test_hooks_of_a_linear_node_get_gradients_in_torchs_order():
         return seen
 
     assert shapes(minitorch) == shapes(torch)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_losses_have_torchs_name(reduction):
+    def shown(ns):
+        F, x = ns.nn.functional, ns.full((3, 3), 0.5, requires_grad=True)
+        classes, signs = ns.tensor([0, 2, 1]), ns.tensor([[1.0, -1.0, 1.0]] * 3)
+        losses = [
+            F.soft_margin_loss(x, signs, reduction=reduction),
+            F.multi_margin_loss(x, classes, reduction=reduction),
+            F.multilabel_margin_loss(x, ns.tensor([[0, 1, -1]] * 3), reduction=reduction),
+            F.binary_cross_entropy(x, x.detach(), x.detach(), reduction=reduction),
+        ]
+        return [loss.grad_fn.name() for loss in losses]
+
+    assert shown(minitorch) == shown(torch)
 
 
 def test_the_table_is_long_enough():

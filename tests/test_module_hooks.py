@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import re
 import weakref
 from collections import OrderedDict
 
@@ -386,3 +387,13 @@ def test_backward_hooks_keep_no_module_alive():
 def test_torch_is_the_oracle_here():
     # `same` compares with the real package, not with ourselves under another name
     assert minitorch.nn.Module is not torch.nn.Module
+
+
+def test_tables_of_hooks_print_as_ordered_dictionaries():
+    def scenario(lib):
+        layer = lib.nn.ReLU()
+        layer.register_forward_hook(print)
+        shown = [repr(layer._forward_hooks), repr(layer._forward_pre_hooks)]
+        return [re.sub(r"\(\d+,|\{\d+:", "", text) for text in shown]  # hooks are counted over the whole process
+
+    assert scenario(minitorch) == scenario(torch)

@@ -156,7 +156,7 @@ def mse_loss(
         error = op("pow_2")(input - target) * weight
         return error if code == 0 else error.sum() if code == 2 else error.sum() / weight.sum()
     if code == 0:
-        return op("pow_2")(input - target)
+        return titled(op("pow_2")(input - target), "MseLossBackward0", through=True)
     if input.array.dtype is not target.array.dtype:
         from .op import OPS
         from .operands import promote
@@ -269,7 +269,9 @@ def huber_loss(
     delta = number_argument("huber_loss", "delta", 4, delta, "float")
     check(delta > 0, "huber_loss does not support non-positive values for delta.")
     losses = _in_place_of(input, op("huber_each")(input, target, float(delta)))
-    return reduced(losses, reduction) if weight is None else _weighted(losses, weight, reduction)
+    if weight is not None:
+        return _weighted(losses, weight, reduction)
+    return titled(reduced(losses, reduction), "HuberLossBackward0", through=True)
 
 
 def _in_place_of(to: Tensor, result: Tensor) -> Tensor:
@@ -392,7 +394,7 @@ def binary_cross_entropy(
     if weight is not None:
         check_inplace_shape([losses.array.shape, weight.array.shape])
         losses = (losses * weight).to(losses.dtype)
-    return reduced(losses, reduction)
+    return titled(reduced(losses, reduction), "BinaryCrossEntropyBackward0", through=True)
 
 
 @public("nn.functional")
@@ -432,4 +434,4 @@ def soft_margin_loss(
     reduction = reduction_name(size_average, reduce, reduction)
     _reduction.get_enum(reduction)
     powers = _in_place_of(input, _in_place_of(input, -input * target).exp())
-    return reduced(powers.log1p(), reduction)
+    return titled(reduced(powers.log1p(), reduction), "SoftMarginLossBackward0", through=True)

@@ -11,6 +11,7 @@ from minitorch._tensor import Tensor
 from . import loss_reduction as _reduction
 from .check import anywhere, c_name, check, float_required, full_float_required
 from .losses import reduced, reduction_name
+from .nodes import titled
 from .op import structured
 from .public import FUNCTIONS, op, public
 
@@ -131,7 +132,8 @@ def multi_margin_loss(
         losses = losses * weight[index]
     others = index != arange(classes, device=input.device)
     losses = (losses * others).sum(1) / classes
-    return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+    result = reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+    return titled(result, "MultiMarginLossBackward0", through=True)
 
 
 @structured(tensors="target")
@@ -171,7 +173,8 @@ def multilabel_margin_loss(
     labelled = rows.gather(1, labels.clamp_min(0))
     losses = (1 - labelled.unsqueeze(2) + rows.unsqueeze(1)).relu() * counted
     losses = losses.sum((1, 2)) / classes
-    return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+    result = reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
+    return titled(result, "MultilabelMarginLossBackward0", through=True)
 
 
 def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> None:

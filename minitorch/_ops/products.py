@@ -14,6 +14,7 @@ from .deprecated import warn_deprecated
 from .joining import tensor_list
 from .linalg import matmul
 from .matrices import into
+from .nodes import titled
 from .public import FUNCTIONS, op, public
 from .shapes import reshape
 
@@ -112,7 +113,7 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     if input.array.dtype == np.bool_:
         no_kernel("trace", input.array)
-    return op("sum")(op("diagonal")(input))
+    return titled(op("sum")(op("diagonal")(input)), "TraceBackward0", through=True)
 
 
 @public("torch")

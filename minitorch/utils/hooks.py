@@ -89,6 +89,9 @@ class HookTable(OrderedDict):
         if owner is not None:
             owner._hooked = True
 
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
+
     def __reduce_ex__(self, protocol: Any) -> tuple:
         # a plain one, as in torch, when saved or deep-copied
         return OrderedDict, (), None, None, iter(self.items())
