@@ -347,6 +347,10 @@ torch.frombuffer(3, dtype=torch.int32)
 repr(torch.frombuffer(bytearray(4), dtype=torch.float32, requires_grad=True))
 ((t := torch.zeros(2)).numpy().__setitem__(0, 3), t.tolist())[1]
 torch.ones(2, requires_grad=True).numpy(force=True).tolist()
+torch.ones(2, requires_grad=True).numpy()
+torch.no_grad()(lambda: torch.ones(2, requires_grad=True).numpy())().tolist()
+torch.no_grad()(lambda: np.concatenate([torch.nn.Parameter(torch.ones(2)), np.zeros(1)]))().tolist()
+torch.inference_mode()(lambda x: np.asarray(x, dtype=np.float64))(torch.ones(2, requires_grad=True) * 2).tolist()
 torch.zeros(2, 3).t().numpy().strides
 torch.zeros(1).expand(3).numpy().strides
 repr(copy.copy(torch.ones(2, requires_grad=True)))
