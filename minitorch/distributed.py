@@ -1,5 +1,7 @@
 """Same as torch.distributed in a program of one process, which is all that minitorch has: nothing is sent anywhere."""
 
+from types import SimpleNamespace
+
 from ._no_accelerator import answering, refusing
 
 _AVAILABLE = (
@@ -7,13 +9,14 @@ _AVAILABLE = (
     "is_ucc_available is_xccl_available"
 )
 globals().update(answering(_AVAILABLE, False))
+_UNINITIALISED = "Default process group has not been initialized, please make sure to call init_process_group."
 globals().update(
     refusing(
         "all_gather all_gather_into_tensor all_gather_object all_reduce all_to_all all_to_all_single barrier broadcast "
         "broadcast_object_list destroy_process_group gather get_backend get_rank get_world_size irecv isend "
         "monitored_barrier new_group recv reduce reduce_scatter reduce_scatter_tensor scatter send",
         ValueError,
-        "Default process group has not been initialized, please make sure to call init_process_group.",
+        _UNINITIALISED,
     )
 )
 globals().update(
@@ -22,6 +25,16 @@ globals().update(
         NotImplementedError,
         "torch.distributed.{name} is not supported by minitorch, which trains in one process: "
         "torch.distributed.is_available() is False",
+    )
+)
+
+
+# the collectives with gradients
+nn = SimpleNamespace(
+    **refusing(
+        "all_gather all_reduce all_to_all all_to_all_single broadcast gather reduce reduce_scatter scatter",
+        ValueError,
+        _UNINITIALISED,
     )
 )
 

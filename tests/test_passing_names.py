@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+import torch.distributed.nn
 from torch.utils.flop_counter import FlopCounterMode as TorchFlopCounterMode
 
 import minitorch
@@ -271,3 +272,12 @@ def test_marks_for_a_profiler_that_are_switched_off_do_nothing():
 def test_a_counter_of_operations_begins_at_nothing():
     for counter in (FlopCounterMode(display=False), TorchFlopCounterMode(display=False)):
         assert (counter.get_total_flops(), dict(counter.get_flop_counts())) == (0, {"Global": {}})
+
+
+@pytest.mark.parametrize("name", ["all_reduce", "all_gather", "all_to_all"])
+@pytest.mark.filterwarnings("ignore:.*torch.distributed.nn.functional:FutureWarning")
+def test_collectives_with_gradients_need_a_group(name):
+    for ns in (minitorch, torch):
+        arguments = ([ns.ones(1)], [ns.ones(1)]) if name == "all_to_all" else (ns.ones(1),)
+        with pytest.raises(ValueError, match="Default process group has not been initialized"):
+            getattr(ns.distributed.nn, name)(*arguments)
