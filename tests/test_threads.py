@@ -313,6 +313,38 @@ def test_child_compiles_though_a_thread_was_compiling_at_the_fork(tmp_path):
 
 
 @needs_fork
+def test_child_calls_llvm_though_a_thread_was_in_it_at_the_fork():
+    out = run_script(
+        FORK
+        + """
+    import signal
+    from llvmlite import binding
+    torch.nn.functional.elu(torch.ones(4))  # loads a kernel
+    sys.setswitchinterval(1e-5)
+    stop = threading.Event()
+
+    def call():
+        while not stop.is_set():
+            binding.get_host_cpu_features()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    statuses = set()
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)
+            os._exit(0 if binding.get_host_cpu_name() else 3)
+        statuses.add(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    stop.set()
+    thread.join()
+    print(*statuses)
+    """
+    )
+    assert out.split() == ["0"]
+
+
+@needs_fork
 def test_fork_waits_for_locks_that_another_thread_takes_in_any_order():
     out = run_script(
         FORK

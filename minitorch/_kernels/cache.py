@@ -429,10 +429,15 @@ def _rebuild(target_context, symbols, payload):
 
 @functools.cache
 def _hold_compiler_over_fork():
-    """A process that is forked while a thread compiles would wait for Numba's lock for ever."""
+    """A process that is forked while a thread compiles, or frees code, would wait for the compiler's locks for ever.
+
+    Numba's is held through a compilation, LLVM's in each call of its library.
+    """
+    from llvmlite.binding import ffi
     from numba.core.compiler_lock import global_compiler_lock
 
-    hold_over_fork(global_compiler_lock._lock)  # which can be asked for without waiting
+    for lock in (global_compiler_lock, ffi.lib._lock):
+        hold_over_fork(lock._lock)  # which can be asked for without waiting
 
 
 def _when_compiling(began, ended):
