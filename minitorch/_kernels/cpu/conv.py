@@ -208,7 +208,7 @@ def _correlate_weights(crew, parts, x, padded, copies, corner, g, identity, plan
     """dw[k, t] = sum over n, p of g[n, k, p] * x[n, bases[rows[t]] + offsets[p]].
 
     In blocks of at most BLOCK pixels, of several images where one has fewer, so that the packed
-    gradient stays in L1 over all taps. Threads share the taps of as many images as there is room for: each sum is one
+    gradient stays in L2 over all taps. Threads share the taps of as many images as there is room for: each sum is one
     thread's, over the images in their order, whatever the number of threads.
     """
     groups, channels, lanes, pixels, taps, _ = sizes
@@ -315,10 +315,9 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     axes = _axes(dw.shape[2:], g.shape[2:], stride, dilation)
     pixels, taps, share = prod(g.shape[2:]), dw[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
     if _has_squares_of_3(dw, stride, dilation, groups) and conv_winograd_weights.pays(share, x, g):
-        finite = conv_winograd_weights.convolution_backward_weight(g, x, padding, dest)
-        if dest is not dw:
-            dw[...] = dest
-        if finite:
+        if conv_winograd_weights.convolution_backward_weight(g, x, padding, dest):
+            if dest is not dw:
+                dw[...] = dest
             return
     if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps, share, g.shape, g.itemsize, lanes):
         corners, offsets = conv_tables.windows(*axes, dw.shape[1], size)
@@ -418,12 +417,11 @@ def _write(x, size, corner, axes, begin, w, steps, filter_taps, groups, bias, ou
     most = len(x) * (start.shape[1] // lanes) // threads.count() if groups == 1 else 1  # leaves every thread a part
     together = max(1, min(len(x), most, BLOCK // prod(map(len, axes[0]))))
     together = -(-len(x) // -(-len(x) // together))  # so that the last ones are not few
-    place = x.shape[1] // groups, size, corner, x.shape[2:]
+    place, share = (x.shape[1] // groups, size, corner, x.shape[2:]), conv_tables.needed(*axes, corner, x.shape[2:])
     for first, last in (0, len(x) // together * together), (len(x) // together * together, len(x)):
         if first < last:
             beside = min(together, last - first)
             plan = conv_tables.tiles_of_pixels(*axes, *place, begin, beside, out[0].size)
-            share = conv_tables.needed(*axes, corner, x.shape[2:])
             _run(x[first:last], size, corner, w, steps, filter_taps, start, plan, beside, share, dest[first:last])
     if dest is not out:
         out[...] = dest

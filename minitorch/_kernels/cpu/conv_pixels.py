@@ -19,7 +19,7 @@ from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .tables import filled, in_volume, volumes, whole
+from .tables import filled, in_volume, rounded_up, volumes, whole
 from .tiles import (
     TILE,
     VECTOR_BYTES,
@@ -119,14 +119,10 @@ def pays(taps, needed, shape, itemsize, lanes, turned=False):
     copied for it, others for the other way, which counts where pixels are few.
     """
     size, (images, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
-    ours = (taps + 6) * _rounded_up(wide, size) / wide * _rounded_up(channels, ROWS)
-    theirs = (taps * needed + 25) * 1.08 * _rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
+    ours = (taps + 6) * rounded_up(wide, size) / wide * rounded_up(channels, ROWS)
+    theirs = (taps * needed + 25) * 1.08 * rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
     pixels = images * prod(high) * wide
     return ours * (1 + 340 / pixels) < theirs if turned else ours < theirs * (1 + 18 / pixels)
-
-
-def _rounded_up(n, unit):
-    return -(-n // unit) * unit
 
 
 @lru_cache(maxsize=64)
@@ -251,8 +247,8 @@ def pays_for_weights(taps, needed, shape, itemsize, lanes):
     """`pays`, for the gradient of the weights; the shape is that of the results' gradient."""
     size, (_, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
     vectors = prod(high) * -(-wide // size)
-    ours = _rounded_up(taps, TAPS) * (vectors + 4) * size * _rounded_up(channels, CHANNELS)
-    theirs = (_rounded_up(taps, TILE) * needed + 25) * prod(high) * wide * _rounded_up(channels, lanes)
+    ours = rounded_up(taps, TAPS) * (vectors + 4) * size * rounded_up(channels, CHANNELS)
+    theirs = (rounded_up(taps, TILE) * needed + 25) * prod(high) * wide * rounded_up(channels, lanes)
     return ours * (1.55 if channels % lanes == 0 else 1.16) < theirs * (1.28 if lanes == size else 1.0)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from .tables import filled, grid
 from .tiles import TILE
 
-# Results of this many pixels (a multiple of TILE) stay in L1 between the microkernel and the transpose that follows
-# it, and so do the gradient's before it.
+# Results of this many pixels (a multiple of TILE) stay in L2 between the microkernel and the transpose that follows
+# it, and so do the gradient's before it; several small images are so many, of which more pixels miss the same.
 BLOCK = 600
 # Packed weights of this many taps stay in L1 while a block of pixels is done.
 TAPS = 256

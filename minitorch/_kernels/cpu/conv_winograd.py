@@ -24,7 +24,7 @@ from .inner import inner
 from .padded_images import OWN, SHARED, image_for, pad_part
 from .parallel import share_of, split
 from .plane_vectors import copy_line
-from .tables import in_volume, volumes, whole
+from .tables import in_volume, rounded_up, volumes, whole
 from .tiles import (
     VECTOR_BYTES,
     WIDE,
@@ -313,10 +313,6 @@ def convolution(x, w, steps, padding, bias, out):
         for first, last in ((0, whole_groups), (whole_groups, len(x)))
         if first < last
     )
-
-
-def rounded_up(n, unit):
-    return -(-n // unit) * unit
 
 
 def tiles_of(out):

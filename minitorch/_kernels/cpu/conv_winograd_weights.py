@@ -21,7 +21,6 @@ from .conv_winograd import (
     ROWS,
     both_ways,
     multiply,
-    rounded_up,
     shuffled,
     tile_runs,
     tiles_of,
@@ -31,7 +30,7 @@ from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import pad_part
 from .parallel import share_of, split
-from .tables import in_volume, volumes
+from .tables import in_volume, rounded_up, volumes
 from .tiles import WIDE, first_lanes, lanes_of, load_vector, pointers, splat, store_vector, transpose
 
 SIZE = LANES // 2  # of a vector

@@ -18,6 +18,11 @@ def in_volume(place):
     return (0,) * (3 - len(place)) + tuple(int(p) for p in place)
 
 
+def rounded_up(n, unit):
+    """n up to a whole number of units."""
+    return -(-n // unit) * unit
+
+
 def grid(axes, sizes):
     """Offsets, in an array of these sizes, of all points whose coordinates are on the axes."""
     total = np.asarray(axes[0], np.int64)
