@@ -7,6 +7,7 @@ made here, and both processes release them.
 A thread may take these locks in any order: a fork waits for one only while it holds no other.
 """
 
+import functools
 import os
 import threading
 from typing import Any
@@ -23,9 +24,17 @@ def fork_safe_lock() -> Any:
     return lock
 
 
-def hold_over_fork(lock: Any) -> None:
-    """Let forks wait for a reentrant lock that another library made."""
-    _locks.append(lock)
+@functools.cache
+def hold_compiler_over_fork() -> None:
+    """A process that is forked while a thread compiles, or frees code, would wait for the compiler's locks for ever.
+
+    Numba's is held through a compilation, LLVM's in each call of its library.
+    """
+    from llvmlite.binding import ffi
+    from numba.core.compiler_lock import global_compiler_lock
+
+    for lock in (global_compiler_lock, ffi.lib._lock):
+        _locks.append(lock._lock)  # which can be asked for without waiting
 
 
 def _acquire() -> None:

@@ -28,7 +28,7 @@ import tempfile
 import types
 import warnings
 
-from minitorch._fork import fork_safe_lock, hold_over_fork
+from minitorch._fork import fork_safe_lock, hold_compiler_over_fork
 
 from . import cache_size
 
@@ -295,7 +295,7 @@ def _execute(
     module.__package__ = name.rpartition(".")[0]
     kept = _prepare(tree)
     _load_kernels(imported)
-    _hold_compiler_over_fork()
+    hold_compiler_over_fork()
     _pause_collections()
     sys.modules[name] = module  # before execution: compiled code looks its module up by name
     try:
@@ -425,19 +425,6 @@ def _rebuild(target_context, symbols, payload):
     if symbols is not None and missing():
         return None
     return CompileResult._rebuild(target_context, *payload)
-
-
-@functools.cache
-def _hold_compiler_over_fork():
-    """A process that is forked while a thread compiles, or frees code, would wait for the compiler's locks for ever.
-
-    Numba's is held through a compilation, LLVM's in each call of its library.
-    """
-    from llvmlite.binding import ffi
-    from numba.core.compiler_lock import global_compiler_lock
-
-    for lock in (global_compiler_lock, ffi.lib._lock):
-        hold_over_fork(lock._lock)  # which can be asked for without waiting
 
 
 def _when_compiling(began, ended):
