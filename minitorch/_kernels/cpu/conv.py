@@ -38,7 +38,7 @@ from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for, workspace
 from .parallel import share_of, split
-from .tables import in_volume, volumes, whole
+from .tables import groups_of, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose, transpose_rows
 
 
@@ -308,22 +308,25 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     if conv_depthwise.fits(x, dw, groups, padding, stride, dilation):
         conv_depthwise.convolution_backward_weight(g, x, stride, padding, dilation, dw)
         return
-    g, x, dest = whole(g), whole(x), whole(dw)
+    dest = whole(dw)
+    _sum_weights(whole(g), whole(x), stride, padding, dilation, groups, dest)
+    if dest is not dw:
+        dw[...] = dest
+
+
+def _sum_weights(g, x, stride, padding, dilation, groups, dw):
+    """What convolution_backward_weight writes where the filters are not depthwise; all arrays are contiguous."""
     channels = g.shape[1] // groups
     lanes = _lanes(dw.dtype, channels)
     size = _padded_size(x, padding)
     axes = _axes(dw.shape[2:], g.shape[2:], stride, dilation)
     pixels, taps, share = prod(g.shape[2:]), dw[0].size, conv_tables.needed(*axes, padding, x.shape[2:])
     if _has_squares_of_3(dw, stride, dilation, groups) and conv_winograd_weights.pays(share, x, g):
-        if conv_winograd_weights.convolution_backward_weight(g, x, padding, dest):
-            if dest is not dw:
-                dw[...] = dest
+        if conv_winograd_weights.convolution_backward_weight(g, x, padding, dw):
             return
     if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps, share, g.shape, g.itemsize, lanes):
         corners, offsets = conv_tables.windows(*axes, dw.shape[1], size)
-        conv_pixels.convolution_backward_weight(g, x, size, padding, corners, offsets, dest)
-        if dest is not dw:
-            dw[...] = dest
+        conv_pixels.convolution_backward_weight(g, x, size, padding, corners, offsets, dw)
         return
     group_size = min(len(x), max(1, BLOCK // pixels))
     blocks = groups * -(-channels // lanes)
@@ -339,10 +342,8 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels, taps, padded[0].size // groups
     source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding)
-    ends = g.reshape(-1), _identity(max(pixels, taps)), plan, group_size, packed, sums, dest.reshape(-1), sizes
+    ends = g.reshape(-1), _identity(max(pixels, taps)), plan, group_size, packed, sums, dw.reshape(-1), sizes
     _correlate_weights(crew, parts, *source, *ends)
-    if dest is not dw:
-        dw[...] = dest
 
 
 def _duration(products, share):
@@ -418,11 +419,9 @@ def _write(x, size, corner, axes, begin, w, steps, filter_taps, groups, bias, ou
     together = max(1, min(len(x), most, BLOCK // prod(map(len, axes[0]))))
     together = -(-len(x) // -(-len(x) // together))  # so that the last ones are not few
     place, share = (x.shape[1] // groups, size, corner, x.shape[2:]), conv_tables.needed(*axes, corner, x.shape[2:])
-    for first, last in (0, len(x) // together * together), (len(x) // together * together, len(x)):
-        if first < last:
-            beside = min(together, last - first)
-            plan = conv_tables.tiles_of_pixels(*axes, *place, begin, beside, out[0].size)
-            _run(x[first:last], size, corner, w, steps, filter_taps, start, plan, beside, share, dest[first:last])
+    for first, last, beside in groups_of(together, len(x)):
+        plan = conv_tables.tiles_of_pixels(*axes, *place, begin, beside, out[0].size)
+        _run(x[first:last], size, corner, w, steps, filter_taps, start, plan, beside, share, dest[first:last])
     if dest is not out:
         out[...] = dest
 

@@ -21,6 +21,7 @@ from .padded_images import ROOM, SHARED, first_of, image_for, pad_part, room_for
 from .parallel import share_of, split
 from .tables import filled, in_volume, rounded_up, volumes, whole
 from .tiles import (
+    MULTIPLICATIONS,
     TILE,
     VECTOR_BYTES,
     WIDE,
@@ -42,7 +43,6 @@ from .tiles import (
 ROWS = TILE * 2 // 3  # a power of two, as most numbers of channels are multiples of
 CHANNELS, TAPS = TILE // 3, 5  # of a tile of the weights' gradient: so many sums, and a vector for each channel
 SPAN = 16  # vectors of pixels that all output channels are computed of before the next
-MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond
 
 
 @intrinsic

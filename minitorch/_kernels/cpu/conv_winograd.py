@@ -24,8 +24,9 @@ from .inner import inner
 from .padded_images import OWN, SHARED, image_for, pad_part
 from .parallel import share_of, split
 from .plane_vectors import copy_line
-from .tables import in_volume, rounded_up, volumes, whole
+from .tables import groups_of, in_volume, rounded_up, volumes, whole
 from .tiles import (
+    MULTIPLICATIONS,
     VECTOR_BYTES,
     WIDE,
     add_products,
@@ -47,7 +48,6 @@ ROOM = 2**23  # numbers between the transforms, of all threads that have no more
 POINTS = 16  # of a transformed tile
 LANES = 2 * VECTOR_BYTES // 4  # tiles of outputs that are computed at a time
 APART = 32  # numbers between what belongs to a point and to the next: a power of two apart, they share a set of L1
-MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond
 
 
 def _differences(builder, a, b, c, d):
@@ -307,11 +307,9 @@ def convolution(x, w, steps, padding, bias, out):
     _transform_all_filters(crew, parts, w, steps, filters, members, u)
     start = np.zeros(filters, out.dtype) if bias is None else whole(bias)
     together = max(1, min(len(x) // threads.count(), 8 * LANES // tiles_of(out)))  # so that few lanes are left over
-    whole_groups = len(x) // together * together
     return all(
-        _write(x[first:last], u, padding, start, min(together, last - first), out[first:last])
-        for first, last in ((0, whole_groups), (whole_groups, len(x)))
-        if first < last
+        _write(x[first:last], u, padding, start, beside, out[first:last])
+        for first, last, beside in groups_of(together, len(x))
     )
 
 

@@ -16,7 +16,6 @@ from . import threads
 from .conv_winograd import (
     APART,
     LANES,
-    MULTIPLICATIONS,
     POINTS,
     ROWS,
     both_ways,
@@ -31,7 +30,7 @@ from .inner import inner
 from .padded_images import pad_part
 from .parallel import share_of, split
 from .tables import in_volume, rounded_up, volumes
-from .tiles import WIDE, first_lanes, lanes_of, load_vector, pointers, splat, store_vector, transpose
+from .tiles import MULTIPLICATIONS, WIDE, first_lanes, lanes_of, load_vector, pointers, splat, store_vector, transpose
 
 SIZE = LANES // 2  # of a vector
 TILES = 4 * LANES  # that are summed before the next are transformed: the sums are read and written once for them

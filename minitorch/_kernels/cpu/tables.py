@@ -23,6 +23,12 @@ def rounded_up(n, unit):
     return -(-n // unit) * unit
 
 
+def groups_of(size, count):
+    """(first, last, how many at a time) of what of `count` things goes in groups of this size, and of what is left."""
+    even = count // size * size
+    return [(first, last, min(size, last - first)) for first, last in ((0, even), (even, count)) if first < last]
+
+
 def grid(axes, sizes):
     """Offsets, in an array of these sizes, of all points whose coordinates are on the axes."""
     total = np.asarray(axes[0], np.int64)

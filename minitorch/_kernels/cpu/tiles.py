@@ -27,6 +27,7 @@ else:
     VECTOR_BYTES, TILE = 16, 6
 # In a row of a tile.
 VECTORS = 2
+MULTIPLICATIONS = 40  # with their additions, of one thread in a nanosecond where a tile's vectors lie as they are read
 SQUARE = 16  # rows and columns that `transpose` takes at most: registers hold so many rows
 
 WIDE = ir.IntType(64)
