@@ -41,7 +41,7 @@ from .tiles import (
 BETTER_THAN_BLAS = VECTOR_BYTES == 64
 DEPTH = 256  # rows of a panel: of two vectors each, under AVX-512 they are 32 KiB of L1
 STRIP = 40 * TILE  # rows of a that pass by a panel: of DEPTH numbers each they stay in L2
-HEIGHTS = TILE, TILE // 3  # of tiles: the lower one, so that a few last rows do not cost as much as TILE
+LOW = TILE // 3  # rows of a lower tile, so that a few last ones do not cost as much as TILE
 
 
 def lanes(dtype):
@@ -88,9 +88,9 @@ def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row
 
         with builder.if_else(fits_one_vector(builder, panel, lanes)) as (one, several):
             with one:
-                choose(HEIGHTS, 1)
+                choose((TILE, LOW), 1)
             with several:
-                choose(HEIGHTS, VECTORS)
+                choose((TILE, LOW), VECTORS)
         return context.get_dummy_value()
 
     return types.void(*arrays), codegen
@@ -167,11 +167,15 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                 start, s0, s_row = c, c1 + j, c_row
                 if q == 0 and not add:
                     start, s0, s_row = row, j * r_step, np.intp(0)
-                for i in range(0, rows, TILE):
+                i = 0
+                while i < rows:
+                    # Two lower tiles cost less than a whole one that is mostly of use.
+                    high = smaller(TILE if rows - i > 2 * LOW else LOW, rows - i)
                     product_tile(
                         packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,
-                        c, c1 + j + i * c_row, c_row, smaller(TILE, rows - i), used,
+                        c, c1 + j + i * c_row, c_row, high, used,
                     )  # fmt: skip
+                    i += high
                 if b is None:
                     p0 += deep * lanes
 
