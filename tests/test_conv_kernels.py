@@ -44,6 +44,8 @@ CONVS = {
     "rows_that_no_window_reaches": (2, 2, (8, 8), 3, (2, 2), (3, 3), (0, 0), (1, 1), 1),
     "rows_of_whole_vectors": (2, 3, (19, 32), 16, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "rows_of_vectors_that_overlap": (3, 2, (5, 27), 21, (3, 5), (1, 1), (1, 2), (1, 1), 1),
+    "rows_of_a_vector_and_a_half": (3, 2, (5, 24), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "rows_of_a_vector_and_a_quarter": (2, 2, (7, 20), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "an_odd_number_of_vectors": (1, 1, (3, 48), 9, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     "wide_rows_of_few_channels": (2, 9, (6, 33), 3, (3, 3), (2, 1), (1, 0), (1, 2), 1),
     "wide_rows_without_padding": (2, 4, (7, 36), 8, (1, 3), (1, 1), (0, 0), (1, 1), 1),

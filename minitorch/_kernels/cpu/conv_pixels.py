@@ -22,13 +22,16 @@ from .parallel import share_of, split
 from .tables import filled, in_volume, rounded_up, volumes, whole
 from .tiles import (
     MULTIPLICATIONS,
+    PER_CYCLE,
     TILE,
     VECTOR_BYTES,
     WIDE,
     add_products,
+    cut,
     data_of,
     first_lanes,
     index,
+    joined,
     lanes_of,
     load_tile,
     load_vector,
@@ -42,96 +45,145 @@ from .tiles import (
 
 ROWS = TILE * 2 // 3  # a power of two, as most numbers of channels are multiples of
 CHANNELS, TAPS = TILE // 3, 5  # of a tile of the weights' gradient: so many sums, and a vector for each channel
-SPAN = 16  # vectors of pixels that all output channels are computed of before the next
+PIECES = {1: 1.0, 2: 0.5, 4: 0.5}  # of rows that may make up a vector, and the time of one beside a vector's
+SPAN = 8  # tiles of pixels that all output channels are computed of before the next
 
 
 @intrinsic
-def _sum_rows(typingctx, w, w0, taps, x, x0, x1, offsets, bias, k, out, to, step, beside, lanes):
-    """out[to + i * step + lane] = bias[k + i] + sum over q < taps of w[w0 + i * taps + q] * x[x0 + offsets[q] + lane].
+def _sum_rows(typingctx, w, w0, taps, x, x0, corners, offsets, bias, k, out, to, places, p, pieces, step, lanes):
+    """out[to + i * step + places[p] + lane] = bias[k + i] + sum of w[w0 + i * taps + q] * x[at + offsets[q] + lane].
 
-    For i < ROWS; the lanes are the first of one vector, so many. A second one is summed from x[x1] on, and goes
-    `beside` further.
+    For i < ROWS, q < taps, at = x0 + corners[p]. The lanes of two vectors are those of so many pieces each, that of p
+    and those after it; of a vector that is one piece they are the first of it, so many.
     """
     at = types.intp
-    arrays = (w, at, at, x, at, at, offsets, bias, at, out, at, at, at, at)
+    arrays = (w, at, at, x, at, corners, offsets, bias, at, out, at, places, at, at, at, at)
 
     def codegen(context, builder, signature, args):
-        filters, starts, dest = pointers(context, builder, signature, args, (0, 7, 9))
-        pixels, table = (data_of(context, builder, signature.args[k], args[k]) for k in (3, 6))
-        size = lanes_of(pixels)
+        filters, pixels, starts, dest = pointers(context, builder, signature, args, (0, 3, 7, 9))
+        origins, table, ends = (data_of(context, builder, signature.args[j], args[j]) for j in (5, 6, 11))
+        size, mask = lanes_of(pixels), first_lanes(builder, args[15], lanes_of(pixels))
         rows = [builder.gep(filters, [builder.mul(args[2], WIDE(i))]) for i in range(ROWS)]
-        sums = [[splat(builder, builder.load(builder.gep(starts, [WIDE(i)])), size)] * 2 for i in range(ROWS)]
 
-        def places_of(q):
-            shift = index(builder, table, q)
-            return builder.add(shift, args[4]), builder.add(shift, args[5])
+        def emit(pieces):
+            part, mine = size // pieces, [builder.add(args[12], WIDE(j)) for j in range(2 * pieces)]
+            lines, under = (
+                [builder.gep(pixels, [index(builder, origins, j)]) for j in mine],
+                mask if pieces == 1 else None,
+            )
+            sums = [[splat(builder, builder.load(builder.gep(starts, [WIDE(i)])), size)] * 2 for i in range(ROWS)]
 
-        mask = first_lanes(builder, args[13], size)
-        sums = add_products(builder, pixels, 0, rows, lambda q: q, args[2], sums, places_of, mask)
-        for i, (first, second) in enumerate(sums):
-            line = builder.gep(dest, [builder.mul(args[11], WIDE(i))])
-            store_vector(builder, first, line, WIDE(0), mask)
-            store_vector(builder, second, line, args[12], mask)
+            def columns_of(_, q):
+                shift = index(builder, table, q)
+                return joined(builder, [load_vector(builder, line, shift, part, under) for line in lines], 2)
+
+            sums = add_products(builder, pixels, 0, rows, lambda q: q, args[2], sums, columns_of)
+            for i, pair in enumerate(sums):
+                line = builder.gep(dest, [builder.mul(args[14], WIDE(i))])
+                values = [piece for vector in pair for piece in cut(builder, vector, pieces)]
+                for j, value in zip(mine, values, strict=True):
+                    store_vector(builder, value, line, index(builder, ends, j), under)
+
+        def choose(numbers):
+            if len(numbers) == 1:
+                emit(numbers[0])
+                return
+            with builder.if_else(builder.icmp_signed("==", args[13], WIDE(numbers[0]))) as (these, others):
+                with these:
+                    emit(numbers[0])
+                with others:
+                    choose(numbers[1:])
+
+        choose([n for n in PIECES if n <= size])
         return context.get_dummy_value()
 
     return types.void(*arrays), codegen
 
 
 @inner()
-def _correlate_part(part, parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out):
+def _correlate_part(part, parts, x, padded, room, corner, corners, places, tiles, lanes, offsets, w, bias, out):
     """This part of the spans of pixels, for all output channels, of all images."""
     source, dest, filters = flat(padded), flat(out), flat(w)
     channels, area = out.shape[1:]
     taps = offsets.size
-    spans, inputs = (places.size + SPAN - 1) // SPAN, source.size // padded.shape[0]
+    spans, inputs = (len(tiles) + SPAN - 1) // SPAN, source.size // padded.shape[0]
     begin, end = share_of(x.shape[0] * spans, part, parts)
     previous = np.intp(-1)
     for at in range(begin, end):
-        n, p0 = at // spans, at % spans * SPAN
+        n, first = at // spans, at % spans * SPAN
         image = image_for(part, x, n, previous, padded, room, corner)
         previous = n
         for block in range(0, channels, ROWS):
             k = smaller(block, channels - ROWS)  # the last tile overlaps the one before
             to = (n * channels + k) * area
-            for p in range(p0, smaller(p0 + SPAN, places.size), 2):
-                place, start = np.intp(places[p]), image * inputs
+            for i in range(first, smaller(first + SPAN, len(tiles))):
                 _sum_rows(
-                    filters, k * taps, taps, source, start + corners[p], start + corners[p + 1], offsets, bias, k,
-                    dest, to + place, area, np.intp(places[p + 1]) - place, lanes,
+                    filters, k * taps, taps, source, image * inputs, corners, offsets, bias, k,
+                    dest, to, places, tiles[i, 0], tiles[i, 1], area, lanes,
                 )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _correlate(crew, parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out):
+def _correlate(crew, parts, x, padded, room, corner, corners, places, tiles, lanes, offsets, w, bias, out):
     """out[n, k, places[p] + lane] = bias[k] + sum over q of w[k, q] * x[n, corners[p] + offsets[q] + lane].
 
-    For the first `lanes` of a vector. x is read where it lies in `padded`, of which `room` says what it is.
+    In tiles of two vectors, of which `tiles` has the first p and the number of pieces. x is read where it lies in
+    `padded`, of which `room` says what it is.
     """
     if room == SHARED:
         split(crew, pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
-    split(crew, _correlate_part, parts, (parts, x, padded, room, corner, corners, places, lanes, offsets, w, bias, out))
+    ends = parts, x, padded, room, corner, corners, places, tiles, lanes, offsets, w, bias, out
+    split(crew, _correlate_part, parts, ends)
+
+
+# What vectors of channels take besides, for each pixel and channel, in the time of so many taps; then how much longer
+# they take for a tap, of several vectors and of one. By figures of Zen 4 and Zen 5.
+BESIDES, SLOWER, ALONE = (19, 1.0, 1.0) if PER_CYCLE == 1 else (25, 1.08, 1.38)
 
 
 def pays(taps, needed, shape, itemsize, lanes, turned=False):
-    """Whether so many taps are faster this way than by vectors of so many output channels; the figures are of Zen 5.
+    """Whether so many taps are faster this way than by vectors of so many output channels.
 
     The other way multiplies the needed share of them. The shape is the result's. Weights that are `turned` have to be
     copied for it, others for the other way, which counts where pixels are few.
     """
     size, (images, channels, *high, wide) = VECTOR_BYTES // itemsize, shape
-    ours = (taps + 6) * rounded_up(wide, size) / wide * rounded_up(channels, ROWS)
-    theirs = (taps * needed + 25) * 1.08 * rounded_up(channels, lanes) * (1.28 if lanes == size else 1.0)
+    pieces, columns = _rest_of_row(wide, size)
+    ours = (taps + 6) * (wide // size + len(columns) * PIECES[pieces]) * size / wide * rounded_up(channels, ROWS)
+    theirs = (taps * needed + BESIDES) * rounded_up(channels, lanes) * (ALONE if lanes == size else SLOWER)
     pixels = images * prod(high) * wide
     return ours * (1 + 340 / pixels) < theirs if turned else ours < theirs * (1 + 18 / pixels)
 
 
 @lru_cache(maxsize=64)
-def _places(shape, size):
-    """Where in a plane vectors begin that cover its rows, the last overlapping the one before; an even number."""
+def _tiles(shape, size):
+    """(tiles, places): each tile's first piece and number of pieces in a vector, and where in a plane pieces begin."""
     *high, wide = shape
-    columns = np.minimum(np.arange(0, wide, size), max(0, wide - size))
-    places = (np.arange(prod(high))[:, None] * wide + columns).ravel()
-    return np.append(places, places[-1:] if places.size % 2 else []).astype(np.uint32)
+    rows = np.arange(prod(high))[:, None] * wide
+    pieces, columns = _rest_of_row(wide, size)
+    tiles, places, count = [], [], 0
+    for n, begins in (1, np.arange(0, wide - size + 1, size)), (pieces, columns):
+        if len(begins):
+            found = filled((rows + begins).ravel(), 2 * n)
+            firsts = np.arange(0, found.size, 2 * n)
+            tiles.append(np.stack([count + firsts, np.full(firsts.size, n), found[2 * n - 1 :: 2 * n]]))
+            places.append(found)
+            count += found.size
+    tiles = np.concatenate(tiles, axis=1)
+    tiles = tiles[:2, tiles[2].argsort(kind="stable")].T  # what lies beside each other is read together
+    return np.ascontiguousarray(tiles), np.concatenate(places).astype(np.uint32)
+
+
+def _rest_of_row(wide, size):
+    """What whole vectors leave of a row: how many pieces a vector of it has, and the column where its piece begins.
+
+    A piece, or the last vector, that is not filled overlaps what is before it.
+    """
+    rest = wide % size
+    for pieces in (4, 2):
+        if 0 < rest <= size // pieces <= wide:
+            return pieces, [wide - size // pieces]
+    return 1, [max(0, wide - size)] * (rest > 0)
 
 
 def convolution(x, size, corner, corners, offsets, w, bias, out):
@@ -141,12 +193,12 @@ def convolution(x, size, corner, corners, offsets, w, bias, out):
         return
     x, dest = whole(x), whole(out)
     lanes = VECTOR_BYTES // out.itemsize
-    places = _places(out.shape[2:], lanes)
+    tiles, places = _tiles(out.shape[2:], lanes)
     start = np.zeros(len(w), out.dtype) if bias is None else whole(bias)
-    crew, parts = threads.share(out.size * offsets.size // MULTIPLICATIONS, len(x) * -(-places.size // SPAN))
+    crew, parts = threads.share(out.size * offsets.size // MULTIPLICATIONS, len(x) * -(-len(tiles) // SPAN))
     room, padded = room_for(x, parts, size)
     _correlate(
-        crew, parts, volumes(x, 2), volumes(padded, 2), room, in_volume(corner), corners[places], places,
+        crew, parts, volumes(x, 2), volumes(padded, 2), room, in_volume(corner), corners[places], places, tiles,
         min(out.shape[-1], lanes), offsets, whole(w).reshape(-1), start, dest.reshape(*out.shape[:2], -1),
     )  # fmt: skip
     if dest is not out:

@@ -27,6 +27,7 @@ from .plane_vectors import copy_line
 from .tables import groups_of, in_volume, rounded_up, volumes, whole
 from .tiles import (
     MULTIPLICATIONS,
+    PER_CYCLE,
     VECTOR_BYTES,
     WIDE,
     add_products,
@@ -284,14 +285,15 @@ def tile_runs(images, inputs, outputs, row, shape, lanes):
 def pays(needed, x, out):
     """Whether 3x3 filters are faster this way than by `conv.py`, which multiplies the needed share of the taps.
 
-    The figures are of Zen 5, and count multiplications: a transform of a tile of a channel takes the time of 200, a
-    filter's that of 600 if they leave L2.
+    The figures are of Zen 5 and Zen 4, and count multiplications that one product of vectors a cycle does: a transform
+    of a tile of a channel takes the time of 100, a filter's that of 150 if they leave L2.
     """
     (images, filters, high, wide), members = out.shape, x.shape[1]
-    tiles, pairs = rounded_up(images * tiles_of(out), LANES), members * filters
-    ours = tiles * (POINTS * members * rounded_up(filters, ROWS) + 200 * (members + filters))
-    theirs = 9 * pairs * images * high * wide * needed
-    return 1.1 * (ours + (600 if pairs > STAY else 260) * pairs) < theirs
+    pairs, tiles = members * filters, rounded_up(images * tiles_of(out), LANES)
+    besides = tiles * 100 * (members + filters) + (150 if pairs > STAY else 130) * pairs
+    products = members * rounded_up(filters, ROWS)
+    ours = tiles * POINTS * products + besides * PER_CYCLE
+    return 1.1 * ours < 9 * products * images * high * wide * needed
 
 
 def convolution(x, w, steps, padding, bias, out):

@@ -30,11 +30,22 @@ from .inner import inner
 from .padded_images import pad_part
 from .parallel import share_of, split
 from .tables import in_volume, rounded_up, volumes
-from .tiles import MULTIPLICATIONS, WIDE, first_lanes, lanes_of, load_vector, pointers, splat, store_vector, transpose
+from .tiles import (
+    MULTIPLICATIONS,
+    PER_CYCLE,
+    WIDE,
+    first_lanes,
+    lanes_of,
+    load_vector,
+    pointers,
+    splat,
+    store_vector,
+    transpose,
+)
 
 SIZE = LANES // 2  # of a vector
 TILES = 4 * LANES  # that are summed before the next are transformed: the sums are read and written once for them
-MOST = 3 * 2**15  # filters
+MOST = 2**18 if PER_CYCLE == 1 else 3 * 2**15  # filters: the sums of more are too far away
 
 
 def _slopes(builder, a, b):
@@ -175,15 +186,16 @@ def _gradient(crew, parts, x, padded, corner, g, plan, made, m, taps, dw, sizes)
 
 
 def pays(needed, x, g):
-    """Whether this is faster than `conv.py`, which multiplies the needed share of the taps; by figures of Zen 5.
+    """Whether this is faster than `conv.py`, which multiplies the needed share of the taps.
 
-    As in `conv_winograd.pays`, in multiplications; a transform, with a transpose, takes the time of 400. The sums of
+    As in `conv_winograd.pays`, in multiplications; a transform, with a transpose, takes the time of 200. The sums of
     many filters do not stay in L2.
     """
     (images, filters, high, wide), members = g.shape, x.shape[1]
     pairs = members * filters
     products = POINTS * rounded_up(filters, ROWS) * rounded_up(members, LANES) * (1.5 if pairs > 2**15 else 1.0)
-    ours = images * tiles_of(g) * (products + 400 * (members + filters)) + 600 * pairs
+    besides = images * tiles_of(g) * 200 * (members + filters) + 300 * pairs
+    ours = images * tiles_of(g) * products + besides * PER_CYCLE
     return pairs <= MOST and 1.05 * ours < 9 * pairs * images * high * wide * needed
 
 
