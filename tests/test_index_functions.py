@@ -219,6 +219,28 @@ def test_ties_in_some_rows_are_left_where_torch_leaves_them(descending):
         assert_same(*[lib.tensor(values).topk(k, 1, descending, in_order).indices for lib in BOTH])
 
 
+@pytest.mark.parametrize("spoiled", [[], [np.nan], [np.nan] * 40, [np.inf, -np.inf, -0.0, 0.0], [3.0] * 40])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
+def test_first_of_long_rows_are_torchs(dtype, spoiled):
+    values = np.random.default_rng(0).permutation(2 * 9001).reshape(2, 9001) - 9000.0
+    if dtype == "int64":
+        spoiled = [n for n in spoiled if np.isfinite(n)]
+    values[1, : len(spoiled)] = spoiled
+    x, y = [lib.tensor(values).to(getattr(lib, dtype)) for lib in BOTH]
+    for k in (17, 30, 35):
+        for largest in (True, False):
+            assert_same(x.topk(k, 1, largest), y.topk(k, 1, largest))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int64", "bool", "float32"])
+@pytest.mark.parametrize("spread", [1, 60, 30_000])
+def test_unique_integers_are_torchs_whether_they_lie_close_together_or_not(dtype, spread):
+    values = np.random.default_rng(0).integers(-spread, spread, (7, 40)).astype(dtype)
+    for keys in ({}, {"return_inverse": True}, {"return_counts": True}):
+        assert_same(*[lib.unique(lib.tensor(values), **keys) for lib in BOTH])
+        assert_same(*[lib.unique(lib.tensor(values).t()[1:], **keys) for lib in BOTH])
+
+
 def test_returned_tuples_are_named_as_in_torch():
     for lib in BOTH:
         x = lib.tensor([2.0, 1.0])

@@ -27,6 +27,7 @@ empty = np.empty
 SHORT = 64  # elements of a row up to which insertion is the fastest sort here
 SORTED_WHOLE = 256  # elements of a row of float32 that are sorted in the time in which insertion finds its first few
 INSERTION = 16  # elements up to which the C++ library sorts by insertion, which is stable
+PART = 64  # elements of a long row of which the extreme is found first
 RADIX = 32768  # elements from which torch sorts one row of integers by radix, which is stable
 # Rows of floats from this length on keep equal elements in their order, in a quarter of the time that torch's order
 # of ties would take: nobody relies on it there.
@@ -264,7 +265,7 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> tuple[np
     if k <= INSERTION and (ordered or partial):
         return _with_ties(_first_in_order(rows, k, largest), rows, largest, kind, k, ordered)
     if ordered or partial:
-        threshold = np.partition(rows, n - k if largest else k - 1, axis=1)[:, [n - k if largest else k - 1]]
+        threshold = _kth(rows, k, largest)
         chosen = np.flatnonzero(rows >= threshold if largest else rows <= threshold)
         if chosen.size == k * len(rows):  # else there are ties, or nan
             index = (chosen % n).reshape(len(rows), k)
@@ -275,6 +276,25 @@ def smallest(rows: np.ndarray, k: int, largest: bool, ordered: bool) -> tuple[np
                 return taken(index, order), values
     index = _arranged(rows, largest, kind, k, ordered)
     return index, taken(rows, index)
+
+
+def _kth(rows: np.ndarray, k: int, largest: bool) -> np.ndarray:
+    """The k-th smallest element of each row (or largest), as a column.
+
+    Of a long row only those count that are as far out as the k-th of its parts' extremes, which are k at least and few
+    more: for an extreme an element takes a tenth of the time that it takes in NumPy's selection.
+    """
+    n = rows.shape[1]
+    parts = n // PART
+    nth = n - k if largest else k - 1
+    if parts >= 4 * k:
+        cut = rows[:, : parts * PART].reshape(-1, PART, parts)
+        extremes = cut.max(axis=1) if largest else cut.min(axis=1)
+        if not np.isnan(extremes).any():
+            bounds = _kth(extremes, k, largest)
+            near = [row[row >= bound if largest else row <= bound] for row, bound in zip(rows, bounds, strict=True)]
+            return np.concatenate([_kth(row[None], k, largest) for row in near])
+    return np.partition(rows, nth, axis=1)[:, [nth]]
 
 
 @structured(name="topk_dim", title="Topk", tensors="input", outputs=("indices",), returns=return_type("topk"))
