@@ -238,3 +238,46 @@ def test_edges_shown_do_not_depend_on_the_calls_before(order):
         return [[type(f).__name__ for f, _ in ns.clamp(x, *bounds).grad_fn.next_functions if f] for bounds in order]
 
     assert run(minitorch) == run(torch)
+
+
+# of composites, whose inner nodes torch does not have
+LAST = {
+    "pairwise_distance": lambda ns, f, x, y: f.pairwise_distance(x, y),
+    "cdist": lambda ns, f, x, y: ns.cdist(x, y),
+    "pdist": lambda ns, f, x, y: f.pdist(x),
+    "glu": lambda ns, f, x, y: f.glu(x),
+    "rrelu": lambda ns, f, x, y: f.rrelu(x),
+    "rrelu in training": lambda ns, f, x, y: f.rrelu(x, training=True),
+    "cross": lambda ns, f, x, y: ns.cross(x[:, :3], y[:, :3], dim=1),
+    "renorm": lambda ns, f, x, y: x.renorm(2, 0, 0.5),
+    **{f"rot90 {k}": lambda ns, f, x, y, k=k: x.rot90(k) for k in range(4)},
+    **{
+        f"{mode} {n}": lambda ns, f, x, y, n=n, mode=mode: f.pad(
+            x.view(1, 1, *[1] * (n - 1), 12), (2, 1) + (0, 0) * (n - 1), mode
+        )
+        for mode in ("reflect", "replicate")
+        for n in (1, 2, 3)
+    },
+    "cropped and reflected": lambda ns, f, x, y: f.pad(x[None], (-1, 1), "reflect"),
+    "pixel_shuffle": lambda ns, f, x, y: f.pixel_shuffle(x.view(1, 4, 1, 3), 2),
+    "pixel_unshuffle": lambda ns, f, x, y: f.pixel_unshuffle(x.view(1, 1, 2, 6), 2),
+    "channel_shuffle": lambda ns, f, x, y: f.channel_shuffle(x.view(1, 4, 3, 1), 2),
+    "affine_grid": lambda ns, f, x, y: f.affine_grid(x.reshape(2, 2, 3), (2, 1, 4, 5), align_corners=False),
+    **{
+        f"embedding_bag {mode}": lambda ns, f, x, y, mode=mode: f.embedding_bag(ns.tensor([[0, 1]]), x, mode=mode)
+        for mode in ("sum", "mean", "max")
+    },
+    "attention": lambda ns, f, x, y: f.scaled_dot_product_attention(*[x.view(1, 1, 3, 4)] * 3),
+    "max_pool1d": lambda ns, f, x, y: f.max_pool1d(x[None], 2),
+    "avg_pool1d": lambda ns, f, x, y: f.avg_pool1d(x[None], 2),
+    "adaptive_avg_pool1d": lambda ns, f, x, y: f.adaptive_avg_pool1d(x[None], 2),
+}
+
+
+@pytest.mark.parametrize("case", LAST)
+def test_last_node_of_a_composite_has_torchs_name(case):
+    def name(ns):
+        x, y = [ns.arange(1.0, 13.0).reshape(3, 4).div(k).requires_grad_() for k in (13, 7)]
+        return LAST[case](ns, ns.nn.functional, x, y).grad_fn.name()
+
+    assert name(minitorch) == name(torch)

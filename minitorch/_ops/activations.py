@@ -392,7 +392,11 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {n}")
     if not input.is_floating_point():
         not_implemented_for("glu", input.array)
-    return input.narrow(dim, 0, n // 2) * input.narrow(dim, n // 2, n // 2).sigmoid()
+    halves = input.narrow(dim, 0, n // 2), input.narrow(dim, n // 2, n // 2)
+    return titled(halves[0] * halves[1].sigmoid(), "GluBackward0")
+
+
+_RRELU = "RreluWithNoiseBackward0"
 
 
 @public("nn.functional")
@@ -402,13 +406,14 @@ def rrelu(
     """leaky_relu with a random slope between lower and upper for each element, their mean outside training."""
     check(lower <= upper, "Lower bound should be less than or equal to the upper bound")
     if not training:
-        return (FUNCTIONS["leaky_relu_"] if inplace else op("leaky_relu"))(input, (lower + upper) / 2)
+        slope = (lower + upper) / 2
+        return FUNCTIONS["leaky_relu_"](input, slope) if inplace else titled(op("leaky_relu")(input, slope), _RRELU)
     if not input.is_floating_point():
         no_kernel("rrelu_with_noise_out_cpu", input.array)
     if input.array.dtype == "float16":  # which torch's kernel lacks, unlike bfloat16
         full_float_required("rrelu_with_noise_out_cpu", input.array)
     slopes = FUNCTIONS["where"](input <= 0, zeros_like(input).uniform_(lower, upper), 1.0)
-    return input.mul_(slopes) if inplace else input * slopes
+    return input.mul_(slopes) if inplace else titled(input * slopes, _RRELU, ("input_edge",))
 
 
 @public("torch", name="rrelu")

@@ -12,6 +12,7 @@ from minitorch._tensor import Tensor
 from .average_pooling import check_argument_dims
 from .axis_maps import AxisMap, Maps, axis_map_op, from_ranges
 from .check import check, no_kernel
+from .nodes import titled
 from .pooling import PLURAL, as_batch, as_plane, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, PUBLIC, op, public
 
@@ -134,7 +135,7 @@ def adaptive_map(n: int, outputs: int) -> AxisMap:
 @public("torch nn.functional")
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The means of output_size windows that cover (N, C, L) or (C, L) evenly."""
-    return adaptive_avg_pool(1, input, output_size)
+    return titled(adaptive_avg_pool(1, input, output_size), "SqueezeBackward1")
 
 
 @public("nn.functional")

@@ -18,6 +18,7 @@ from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, wrap_dim
 from .gradient_kernels import by_kernel
+from .nodes import titled
 from .normalization import as_tuple
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import cast
@@ -33,7 +34,10 @@ def _c_type(t: Tensor) -> str:
 
 # ---------------------------------------------------------------------- attention in blocks, the scores never stored
 @structured(
-    tensors="queries keys values mask?", outputs=("sums",), returns=as_tuple, title="ScaledDotProductFlashAttention"
+    tensors="queries keys values mask?",
+    outputs=("sums",),
+    returns=as_tuple,
+    title="ScaledDotProductFlashAttentionForCpu",
 )
 def attention_in_blocks(queries, keys, values, mask, is_causal, scale, dropout):
     """The result, and of each row the logarithm of the sum that its softmax divides by; no gradient for a mask.
@@ -145,7 +149,8 @@ def scaled_dot_product_attention(
         from minitorch._kernels.cuda.attention import drawn
 
         dropout = drawn(dropout_p, query.array.device.index) if dropout_p else None
-        return op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale, dropout)[0]
+        out = op("attention_in_blocks")(query, key, value, attn_mask, is_causal, scale, dropout)[0]
+        return titled(out, "ScaledDotProductFlashAttentionBackward0")
     wide = dtypes.float32.numpy if dtype.itemsize == 2 else dtype
     if wide is not dtype:
         query, key, value = cast(query, wide), cast(key, wide), cast(value, wide)

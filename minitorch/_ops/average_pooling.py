@@ -11,6 +11,7 @@ from minitorch._tensor import Tensor
 
 from .axis_maps import Maps, axis_map_op, from_ranges
 from .check import check, no_kernel
+from .nodes import titled
 from .pooling import PLURAL, as_batch, pooled_shape, unbatched, window_arguments
 from .public import FUNCTIONS, op, public
 
@@ -89,7 +90,8 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window of (N, C, L) or (C, L)."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    made = _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    return titled(made, "SqueezeBackward1")
 
 
 @public("nn.functional")

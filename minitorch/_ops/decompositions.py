@@ -24,7 +24,6 @@ from .matrices import (
     decomposition,
     first_failure,
     floating,
-    into,
     kernel_for,
     pack,
     packed_shape,
@@ -34,7 +33,7 @@ from .matrices import (
     unpack,
 )
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 
 INT32 = np.dtype(np.int32)
 
@@ -110,7 +109,7 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Any = None) -> Tensor:
     tensor([[2., 0.],
             [1., 2.]])
     """
-    return into(out, _cholesky(A, upper, "linalg.cholesky")[0], "linalg_cholesky")
+    return into(out, "linalg_cholesky", _cholesky(A, upper, "linalg.cholesky")[0])
 
 
 def _cholesky(A: Tensor, upper: bool, checked: str) -> tuple[Tensor, Tensor]:
@@ -126,7 +125,7 @@ CholeskyEx = return_type("linalg_cholesky_ex", "L info")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None) -> Any:
     """(L, info): cholesky without a check; info is the order of the first minor that is not positive definite."""
     found = _cholesky(A, upper, "linalg.cholesky_ex" if check_errors else "")
-    return into(out, CholeskyEx(*found), "linalg_cholesky_ex")
+    return into(out, "linalg_cholesky_ex", CholeskyEx(*found))
 
 
 @public("torch Tensor", name="cholesky")
@@ -134,8 +133,8 @@ def torch_cholesky(input: Tensor, upper: bool = False, *, out: Any = None) -> Te
     """Same as linalg.cholesky."""
     warn_deprecated("cholesky")
     if not input.numel() and input.ndim >= 2:
-        return into(out, op("clone")(input), "cholesky")
-    return into(out, _cholesky(input, upper, "cholesky")[0], "cholesky")
+        return into(out, "cholesky", op("clone")(input))
+    return into(out, "cholesky", _cholesky(input, upper, "cholesky")[0])
 
 
 # ---------------------------------------------------------------------- LU
@@ -232,7 +231,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
     _pivoting(pivot)
     LU, pivots, info = op("lu_factors")(A, "torch.lu_factor")
     _check_u("torch.linalg.lu_factor", info)
-    return into(out, LuFactor(LU, pivots), "linalg_lu_factor")
+    return into(out, "linalg_lu_factor", LuFactor(LU, pivots))
 
 
 def _check_u(name: str, info: Tensor) -> None:
@@ -249,7 +248,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False, o
     found = LuFactorEx(*op("lu_factors")(A, "torch.lu_factor"))
     if check_errors:
         _check_u("torch.linalg.lu_factor_ex", found.info)
-    return into(out, found, "linalg_lu_factor_ex")
+    return into(out, "linalg_lu_factor_ex", found)
 
 
 LuWithInfo = return_type("_lu_with_info", "LU pivots info")
@@ -262,7 +261,7 @@ def torch_lu(input: Tensor, pivot: bool = True, get_infos: bool = False, out: An
     _pivoting(pivot)
     LU, pivots, info = op("lu_factors")(input, "torch.lu_factor")
     results = LuWithInfo(LU, pivots, info) if get_infos else (LU, pivots)
-    return results if out is None else tuple([into(o, r, "lu") for o, r in zip(out, results, strict=True)])
+    return results if out is None else tuple([into(o, "lu", r) for o, r in zip(out, results, strict=True)])
 
 
 @public("linalg")
@@ -270,7 +269,7 @@ def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
     """(P, L, U): a permutation, a lower triangular matrix with ones on its diagonal, an upper one; A = P @ L @ U."""
     _pivoting(pivot)
     LU, pivots, _ = op("lu_factors")(A, "linalg.lu")
-    return into(out, Lu(op("pivot_matrix")(pivots, A.shape[-2], LU.array.dtype), *unpack_lu(LU)), "linalg_lu")
+    return into(out, "linalg_lu", Lu(op("pivot_matrix")(pivots, A.shape[-2], LU.array.dtype), *unpack_lu(LU)))
 
 
 @public("torch")
@@ -298,7 +297,7 @@ def lu_unpack(
         P = op("pivot_matrix")(LU_pivots, m, LU_data.array.dtype)
     if unpack_data:
         L, U = unpack_lu(LU_data)
-    return into(out, LuUnpack(P, L, U), "lu_unpack")
+    return into(out, "lu_unpack", LuUnpack(P, L, U))
 
 
 # ---------------------------------------------------------------------- QR
@@ -364,14 +363,14 @@ LinalgQr, Qr = return_type("linalg_qr", "Q R"), return_type("qr", "Q R")
 def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
     """(Q, R): orthonormal columns and an upper triangular matrix with A = Q @ R; in mode "r" Q is empty."""
     Q, R = unpack(op("qr_factors")(A, mode), _qr_shapes(A.shape, mode), "qr_factors_factor")
-    return into(out, LinalgQr(A.new_empty((0,)) if mode == "r" else Q, R), "linalg_qr")
+    return into(out, "linalg_qr", LinalgQr(A.new_empty((0,)) if mode == "r" else Q, R))
 
 
 @public("torch Tensor", name="qr")
 def torch_qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
     """Same as linalg.qr in mode "reduced", or with some=False in mode "complete"."""
     warn_deprecated("qr")
-    return into(out, Qr(*qr(input, "reduced" if some else "complete")), "qr")
+    return into(out, "qr", Qr(*qr(input, "reduced" if some else "complete")))
 
 
 @structured(name="geqrf_factors", title="Geqrf", tensors="input", outputs=("tau",), returns=lambda *a: a)
@@ -406,4 +405,4 @@ Geqrf = return_type("geqrf", "a tau")
 @public("torch Tensor")
 def geqrf(input: Tensor, *, out: Any = None) -> Any:
     """(a, tau): R, with Householder's reflectors below it and their factors."""
-    return into(out, Geqrf(*op("geqrf_factors")(input)), "geqrf")
+    return into(out, "geqrf", Geqrf(*op("geqrf_factors")(input)))

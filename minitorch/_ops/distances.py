@@ -29,7 +29,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     >>> torch.nn.functional.pairwise_distance(torch.zeros(2), torch.tensor([3.0, 4.0]))
     tensor(5.0000)
     """
-    return _norm(x1 - x2 + eps, p, -1, keepdim)
+    return titled(_norm(x1 - x2 + eps, p, -1, keepdim), "NormBackward1")
 
 
 @public("torch nn.functional")
@@ -123,7 +123,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
             batch = tuple(broadcast_tensors(x1[..., 0, 0], x2[..., 0, 0])[0].shape)
             x1, x2 = [t.expand((*batch, *t.shape[-2:])) for t in (x1, x2)]
         return op("euclidean_distances")(x1, x2)
-    return _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+    return titled(_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1), "CdistBackward0")
 
 
 @public("torch nn.functional")
@@ -135,7 +135,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     check(p >= 0, "pdist only supports non-negative p values")
     full_float_required("pdist", input.array)
     first, second = (wrap(i.astype(np.int64)).to(input.device) for i in np.triu_indices(input.shape[0], 1))
-    return _norm(input.index_select(0, first) - input.index_select(0, second), p, 1)
+    apart = input.index_select(0, first) - input.index_select(0, second)
+    return titled(_norm(apart, p, 1), "PdistBackward0")
 
 
 @public("torch Tensor")

@@ -16,7 +16,6 @@ from minitorch.return_types import return_type
 from .matrices import (
     decomposition,
     first_failure,
-    into,
     kernel_for,
     pack,
     packed_shape,
@@ -26,7 +25,7 @@ from .matrices import (
     unpack,
 )
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 
 
 # ---------------------------------------------------------------------- symmetric matrices
@@ -115,7 +114,7 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
     packed, n = op("eigh_factors")(A, UPLO), A.shape[-1]
     L, V = unpack(packed, [(n,), (n, n)], "eigh_factors_factor")
     refuse_nan("linalg.eigh", L, NO_CONVERGENCE + ILL_CONDITIONED)
-    return into(out, Eigh(L, V), "linalg_eigh")
+    return into(out, "linalg_eigh", Eigh(L, V))
 
 
 @structured(name="eigvalsh_values", title="LinalgEigh", tensors="A")
@@ -147,7 +146,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Any = None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
     L = op("eigvalsh_values")(A, UPLO)
     refuse_nan("linalg.eigh", L, NO_CONVERGENCE + ILL_CONDITIONED)
-    return into(out, L, "linalg_eigvalsh")
+    return into(out, "linalg_eigvalsh", L)
 
 
 @public("torch")

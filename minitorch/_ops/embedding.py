@@ -11,6 +11,7 @@ from minitorch.autograd.grad_mode import NO_GRAD, is_grad_enabled, no_grad, stat
 
 from .check import anywhere, c_name, check, refuse_batch
 from .gathering import as_int64
+from .nodes import titled
 from .op import structured
 from .positions import bits_of, first_outside, kernels
 from .public import PUBLIC, op, public
@@ -232,8 +233,10 @@ def embedding_bag(
         rows = rows * weights.unsqueeze(1)
     empty = weight.new_zeros((count, weight.shape[1]))
     if mode == "sum":
-        return empty.index_add(0, bags, rows)
-    return empty.index_reduce(0, bags, rows, "amax" if mode == "max" else "mean", include_self=False)
+        made = empty.index_add(0, bags, rows)
+    else:
+        made = empty.index_reduce(0, bags, rows, "amax" if mode == "max" else "mean", include_self=False)
+    return titled(made, "EmbeddingBagBackward0")
 
 
 def _check_bags(

@@ -15,6 +15,7 @@ from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
 
 from .check import c_name, check, no_kernel
+from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import cast
 from .public import FUNCTIONS, op, public
@@ -382,4 +383,4 @@ def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tens
         places[..., len(sizes) - 1 - axis] = line.reshape(-1, *(1,) * (len(sizes) - 1 - axis))
     base = cast(wrap(places.reshape(1, -1, len(sizes) + 1)), dtype)
     grid = FUNCTIONS["bmm"](FUNCTIONS["expand_to"](base, (batch, *base.shape[1:])), FUNCTIONS["transpose"](theta, 1, 2))
-    return FUNCTIONS["view_as_shape"](grid, (batch, *sizes, len(sizes)))
+    return titled(FUNCTIONS["view_as_shape"](grid, (batch, *sizes, len(sizes))), "AffineGridGeneratorBackward0")

@@ -9,9 +9,9 @@ from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
 from .check import c_name, check, check_broadcast, concrete
-from .matrices import column_major, floating, into, kernel_for, square
+from .matrices import column_major, floating, kernel_for, square
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 
 INT32 = np.dtype(np.int32)
 LdlFactor = return_type("linalg_ldl_factor", "LD pivots")
@@ -78,7 +78,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False, out: Any = None) -> Any:
     """
     LD, pivots, info = op("ldl_factors")(A)
     _check_blocks("torch.linalg.ldl_factor", info)
-    return into(out, LdlFactor(LD, pivots), "linalg_ldl_factor")
+    return into(out, "linalg_ldl_factor", LdlFactor(LD, pivots))
 
 
 @public("linalg")
@@ -87,7 +87,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     found = LdlFactorEx(*op("ldl_factors")(A))
     if check_errors:
         _check_blocks("torch.linalg.ldl_factor_ex", found.info)
-    return into(out, found, "linalg_ldl_factor_ex")
+    return into(out, "linalg_ldl_factor_ex", found)
 
 
 @public("linalg")
@@ -97,7 +97,7 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False,
     check_broadcast(LD.shape[:-2], B.shape[:-2])
     lead = np.broadcast_shapes(LD.shape[:-2], B.shape[:-2])
     wide = [FUNCTIONS["expand_to"](t, (*lead, *t.shape[len(t.shape) - k :])) for t, k in ((LD, 2), (pivots, 1), (B, 2))]
-    return into(out, op("ldl_solve_matrices")(*wide), "linalg_ldl_solve")
+    return into(out, "linalg_ldl_solve", op("ldl_solve_matrices")(*wide))
 
 
 def _check_solve(LD: Tensor, pivots: Tensor, B: Tensor) -> None:

@@ -16,7 +16,6 @@ from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.engine import without_recording
 
 from .check import c_name, no_kernel
-from .inplace import into as write_into
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, Op, structured
 
 Shapes = list[tuple[int, ...]]
@@ -77,19 +76,6 @@ def refuse_nan(name: str, values: Tensor, text: str) -> None:
     """`first_failure` of the matrices whose values a GPU's kernel left nan, as it does where it fails."""
     if values.is_cuda:
         first_failure(name, np.isnan(values.array.to_host()).any(-1).astype(int), text)
-
-
-# ---------------------------------------------------------------------- results
-class Named:
-    """What `inplace.into` asks of an op: its name, for messages."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-
-def into(out: Any, result: Any, name: str) -> Any:
-    """`out=` of a function made of others."""
-    return result if out is None else write_into(out, Named(name), result)
 
 
 # ---------------------------------------------------------------------- gradients written with Tensors

@@ -13,9 +13,9 @@ from minitorch.return_types import return_type
 
 from .check import c_name, check, integers, wrap_dim
 from .linalg import matmul
-from .matrices import at_least_2d, floating, into, kernel_for, square, tensor_gradient
+from .matrices import at_least_2d, floating, kernel_for, square, tensor_gradient
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 from .singular_values import svd, svdvals
 from .solving import inv, inv_ex
 
@@ -67,7 +67,7 @@ def _products_of_others(S: Tensor) -> Tensor:
 @public("linalg")
 def det(A: Tensor, *, out: Any = None) -> Tensor:
     """The determinants of square matrices."""
-    return into(out, op("determinant")(A), "linalg_det")
+    return into(out, "linalg_det", op("determinant")(A))
 
 
 @public("torch Tensor", name="det")
@@ -107,7 +107,7 @@ LinalgSlogdet, Slogdet = return_type("linalg_slogdet", "sign logabsdet"), return
 def slogdet(A: Tensor, *, out: Any = None) -> Any:
     """(sign, logabsdet): the determinant's sign, and the logarithm of its absolute value."""
     value, sign = op("log_determinant")(A, "linalg.slogdet")
-    return into(out, LinalgSlogdet(op("constant_beside")(value, sign), value), "linalg_slogdet")
+    return into(out, "linalg_slogdet", LinalgSlogdet(op("constant_beside")(value, sign), value))
 
 
 @structured(name="constant_beside", title="LinalgSlogdet", tensors="input constant")
@@ -148,17 +148,17 @@ def matrix_power(A: Tensor, n: int, *, out: Any = None) -> Tensor:
     square("linalg.matrix_power", A)
     if n == 0:
         identity = eye(A.shape[-1], dtype=A.dtype, device=A.device)
-        return into(out, op("clone")(A).copy_(identity), "linalg_matrix_power")
+        return into(out, "linalg_matrix_power", op("clone")(A).copy_(identity))
     base = inv(A) if n < 0 else A
     if abs(n) == 1:
-        return into(out, op("clone")(base) if n == 1 else base, "linalg_matrix_power")
+        return into(out, "linalg_matrix_power", op("clone")(base) if n == 1 else base)
     result, left = None, abs(n)
     while left:  # by squaring
         if left & 1:
             result = base if result is None else matmul(result, base)
         left >>= 1
         base = matmul(base, base) if left else base
-    return into(out, result, "linalg_matrix_power")
+    return into(out, "linalg_matrix_power", result)
 
 
 @public("torch Tensor", name="matrix_power")
@@ -244,19 +244,19 @@ def matrix_norm(
         floating(name, A.array, low=False)
     A = _norm_dtype(name, A, dtype)
     if ord == "fro":
-        return into(out, _vector_norm(A, 2, (row, column), keepdim), "linalg_matrix_norm")
+        return into(out, "linalg_matrix_norm", _vector_norm(A, 2, (row, column), keepdim))
     if ord in (2, -2, "nuc"):
         values = svdvals(FUNCTIONS["movedim"](A, (row, column), (-2, -1)))
         result = op("sum")(values, -1) if ord == "nuc" else _extreme(values, ord > 0, -1, False)
         if keepdim:
             for i in sorted((row, column)):
                 result = op("unsqueeze")(result, i)
-        return into(out, result, "linalg_matrix_norm")
+        return into(out, "linalg_matrix_norm", result)
     if abs(ord) == inf:
         row, column = column, row
     sums = _vector_norm(A, 1, row, True)
     result = _extreme(sums, ord > 0, column, True)
-    return into(out, result if keepdim else op("squeeze_dims")(result, (row, column)), "linalg_matrix_norm")
+    return into(out, "linalg_matrix_norm", result if keepdim else op("squeeze_dims")(result, (row, column)))
 
 
 def _extreme(x: Tensor, largest: bool, dim: int, keepdim: bool) -> Tensor:
@@ -285,7 +285,7 @@ def norm(
         result = matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     else:
         result = _vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
-    return into(out, result, "linalg_norm")
+    return into(out, "linalg_norm", result)
 
 
 @public("linalg")
@@ -296,14 +296,14 @@ def cond(A: Tensor, p: Any = None, *, out: Any = None) -> Tensor:
     if not known:
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     if not A.numel():
-        return into(out, A.new_zeros(tuple(A.shape[:-2])), "linalg_cond")
+        return into(out, "linalg_cond", A.new_zeros(tuple(A.shape[:-2])))
     if p in (None, 2, -2):
         values = svdvals(A)
         first, last = values[..., 0], values[..., -1]
-        return into(out, last / first if p == -2 else first / last, "linalg_cond")
+        return into(out, "linalg_cond", last / first if p == -2 else first / last)
     if isinstance(p, str):
         square(f"linalg.cond(ord={p})", A)
     inverse, info = inv_ex(A)
     singular = op("unsqueeze")(op("unsqueeze")(info > 0, -1), -1)
     inverse = FUNCTIONS["where"](singular, inf, inverse)
-    return into(out, matrix_norm(A, p) * matrix_norm(inverse, p), "linalg_cond")
+    return into(out, "linalg_cond", matrix_norm(A, p) * matrix_norm(inverse, p))

@@ -9,6 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
+from .nodes import titled
 from .op import structured
 from .public import FUNCTIONS, PUBLIC, into, op, public
 from .reductions import FLOATS, SUM, Reduction, reduction_of
@@ -155,7 +156,7 @@ def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any, *, out: Any = None) ->
     others = tuple([i for i in range(input.ndim) if i != dim])
     size = vector_norm(input, p, others, True)
     scale = FUNCTIONS["where"](size > maxnorm, maxnorm / (size + 1e-7), 1.0)
-    return into(out, "renorm", input * scale)
+    return into(out, "renorm", titled(input * scale, "RenormBackward0", ("input_edge",)))
 
 
 @public("Tensor")

@@ -11,6 +11,7 @@ from minitorch._kernels.borders import MODES, outside
 from minitorch._tensor import Tensor, wrap
 
 from .check import check, integers, no_kernel, text
+from .nodes import titled
 from .op import structured
 from .positions import bits_of
 from .public import op, public
@@ -185,14 +186,17 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         no_kernel(f"{kernel}_pad{spatial}d", input.array)
     _check_pads(mode, input, pads)
     if min(pads) >= 0 and input.numel():
-        return op("bordered")(input, pads, mode)
-    result = input
-    for i in range(spatial):
-        dim, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
-        if before or after:
-            rows = places(input.shape[dim], before, after)
-            result = op("index_select")(result, dim, wrap(rows.astype(np.int64)).to(input.device))
-    return result.clone() if result is input else result
+        result = op("bordered")(input, pads, mode)
+    else:
+        result = input
+        for i in range(spatial):
+            dim, (before, after) = input.ndim - 1 - i, pads[2 * i : 2 * i + 2]
+            if before or after:
+                rows = places(input.shape[dim], before, after)
+                result = op("index_select")(result, dim, wrap(rows.astype(np.int64)).to(input.device))
+        if result is input:
+            result = input.clone()
+    return titled(result, f"{kernel.title()}Pad{spatial}DBackward0") if kernel else result
 
 
 def _check_filled(input: Tensor, spatial: int) -> None:

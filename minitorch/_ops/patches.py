@@ -9,6 +9,7 @@ from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor
 
 from .check import integer, no_kernel, wrap_dim
+from .nodes import titled
 from .op import structured, view
 from .public import op, public
 from .shapes import reshape
@@ -264,7 +265,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     k = len(lead)
     parts = reshape(input, *lead, c // (r * r), r, r, h, w)
     order = (*range(k + 1), k + 3, k + 1, k + 4, k + 2)
-    return reshape(op("dense")(op("permute_dims")(parts, order)), *lead, c // (r * r), h * r, w * r)
+    moved = op("dense")(op("permute_dims")(parts, order))
+    return titled(reshape(moved, *lead, c // (r * r), h * r, w * r), "PixelShuffleBackward0")
 
 
 @public("torch nn.functional")
@@ -282,7 +284,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     k = len(lead)
     parts = reshape(input, *lead, c, h // r, r, w // r, r)
     order = (*range(k + 1), k + 2, k + 4, k + 1, k + 3)
-    return reshape(op("dense")(op("permute_dims")(parts, order)), *lead, c * r * r, h // r, w // r)
+    moved = op("dense")(op("permute_dims")(parts, order))
+    return titled(reshape(moved, *lead, c * r * r, h // r, w // r), "PixelUnshuffleBackward0")
 
 
 @public("torch nn.functional", "native_channel_shuffle")
@@ -298,4 +301,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
         )
     parts = reshape(input, shape[0], groups, shape[1] // groups, *shape[2:])
-    return reshape(op("dense")(op("transpose")(parts, 1, 2)), shape)
+    return titled(reshape(op("dense")(op("transpose")(parts, 1, 2)), shape), "ChannelShuffleBackward0")

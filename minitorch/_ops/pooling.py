@@ -13,6 +13,7 @@ from minitorch._kernels.strided import channels_last_like
 from minitorch._tensor import Tensor
 
 from .check import check, integer, no_kernel
+from .nodes import titled
 from .op import Op, structured
 from .public import FUNCTIONS, op, public
 
@@ -275,6 +276,8 @@ def _max_pool(
         pooled_shape("max", tuple(batch.shape), tuple(input.shape), *arguments)
     values, indices = FUNCTIONS["max_pool_volumes" if n == 3 else "max_pool_planes"](batch, *arguments)
     values = unbatched(values, batched)
+    if n == 1:
+        titled(values, "SqueezeBackward1")
     return (values, unbatched(indices, batched)) if with_indices else values
 
 

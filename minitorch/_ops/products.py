@@ -13,9 +13,8 @@ from .check import c_name, check, cpp_name, integer, integers, no_kernel, wrap_d
 from .deprecated import warn_deprecated
 from .joining import tensor_list
 from .linalg import matmul
-from .matrices import into
 from .nodes import titled
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 from .shapes import reshape
 
 
@@ -36,8 +35,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
             f"{c_name(x.array)} and y of type {c_name(y.array)} instead"
         )
     if x.ndim == y.ndim == 1:
-        return into(out, op("dot")(x, y), "linalg_vecdot")
-    return into(out, op("sum")(x * y, dim), "linalg_vecdot")
+        return into(out, "linalg_vecdot", op("dot")(x, y))
+    return into(out, "linalg_vecdot", op("sum")(x * y, dim))
 
 
 def float_needed(name: str, x: Tensor) -> None:
@@ -50,7 +49,7 @@ def float_needed(name: str, x: Tensor) -> None:
 def inner(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """The dot products over the last dimension of both."""
     if not input.ndim or not other.ndim:
-        return into(out, op("mul")(input, other), "inner")
+        return into(out, "inner", op("mul")(input, other))
     if input.shape[-1] != other.shape[-1]:
         raise RuntimeError(
             "inner() the last dimension must match on both input tensors but got shapes "
@@ -75,7 +74,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Te
         no_kernel("cross", input.array)
     roll = FUNCTIONS["roll"]
     result = roll(input, -1, at) * roll(other, -2, at) - roll(input, -2, at) * roll(other, -1, at)
-    return into(out, result, "linalg_cross")
+    return into(out, "linalg_cross", titled(result, "LinalgCrossBackward0"))
 
 
 @public("torch Tensor", name="cross")
@@ -97,7 +96,7 @@ def kron(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     if n:  # a short last dimension would be a slow loop
         left, right = (_last_two_as_one(t, a[-1], b[-1]) for t in (left, right))
     product = op("mul")(left, right)
-    return into(out, reshape(product, [i * j for i, j in zip(a, b, strict=True)]), "kron")
+    return into(out, "kron", reshape(product, [i * j for i, j in zip(a, b, strict=True)]))
 
 
 def _last_two_as_one(t: Tensor, m: int, n: int) -> Tensor:
@@ -197,7 +196,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     n, k, m = prod([a.shape[i] for i in free_a]), prod([a.shape[i] for i in left]), prod([b.shape[i] for i in free_b])
     rows = reshape(op("permute_dims")(a, (*free_a, *left)), n, k)
     columns = reshape(op("permute_dims")(b, (*right, *free_b)), k, m)
-    return into(out, reshape(op("mm")(rows, columns), shape), "tensordot")
+    return into(out, "tensordot", reshape(op("mm")(rows, columns), shape))
 
 
 def _contracted(a: Tensor, b: Tensor, dims: Any) -> tuple[Any, Any]:
@@ -227,7 +226,7 @@ def chain_matmul(*matrices: Tensor, out: Any = None) -> Tensor:
     for m in matrices:
         if m.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {m.ndim}, expected 2 instead.")
-    return into(out, matrices[0] if len(matrices) == 1 else multi_dot(matrices), "chain_matmul")
+    return into(out, "chain_matmul", matrices[0] if len(matrices) == 1 else multi_dot(matrices))
 
 
 @public("linalg")
@@ -261,7 +260,7 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
             )
     product = _in_order(ts, _cheapest_splits([t.shape[0] for t in ts] + [ts[-1].shape[1]]), 0, len(ts) - 1)
     ends = (0,) * (first == 1) + (-1,) * (last == 1)
-    return into(out, op("squeeze_dims")(product, ends) if ends else product, "linalg_multi_dot")
+    return into(out, "linalg_multi_dot", op("squeeze_dims")(product, ends) if ends else product)
 
 
 def _cheapest_splits(sizes: list[int]) -> dict[tuple[int, int], int]:

@@ -10,8 +10,8 @@ from minitorch._creation import eye
 from minitorch._tensor import Tensor
 
 from .check import c_name, wrap_dim
-from .matrices import by_columns, into, kernel_for
-from .public import op, public
+from .matrices import by_columns, kernel_for
+from .public import into, op, public
 
 
 def _wy(input: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,7 +57,7 @@ def householder_product(input: Tensor, tau: Tensor, *, out: Any = None) -> Tenso
     V, T = _wy(input, tau)
     identity = eye(m, n, dtype=input.dtype, device=input.device)
     product = identity - V @ (T @ V[..., :n, :].mT)
-    return into(out, by_columns(product, "LinalgHouseholderProduct"), "linalg_householder_product")
+    return into(out, "linalg_householder_product", by_columns(product, "LinalgHouseholderProduct"))
 
 
 @public("torch Tensor")
@@ -106,4 +106,4 @@ def ormqr(
     V, T = _wy(input, tau)
     T = T.mT if transpose else T
     result = other - V @ (T @ (V.mT @ other)) if left else other - ((other @ V) @ T) @ V.mT
-    return into(out, by_columns(result, "Ormqr"), "ormqr")
+    return into(out, "ormqr", by_columns(result, "Ormqr"))

@@ -10,6 +10,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 
 from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, wrap_dim
+from .nodes import titled
 from .op import OPS, structured
 from .operands import cast, tensors_only
 from .public import PROPERTIES, PUBLIC, into, op, public
@@ -476,8 +477,9 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1), *, out: Any = None) -> 
     first, second = wrap_dim(first, input.ndim), wrap_dim(second, input.ndim)
     turns = k % 4
     if turns == 0:
-        return into(out, "rot90", input.clone())
-    if turns == 2:
-        return into(out, "rot90", op("flip_dims")(input, (first, second)))
-    turned = op("flip_dims")(input, (second if turns == 1 else first,))
-    return into(out, "rot90", op("transpose")(turned, first, second))
+        turned = input.clone()
+    elif turns == 2:
+        turned = op("flip_dims")(input, (first, second))
+    else:
+        turned = op("transpose")(op("flip_dims")(input, (second if turns == 1 else first,)), first, second)
+    return into(out, "rot90", titled(turned, "Rot90Backward0"))

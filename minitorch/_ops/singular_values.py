@@ -21,7 +21,6 @@ from .matrices import (
     column_major,
     decomposition,
     floating,
-    into,
     kernel_for,
     pack,
     packed_shape,
@@ -32,7 +31,7 @@ from .matrices import (
 )
 from .nodes import titled
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 from .random_creation import randn
 from .shapes import reshape
 from .solving import broadcast_batches
@@ -133,7 +132,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out
     packed = op("svd_factors")(A, full, driver)
     U, S, Vh = unpack(packed, _svd_shapes(A.shape, full), "svd_factors_factor")
     refuse_nan("linalg.svd", S, NO_CONVERGENCE + NOT_FINITE)
-    return into(out, LinalgSvd(U, S, Vh), "linalg_svd")
+    return into(out, "linalg_svd", LinalgSvd(U, S, Vh))
 
 
 @public("torch Tensor", name="svd")
@@ -145,10 +144,10 @@ def torch_svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out:
         )
     if compute_uv:
         U, S, Vh = svd(input, not some)
-        return into(out, Svd(U, S, Vh.mT), "svd")
+        return into(out, "svd", Svd(U, S, Vh.mT))
     (m, n), lead = input.shape[-2:], tuple(input.shape[:-2])
     zeros = [input.new_zeros((*lead, k, k)) for k in (m, n)]
-    return into(out, Svd(zeros[0], svdvals(input), zeros[1].mT), "svd")
+    return into(out, "svd", Svd(zeros[0], svdvals(input), zeros[1].mT))
 
 
 @structured(name="singular_values", title="LinalgSvd", tensors="A")
@@ -182,7 +181,7 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Any = None) -> Tensor:
     """The singular values, in falling order."""
     S = op("singular_values")(A, driver)
     refuse_nan("linalg.svd", S, NO_CONVERGENCE + NOT_FINITE)
-    return into(out, S, "linalg_svdvals")
+    return into(out, "linalg_svdvals", S)
 
 
 # ---------------------------------------------------------------------- tolerances
@@ -269,7 +268,7 @@ def pinv(
     out: Any = None,
 ) -> Tensor:
     """The Moore-Penrose inverse; singular values below max(atol, rtol * the largest) count as zero."""
-    return into(out, _pinv(A, atol, rcond if rcond is not None else rtol, hermitian)[0], "linalg_pinv")
+    return into(out, "linalg_pinv", _pinv(A, atol, rcond if rcond is not None else rtol, hermitian)[0])
 
 
 @public("torch Tensor")
@@ -288,13 +287,13 @@ def matrix_rank(
     low = A.array.dtype not in dtypes.FLOATS or A.array.dtype.itemsize == 2
     check(not low, "This function doesn't handle types other than float and double")
     if not A.numel():
-        return into(out, FUNCTIONS["sum"](A.detach(), (-2, -1)).long(), "linalg_matrix_rank")
+        return into(out, "linalg_matrix_rank", FUNCTIONS["sum"](A.detach(), (-2, -1)).long())
     A = A.detach()
     values = FUNCTIONS["abs"](eigvalsh(A)) if hermitian else svdvals(A)
     if tol is not None:
         atol, rtol = tol, 0.0
     return into(
-        out, op("count_above")(values, _tolerance(atol), _tolerance(rtol), tuple(A.shape)), "linalg_matrix_rank"
+        out, "linalg_matrix_rank", op("count_above")(values, _tolerance(atol), _tolerance(rtol), tuple(A.shape))
     )
 
 
@@ -438,7 +437,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rank = rank.new_empty((0,), dtype=dtypes.int64) if driver == "gels" else rank
     values = values if driver in ("gelsd", "gelss") else values.new_empty((0,))
     X = op("squeeze_dims")(X, (-1,)) if vectors else X
-    return into(out, Lstsq(X, residuals, rank, values), "linalg_lstsq")
+    return into(out, "linalg_lstsq", Lstsq(X, residuals, rank, values))
 
 
 # ---------------------------------------------------------------------- approximations of low rank

@@ -18,7 +18,6 @@ from .matrices import (
     column_major,
     first_failure,
     floating,
-    into,
     kernel_for,
     refuse_failed,
     square,
@@ -26,7 +25,7 @@ from .matrices import (
 )
 from .nodes import titled
 from .op import structured
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 from .shapes import reshape
 
 SINGULAR = (
@@ -108,7 +107,7 @@ def inv(A: Tensor, *, out: Any = None) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    return into(out, _inverse(A, "linalg.inv")[0], "linalg_inv")
+    return into(out, "linalg_inv", _inverse(A, "linalg.inv")[0])
 
 
 def _inverse(A: Tensor, checked: str) -> tuple[Tensor, Tensor]:
@@ -121,7 +120,7 @@ def _inverse(A: Tensor, checked: str) -> tuple[Tensor, Tensor]:
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Any:
     """(inverse, info): inv without a check; info is the first zero of U's diagonal in A = P @ L @ U."""
     found = _inverse(A, "linalg.inv_ex" if check_errors else "")
-    return into(out, InvEx(*found), "linalg_inv_ex")
+    return into(out, "linalg_inv_ex", InvEx(*found))
 
 
 @public("torch Tensor")
@@ -203,7 +202,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Any = None) -> Tensor
     tensor([0.5000, 0.2500])
     """
     result = titled(_solve(A, B, left, "torch.linalg.solve")[0], "LinalgSolveExBackward0")
-    return into(out, result, "linalg_solve")
+    return into(out, "linalg_solve", result)
 
 
 SolveEx = return_type("linalg_solve_ex", "result info")
@@ -213,7 +212,7 @@ SolveEx = return_type("linalg_solve_ex", "result info")
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: Any = None) -> Any:
     """(result, info): solve without a check; info is the first zero of U's diagonal in A = P @ L @ U."""
     found = _solve(A, B, left, "torch.linalg.solve_ex" if check_errors else "")
-    return into(out, SolveEx(*found), "linalg_solve_ex")
+    return into(out, "linalg_solve_ex", SolveEx(*found))
 
 
 # ---------------------------------------------------------------------- triangular systems
@@ -270,7 +269,7 @@ def solve_triangular(
     if A.dtype != B.dtype:
         dtype = FUNCTIONS["result_type"](A, B) if "result_type" in FUNCTIONS else A.dtype
         A, B = A.to(dtype), B.to(dtype)
-    return into(out, _triangular(A, B, bool(upper), left, bool(unitriangular)), "linalg_solve_triangular")
+    return into(out, "linalg_solve_triangular", _triangular(A, B, bool(upper), left, bool(unitriangular)))
 
 
 TriangularSolve = return_type("triangular_solve", "solution cloned_coefficient")
@@ -319,7 +318,7 @@ def triangular_solve(
     wide, B = broadcast_batches(A, input)
     coefficient = wide.mT if transpose else wide
     solution = _triangular(coefficient, B, upper != transpose, True, unitriangular)
-    return into(out, TriangularSolve(solution, op("dense")(wide.mT).mT), "triangular_solve")
+    return into(out, "triangular_solve", TriangularSolve(solution, op("dense")(wide.mT).mT))
 
 
 # ---------------------------------------------------------------------- from factors
@@ -358,7 +357,7 @@ def lu_solve(
     # X @ A = B is A.mT @ X.mT = B.mT
     X = _lu_solve(P, L, U, B, adjoint) if left else _lu_solve(P, L, U, B.mT, not adjoint)
     X = by_columns(X, "LinalgLuSolve")
-    return into(out, X if left else X.mT, "linalg_lu_solve")
+    return into(out, "linalg_lu_solve", X if left else X.mT)
 
 
 def _lu_solve(P: Tensor, L: Tensor, U: Tensor, B: Tensor, adjoint: bool) -> Tensor:
@@ -412,7 +411,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False, *, out: Any = 
             raise RuntimeError(f"{letter} should have at least 2 dimensions, but has {t.ndim} dimensions instead")
     _old_checks("cholesky_solve", input, L)
     L, input = broadcast_batches(L, input)
-    return into(out, op("cholesky_solve_matrices")(input, L, bool(upper)), "cholesky_solve")
+    return into(out, "cholesky_solve", op("cholesky_solve_matrices")(input, L, bool(upper)))
 
 
 @structured(name="cholesky_inverse_matrix", title="CholeskyInverse", tensors="L")
@@ -445,7 +444,7 @@ def cholesky_inverse_backward(g: Tensor, L: Tensor, inverse: Tensor, upper: bool
 @public("torch Tensor")
 def cholesky_inverse(input: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """The inverse of L @ L.mT, or with upper=True of L.mT @ L."""
-    return into(out, op("cholesky_inverse_matrix")(input, bool(upper)), "cholesky_inverse")
+    return into(out, "cholesky_inverse", op("cholesky_inverse_matrix")(input, bool(upper)))
 
 
 # ---------------------------------------------------------------------- tensors as matrices
@@ -462,7 +461,7 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{m} != {n}"
         )
-    return into(out, reshape(inv(reshape(A, n, m)), (*last, *first)), "linalg_tensorinv")
+    return into(out, "linalg_tensorinv", reshape(inv(reshape(A, n, m)), (*last, *first)))
 
 
 @public("linalg")
@@ -478,4 +477,4 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Any = None) -> T
             f"got {prod(last)} != {prod(first)}"
         )
     X = solve(reshape(A, B.numel(), prod(last)), reshape(B, B.numel()))
-    return into(out, reshape(X, last), "linalg_tensorsolve")
+    return into(out, "linalg_tensorsolve", reshape(X, last))

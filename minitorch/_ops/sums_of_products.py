@@ -13,10 +13,9 @@ from minitorch._tensor import Tensor
 from .arithmetic import write_result
 from .check import c_name, check, cpp_name, no_kernel, wrap_dim
 from .linalg import bmm, mm, mv, same_dtypes_to_add
-from .matrices import into
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import common_dtype, number_argument, tensors_only
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 from .views import expand_to
 
 
@@ -187,7 +186,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: Any = None) -> Tensor:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {input.ndim}-D")
     if vec2.ndim != 1:
         raise RuntimeError(f"outer: Expected 1-D argument vec2, but got {vec2.ndim}-D")
-    return into(out, op("mul")(op("unsqueeze")(input, 1), vec2), "outer")
+    return into(out, "outer", op("mul")(op("unsqueeze")(input, 1), vec2))
 
 
 ARRAY_NAMES["outer"] = np.outer
@@ -212,10 +211,10 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     product = FUNCTIONS["outer"](vec1, vec2)
     if dtype == np.bool_:
         product, kept = product & bool(alpha), input & bool(beta)
-        return into(out, product | kept if beta else product, "addr")
+        return into(out, "addr", product | kept if beta else product)
     product = _scaled(product, alpha)
     result = product.to(dtypes.OF_NUMPY[dtype]) if beta == 0 else op("add")(_scaled(input, beta), product)
-    return into(out, result, "addr")
+    return into(out, "addr", result)
 
 
 def _bad_inplace(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
