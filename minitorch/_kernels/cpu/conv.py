@@ -330,16 +330,16 @@ def _sum_weights(g, x, stride, padding, dilation, groups, dw):
         return
     group_size = min(len(x), max(1, BLOCK // pixels))
     blocks = groups * -(-channels // lanes)
+    place = dw.shape[1], size, padding, x.shape[2:]
+    plan = conv_tables.tiles_of_taps(*axes, *place, group_size, x.shape[1] * prod(size))
+    sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
     crew, parts = threads.share(_duration(len(x) * g[0].size * taps, share), blocks * -(-taps // TILE))
     room = group_size
     if crew:
         each = (x.shape[1] * prod(size) + blocks * pixels * lanes) * dw.itemsize
         room = min(len(x), max(1, ROOM // (each * group_size)) * group_size)
     padded = workspace(x, room, size)
-    place = dw.shape[1], size, padding, x.shape[2:]
-    plan = conv_tables.tiles_of_taps(*axes, *place, group_size, x.shape[1] * prod(size))
     packed = np.empty(room * blocks * pixels * lanes, dw.dtype)
-    sums = np.zeros(blocks * plan[0].size * lanes, dw.dtype)
     sizes = groups, channels, lanes, pixels, taps, padded[0].size // groups
     source = volumes(x, 2), volumes(padded, 2), padded is not x, in_volume(padding)
     ends = g.reshape(-1), _identity(max(pixels, taps)), plan, group_size, packed, sums, dw.reshape(-1), sizes

@@ -218,12 +218,18 @@ def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, f
         image = image_for(part, x, n, previous, padded, room, corner)
         previous = n
         first, last = firsts[block], firsts[block + 1]
+        tiles = runs[last - 1, 0] + runs[last - 1, 1]
+        used = (tiles + LANES - 1) // LANES
+        if tiles < used * LANES:  # lanes of no tile: what is left there might look like a fault
+            for p in range(POINTS):
+                panel = p * of_pixels + (used - 1) * members * LANES
+                for i in range(panel, panel + members * LANES):
+                    v[i] = 0
         for run in range(first, last):
-            lane, tiles, start = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
+            lane, count, start = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
             to = lane // LANES * members * LANES + lane % LANES
             for c in range(members):
-                transform_pixels(source, start + c * plane, row, tiles, v, to + c * LANES, of_pixels)
-        used = (runs[last - 1, 0] + LANES) // LANES
+                transform_pixels(source, start + c * plane, row, count, v, to + c * LANES, of_pixels)
         for p in range(POINTS):
             for k in range(channels):
                 for panel in range(used):
@@ -337,9 +343,9 @@ def _write(x, u, padding, bias, together, out):
     parts = min(parts, max(threads.count(), ROOM // (POINTS * sum(each))))
     room = OWN if len(x) >= parts else SHARED
     images = parts if room == OWN else len(x)
-    padded = np.zeros(images * inputs + 2 * LANES, x.dtype)[: images * inputs]  # vectors are read past its end
+    padded = np.empty(images * inputs + 2 * LANES, x.dtype)[: images * inputs]  # vectors are read past its end
     padded = padded.reshape(images, together * members, 1, *padded_size)
-    pixels, products = (np.zeros((parts, POINTS * (numbers + APART)), x.dtype) for numbers in each)
+    pixels, products = (np.empty((parts, POINTS * (numbers + APART)), x.dtype) for numbers in each)
     made = pixels, products, np.empty((parts, 4 * panels * LANES), x.dtype), np.zeros(ROWS * LANES, x.dtype)
     faults = np.zeros((parts, LANES // 2), x.dtype)
     sizes = filters, members, panels, plane, padded_size[1], inputs, outputs, area, shape[1]

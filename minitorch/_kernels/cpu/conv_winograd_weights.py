@@ -211,12 +211,12 @@ def convolution_backward_weight(g, x, padding, dw):
     plan = tile_runs(together, members * plane, filters * area, size[1], (high, wide), TILES)
     blocks, panels = -(-filters // ROWS), -(-members // LANES)
     work = len(x) * tiles * POINTS * members * filters // MULTIPLICATIONS
-    crew, parts = threads.share(work, POINTS * panels)
     inputs = together * members * plane
-    padded = np.zeros(inputs + 2 * LANES, x.dtype)[:inputs].reshape(together, members, 1, *size)
+    padded = np.empty(inputs + 2 * LANES, x.dtype)[:inputs].reshape(together, members, 1, *size)
     lines = rounded_up(members, LANES), blocks * ROWS
     v, u = (np.zeros(POINTS * (n * TILES + APART), x.dtype) for n in lines)
     m = np.zeros(POINTS * blocks * panels * ROWS * LANES, x.dtype)
+    crew, parts = threads.share(work, POINTS * panels)
     made, taps = (v, u, np.empty((parts, POINTS * SIZE * SIZE), x.dtype)), np.empty((parts, 9 * SIZE), x.dtype)
     sizes = filters, members, plane, size[1], area, wide
     source = volumes(x, 2), padded, in_volume(padding), g.reshape(-1)

@@ -14,11 +14,15 @@ ROOM = 2**20
 
 
 @inner()
-def pad(x, n, padded, image, corner, c0, c1):
-    """Copy channels c0 to c1 of x[n] into the interior of padded[image], whose border is zero."""
+def pad(x, n, padded, image, corner, c0, c1, first):
+    """Copy channels c0 to c1 of x[n] into the interior of padded[image]; its border becomes zero for the first one."""
     source, dest = flat(x), flat(padded)
     (channels, deep, high, wide), (_, all_deep, all_high, all_wide) = x.shape[1:], padded.shape[1:]
+    plane = all_deep * all_high * all_wide
     for c in range(c0, c1):
+        if first:
+            for i in range((image * channels + c) * plane, (image * channels + c + 1) * plane):
+                dest[i] = 0
         for d in range(deep):
             row = ((n * channels + c) * deep + d) * high * wide
             to = ((image * channels + c) * all_deep + corner[0] + d) * all_high + corner[1]
@@ -28,13 +32,13 @@ def pad(x, n, padded, image, corner, c0, c1):
 
 @inner()
 def pad_part(part, parts, x, n, images, padded, corner):
-    """This part of the channels of images n to n + images."""
+    """This part of the channels of images n to n + images; what they go to holds anything before n = 0."""
     channels = x.shape[1]
     at, end = share_of(images * channels, part, parts)
     while at < end:
         image, c = at // channels, at % channels
         many = smaller(channels - c, end - at)
-        pad(x, n + image, padded, image, corner, c, c + many)
+        pad(x, n + image, padded, image, corner, c, c + many, n == 0)
         at += many
 
 
@@ -53,15 +57,16 @@ def image_for(part, x, n, previous, padded, room, corner):
     if room != OWN:
         return n
     if n != previous:
-        pad(x, n, padded, part, corner, np.intp(0), x.shape[1])
+        pad(x, n, padded, part, corner, np.intp(0), x.shape[1], previous < 0)
     return part
 
 
 def workspace(x, images, size):
-    """Room for `images` padded images, or x itself where nothing is to be padded."""
-    if x.shape[2:] == size:
-        return x
-    return np.zeros((images, x.shape[1], *size), x.dtype)
+    """Room for `images` padded images, or x itself where nothing is to be padded.
+
+    Threads make the zeros: those of one take longer than a member of the crew waits for what is shared.
+    """
+    return x if x.shape[2:] == size else np.empty((images, x.shape[1], *size), x.dtype)
 
 
 def room_for(x, parts, size):
