@@ -19,7 +19,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from . import threads
-from .inlined import flat
+from .inlined import flat, smaller
 from .inner import inner
 from .padded_images import OWN, SHARED, image_for, pad_part
 from .parallel import share_of, split
@@ -45,6 +45,7 @@ from .tiles import (
 ROWS = 8  # output channels of a product's tile, a power of two, as most numbers of channels are multiples of
 STAY = 2**14  # so many filters, transformed, stay in L2; of more, each is used for several panels of tiles
 PANELS = 8  # at most
+SLICE = 64  # output channels at least for which threads transform the same tiles: that takes a tenth of their time then
 ROOM = 2**23  # numbers between the transforms, of all threads that have no more than one part
 POINTS = 16  # of a transformed tile
 LANES = 2 * VECTOR_BYTES // 4  # tiles of outputs that are computed at a time
@@ -204,41 +205,43 @@ def _transform_all_filters(crew, parts, w, steps, filters, members, u):
 
 @inner()
 def _correlate_part(part, parts, x, padded, room, corner, u, bias, plan, made, faults, out, sizes):
-    """This part of the blocks of tiles, of all images."""
+    """This part of the slices of output channels, of the blocks of tiles of all images."""
     runs, firsts = plan
-    filters, members, panels, plane, row, inputs, outputs, area, wide = sizes
+    filters, members, panels, plane, row, inputs, outputs, area, wide, slices = sizes
     pixels, products, results, zeros = made
     v, m, y, zero = pixels[part], products[part], results[part], np.intp(0)
     source, blocks, channels = flat(padded), firsts.size - 1, (filters + ROWS - 1) // ROWS
     of_filters, of_pixels, of_sums = u.size // POINTS, v.size // POINTS, m.size // POINTS
-    begin, end = share_of(x.shape[0] * blocks, part, parts)
-    previous = np.intp(-1)
-    for at in range(begin, end):
+    begin, end = share_of(x.shape[0] * blocks * slices, part, parts)
+    previous, transformed = np.intp(-1), np.intp(-1)
+    for item in range(begin, end):
+        at, (k0, k1) = item // slices, share_of(channels, item % slices, slices)
         n, block = at // blocks, at % blocks
-        image = image_for(part, x, n, previous, padded, room, corner)
-        previous = n
         first, last = firsts[block], firsts[block + 1]
         tiles = runs[last - 1, 0] + runs[last - 1, 1]
         used = (tiles + LANES - 1) // LANES
-        if tiles < used * LANES:  # lanes of no tile: what is left there might look like a fault
-            for p in range(POINTS):
-                panel = p * of_pixels + (used - 1) * members * LANES
-                for i in range(panel, panel + members * LANES):
-                    v[i] = 0
-        for run in range(first, last):
-            lane, count, start = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
-            to = lane // LANES * members * LANES + lane % LANES
-            for c in range(members):
-                transform_pixels(source, start + c * plane, row, count, v, to + c * LANES, of_pixels)
+        if at != transformed:
+            image = image_for(part, x, n, previous, padded, room, corner)
+            if tiles < used * LANES:  # lanes of no tile: what is left there might look like a fault
+                for p in range(POINTS):
+                    panel = p * of_pixels + (used - 1) * members * LANES
+                    for i in range(panel, panel + members * LANES):
+                        v[i] = 0
+            for run in range(first, last):
+                lane, count, start = runs[run, 0], runs[run, 1], image * inputs + runs[run, 2]
+                to = lane // LANES * members * LANES + lane % LANES
+                for c in range(members):
+                    transform_pixels(source, start + c * plane, row, count, v, to + c * LANES, of_pixels)
+            previous, transformed = n, at
         for p in range(POINTS):
-            for k in range(channels):
+            for k in range(k0, k1):
                 for panel in range(used):
                     multiply(
                         u, p * of_filters + k * members * ROWS, ROWS, 1,
                         v, p * of_pixels + panel * members * LANES, members, zeros, zero,
                         m, p * of_sums + (k * panels + panel) * ROWS * LANES,
                     )  # fmt: skip
-        for k in range(filters):
+        for k in range(k0 * ROWS, smaller(k1 * ROWS, filters)):
             for lane in range(0, used * LANES, LANES // 2):
                 sums = ((k // ROWS * panels + lane // LANES) * ROWS + k % ROWS) * LANES + lane % LANES
                 _transform_sums(m, sums, of_sums, bias, k, y, 2 * lane, 2 * panels * LANES, faults[part])
@@ -314,7 +317,7 @@ def convolution(x, w, steps, padding, bias, out):
     crew, parts = threads.share(u.size // 5, blocks * members)
     _transform_all_filters(crew, parts, w, steps, filters, members, u)
     start = np.zeros(filters, out.dtype) if bias is None else whole(bias)
-    together = max(1, min(len(x) // threads.count(), 8 * LANES // tiles_of(out)))  # so that few lanes are left over
+    together = max(1, min(len(x), 8 * LANES // tiles_of(out)))  # so that few lanes are left over
     return all(
         _write(x[first:last], u, padding, start, beside, out[first:last])
         for first, last, beside in groups_of(together, len(x))
@@ -332,13 +335,13 @@ def _write(x, u, padding, bias, together, out):
     padded_size = tuple(n + n % 2 + 2 for n in shape)
     plane, area = padded_size[0] * padded_size[1], shape[0] * shape[1]
     inputs, outputs = together * members * plane, together * filters * area
-    all_panels = -(-together * tiles_of(out) // LANES)
-    share = all_panels if len(x) > together else -(-all_panels // threads.count())  # of a thread
-    panels = max(1, min(members * filters // STAY, share, PANELS))
+    panels = max(1, min(members * filters // STAY, -(-together * tiles_of(out) // LANES), PANELS))
     plan = tile_runs(together, members * plane, filters * area, padded_size[1], tuple(shape), panels * LANES)
     work = len(x) * tiles_of(out) * POINTS * members * filters // MULTIPLICATIONS
     x = x.reshape(-1, together * members, high, wide)
-    crew, parts = threads.share(work, len(x) * (plan[1].size - 1))
+    blocks = len(x) * (plan[1].size - 1)
+    slices = min(-(-2 * threads.count() // blocks), -(-filters // SLICE)) if threads.count() > 1 else 1
+    crew, parts = threads.share(work, blocks * slices)
     each = panels * members * LANES, panels * rounded_up(filters, ROWS) * LANES
     parts = min(parts, max(threads.count(), ROOM // (POINTS * sum(each))))
     room = OWN if len(x) >= parts else SHARED
@@ -348,6 +351,6 @@ def _write(x, u, padding, bias, together, out):
     pixels, products = (np.empty((parts, POINTS * (numbers + APART)), x.dtype) for numbers in each)
     made = pixels, products, np.empty((parts, 4 * panels * LANES), x.dtype), np.zeros(ROWS * LANES, x.dtype)
     faults = np.zeros((parts, LANES // 2), x.dtype)
-    sizes = filters, members, panels, plane, padded_size[1], inputs, outputs, area, shape[1]
+    sizes = filters, members, panels, plane, padded_size[1], inputs, outputs, area, shape[1], slices
     source = volumes(x, 2), padded, room, in_volume(padding)
     return _correlate(crew, parts, *source, u, bias, plan, made, faults, out.reshape(-1), sizes)
