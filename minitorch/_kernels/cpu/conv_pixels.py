@@ -67,10 +67,8 @@ def _sum_rows(typingctx, w, w0, taps, x, x0, corners, offsets, bias, k, out, to,
 
         def emit(pieces):
             part, mine = size // pieces, [builder.add(args[12], WIDE(j)) for j in range(2 * pieces)]
-            lines, under = (
-                [builder.gep(pixels, [index(builder, origins, j)]) for j in mine],
-                mask if pieces == 1 else None,
-            )
+            lines = [builder.gep(pixels, [index(builder, origins, j)]) for j in mine]
+            under = mask if pieces == 1 else None
             sums = [[splat(builder, builder.load(builder.gep(starts, [WIDE(i)])), size)] * 2 for i in range(ROWS)]
 
             def columns_of(_, q):

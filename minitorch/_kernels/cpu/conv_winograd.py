@@ -37,6 +37,7 @@ from .tiles import (
     load_tile,
     load_vector,
     pointers,
+    shuffled,
     splat,
     store_tile,
     store_vector,
@@ -66,10 +67,6 @@ def both_ways(builder, transform, square):
     """The transform of a square's columns, then of its rows: the numbers row by row. The square is a list of rows."""
     rows = zip(*[transform(builder, *column) for column in zip(*square, strict=True)], strict=True)
     return [value for row in rows for value in transform(builder, *row)]
-
-
-def shuffled(builder, a, b, lanes):
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
 @intrinsic

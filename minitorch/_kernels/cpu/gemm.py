@@ -169,7 +169,7 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                     start, s0, s_row = row, j * r_step, np.intp(0)
                 i = 0
                 while i < rows:
-                    # Two lower tiles cost less than a whole one that is mostly of use.
+                    # Up to two lower tiles cost less than a whole one, of which a third or more would be empty.
                     high = smaller(TILE if rows - i > 2 * LOW else LOW, rows - i)
                     product_tile(
                         packed, p0, a, a1 + i * a_row + q * a_step, a_row, a_step, deep, start, s0 + i * s_row, s_row,

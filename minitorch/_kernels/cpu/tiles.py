@@ -136,19 +136,20 @@ def add_products(builder, vectors, step, rows, shift_of, count, sums, columns_of
 def joined(builder, vectors, count):
     """So many vectors of all lanes of these, in their order."""
     while len(vectors) > count:
-        lanes = _lanes(range(2 * vectors[0].type.count))
-        vectors = [builder.shuffle_vector(*pair, lanes) for pair in zip(vectors[::2], vectors[1::2], strict=True)]
+        lanes = range(2 * vectors[0].type.count)
+        vectors = [shuffled(builder, *pair, lanes) for pair in zip(vectors[::2], vectors[1::2], strict=True)]
     return vectors
 
 
 def cut(builder, vector, pieces):
     """The vector's lanes in so many vectors."""
     size = vector.type.count // pieces
-    return [builder.shuffle_vector(vector, vector, _lanes(range(k * size, (k + 1) * size))) for k in range(pieces)]
+    return [shuffled(builder, vector, vector, range(k * size, (k + 1) * size)) for k in range(pieces)]
 
 
-def _lanes(numbers):
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
+def shuffled(builder, a, b, lanes):
+    """The vector of these lanes of two, which count on from the first one's to the second's."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes)))
 
 
 def sums_with(builder, pairs, totals):
