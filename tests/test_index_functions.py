@@ -219,7 +219,9 @@ def test_ties_in_some_rows_are_left_where_torch_leaves_them(descending):
         assert_same(*[lib.tensor(values).topk(k, 1, descending, in_order).indices for lib in BOTH])
 
 
-@pytest.mark.parametrize("spoiled", [[], [np.nan], [np.nan] * 40, [np.inf, -np.inf, -0.0, 0.0], [3.0] * 40])
+@pytest.mark.parametrize(
+    "spoiled", [[], [np.nan], [np.nan] * 40, [np.inf, -np.inf, -0.0, 0.0], [3.0] * 40, [3.0] * 9001]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
 def test_first_of_long_rows_are_torchs(dtype, spoiled):
     values = np.random.default_rng(0).permutation(2 * 9001).reshape(2, 9001) - 9000.0

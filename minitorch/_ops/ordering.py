@@ -286,14 +286,19 @@ def _kth(rows: np.ndarray, k: int, largest: bool) -> np.ndarray:
     """
     n = rows.shape[1]
     parts = n // PART
-    nth = n - k if largest else k - 1
     if parts >= 4 * k:
         cut = rows[:, : parts * PART].reshape(-1, PART, parts)
         extremes = cut.max(axis=1) if largest else cut.min(axis=1)
         if not np.isnan(extremes).any():
             bounds = _kth(extremes, k, largest)
             near = [row[row >= bound if largest else row <= bound] for row, bound in zip(rows, bounds, strict=True)]
-            return np.concatenate([_kth(row[None], k, largest) for row in near])
+            return np.concatenate([_selected(row[None], k, largest) for row in near])
+    return _selected(rows, k, largest)
+
+
+def _selected(rows: np.ndarray, k: int, largest: bool) -> np.ndarray:
+    """`_kth` by NumPy's selection from whole rows."""
+    nth = rows.shape[1] - k if largest else k - 1
     return np.partition(rows, nth, axis=1)[:, [nth]]
 
 
