@@ -17,7 +17,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def by_tiles(a, b, kernels=gemm, blocks=1, row=None):
+def by_tiles(a, b, kernels=gemm, blocks=1, row=None, turning=True):
     """row + a @ b by the kernels of `gemm.py`, whichever kernels this processor is better off with."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = len(b) if b.ndim == 3 else 1
@@ -25,7 +25,7 @@ def by_tiles(a, b, kernels=gemm, blocks=1, row=None):
     sizes = m, n, k, batch
     step = 0 if a.ndim == 2 else m * k
     a, b, c = products.flat(a), products.flat(b), out.reshape(-1)
-    products.by_tiles(kernels, 0, blocks, a, b, c, sizes, step, blocks, row)
+    products.by_tiles(kernels, 0, blocks, a, b, c, sizes, step, blocks, row, turning and m < n)
     return out
 
 
@@ -69,6 +69,24 @@ def test_products_of_random_sizes_do_not_depend_on_blocks(seed):
     for blocks in (2, 3):
         if max(m, n) >= blocks:
             np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks, row=row), whole)
+
+
+@pytest.mark.parametrize("shape", [(4, 700, 16), (5, 33, 17), (25, 513, 48), (1, 40, 70), (16, 20, 490), (33, 300, 50)])
+def test_a_product_whose_transpose_is_computed_has_the_same_bits(shape):
+    m, k, n = shape
+    draw = np.random.default_rng(0)
+    for dtype, batch, blocks in itertools.product((np.float32, np.float64), ((), (3,)), (1, 2)):
+        a, b = matrix(draw, m, k, dtype, False, batch), matrix(draw, k, n, dtype, True, batch)
+        for row in (None, draw.standard_normal(n).astype(dtype)):
+            straight = by_tiles(a, b, row=row, turning=False)
+            np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks, row=row), straight)
+
+
+def test_transposing_the_result_pays_for_few_rows_that_fill_vectors():
+    lanes = tiles.VECTOR_BYTES // 4
+    assert gemm.turning_pays(lanes, 1024, 1024, np.dtype("f"))
+    for m, n, k in ((lanes + 1, 1024, 1024), (1024, 1024, 1024), (lanes, 1024, 4), (1024, lanes, 1024)):
+        assert not gemm.turning_pays(m, n, k, np.dtype("f"))
 
 
 @pytest.mark.parametrize("k", [40, 300])

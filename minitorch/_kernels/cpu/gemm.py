@@ -18,7 +18,9 @@ from .at_address import address_of, call_at, row_at
 from .inlined import flat, smaller
 from .inner import inner
 from .parallel import share_of, split
+from .tables import rounded_up
 from .tiles import (
+    PER_CYCLE,
     SQUARE,
     TILE,
     VECTOR_BYTES,
@@ -31,8 +33,10 @@ from .tiles import (
     load_tile,
     load_vector,
     pointers,
+    splat,
     store_tile,
     store_vector,
+    transpose,
     transpose_part,
 )  # fmt: skip
 
@@ -41,12 +45,23 @@ from .tiles import (
 BETTER_THAN_BLAS = VECTOR_BYTES == 64
 DEPTH = 256  # rows of a panel: of two vectors each, under AVX-512 they are 32 KiB of L1
 STRIP = 40 * TILE  # rows of a that pass by a panel: of DEPTH numbers each they stay in L2
+TURNED = 7.5  # cycles to transpose a vector of numbers
 LOW = TILE // 3  # rows of a lower tile, so that a few last ones do not cost as much as TILE
 
 
 def lanes(dtype):
     """The numbers in a row of a panel."""
     return VECTORS * VECTOR_BYTES // dtype.itemsize
+
+
+def turning_pays(m, n, k, dtype):
+    """Whether c.T = b.T @ a.T is computed sooner than c = a @ b of m, n columns, where rows of b lie in steps.
+
+    What has to be packed by transposing it is then a, of m rows, filled up to whole vectors; and c, whose sums begin in
+    another array, must be turned.
+    """
+    filled = rounded_up(m, VECTOR_BYTES // dtype.itemsize)
+    return m < n and filled * (1 / PER_CYCLE + TURNED / n + 2 * TURNED / k) < m / PER_CYCLE + TURNED
 
 
 @intrinsic
@@ -111,6 +126,23 @@ def _pack_row(typingctx, b, at, panel, to, lanes):
         return context.get_dummy_value()
 
     return types.void(b, n, panel, n, n), codegen
+
+
+@intrinsic
+def _fill_row(typingctx, source, at, dest, to, lanes):
+    """dest[to + lane] = source[at] for lane < lanes, as many as a panel's row has or fewer."""
+    n = types.intp
+
+    def codegen(context, builder, signature, args):
+        read, write = pointers(context, builder, signature, args, (0, 2))
+        size = lanes_of(read)
+        value = splat(builder, builder.load(read), size)
+        for j in range(VECTORS):
+            begin = WIDE(j * size)
+            store_vector(builder, value, write, begin, first_lanes(builder, builder.sub(args[4], begin), size))
+        return context.get_dummy_value()
+
+    return types.void(source, n, dest, n, n), codegen
 
 
 @inner(_nrt=False)
@@ -180,44 +212,6 @@ def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, cou
                     p0 += deep * lanes
 
 
-@inner(_nrt=False)
-def _share(size, unit, part, parts):
-    """Where a part of the whole units that cover `size` begins and ends."""
-    first, last = share_of((size + unit - 1) // unit, part, parts)
-    return smaller(first * unit, size), smaller(last * unit, size)
-
-
-@inner(_nrt=False)
-def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels):
-    m, n, k, batch = sizes
-    lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
-    begin, end = share_of(batch * blocks, part, parts)
-    for at in range(begin, end):
-        i, block = at // blocks, at % blocks
-        a0, b0, c0, r0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, np.intp(0), m, n
-        if n >= m:
-            first, last = _share(n, lanes, block, blocks)
-            b0, c0, r0, columns = b0 + first * b_steps[2], c0 + first, first * r_step, last - first
-        else:
-            first, last = _share(m, np.intp(TILE), block, blocks)
-            a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
-        multiply(
-            a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], c, c0, n, rows, columns, k,
-            row[r0:], r_step, False, panels[part],
-        )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels):
-    """c[i] = row + a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
-
-    Flat arrays, c in order; steps are those to the next matrix, row and column. Each part has a row of panels; of the
-    row to add see `multiply`.
-    """
-    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, panels))
-
-
-# ---------------------------------------------------------------------- for other kernels, at an address
 @intrinsic
 def _room(typingctx):
     """The address of uninitialized memory on the stack, for a row of zeros and a panel."""
@@ -231,6 +225,65 @@ def _room(typingctx):
     return types.intp(), codegen
 
 
+@inner(_nrt=False)
+def _share(size, unit, part, parts):
+    """Where a part of the whole units that cover `size` begins and ends."""
+    first, last = share_of((size + unit - 1) // unit, part, parts)
+    return smaller(first * unit, size), smaller(last * unit, size)
+
+
+@inner(_nrt=False)
+def _turn(sums, s0, rows, n, c, c0, m):
+    """c[c0 + j * m + i] = sums[s0 + i * n + j] for i < rows, j < n."""
+    square = smaller(np.intp(VECTOR_BYTES // c.itemsize), SQUARE)
+    whole_rows, whole_columns = rows - rows % square, n - n % square
+    for j in range(0, whole_columns, square):
+        for i in range(0, whole_rows, square):
+            transpose(sums, s0 + i * n + j, n, c, c0 + j * m + i, m)
+    for j in range(n):
+        for i in range(0 if j >= whole_columns else whole_rows, rows):
+            c[c0 + j * m + i] = sums[s0 + i * n + j]
+
+
+@inner(_nrt=False)
+def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums):
+    m, n, k, batch = sizes
+    lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
+    panel = row_at(_room(), (1 + DEPTH) * lanes, a.dtype.type(0))[lanes:]
+    begin, end = share_of(batch * blocks, part, parts)
+    for at in range(begin, end):
+        i, block = at // blocks, at % blocks
+        a0, b0, c0, r0, rows, columns = i * a_steps[0], i * b_steps[0], i * m * n, np.intp(0), m, n
+        if n >= m:
+            first, last = _share(n, lanes, block, blocks)
+            b0, c0, r0, columns = b0 + first * b_steps[2], c0 + first, first * r_step, last - first
+        else:
+            first, last = _share(m, np.intp(TILE), block, blocks)
+            a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
+            if turned:
+                for j in range(rows):
+                    for lane in range(0, n, lanes):
+                        _fill_row(row, (first + j) * r_step, sums, c0 + j * n + lane, smaller(lanes, n - lane))
+        multiply(
+            a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], sums, c0, n, rows, columns, k,
+            row[r0:], r_step, turned, panel,
+        )  # fmt: skip
+        if turned:
+            _turn(sums, c0, rows, n, c, i * m * n + first, m)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums):
+    """c[i] = row + a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
+
+    Flat arrays, c in order; steps are those to the next matrix, row and column. Of the row to add see `multiply`. If
+    `turned`, which is for m > n, c[i] is the transpose of that, and the row's numbers go to its columns: by way of
+    `sums`, as large as c; else this is c.
+    """
+    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums))
+
+
+# ---------------------------------------------------------------------- for other kernels, at an address
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _product(like, a_t, b_t, m, n, count, a, lda, b, ldb, add, c, ldc):
     zero, one = np.intp(0), np.intp(1)

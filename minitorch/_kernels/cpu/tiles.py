@@ -268,9 +268,8 @@ def _transpose(dest, line, context, builder, signature, args):
     read, write = (data_of(context, builder, signature.args[k], args[k]) for k in (0, to))
     tables = pointers(context, builder, signature, args, range(3, to, 2))
     places = [_line(builder, args[1], args[2], line(builder, tables, j)) for j in range(size)]
-    rows = [load_vector(builder, read, place, size) for place in places]
-    for i, row in enumerate(_transposed(builder, rows)):
-        store_vector(builder, row, write, _line(builder, args[d0], args[dest_step], WIDE(i)))
+    for i, column in enumerate(_columns(builder, read, places)):
+        store_vector(builder, column, write, _line(builder, args[d0], args[dest_step], WIDE(i)))
     return context.get_dummy_value()
 
 
@@ -288,9 +287,9 @@ def transpose_part(typingctx, source, s0, step, rows, columns, dest, d0, dest_st
 
         mask = first_lanes(builder, args[4], size)
         places = [_line(builder, args[1], args[2], within(last[0], i)) for i in range(size)]
-        lines = _transposed(builder, [load_vector(builder, read, place, size, mask) for place in places])
+        columns = _columns(builder, read, places, mask)
         for i in reversed(range(size)):  # what lies beyond the last column goes there first
-            store_vector(builder, lines[i], write, _line(builder, args[6], args[7], within(last[1], i)))
+            store_vector(builder, columns[i], write, _line(builder, args[6], args[7], within(last[1], i)))
         return context.get_dummy_value()
 
     at = types.intp
@@ -305,14 +304,28 @@ def _line(builder, start, step, i):
     return builder.add(start, builder.mul(step, WIDE(i) if isinstance(i, int) else i))
 
 
-def _transposed(builder, rows):
-    """The columns of as many vectors as each has numbers."""
-    # Interleaving row i with row i + size / 2, log2(size) times over, is a transpose.
-    size = len(rows)
-    half = size // 2
-    zips = [[h + k // 2 + k % 2 * size for k in range(size)] for h in (0, half)]
-    zips = [ir.Constant(ir.VectorType(ir.IntType(32), size), lanes) for lanes in zips]
-    for _ in range(size.bit_length() - 1):
-        pairs = [(rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(size)]
-        rows = [builder.shuffle_vector(*pair) for pair in pairs]
+def _columns(builder, array, places, mask=None):
+    """The columns of the square whose rows begin at these places, as vectors; zeros for columns outside of a mask.
+
+    Rows are read in pieces of 16 bytes, which loads put where they belong in a vector, and the numbers of the pieces
+    that lie below each other are then interleaved: half the shuffles of whole rows, and cheaper ones.
+    """
+    size = len(places)
+    piece = min(16 // itemsize(array), size)
+    columns = []
+    for first in range(0, size, piece):
+        part = shuffled(builder, mask, mask, range(first, first + piece)) if mask else None
+        pieces = [load_vector(builder, array, builder.add(at, WIDE(first)), piece, part) for at in places]
+        columns += _interleaved(builder, [joined(builder, pieces[i::piece], 1)[0] for i in range(piece)], piece)
+    return columns
+
+
+def _interleaved(builder, rows, piece):
+    """For each k the k-th numbers of all pieces: of the first piece of each row, then of the second..."""
+    half = piece // 2
+    size = rows[0].type.count
+    starts = [(start, k) for start in range(0, size, piece) for k in range(half)]
+    zips = [[lane for start, k in starts for lane in (start + h + k, start + h + k + size)] for h in (0, half)]
+    for _ in range(piece.bit_length() - 1):
+        rows = [shuffled(builder, rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(piece)]
     return rows
