@@ -40,6 +40,14 @@ def matmul(n: int, k: int, m: int) -> Maker:
     return make
 
 
+def linear(n: int, k: int, m: int) -> Maker:
+    def make(T: Any) -> Step:
+        x, layer = T.randn(n, k), T.nn.Linear(k, m)
+        return lambda: layer(x)
+
+    return make
+
+
 def gradient(T: Any, out: Any, wanted: Any) -> Step:
     cotangent = T.ones_like(out)
     return lambda: T.autograd.grad(out, wanted, cotangent, retain_graph=True)[0]
@@ -156,6 +164,14 @@ PRODUCTS = (
     (1024, 1024, 1024),
     (2048, 2048, 2048),
 )
+LAYERS = (  # batch, inputs, outputs of nn.Linear
+    (1, 1024, 1024),
+    (8, 512, 512),
+    (32, 784, 512),
+    (32, 1024, 1024),
+    (64, 4096, 4096),
+    (100, 300, 200),
+)
 CONVOLUTIONS = (
     (64, 3, 32, 32, 32, 5),
     (64, 32, 16, 16, 32, 5),
@@ -198,9 +214,10 @@ def parts(shape: tuple[int, ...]) -> tuple[str, ...]:
     return ("forward", "backward-weight") + (("backward-input",) if shape[1] > 3 else ())
 
 
-def product(n: int, k: int, m: int) -> Case:
+def product(make: Callable[[int, int, int], Maker], shape: tuple[int, int, int], name: str = "") -> Case:
+    n, k, m = shape
     moved = 4 * (n * k + k * m + n * m)
-    return Case("matmul", times((n, k, m)), matmul(n, k, m), PRODUCT, 2 * n * k * m, moved)
+    return Case("matmul", name + times(shape), make(*shape), PRODUCT, 2 * n * k * m, moved)
 
 
 def convolved(part: str, shape: tuple[int, ...]) -> Case:
@@ -225,7 +242,8 @@ CASES: tuple[Case, ...] = (
         for name, make, target, moved, flops in FAMILIES
         for n in SIZES
     ),
-    *(product(*shape) for shape in PRODUCTS),
+    *(product(matmul, shape) for shape in PRODUCTS),
+    *(product(linear, shape, "linear ") for shape in LAYERS),
     *(convolved(part, shape) for shape in CONVOLUTIONS for part in parts(shape)),
     *(depthwise(part, shape) for shape in DEPTHWISE for part in CONVOLUTION),
     *(

@@ -5,7 +5,9 @@
 The columns of b are packed into panels, DEPTH rows at a time, which stay in L1 while all rows of a pass by; a is read
 where it lies, in rows or in columns (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008,
 pack both: here L2 is large enough). A sum is that of each DEPTH products, added in the order of k, whatever the block,
-the tile or the thread it falls to, so a product has the same bits at any number of threads.
+the tile or the thread it falls to, so a product has the same bits at any number of threads. Where b lies in columns,
+packing it means transposing it; for an a of few rows (`turning_pays`) the transpose of c is computed instead, with the
+same bits.
 """
 
 import numpy as np
