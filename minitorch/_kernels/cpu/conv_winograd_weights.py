@@ -214,7 +214,7 @@ def convolution_backward_weight(g, x, padding, dw):
     inputs = together * members * plane
     padded = np.empty(inputs + 2 * LANES, x.dtype)[:inputs].reshape(together, members, 1, *size)
     lines = rounded_up(members, LANES), blocks * ROWS
-    v, u = (np.zeros(POINTS * (n * TILES + APART), x.dtype) for n in lines)
+    v, u = (np.empty(POINTS * (n * TILES + APART), x.dtype) for n in lines)
     m = np.zeros(POINTS * blocks * panels * ROWS * LANES, x.dtype)
     crew, parts = threads.share(work, POINTS * panels)
     made, taps = (v, u, np.empty((parts, POINTS * SIZE * SIZE), x.dtype)), np.empty((parts, 9 * SIZE), x.dtype)
