@@ -129,30 +129,31 @@ def _transform_part(part, parts, x, g, g0, runs, first, last, made, sizes):
 
 
 @inner()
-def _multiply_part(part, parts, tiles, made, m, sizes):
-    """This part of the panels of input channels of all points: the sums over these tiles are added."""
+def _multiply_part(part, parts, tiles, made, m, begun, sizes):
+    """This part of the panels of input channels of all points: sums over these tiles, added to m once it is begun."""
     filters, members = sizes[:2]
-    v, u = made[0], made[1]
+    v, u, zeros = made[0], made[1], made[3]
     blocks, panels = (filters + ROWS - 1) // ROWS, (members + LANES - 1) // LANES
     begin, end = share_of(POINTS * panels, part, parts)
     for at in range(begin, end):
         pixel = at // panels * (v.size // POINTS) + at % panels * TILES * LANES
+        sums = at // panels * (m.size // POINTS) + at % panels * blocks * ROWS * LANES
         for k in range(blocks):
-            slope, to = at // panels * (u.size // POINTS) + k * ROWS * TILES, (at * blocks + k) * ROWS * LANES
-            multiply(u, slope, 1, TILES, v, pixel, tiles, m, to, m, to)
+            slope, to = at // panels * (u.size // POINTS) + k * ROWS * TILES, sums + k * ROWS * LANES
+            start, s0 = (m, to) if begun else (zeros, np.intp(0))
+            multiply(u, slope, 1, TILES, v, pixel, tiles, start, s0, m, to)
 
 
 @inner()
 def _write_part(part, parts, m, taps, dw, sizes):
     """This part of the output channels' filters."""
     filters, members = sizes[:2]
-    blocks, panels = (filters + ROWS - 1) // ROWS, (members + LANES - 1) // LANES
-    room = taps[part]
+    blocks, room = (filters + ROWS - 1) // ROWS, taps[part]
     begin, end = share_of(filters, part, parts)
-    for k in range(begin, end):
-        for c in range(0, members, SIZE):
+    for c in range(0, members, SIZE):
+        for k in range(begin, end):
             line = c // LANES * blocks * ROWS + k
-            _transform_sums(m, line * LANES + c % LANES, blocks * panels * ROWS * LANES, room)
+            _transform_sums(m, line * LANES + c % LANES, m.size // POINTS, room)
             for i in range(smaller(SIZE, members - c)):
                 for t in range(9):
                     dw[(k * members + c + i) * 9 + t] = room[t * SIZE + i]
@@ -166,7 +167,7 @@ def _gradient(crew, parts, x, padded, corner, g, plan, made, m, taps, dw, sizes)
     """
     runs, firsts = plan
     filters, members, plane, _, area, _ = sizes
-    room = padded.shape[0]
+    room, begun = padded.shape[0], False
     for n in range(0, x.shape[0], room):
         many = smaller(room, x.shape[0] - n)
         split(crew, pad_part, parts, (parts, x, n, many, padded, corner))
@@ -177,7 +178,9 @@ def _gradient(crew, parts, x, padded, corner, g, plan, made, m, taps, dw, sizes)
             if last > first:
                 ends = parts, flat(padded), g, n * filters * area, runs, first, last, made, sizes
                 split(crew, _transform_part, parts, ends)
-                split(crew, _multiply_part, parts, (parts, runs[last - 1, 0] + runs[last - 1, 1], made, m, sizes))
+                tiles = runs[last - 1, 0] + runs[last - 1, 1]
+                split(crew, _multiply_part, parts, (parts, tiles, made, m, begun, sizes))
+                begun = True
     split(crew, _write_part, parts, (parts, m, taps, dw, sizes))
     faults = 0
     for i in range(dw.size):
@@ -192,10 +195,10 @@ def pays(needed, x, g):
     many filters do not stay in L2.
     """
     (images, filters, high, wide), members = g.shape, x.shape[1]
-    pairs = members * filters
-    products = POINTS * rounded_up(filters, ROWS) * rounded_up(members, LANES) * (1.5 if pairs > 2**15 else 1.0)
-    besides = images * tiles_of(g) * 200 * (members + filters) + 300 * pairs
-    ours = images * tiles_of(g) * products + besides * PER_CYCLE
+    pairs, tiles = members * filters, images * tiles_of(g)
+    products = tiles * POINTS * rounded_up(filters, ROWS) * rounded_up(members, LANES)
+    besides = tiles * 200 * (members + filters) + 300 * pairs + (products / 10 if pairs > 2**15 else 0)
+    ours = products + besides * PER_CYCLE
     return pairs <= MOST and 1.05 * ours < 9 * pairs * images * high * wide * needed
 
 
@@ -215,9 +218,10 @@ def convolution_backward_weight(g, x, padding, dw):
     padded = np.empty(inputs + 2 * LANES, x.dtype)[:inputs].reshape(together, members, 1, *size)
     lines = rounded_up(members, LANES), blocks * ROWS
     v, u = (np.empty(POINTS * (n * TILES + APART), x.dtype) for n in lines)
-    m = np.zeros(POINTS * blocks * panels * ROWS * LANES, x.dtype)
+    m, zeros = np.empty(POINTS * (blocks * panels * ROWS * LANES + APART), x.dtype), np.zeros(ROWS * LANES, x.dtype)
     crew, parts = threads.share(work, POINTS * panels)
-    made, taps = (v, u, np.empty((parts, POINTS * SIZE * SIZE), x.dtype)), np.empty((parts, 9 * SIZE), x.dtype)
+    made = v, u, np.empty((parts, POINTS * SIZE * SIZE), x.dtype), zeros
+    taps = np.empty((parts, 9 * SIZE), x.dtype)
     sizes = filters, members, plane, size[1], area, wide
     source = volumes(x, 2), padded, in_volume(padding), g.reshape(-1)
     return _gradient(crew, parts, *source, plan, made, m, taps, dw.reshape(-1), sizes)
