@@ -14,7 +14,7 @@ import numpy as np
 from . import _dtype as dtypes
 from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
 from ._device import CPU
-from ._factory import Target, factory, number, size_of, too_large
+from ._factory import Target, factory, factory_without_out, number, size_of, too_large
 from ._kernels import half
 from ._kernels.layout import empty_result, result_strides
 from ._kernels.strided import restrided
@@ -68,13 +68,13 @@ def full(to: Any, size: Any, fill_value: Any) -> Any:
     return to.filled(size_of("full", (size,)), checked_value(value, to.numpy))
 
 
-@factory
+@factory_without_out
 def scalar_tensor(to: Any, s: Any) -> Any:
     """A 0-dim tensor of a number, in the default dtype unless one is given."""
     return to.filled((), checked_value(number("scalar_tensor", "s", 1, s), to.numpy))
 
 
-@factory
+@factory_without_out
 def empty_strided(to: Any, size: Any, stride: Any) -> Any:
     """An uninitialised tensor with these strides."""
     shape, strides = size_of("empty_strided", (size,)), tuple([integer(s, "stride", "empty_strided") for s in stride])
@@ -90,7 +90,7 @@ def empty_strided(to: Any, size: Any, stride: Any) -> Any:
     return restrided(to.empty((extent,)), shape, tuple([s * to.numpy.itemsize for s in strides]))
 
 
-@factory
+@factory_without_out
 def empty_permuted(to: Any, size: Any, physical_layout: Any) -> Any:
     """An uninitialised tensor that lies in memory in the order of dimensions physical_layout.
 

@@ -5,7 +5,7 @@ The functions themselves are in `_creation.py`, `_range.py`, `_windows.py` and `
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from math import prod
 from typing import Any
 
@@ -152,7 +152,7 @@ _KEYWORDS = [
 ]  # fmt: skip
 
 
-def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
+def factory(make: Callable[..., Any], takes_out: bool = True) -> Callable[..., Tensor]:
     """Decorator: from `make(target, ...)`, which returns an array, to torch's function of that name."""
     name = make.__name__
     usual = Target(name, None, None, None, False)  # of a call without options, while the defaults stay as they are
@@ -170,6 +170,8 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     ) -> Tensor:
         nonlocal usual
         if out is not None:
+            if not takes_out:
+                raise TypeError(f"{name}() got an unexpected keyword argument 'out'")
             dtype = _dtype_of(out, name, dtype)
         if named and not args and "size" in named:
             args = (named.pop("size"),)
@@ -190,8 +192,12 @@ def factory(make: Callable[..., Any]) -> Callable[..., Tensor]:
     own = list(inspect.signature(make).parameters.values())[1:]
     after = [p for p in own if p.kind is p.KEYWORD_ONLY]
     front = [p for p in own if p.kind is not p.KEYWORD_ONLY]
-    function.__signature__ = inspect.Signature([*front, *_KEYWORDS, *after], return_annotation=Tensor)  # type: ignore
+    keywords = _KEYWORDS if takes_out else _KEYWORDS[1:]
+    function.__signature__ = inspect.Signature([*front, *keywords, *after], return_annotation=Tensor)  # type: ignore
     return function
+
+
+factory_without_out = partial(factory, takes_out=False)
 
 
 def refuse_to_record(out: Tensor, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import _dtype as dtypes
-from ._factory import factory
+from ._factory import factory_without_out
 from ._ops.check import check, integer
 
 
@@ -33,7 +33,7 @@ def _cosines(to: Any, window_length: Any, periodic: Any, *weights: float) -> Any
     )
 
 
-@factory
+@factory_without_out
 def hann_window(to: Any, window_length: int, periodic: bool = True) -> Any:
     """The window 1/2 - 1/2 cos(2 pi n / N).
 
@@ -44,25 +44,25 @@ def hann_window(to: Any, window_length: int, periodic: bool = True) -> Any:
     return _cosines(to, window_length, periodic, 0.5, 0.5)
 
 
-@factory
+@factory_without_out
 def hamming_window(to: Any, window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46) -> Any:
     """The window alpha - beta cos(2 pi n / N)."""
     return _cosines(to, window_length, periodic, alpha, beta)
 
 
-@factory
+@factory_without_out
 def blackman_window(to: Any, window_length: int, periodic: bool = True) -> Any:
     """The window 0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)."""
     return _cosines(to, window_length, periodic, 0.42, 0.5, 0.08)
 
 
-@factory
+@factory_without_out
 def bartlett_window(to: Any, window_length: int, periodic: bool = True) -> Any:
     """The triangle 1 - |2 n / N - 1|."""
     return _window(to, window_length, periodic, lambda n, last: 1 - np.abs(2 * n / last - 1))
 
 
-@factory
+@factory_without_out
 def kaiser_window(to: Any, window_length: int, periodic: bool = True, beta: float = 12.0) -> Any:
     """The window I0(beta sqrt(1 - (2 n / N - 1)^2)) / I0(beta)."""
     return _window(

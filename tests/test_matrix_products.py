@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+import minitorch
 from minitorch._kernels import cache
 from minitorch._kernels.cpu import products, tiles
 
@@ -17,7 +18,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def by_tiles(a, b, kernels=gemm, blocks=1, row=None, turning=True):
+def by_tiles(a, b, kernels=gemm, blocks=1, row=None, transposing=True):
     """row + a @ b by the kernels of `gemm.py`, whichever kernels this processor is better off with."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = len(b) if b.ndim == 3 else 1
@@ -25,7 +26,7 @@ def by_tiles(a, b, kernels=gemm, blocks=1, row=None, turning=True):
     sizes = m, n, k, batch
     step = 0 if a.ndim == 2 else m * k
     a, b, c = products.flat(a), products.flat(b), out.reshape(-1)
-    products.by_tiles(kernels, 0, blocks, a, b, c, sizes, step, blocks, row, turning and m < n)
+    products.by_tiles(kernels, 0, blocks, a, b, c, sizes, step, blocks, row, transposing and m < n)
     return out
 
 
@@ -78,24 +79,56 @@ def test_a_product_whose_transpose_is_computed_has_the_same_bits(shape):
     for dtype, batch, blocks in itertools.product((np.float32, np.float64), ((), (3,)), (1, 2)):
         a, b = matrix(draw, m, k, dtype, False, batch), matrix(draw, k, n, dtype, True, batch)
         for row in (None, draw.standard_normal(n).astype(dtype)):
-            straight = by_tiles(a, b, row=row, turning=False)
+            straight = by_tiles(a, b, row=row, transposing=False)
             np.testing.assert_array_equal(by_tiles(a, b, blocks=blocks, row=row), straight)
 
 
-def test_transposing_the_result_pays_for_few_rows_that_fill_vectors():
-    lanes = tiles.VECTOR_BYTES // 4
-    assert gemm.turning_pays(lanes, 1024, 1024, np.dtype("f"))
-    for m, n, k in ((lanes + 1, 1024, 1024), (1024, 1024, 1024), (lanes, 1024, 4), (1024, lanes, 1024)):
-        assert not gemm.turning_pays(m, n, k, np.dtype("f"))
+@pytest.mark.parametrize("per_cycle", [1, 2])
+def test_transposing_the_result_pays_for_few_rows_that_fill_vectors(per_cycle, monkeypatch):
+    for name, value in ("VECTOR_BYTES", 64), ("PER_CYCLE", per_cycle), ("LOW", 4):
+        monkeypatch.setattr(gemm, name, value)
+    pays = gemm.transpose_pays.__wrapped__
+    for m in 16, 32, 64:
+        assert pays(m, 1024, 1024, 4)
+    assert pays(17, 1024, 1024, 4) == (per_cycle == 2)  # half of the vectors' lanes are empty
+    for m, n, k in ((1024, 1024, 1024), (16, 1024, 4), (1024, 16, 1024)):
+        assert not pays(m, n, k, 4)
+
+
+@pytest.mark.skipif(not gemm.BETTER_THAN_BLAS, reason="BLAS multiplies")
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_layer_of_few_rows_transposes_its_result(count, monkeypatch):
+    draw, seen = np.random.default_rng(0), []
+    matrices = gemm.matrices
+    monkeypatch.setattr(gemm, "matrices", lambda *args: (seen.append((args[0] != 0, args[-2])), matrices(*args)))
+    monkeypatch.setattr(products, "_tiles", lambda: gemm)
+    x, w, bias = (draw.standard_normal(shape).astype("f") for shape in ((32, 700), (1000, 700), 1000))
+    before = minitorch.get_num_threads()
+    minitorch.set_num_threads(count)
+    try:
+        found = minitorch.nn.functional.linear(*map(minitorch.from_numpy, (x, w, bias))).numpy()
+    finally:
+        minitorch.set_num_threads(before)
+    assert seen == [(count > 1, True)]
+    np.testing.assert_array_equal(found, by_tiles(x, w.T, row=bias, transposing=False))
+
+
+def test_the_gradient_of_a_bias_is_as_exact_as_a_sum():
+    layer = minitorch.nn.Linear(1, 1)
+    layer(minitorch.ones(10**6, 1)).mean().backward()
+    assert abs(layer.bias.grad.item() - 1) < 1e-6
 
 
 @pytest.mark.parametrize("k", [40, 300])
 def test_a_row_is_added_by_tiles_as_by_numpy(k, monkeypatch):
     draw = np.random.default_rng(0)
     a, b, row = (draw.standard_normal(shape).astype("f") for shape in ((130, k), (k, 70), 70))
+    tiled, whole = [], products.by_tiles
+    monkeypatch.setattr(products, "by_tiles", lambda *args: (tiled.append(args[0]), whole(*args)))
     for kernels in (gemm, None):
         monkeypatch.setattr(products, "_tiles", lambda kernels=kernels: kernels)
         np.testing.assert_allclose(products.dot(a, b, row), exact(a, b) + row, rtol=1e-4, atol=1e-5)
+    assert tiled == [gemm] * (130 * k * 70 >= products.TILED)
 
 
 def test_nan_and_infinities_stay_in_their_rows_and_columns():

@@ -4,7 +4,10 @@ torch's names are those of `torch.overrides.get_testing_overrides()`; arguments 
 schemas, and for functions written in Python from their signature. A deliberate difference is a row of `DIFFERENT`.
 """
 
+import ast
+import functools
 import inspect
+import pathlib
 import re
 
 import pytest
@@ -211,9 +214,28 @@ def takes_out(name: str) -> bool:
     place, _, last = name.rpartition(".")
     prefix = {"torch.linalg": "linalg_", "torch.special": "special_"}.get(place, "")
     schemas = torch._C._jit_get_schemas_for_operator(f"aten::{prefix}{last}")
+    if refuses_out(name):
+        return False  # whatever its documentation says: that of std_mean has one
     return "out" in documented(name) and any(
         a.alias_info is not None and a.kwarg_only for s in schemas for a in s.arguments
     )
+
+
+@functools.cache
+def functions_with_out() -> dict[str, bool]:
+    """Whether torch's own stubs have an `out` among the arguments of each function of `torch`."""
+    stubs = ast.parse((pathlib.Path(torch.__file__).parent / "_C" / "_VariableFunctions.pyi").read_text("utf-8"))
+    found: dict[str, bool] = {}
+    for node in ast.walk(stubs):
+        if isinstance(node, ast.FunctionDef):
+            names = [a.arg for a in (*node.args.args, *node.args.kwonlyargs)]
+            found[node.name] = found.get(node.name, False) or "out" in names
+    return found
+
+
+def refuses_out(name: str) -> bool:
+    place, _, last = name.rpartition(".")
+    return place == "torch" and inspect.isbuiltin(theirs(name)) and not functions_with_out().get(last, True)
 
 
 def documented(name: str) -> list[str]:
@@ -280,6 +302,8 @@ def test_torchs_calls_fit(name):
     faults = [f for f in (fits(signature, c, name, len(given) > 1) for c in given) if f]
     if takes_out(name) and not {"out", "kwargs"} & set(signature.parameters):
         faults.append("no out=")
+    if refuses_out(name) and "out" in signature.parameters:
+        faults.append("out=, which torch refuses")
     if name in DIFFERENT:
         assert faults, f"{name} is listed in DIFFERENT without need"
     else:

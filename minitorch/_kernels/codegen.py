@@ -24,8 +24,11 @@ from minitorch._kernels.cpu.inlined import flat, maximum, minimum, where
 from math import (exp, expm1, log, log1p, log2, log10, sqrt, sin, cos, tan, sinh, cosh, tanh, isnan)
 floor, ceil, trunc = np.floor, np.ceil, np.trunc  # those of math give integers: wrong from 2**63 on
 absolute, copysign, isinf, isfinite = abs, math.copysign, math.isinf, math.isfinite
-arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, math.fmod
+arcsin, arccos, arctan, arctan2, fmod = math.asin, math.acos, math.atan, math.atan2, np.fmod
 arcsinh, arccosh, arctanh, exp2 = math.asinh, math.acosh, math.atanh, np.exp2
+fmax, fmin, hypot, nextafter = np.fmax, np.fmin, np.hypot, np.nextafter
+logaddexp, logaddexp2 = np.logaddexp, np.logaddexp2
+gcd, lcm, left_shift, right_shift, rint, signbit = np.gcd, np.lcm, np.left_shift, np.right_shift, np.rint, np.signbit
 """
 
 # one flat loop: every array contiguous and of one shape, but those in `scalars`, which hold one element

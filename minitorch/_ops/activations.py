@@ -22,7 +22,7 @@ from .check import c_name, check, full_float_required, no_kernel, not_implemente
 from .nodes import titled
 from .op import pointwise
 from .operands import number_argument
-from .public import FUNCTIONS, op, public
+from .public import FUNCTIONS, into, op, public
 
 # torch's argument `inplace`
 _INPLACE = "if inplace: return functions['{name}_']({call})"
@@ -30,7 +30,7 @@ _INPLACE = "if inplace: return functions['{name}_']({call})"
 
 @pointwise(
     on="torch Tensor nn.functional", inplace="torch Tensor nn.functional", bools=False, extra="inplace=False",
-    before=_INPLACE,
+    before=_INPLACE, takes_out=False,
 )  # fmt: skip
 def relu(x):
     return where(x < 0.0, 0.0, x)  # this way round: relu(nan) is nan, relu(-0.0) is -0.0
@@ -305,7 +305,13 @@ def above_threshold_grad_x(g, x, *, threshold):
     return where(x <= threshold, 0.0, g)
 
 
-@public("torch nn.functional")
+@public("torch", name="threshold")
+def torch_threshold(input: Tensor, threshold: float, value: float, *, out: Any = None) -> Tensor:
+    """Same as nn.functional.threshold."""
+    return into(out, "threshold", op("above_threshold")(input, threshold, value), input)
+
+
+@public("nn.functional")
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above the threshold, else the value."""
     return (FUNCTIONS["above_threshold_"] if inplace else op("above_threshold"))(input, threshold, value)

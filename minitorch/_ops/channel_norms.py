@@ -24,7 +24,7 @@ from .normalization import (
     same_dtype,
 )
 from .op import structured
-from .public import FUNCTIONS, PUBLIC, op, public
+from .public import FUNCTIONS, PUBLIC, into, op, public
 from .reductions import FLOATS, SUM
 
 
@@ -299,12 +299,16 @@ def native_batch_norm(
     training: bool,
     momentum: float,
     eps: float,
+    *,
+    out: Any = None,
 ) -> Any:
     """(batch_norm, mean, 1 / standard deviation), the last two empty in evaluation mode."""
-    out, mean, var = _batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
-    if not training:
-        return out, mean.new_empty((0,)), var.new_empty((0,))
-    return out, mean, FUNCTIONS["rsqrt"](var + eps)
+    made, mean, var = _batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    if training:
+        var = FUNCTIONS["rsqrt"](var + eps)
+    else:
+        mean, var = mean.new_empty((0,)), var.new_empty((0,))
+    return into(out, "native_batch_norm", (made, mean, var))
 
 
 @public("torch")

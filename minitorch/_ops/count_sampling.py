@@ -11,7 +11,7 @@ from minitorch._tensor import Tensor
 
 from .check import c_name, check, no_kernel
 from .op import structured
-from .public import FUNCTIONS, into, op, public
+from .public import FUNCTIONS, op, public
 from .sampling import stream_of
 
 
@@ -87,7 +87,7 @@ def binomial_array(input, prob, generator):
 
 
 @public("torch")
-def binomial(count: Tensor, prob: Tensor, generator: Any = None, *, out: Any = None) -> Tensor:
+def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     """How many of `count` trials succeed with probability `prob`, elementwise; without a gradient, as in torch.
 
     >>> import minitorch as torch
@@ -100,4 +100,4 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None, *, out: Any = N
                 f"binomial(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
             )
     prob = FUNCTIONS["expand"](prob, count.shape)
-    return into(out, "binomial", op("binomial_sample")(count, prob, stream_of("binomial", generator)), count, prob)
+    return op("binomial_sample")(count, prob, stream_of("binomial", generator))

@@ -132,7 +132,7 @@ def _plain_options(name: str, layout: Any, pin_memory: bool) -> None:
 
 
 # ---------------------------------------------------------------------- diagonals
-@structured(tensors="input", on="torch Tensor")
+@structured(tensors="input", on="torch Tensor", takes_out=False)
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     offset = integer(offset, "offset", "diag_embed")
     ndim = input.ndim + 1

@@ -11,7 +11,7 @@ from .check import c_name, check, full_float_required, real
 from .nodes import titled
 from .op import structured
 from .operands import cast, common_dtype, number_argument
-from .public import FUNCTIONS, into, op, public
+from .public import FUNCTIONS, op, public
 from .shapes import broadcast_tensors
 
 MANY = 25  # rows from which on torch takes a matrix product for Euclidean distances
@@ -140,7 +140,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 @public("torch Tensor")
-def dist(input: Tensor, other: Tensor, p: Any = 2, *, out: Any = None) -> Tensor:
+def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     """The p-norm of input - other, as one number."""
     p = number_argument("dist", "p", 3, p)
     difference = input - other
@@ -148,4 +148,4 @@ def dist(input: Tensor, other: Tensor, p: Any = 2, *, out: Any = None) -> Tensor
         raise RuntimeError(
             f"norm(): input dtype should be either floating point or complex. Got {c_name(difference.array)} instead."
         )
-    return into(out, "dist", titled(_norm(difference, float(p), None), "DistBackward0", through=True))
+    return titled(_norm(difference, float(p), None), "DistBackward0", through=True)

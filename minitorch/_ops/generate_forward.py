@@ -76,7 +76,7 @@ class FunctionText:
         ]
         parts += [self.extra] * bool(self.extra)
         named = [f"{numpy}=None" for numpy in spelled.values()]
-        if PLACES_WITH_OUT.intersection(op.on) and op.kind != "view" and not self.inplace:
+        if op.takes_out and PLACES_WITH_OUT.intersection(op.on) and op.kind != "view" and not self.inplace:
             named.insert(0, "out=None")
         return ", ".join(parts + ["*"] * bool(named and "*, " not in ", ".join(parts)) + named)
 

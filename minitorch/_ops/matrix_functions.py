@@ -127,9 +127,9 @@ def constant_beside_grad(g):
 
 
 @public("torch Tensor", name="slogdet")
-def torch_slogdet(input: Tensor) -> Any:
+def torch_slogdet(input: Tensor, *, out: Any = None) -> Any:
     """Same as linalg.slogdet."""
-    return Slogdet(*slogdet(input))
+    return into(out, "slogdet", Slogdet(*slogdet(input)))
 
 
 @public("torch Tensor")

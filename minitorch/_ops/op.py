@@ -141,6 +141,7 @@ class Op:
         self.before = options.pop("before", "")  # a line of the generated function, run first
         self.guard = options.pop("guard", "")  # likewise, and in operators too
         self.extra = options.pop("extra", "")  # further parameters of the public function
+        self.takes_out = options.pop("takes_out", True)  # whether torch's function has out=
         self.outputs = options.pop("outputs", ())  # names of further, non-differentiable outputs
         self.returns = options.pop("returns", None)  # the named tuple of several outputs
         assert not options, f"unknown options of op {self.name}: {options}"

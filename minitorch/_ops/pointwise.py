@@ -955,17 +955,17 @@ def ge(x, y):
     return x >= y
 
 
-@pointwise(on="torch Tensor", result="bool")
+@pointwise(on="torch Tensor", result="bool", takes_out=False)
 def isnan(x):
     return x != x
 
 
-@pointwise(on="torch Tensor", result="bool")
+@pointwise(on="torch Tensor", result="bool", takes_out=False)
 def isinf(x):
     return isinf(x)
 
 
-@pointwise(on="torch Tensor", result="bool")
+@pointwise(on="torch Tensor", result="bool", takes_out=False)
 def isfinite(x):
     return isfinite(x)
 
@@ -980,7 +980,7 @@ def isneginf(x):
     return isinf(x) & (x < 0)
 
 
-@pointwise(on="torch Tensor", result="bool")
+@pointwise(on="torch Tensor", result="bool", takes_out=False)
 def isreal(x):
     return (x == x) | (x != x)
 

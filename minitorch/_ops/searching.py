@@ -254,7 +254,7 @@ def check_counted(low: int, high: int) -> None:
     )
 
 
-@structured(name="bincount", tensors="input weights?", on="torch Tensor")
+@structured(name="bincount", tensors="input weights?", on="torch Tensor", takes_out=False)
 def bincount(input, weights=None, minlength=0):
     if input.dtype in FLOATS or input.dtype == np.bool_:
         no_kernel("bincount_cpu", input)

@@ -154,7 +154,7 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
-@structured(tensors="input", on="torch Tensor")
+@structured(tensors="input", on="torch Tensor", takes_out=False)
 def count_nonzero(input, dim=None):
     return reduced_shape(input.shape, reduced_dims(dim, input.ndim), False), dtypes.INT64_NUMPY
 

@@ -13,7 +13,7 @@ from .check import C_NAMES, check, integer, integers, invalid_arguments, missing
 from .nodes import titled
 from .op import OPS, structured
 from .operands import cast, tensors_only
-from .public import PROPERTIES, PUBLIC, into, op, public
+from .public import PROPERTIES, PUBLIC, op, public
 from .views import inferred_shape, viewable
 
 ndarray = np.ndarray
@@ -458,7 +458,7 @@ def flipud(input: Tensor) -> Tensor:
 
 
 @public("torch Tensor")
-def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1), *, out: Any = None) -> Tensor:
+def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """A copy turned k times by 90 degrees in the plane of two dimensions, from the first towards the second.
 
     >>> import minitorch as torch
@@ -482,4 +482,4 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1), *, out: Any = None) -> 
         turned = op("flip_dims")(input, (first, second))
     else:
         turned = op("transpose")(op("flip_dims")(input, (second if turns == 1 else first,)), first, second)
-    return into(out, "rot90", titled(turned, "Rot90Backward0"))
+    return titled(turned, "Rot90Backward0")

@@ -127,11 +127,10 @@ def var_mean(
     keepdim: bool = False,
     *,
     correction: Any = None,
-    out: Any = None,
 ) -> Any:
     """(var, mean)."""
     result, dim = _variance("var_mean", input, dim, unbiased, keepdim, correction)
-    return _pair(out, "var_mean", (result, op("mean")(input, dim, keepdim)))
+    return result, op("mean")(input, dim, keepdim)
 
 
 @public("torch", given="unbiased")
@@ -142,15 +141,10 @@ def std_mean(
     keepdim: bool = False,
     *,
     correction: Any = None,
-    out: Any = None,
 ) -> Any:
     """(std, mean)."""
     result, dim = _variance("std_mean", input, dim, unbiased, keepdim, correction)
-    return _pair(out, "std_mean", (op("std_of_var")(result), op("mean")(input, dim, keepdim)))
-
-
-def _pair(out: Any, name: str, results: tuple[Tensor, Tensor]) -> Any:
-    return into(out, name, results)
+    return op("std_of_var")(result), op("mean")(input, dim, keepdim)
 
 
 # ---------------------------------------------------------------------- quantiles

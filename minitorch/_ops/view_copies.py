@@ -240,7 +240,7 @@ def _tensor_part(g: Tensor, view: Op, args: tuple[Any, ...]) -> Tensor:
 ARRAY_NAMES["part_of"], TENSOR_NAMES["part_of"] = _array_part, _tensor_part
 
 
-def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, ...], out: Any) -> Tensor:
+def _scatter(input: Tensor, src: Tensor, view: str, args: tuple[Any, ...]) -> Tensor:
     assert OPS[view].forward is not None
     part = OPS[view].forward(input.array, *args)  # type: ignore[misc]  # its shape, and the checks of the arguments
     if not repeats(input.array.shape, input.array.strides):  # of such an input the copy is a plain one
@@ -253,11 +253,11 @@ def _scatter(name: str, input: Tensor, src: Tensor, view: str, args: tuple[Any, 
     if src.array.dtype is not input.array.dtype:
         src = cast(src, input.array.dtype)
     write = op("strided_part_written" if view == "as_strided" else "part_written")
-    return into(out, name, write(input, src, OPS[view], args))
+    return write(input, src, OPS[view], args)
 
 
 @public("torch Tensor")
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Any = None) -> Tensor:
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with src in the place of select(dim, index).
 
     >>> import minitorch as torch
@@ -265,7 +265,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Any
     tensor([[1., 1.],
             [0., 0.]])
     """
-    return _scatter("select_scatter", input, src, "select", (dim, index), out)
+    return _scatter(input, src, "select", (dim, index))
 
 
 def _slice(x: Tensor, dim: int, start: Any, end: Any, step: int) -> tuple[int, int, int, int]:
@@ -288,21 +288,17 @@ def slice_scatter(
     out: Any = None,
 ) -> Tensor:
     """A copy with src in the place of the slice start:end:step along dim."""
-    return _scatter("slice_scatter", input, src, "slice_dim", _slice(input, dim, start, end, step), out)
+    return into(out, "slice_scatter", _scatter(input, src, "slice_dim", _slice(input, dim, start, end, step)))
 
 
 @public("torch Tensor")
-def diagonal_scatter(
-    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Any = None
-) -> Tensor:
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy with src in the place of the diagonal."""
-    return _scatter("diagonal_scatter", input, src, "diagonal", (offset, dim1, dim2), out)
+    return _scatter(input, src, "diagonal", (offset, dim1, dim2))
 
 
 @public("torch Tensor")
-def as_strided_scatter(
-    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: Any = None, *, out: Any = None
-) -> Tensor:
+def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """A copy with src in the place of as_strided(size, stride, storage_offset).
 
     The gradient by input is torch's, which is no derivative: it keeps what belongs to the places written over, and is
@@ -310,5 +306,4 @@ def as_strided_scatter(
     """
     if input.requires_grad and not input.is_contiguous():
         raise RuntimeError("as_strided_scatter is currently only supported for contiguous inputs")
-    args = tuple(size), tuple(stride), storage_offset
-    return _scatter("as_strided_scatter", input, src, "as_strided", args, out)
+    return _scatter(input, src, "as_strided", (tuple(size), tuple(stride), storage_offset))

@@ -6,9 +6,11 @@ The columns of b are packed into panels, DEPTH rows at a time, which stay in L1 
 where it lies, in rows or in columns (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008,
 pack both: here L2 is large enough). A sum is that of each DEPTH products, added in the order of k, whatever the block,
 the tile or the thread it falls to, so a product has the same bits at any number of threads. Where b lies in columns,
-packing it means transposing it; for an a of few rows (`turning_pays`) the transpose of c is computed instead, with the
-same bits.
+packing it means transposing it; for an a of few rows (`transpose_pays`) the transpose of c is computed instead, with
+the same bits.
 """
+
+import functools
 
 import numpy as np
 from llvmlite import ir
@@ -47,7 +49,7 @@ from .tiles import (
 BETTER_THAN_BLAS = VECTOR_BYTES == 64
 DEPTH = 256  # rows of a panel: of two vectors each, under AVX-512 they are 32 KiB of L1
 STRIP = 40 * TILE  # rows of a that pass by a panel: of DEPTH numbers each they stay in L2
-TURNED = 7.5  # cycles to transpose a vector of numbers
+TO_TRANSPOSE = 7.5  # cycles for a vector of numbers, on a Zen 4
 LOW = TILE // 3  # rows of a lower tile, so that a few last ones do not cost as much as TILE
 
 
@@ -56,14 +58,17 @@ def lanes(dtype):
     return VECTORS * VECTOR_BYTES // dtype.itemsize
 
 
-def turning_pays(m, n, k, dtype):
-    """Whether c.T = b.T @ a.T is computed sooner than c = a @ b of m, n columns, where rows of b lie in steps.
+@functools.lru_cache(1024)
+def transpose_pays(m, n, k, itemsize):
+    """Whether c.T = b.T @ a.T is computed sooner than c = a @ b of m rows, n columns, where those of b lie in order.
 
-    What has to be packed by transposing it is then a, of m rows, filled up to whole vectors; and c, whose sums begin in
-    another array, must be turned.
+    Both sides are cycles for a column of b, by the numbers in a vector. On the left its m products, of a tile's rows;
+    it is packed by transposing it. On the right a is, once for all n columns, each of which is multiplied by whole
+    vectors of a's rows; and c is written twice more, once to begin its sums with and once to transpose them.
     """
-    filled = rounded_up(m, VECTOR_BYTES // dtype.itemsize)
-    return m < n and filled * (1 / PER_CYCLE + TURNED / n + 2 * TURNED / k) < m / PER_CYCLE + TURNED
+    vectors = rounded_up(m, VECTOR_BYTES // itemsize)
+    straight = rounded_up(m, LOW) / PER_CYCLE + TO_TRANSPOSE
+    return m < n and straight > vectors * (1 / PER_CYCLE + TO_TRANSPOSE / n + 2 * TO_TRANSPOSE / k)
 
 
 @intrinsic
@@ -184,7 +189,7 @@ def pack(b, steps, n, packed):
 
 @inner(_nrt=False)
 def multiply(a, a0, a_row, a_step, b, b0, b_row, b_step, c, c0, c_row, m, n, count, row, r_step, add, packed):
-    """c = row + a @ b, or c += a @ b if `add`, of m rows, n columns and `count` products each, STRIP rows at a time.
+    """c = row + a @ b, or c += a @ b if `add`, of m rows, n columns, `count` >= 1 products each, STRIP rows at a time.
 
     With r_step 0 the same numbers of the row, as many as a panel has lanes, are added to all panels. Packs a panel of b
     at a time; where b is None, which leaves that code out, `packed` has all of them.
@@ -235,7 +240,7 @@ def _share(size, unit, part, parts):
 
 
 @inner(_nrt=False)
-def _turn(sums, s0, rows, n, c, c0, m):
+def _transpose_block(sums, s0, rows, n, c, c0, m):
     """c[c0 + j * m + i] = sums[s0 + i * n + j] for i < rows, j < n."""
     square = smaller(np.intp(VECTOR_BYTES // c.itemsize), SQUARE)
     whole_rows, whole_columns = rows - rows % square, n - n % square
@@ -248,7 +253,7 @@ def _turn(sums, s0, rows, n, c, c0, m):
 
 
 @inner(_nrt=False)
-def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums):
+def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, transposed, sums):
     m, n, k, batch = sizes
     lanes = np.intp(VECTORS * VECTOR_BYTES // a.itemsize)
     panel = row_at(_room(), (1 + DEPTH) * lanes, a.dtype.type(0))[lanes:]
@@ -262,27 +267,27 @@ def _part(part, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, tu
         else:
             first, last = _share(m, np.intp(TILE), block, blocks)
             a0, c0, rows = a0 + first * a_steps[1], c0 + first * n, last - first
-            if turned:
+            if transposed:
                 for j in range(rows):
                     for lane in range(0, n, lanes):
                         _fill_row(row, (first + j) * r_step, sums, c0 + j * n + lane, smaller(lanes, n - lane))
         multiply(
             a, a0, a_steps[1], a_steps[2], b, b0, b_steps[1], b_steps[2], sums, c0, n, rows, columns, k,
-            row[r0:], r_step, turned, panel,
+            row[r0:], r_step, transposed, panel,
         )  # fmt: skip
-        if turned:
-            _turn(sums, c0, rows, n, c, i * m * n + first, m)
+        if transposed:
+            _transpose_block(sums, c0, rows, n, c, i * m * n + first, m)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums):
+def matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, transposed, sums):
     """c[i] = row + a[i] @ b[i] for i in range(batch), by blocks of the longer side of c; sizes are m, n, k, batch.
 
     Flat arrays, c in order; steps are those to the next matrix, row and column. Of the row to add see `multiply`. If
-    `turned`, which is for m > n, c[i] is the transpose of that, and the row's numbers go to its columns: by way of
+    `transposed`, which is for m > n, c[i] is the transpose of that, and the row's numbers go to its columns: by way of
     `sums`, as large as c; else this is c.
     """
-    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, turned, sums))
+    split(crew, _part, parts, (parts, a, b, c, a_steps, b_steps, sizes, blocks, row, r_step, transposed, sums))
 
 
 # ---------------------------------------------------------------------- for other kernels, at an address

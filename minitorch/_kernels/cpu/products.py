@@ -51,59 +51,58 @@ def _compiled(a: Any, b: Any, out: Any = None, row: Any = None) -> Any:
     if a.dtype is not b.dtype or not fits:
         return None
     sizes = m, n, k, batch
-    way = _way(sizes, a.dtype, threads.count(), threads.deterministic)
-    if way is None:
+    kernels = tiles(m, n, a.dtype) if batch * m * n * k >= TILED else None
+    count = threads.count()
+    if not kernels and count == 1 and not threads.deterministic:
         return None
-    kernels, work, blocks, turning_pays = way
+    work, blocks = _blocks(sizes, count, kernels is not None)
+    if not kernels and not (blas_function(a.dtype.char, "gemm") and threads.cuts(work, batch * blocks)):
+        return None
     if out is None:
         out = np.empty((batch, m, n) if b.ndim == 3 else (m, n), a.dtype)
     crew, parts = threads.share(work, batch * blocks)
     operands = flat(a), flat(b), out.reshape(-1), sizes, 0 if a.size == m * k else m * k
     if kernels:
-        by_tiles(kernels, crew, parts, *operands, blocks if crew else 1, row, turning_pays)
+        by_tiles(
+            kernels, crew, parts, *operands, blocks if crew else 1, row, kernels.transpose_pays(m, n, k, a.itemsize)
+        )
         return out
     _by_blas(crew, parts, *operands, blocks)
     return out if row is None else np.add(out, row, out)
 
 
 @functools.lru_cache(1024)
-def _way(sizes: tuple[int, int, int, int], dtype: Any, count: int, deterministic: bool) -> Any:
-    """How a product is computed; None if it is left to NumPy.
-
-    The kernels of `gemm.py` or None for BLAS, the nanoseconds of one thread, the blocks, whether these kernels rather
-    transpose the result than the second matrix where one of the two must be.
-    """
+def _blocks(sizes: tuple[int, int, int, int], count: int, by_tiles: bool) -> tuple[int, int]:
+    """The nanoseconds that one thread takes, and the blocks that `count` threads share each matrix in."""
     m, n, k, batch = sizes
-    kernels = tiles(m, n, dtype) if batch * m * n * k >= TILED else None
-    if not kernels and count == 1 and not deterministic:
-        return None
     work = batch * m * n * k // (VECTOR if batch == 1 and min(m, n) == 1 else MATRIX)
     blocks = max(1, min(BLOCKS, max(m, n) // BLOCK))
-    if kernels:  # each block packs all of b if it is cut into rows: no more of them than there is need for
+    if by_tiles:  # each block packs all of b if it is cut into rows: no more of them than there is need for
         blocks = min(blocks, max(count, max(m, n) // (2 * BLOCK)))
-    if not kernels and not (blas_function(dtype.char, "gemm") and threads.cuts(work, batch * blocks)):
-        return None
-    return kernels, work, blocks, kernels is not None and kernels.turning_pays(m, n, k, dtype)
+    return work, blocks
 
 
 def by_tiles(
     kernels: Any, crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int, row: Any,
-    turning_pays: bool,
+    transpose_pays: bool,
 ) -> None:  # fmt: skip
     """Flat c = row + a @ b for a and b as `flat` gives them; sizes are m, n, k, batch.
 
-    Matrices of a are a_step apart: 0 if one serves all of b. Turning pays for m < n alone, see `gemm.turning_pays`.
+    Matrices of a are a_step apart: 0 if one serves all of b. If `gemm.transpose_pays`, which is for m < n alone, c.T is
+    computed where b would have to be transposed.
     """
     (a, a_t), (b, b_t) = a, b
     m, n, k, batch = sizes
     a_steps, b_steps = (a_step, *((1, m) if a_t else (k, 1))), (k * n, *((1, k) if b_t else (n, 1)))
-    turned = turning_pays and b_t and not a_t
-    if turned:
+    transposed = transpose_pays and b_t and not a_t
+    if transposed:
         a, b, sizes = b, a, (n, m, k, batch)
         a_steps, b_steps = (k * n, k, 1), (a_step, 1, k)
     added = np.zeros(kernels.lanes(c.dtype), c.dtype) if row is None else whole(row)
-    sums = np.empty(c.size, c.dtype) if turned else c
-    kernels.matrices(crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, added, int(row is not None), turned, sums)
+    sums = np.empty(c.size, c.dtype) if transposed else c
+    kernels.matrices(
+        crew, parts, a, b, c, a_steps, b_steps, sizes, blocks, added, int(row is not None), transposed, sums
+    )
 
 
 def _by_blas(crew: int, parts: int, a: Any, b: Any, c: Any, sizes: Any, a_step: int, blocks: int) -> None:
@@ -146,9 +145,9 @@ def flat(a: Any) -> tuple[Any, bool]:
     """
     if a.flags.carray:
         return a.reshape(-1), False
-    turned = a.swapaxes(-1, -2)
-    if turned.flags.carray:
-        return turned.reshape(-1), True
+    transpose = a.swapaxes(-1, -2)
+    if transpose.flags.carray:
+        return transpose.reshape(-1), True
     return np.require(a, requirements="CAW").reshape(-1), False
 
 

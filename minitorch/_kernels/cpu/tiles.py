@@ -287,9 +287,9 @@ def transpose_part(typingctx, source, s0, step, rows, columns, dest, d0, dest_st
 
         mask = first_lanes(builder, args[4], size)
         places = [_line(builder, args[1], args[2], within(last[0], i)) for i in range(size)]
-        columns = _columns(builder, read, places, mask)
+        lines = _columns(builder, read, places, mask)
         for i in reversed(range(size)):  # what lies beyond the last column goes there first
-            store_vector(builder, columns[i], write, _line(builder, args[6], args[7], within(last[1], i)))
+            store_vector(builder, lines[i], write, _line(builder, args[6], args[7], within(last[1], i)))
         return context.get_dummy_value()
 
     at = types.intp
@@ -305,7 +305,7 @@ def _line(builder, start, step, i):
 
 
 def _columns(builder, array, places, mask=None):
-    """The columns of the square whose rows begin at these places, as vectors; zeros for columns outside of a mask.
+    """A transpose: the columns of the square whose rows begin at these places; zeros for those outside of a mask.
 
     Rows are read in pieces of 16 bytes, which loads put where they belong in a vector, and the numbers of the pieces
     that lie below each other are then interleaved: half the shuffles of whole rows, and cheaper ones.
@@ -316,16 +316,25 @@ def _columns(builder, array, places, mask=None):
     for first in range(0, size, piece):
         part = shuffled(builder, mask, mask, range(first, first + piece)) if mask else None
         pieces = [load_vector(builder, array, builder.add(at, WIDE(first)), piece, part) for at in places]
-        columns += _interleaved(builder, [joined(builder, pieces[i::piece], 1)[0] for i in range(piece)], piece)
+        columns += _columns_of_pieces(builder, [joined(builder, pieces[i::piece], 1)[0] for i in range(piece)])
     return columns
 
 
-def _interleaved(builder, rows, piece):
-    """For each k the k-th numbers of all pieces: of the first piece of each row, then of the second..."""
+def _columns_of_pieces(builder, vectors):
+    """The columns of pieces as long as there are vectors, of which vector i holds the pieces i, i + piece, ...
+
+    With pieces of two: from (a0 a1 c0 c1) and (b0 b1 d0 d1) to (a0 b0 c0 d0) and (a1 b1 c1 d1). Longer ones are halved
+    as often as they can be.
+    """
+    piece, size = len(vectors), vectors[0].type.count
     half = piece // 2
-    size = rows[0].type.count
-    starts = [(start, k) for start in range(0, size, piece) for k in range(half)]
-    zips = [[lane for start, k in starts for lane in (start + h + k, start + h + k + size)] for h in (0, half)]
+
+    def lanes(begin):
+        """From each piece of one vector and the piece of another, by turns, the numbers of the half that begins so."""
+        places = [start + k for start in range(begin, size, piece) for k in range(half)]
+        return [lane for place in places for lane in (place, place + size)]
+
+    orders = [lanes(begin) for begin in (0, half)]
     for _ in range(piece.bit_length() - 1):
-        rows = [shuffled(builder, rows[i // 2], rows[i // 2 + half], zips[i % 2]) for i in range(piece)]
-    return rows
+        vectors = [shuffled(builder, vectors[i // 2], vectors[i // 2 + half], orders[i % 2]) for i in range(piece)]
+    return vectors
