@@ -138,7 +138,8 @@ def function_lines(name: str, function: Callable[..., Any], method: bool) -> Ite
     signature = inspect.signature(built(function))
     parts: list[str] = []
     kinds = inspect.Parameter
-    parameters = list(signature.parameters.values())
+    # the order of arguments that torch no longer documents is taken, not offered
+    parameters = [p for p in signature.parameters.values() if (p.name, p.kind) != ("old", kinds.VAR_POSITIONAL)]
     for i, p in enumerate(parameters):
         if p.kind is kinds.KEYWORD_ONLY and "*" not in parts and not any(x.startswith("*") for x in parts):
             parts.append("*")

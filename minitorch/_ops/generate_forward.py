@@ -15,6 +15,7 @@ from minitorch.autograd._lines import known_callers
 
 from .generate_backward import node_class, unless_many, when_slow
 from .intercepted import InPlace, Positional
+from .number_first import WITH_OLD_ORDER
 from .op import APART, Op
 from .scope import SCOPE, SMALL, Lazy, indent
 
@@ -61,7 +62,8 @@ class FunctionText:
         asked = [p for p in (*positional, *named) if p in self.op.tensors or p == "out"]
         yield f"if {' or '.join(f'{p}.__class__ not in PLAIN' for p in asked)}:"
         given = ", ".join(f"{p!r}: {p}" for p in named)
-        yield f"    r = overridden({self.name!r}, ({', '.join(positional)},), {{{given}}})"
+        old = " *old," * ("*old" in self.signature())
+        yield f"    r = overridden({self.name!r}, ({', '.join(positional)},{old}), {{{given}}})"
         yield "    if r is not NOT_TAKEN: return r"
 
     def signature(self) -> str:
@@ -78,7 +80,8 @@ class FunctionText:
         named = [f"{numpy}=None" for numpy in spelled.values()]
         if op.takes_out and PLACES_WITH_OUT.intersection(op.on) and op.kind != "view" and not self.inplace:
             named.insert(0, "out=None")
-        return ", ".join(parts + ["*"] * bool(named and "*, " not in ", ".join(parts)) + named)
+        text = ", ".join(parts + ["*"] * bool(named and "*, " not in ", ".join(parts)) + named)
+        return text.replace("*, ", "*old, ", 1) if op.name in WITH_OLD_ORDER else text
 
     def numpy_spelling(self) -> Iterator[tuple[str, str]]:
         """(torch's word, NumPy's) for the arguments of a public function that have two names."""
@@ -96,6 +99,9 @@ class FunctionText:
     def arguments(self) -> Iterator[str]:
         op = self.op
         call = ", ".join(op.params)
+        if "*old" in self.signature():
+            out = ", out=out" * ("out=None" in self.signature())
+            yield f"if old: return in_new_order({self.name!r}, ({', '.join(op.tensors)}, *old){out})"
         for ours, numpy in self.numpy_spelling():
             yield f"if {numpy} is not None: {ours} = {numpy}"
             if ours not in op.defaults:

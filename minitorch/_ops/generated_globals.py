@@ -25,7 +25,19 @@ def silently(function: Any, *args: Any) -> Any:
 
 def for_generated_code() -> dict[str, Any]:
     """What every generated function may name."""
-    from . import activations, apply, arithmetic, check, copies, inplace, nodes, operands, public, reductions
+    from . import (
+        activations,
+        apply,
+        arithmetic,
+        check,
+        copies,
+        inplace,
+        nodes,
+        number_first,
+        operands,
+        public,
+        reductions,
+    )
 
     return {
         "BOOL_NUMPY": BOOL_NUMPY,
@@ -70,6 +82,7 @@ def for_generated_code() -> dict[str, Any]:
         "geometry": nodes.geometry,
         "getframe": getframe,
         "heappush": heappush,
+        "in_new_order": number_first.in_new_order,
         "inplace_number": operands.inplace_number,
         "inplace_operands": operands.inplace_operands,
         "into": inplace.into,

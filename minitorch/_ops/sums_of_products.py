@@ -13,6 +13,7 @@ from minitorch._tensor import Tensor
 from .arithmetic import write_result
 from .check import c_name, check, cpp_name, no_kernel, wrap_dim
 from .linalg import bmm, mm, mv, same_dtypes_to_add
+from .number_first import in_new_order
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import common_dtype, number_argument, tensors_only
 from .public import FUNCTIONS, into, op, public
@@ -193,8 +194,11 @@ ARRAY_NAMES["outer"] = np.outer
 
 
 @public("torch Tensor")
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
+def addr(input: Any, vec1: Any, vec2: Any, *old: Any, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2), in the dtype that the three have in common."""
+    if old:
+        return in_new_order("addr", (input, vec1, vec2, *old), out=out)
+    tensors_only("addr", input=input, vec1=vec1, vec2=vec2)
     if vec1.ndim != 1:
         raise RuntimeError(f"addr: Expected 1-D argument vec1, but got {vec1.ndim}-D")
     if vec2.ndim != 1:
@@ -226,7 +230,9 @@ def _bad_inplace(name: str, x: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def _make_inplace(name: str, first: str, second: str) -> None:
-    def twin(self, a, b, *, beta=1, alpha=1):
+    def twin(self, a, b, *old, beta=1, alpha=1):
+        if old:
+            return in_new_order(f"{name}_", (self, a, b, *old))
         if not isinstance(a, Tensor) or not isinstance(b, Tensor):
             tensors_only(f"{name}_", **{first: a, second: b})
         if name == "addmm" and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
