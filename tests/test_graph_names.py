@@ -281,3 +281,17 @@ def test_last_node_of_a_composite_has_torchs_name(case):
         return LAST[case](ns, ns.nn.functional, x, y).grad_fn.name()
 
     assert name(minitorch) == name(torch)
+
+
+@pytest.mark.parametrize("case", LAST)
+def test_edges_shown_are_not_those_that_gradients_take(case):
+    x, y = [minitorch.arange(1.0, 13.0).reshape(3, 4).div(k).requires_grad_() for k in (13, 7)]
+    minitorch.manual_seed(0)
+    out = LAST[case](minitorch, minitorch.nn.functional, x, y)
+    found = minitorch.autograd.grad(out.sum(), (x, y), retain_graph=True, allow_unused=True)
+    for tensor in (x, y):
+        tensor.retain_grad()
+    out.sum().backward()
+    for gradient, tensor in zip(found, (x, y), strict=True):
+        assert (gradient is None) == (tensor.grad is None)
+        assert gradient is None or gradient.tolist() == tensor.grad.tolist()

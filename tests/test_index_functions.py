@@ -241,6 +241,7 @@ def test_unique_integers_are_torchs_whether_they_lie_close_together_or_not(dtype
     for keys in ({}, {"return_inverse": True}, {"return_counts": True}):
         assert_same(*[lib.unique(lib.tensor(values), **keys) for lib in BOTH])
         assert_same(*[lib.unique(lib.tensor(values).t()[1:], **keys) for lib in BOTH])
+        assert_same(*[lib.unique(lib.tensor(values)[0, 0], **keys) for lib in BOTH])
 
 
 def test_returned_tuples_are_named_as_in_torch():

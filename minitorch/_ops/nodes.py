@@ -213,8 +213,8 @@ def _class_like(cls: type, title: str, edges: tuple[str, ...] = (), through: boo
     if key in _titled_classes:
         return _titled_classes[key]
     members: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__}
-    if edges:
-        members["edges"] = edges
+    if edges:  # gradients go along all of them
+        members["next_functions"] = property(lambda node: tuple([shown_edge(getattr(node, e)) for e in edges]))
     if through:
         members["next_functions"] = property(_edges_of_inner)
     made = _titled_classes[key] = type(title, (cls,), members)
