@@ -148,7 +148,10 @@ def function_lines(name: str, function: Callable[..., Any], method: bool) -> Ite
             parts.append("self")
             continue
         default = "" if p.default is kinds.empty else f" = {default_text(p.default)}"
-        parts.append(f"{star}{p.name}: {argument_type(p, op)}{default}")
+        kind = argument_type(p, op)
+        if p.default is None and kind != "Any" and "None" not in kind:
+            kind += " | None"
+        parts.append(f"{star}{p.name}: {kind}{default}")
     yield f"def {name}({', '.join(parts)}) -> {result_type(signature, op)}: ..."
 
 

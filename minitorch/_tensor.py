@@ -140,10 +140,12 @@ class Tensor:
     def ndim(self) -> int:
         return self.array.ndim
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: int | None = None, *, axis: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
         if dim is None:
-            return Size(self.array.shape)
+            if axis is None:
+                return Size(self.array.shape)
+            dim = axis
         shape = self.array.shape
         if not -max(len(shape), 1) <= dim < max(len(shape), 1) or not shape:
             from ._ops.check import wrap_dim

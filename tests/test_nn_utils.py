@@ -9,6 +9,8 @@ import pytest
 import torch
 from compare import assert_same_outcome, both
 
+import minitorch
+
 PROGRAMS = {}
 
 
@@ -498,3 +500,10 @@ def test_unpadding_leaves_its_argument_as_it_is():
     assert [tuple(p.shape) for p in parts] == [(4, 2), (2, 2), (1, 2)]
     assert tuple(x.shape) == (4, 3, 2)
     assert torch.equal(torch.tensor(parts[0].numpy()), torch.ones(4, 2))
+
+
+def test_data_of_a_lazy_parameter_is_empty_until_the_first_input():
+    layer = minitorch.nn.LazyLinear(3)
+    assert layer.weight.data.normal_(0, 0.01).tolist() == layer.bias.data.fill_(0).tolist() == []
+    assert layer(minitorch.ones(2, 4)).shape == (2, 3)
+    assert layer.weight.data.shape == (3, 4)

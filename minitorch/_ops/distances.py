@@ -32,7 +32,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return titled(_norm(x1 - x2 + eps, p, -1, keepdim), "NormBackward1")
 
 
-@public("torch nn.functional")
+@public("torch nn.functional", words="axis=dim")
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """sum(x1 * x2) / (|x1| * |x2|) over dim, each norm at least eps.
 

@@ -10,7 +10,7 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, check_broadcast, wrap_dim
+from .check import c_name, check, check_broadcast, missing_argument, wrap_dim
 from .copies import check_overlap
 from .indexing import value_for
 from .nodes import titled
@@ -356,8 +356,12 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @public("torch Tensor", bare=True)
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Any = None) -> Tensor:
+def scatter_add(
+    input: Tensor, dim: Any = None, index: Any = None, src: Any = None, *, out: Any = None, axis: Any = None
+) -> Tensor:
     """scatter_add_ on a copy."""
+    if dim is None:
+        dim = missing_argument("scatter_add", "dim") if axis is None else axis
     if not isinstance(index, Tensor):
         raise TypeError(f"scatter_add(): argument 'index' (position 3) must be Tensor, not {type(index).__name__}")
     src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)

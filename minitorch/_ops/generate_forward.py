@@ -71,7 +71,7 @@ class FunctionText:
         if self.is_operator:
             return ", ".join(op.params)
         spelled = dict(self.numpy_spelling())
-        defaults = {**dict.fromkeys(spelled, None), **op.defaults}
+        defaults = {**dict.fromkeys(self.required_later()), **op.defaults}
         parts = [
             ("*, " if op.keyword_only[:1] == (p,) else "") + (p if p not in defaults else f"{p}={defaults[p]!r}")
             for p in op.params
@@ -88,9 +88,14 @@ class FunctionText:
         op = self.op
         for ours, numpy in NUMPY_SPELLING.items():
             if ours in op.params and op.on and not self.is_operator:
-                later = op.params[op.params.index(ours) + 1 :]
-                if all(p in op.defaults for p in later) or ours in op.defaults:
-                    yield ours, numpy
+                yield ours, numpy
+
+    def required_later(self) -> Iterator[str]:
+        """The required arguments that need not be the first ones: those with two names, and all after them."""
+        op = self.op
+        for ours, _ in self.numpy_spelling():
+            if ours not in op.defaults:
+                yield from (p for p in op.params[op.params.index(ours) :] if p not in op.defaults)
 
     def named(self) -> str:
         """The arguments of a call of the op by itself."""
@@ -104,8 +109,8 @@ class FunctionText:
             yield f"if old: return in_new_order({self.name!r}, ({', '.join(op.tensors)}, *old){out})"
         for ours, numpy in self.numpy_spelling():
             yield f"if {numpy} is not None: {ours} = {numpy}"
-            if ours not in op.defaults:
-                yield f"if {ours} is None: missing_argument({op.name!r}, {ours!r})"
+        for p in self.required_later():
+            yield f"if {p} is None: missing_argument({op.name!r}, {p!r})"
         if "out=None" in self.signature():
             extras = "".join(
                 f", {w}={w}" for w in (p.split("=")[0].strip() for p in self.extra.split(",")) if w and w != "*"

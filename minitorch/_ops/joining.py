@@ -112,13 +112,15 @@ def plain_arrays(tensors: Any) -> list[Any] | None:
 
 
 @public("torch", "concat", "concatenate", bare=True)
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Tensor:
     """The tensors one after another along dim.
 
     >>> import minitorch as torch
     >>> torch.cat([torch.ones(2), torch.zeros(1)])
     tensor([1., 1., 0.])
     """
+    if axis is not None:
+        dim = axis
     mode = state.mode if UNUSUAL else None
     arrays = plain_arrays(tensors) if dim.__class__ is int and (mode is None or mode is NO_GRAD) else None
     if arrays is None:

@@ -47,7 +47,8 @@ def public(
         if not bare and where != ["Tensor"]:
             called = known if where[0] in SHARED else f"{on}_{known}"
             if "nn.functional" in where:  # in torch it is Python: one set of words, numbers looked at one by one
-                function = _checked(function, called, [], (Tensor, bool, int), NotATensor, given=given)
+                spellings = _spellings(function, words) if words else []
+                function = _checked(function, called, spellings, (Tensor, bool, int), NotATensor, given=given)
             else:
                 kinds = (Tensor, bool, int, str, float)
                 function = _checked(

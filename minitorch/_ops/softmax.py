@@ -15,7 +15,7 @@ from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
 
-from .check import C_NAMES, no_kernel, type_name, wrap_dim
+from .check import C_NAMES, missing_argument, no_kernel, type_name, wrap_dim
 from .gradient_kernels import by_kernel
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import PUBLIC, op, public
@@ -206,7 +206,9 @@ def _softmax_default_dim(name: str, ndim: int) -> int:
 def _softmax_functions(name: str) -> None:
     record = OPS[f"{name}_dim"]
 
-    def on_torch(input: Tensor, dim: int, dtype: Any = None, *, out: Any = None) -> Tensor:
+    def on_torch(input: Tensor, dim: Any = None, dtype: Any = None, *, out: Any = None, axis: Any = None) -> Tensor:
+        if dim is None:
+            dim = missing_argument(name, "dim") if axis is None else axis
         result = record.function(input if dtype is None else _in_dtype(input, dtype), dim)
         if out is None:
             return result

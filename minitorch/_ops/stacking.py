@@ -78,7 +78,7 @@ class StackBackward0(CatBackward0):
 
 
 @public("torch", bare=True)
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Tensor:
     """The tensors along a new dimension.
 
     >>> import minitorch as torch
@@ -88,7 +88,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """
     tensors = _listed("stack", tensors)
     shape = tensors[0].array.shape
-    dim = wrap_dim(dim, len(shape) + 1)
+    dim = wrap_dim(dim if axis is None else axis, len(shape) + 1)
     for i, t in enumerate(tensors):
         if t.array.shape != shape:  # a message for each tensor would cost more than the copy
             raise RuntimeError(

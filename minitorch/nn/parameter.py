@@ -136,6 +136,15 @@ class UninitializedTensorMixin(Tensor):
         """Take another tensor's dtype and device."""
         self.array = _Unknown(other)
 
+    @property
+    def data(self) -> Tensor:
+        """A tensor without elements, as in torch: what initializes it before there is a shape has no effect."""
+        return self.stand_in()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        Tensor.data.fset(self, value)  # type: ignore[attr-defined]
+
     def share_memory_(self) -> NoReturn:
         """Refused: there is no memory yet."""
         raise RuntimeError(
