@@ -2,6 +2,9 @@
 
 from types import SimpleNamespace
 
+from ._generator import Generator  # noqa: F401  # torch's is defined there, as are the two below
+from ._layout import Size  # noqa: F401
+from ._ops.matrices import LinAlgError as _LinAlgError  # noqa: F401
 from ._ops.namespaces import FUNCTIONAL
 from ._tensor import Tensor
 from ._tensor import disabled_torch_function as _disabled_torch_function_impl

@@ -52,6 +52,9 @@ class TypedStorage:
 
     size = __len__
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
     def nbytes(self) -> int:
         """The number of bytes."""
         return self._elements.nbytes

@@ -24,7 +24,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when first named."""
-    if name in ("attention", "grad"):
+    if name in ("attention", "common_types", "grad"):
         import importlib
 
         return importlib.import_module(f"minitorch.nn.{name}")

@@ -27,17 +27,17 @@ __all__ = [
 ]
 
 
-def _activation(given: Any) -> Callable[[Tensor], Tensor]:
+def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
+    """Same as torch's: the function of that name."""
     named: dict[str, Any] = {"relu": F.relu, "gelu": F.gelu}
-    if not isinstance(given, str):
-        return given
-    if given not in named:
-        raise RuntimeError(f"activation should be relu/gelu, not {given}")
-    return named[given]
+    if activation not in named:
+        raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+    return named[activation]
 
 
-def _clones(module: Module, n: int) -> ModuleList:
-    return ModuleList([copy.deepcopy(module) for _ in range(n)])
+def _get_clones(module: Module, N: int) -> ModuleList:
+    """Same as torch's: a list of copies."""
+    return ModuleList([copy.deepcopy(module) for _ in range(N)])
 
 
 def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
@@ -104,7 +104,7 @@ class _Layer(Module):
             setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, **options))
         for i in range(1, count + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -250,7 +250,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ) -> None:
         super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
@@ -280,7 +280,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: TransformerDecoderLayer, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 
