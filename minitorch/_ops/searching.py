@@ -163,7 +163,7 @@ def unique_slices_cpu(input, dim, in_order, indexed):
     if dim is None and in_order and input.dtype.kind in "bi" and input.size:
         low, high = int(input.min()), int(input.max())
         if high - low <= input.size:
-            return _counted(np.asarray(input.astype(np.int64) - low), low, input.dtype, indexed)
+            return _counted(input.astype(np.int64) - low, low, input.dtype, indexed)
     slices = input.reshape(-1) if dim is None else np.moveaxis(input, dim, 0)
     if dim is None and in_order and not indexed:  # sorting values takes half the time
         slices, in_order = np.sort(slices), False
@@ -190,13 +190,14 @@ def unique_slices_cpu(input, dim, in_order, indexed):
 
 def _counted(places: np.ndarray, low: int, dtype: Any, indexed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What unique_slices gives for integers that lie close together, less the lowest: counted, not sorted."""
-    counts = np.bincount(places.reshape(-1))
+    shape, places = places.shape, places.reshape(-1)  # one dimension: NumPy makes a number of what has none
+    counts = np.bincount(places)
     found = np.flatnonzero(counts)
     if indexed:
         rank = np.empty(counts.size, np.int64)
         rank[found] = np.arange(found.size)
-        places = np.asarray(rank[places])
-    return (found + low).astype(dtype), places, counts[found]
+        places = rank[places]
+    return (found + low).astype(dtype), places.reshape(shape), counts[found]
 
 
 def _unique(input: Tensor, dim: Any, in_order: bool, return_inverse: bool, return_counts: bool) -> Any:

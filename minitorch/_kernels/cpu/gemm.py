@@ -118,6 +118,13 @@ def product_tile(typingctx, panel, p0, a, a0, row, step, count, start, s0, s_row
     return types.void(*arrays), codegen
 
 
+def _vectors_of_row(builder, lanes, size):
+    """Where each vector of a panel's row begins, and which of its lanes are among the first `lanes` of the row."""
+    for j in range(VECTORS):
+        begin = WIDE(j * size)
+        yield begin, first_lanes(builder, builder.sub(lanes, begin), size)
+
+
 @intrinsic
 def _pack_row(typingctx, b, at, panel, to, lanes):
     """panel[to + lane] = b[at + lane] for lane < lanes; 0 in the other lanes of its VECTORS vectors."""
@@ -126,9 +133,7 @@ def _pack_row(typingctx, b, at, panel, to, lanes):
     def codegen(context, builder, signature, args):
         read, write = pointers(context, builder, signature, args, (0, 2))
         size = lanes_of(read)
-        for j in range(VECTORS):
-            begin = WIDE(j * size)
-            mask = first_lanes(builder, builder.sub(args[4], begin), size)
+        for begin, mask in _vectors_of_row(builder, args[4], size):
             store_vector(builder, load_vector(builder, read, begin, size, mask), write, begin)
         return context.get_dummy_value()
 
@@ -144,9 +149,8 @@ def _fill_row(typingctx, source, at, dest, to, lanes):
         read, write = pointers(context, builder, signature, args, (0, 2))
         size = lanes_of(read)
         value = splat(builder, builder.load(read), size)
-        for j in range(VECTORS):
-            begin = WIDE(j * size)
-            store_vector(builder, value, write, begin, first_lanes(builder, builder.sub(args[4], begin), size))
+        for begin, mask in _vectors_of_row(builder, args[4], size):
+            store_vector(builder, value, write, begin, mask)
         return context.get_dummy_value()
 
     return types.void(source, n, dest, n, n), codegen
