@@ -15,6 +15,7 @@ import numpy as np
 
 from minitorch._device import CPU
 
+from .copies import contiguous, copy
 from .layout import empty_result, laid_out
 
 ndarray = np.ndarray
@@ -170,7 +171,7 @@ def _compiled(what: str, source: ndarray, kind: type[HalfArray], dtype: Any) -> 
             conversion(what, kind)(source.reshape(-1), out.reshape(-1))  # type: ignore[arg-type]
         return out
     order = sorted(range(source.ndim), key=lambda i: -source.strides[i])
-    ordered = np.ascontiguousarray(source.transpose(order))
+    ordered = contiguous(source.transpose(order))
     out = np.empty(ordered.shape, dtype)
     conversion(what, kind)(ordered.reshape(-1), out.reshape(-1))  # type: ignore[arg-type]
     return out.transpose(sorted(range(source.ndim), key=order.__getitem__))
@@ -205,7 +206,7 @@ def write(dest: ndarray, source: Any) -> None:
     if dest.dtype in CLASSES:
         source, dest = _plain(rounded(np.asanyarray(source), dest.dtype)), _plain(dest)
     if _is_silent(source.dtype, dest.dtype):
-        return np.copyto(dest, source, casting="unsafe")
+        return copy(dest, source)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.copyto(dest, widened(source), casting="unsafe")
 

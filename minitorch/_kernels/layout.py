@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .copies import copy
 from .strided import channels_last_strides, contiguous_strides, element_strides
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...]]  # shape, strides in elements
@@ -74,7 +75,7 @@ def laid_out(values: np.ndarray, *like: Any) -> np.ndarray:
     if all(a.flags.c_contiguous and a.shape == values.shape for a in like):
         return values
     made: Any = empty_result(values.dtype, *like)
-    made[...] = values
+    copy(made, values)
     return made
 
 

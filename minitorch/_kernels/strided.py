@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .copies import contiguous
+
 
 def element_strides(a: Any) -> tuple[int, ...]:
     """Strides counted in elements, as torch counts them; NumPy keeps none for an array without elements."""
@@ -46,7 +48,7 @@ def channels_last_like(like: Any, out: Any) -> Any:
     last = (0, *range(2, like.ndim), 1)
     if not like.transpose(last).flags.c_contiguous:
         return out
-    return np.ascontiguousarray(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
+    return contiguous(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
 
 
 @lru_cache(maxsize=4096)

@@ -12,6 +12,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.strided import channels_last_like
 
 from .op import Op, structured
@@ -66,7 +67,7 @@ class AxisMap:
         out = np.empty(shape, x.dtype)
         if out.size:
             inner = prod(x.shape[axis + 1 :])
-            source = np.ascontiguousarray(x).reshape(-1, x.shape[axis], inner)
+            source = contiguous(x).reshape(-1, x.shape[axis], inner)
             tables = self.starts, self.index, self.weights[x.dtype]
             cache.load_file("cpu.resample").map_axis(source, *tables, out.reshape(-1, self.outputs, inner))
         return out
@@ -89,7 +90,7 @@ class AxisMap:
         out = np.empty((*x.shape[:axis], self.outputs, *x.shape[axis + 1 :]), np.uint8)
         if out.size:
             kernels, inner = cache.load_file("cpu.resample_bytes"), prod(x.shape[axis + 1 :])
-            source, dest = np.ascontiguousarray(x).reshape(-1), out.reshape(-1)
+            source, dest = contiguous(x).reshape(-1), out.reshape(-1)
             if inner == 1:
                 room = [np.empty(n * kernels.LANES, np.uint8) for n in (self.inputs, self.outputs)]
                 kernels.along_rows(source, self.inputs, *self.quantized, *room, dest)
@@ -142,7 +143,7 @@ class _PlaneMaps:
     def __call__(self, x: Any) -> Any:
         out = np.empty(x.shape[:-2] + self.outputs, x.dtype)
         if out.size:
-            source = (x if x.flags.c_contiguous else np.ascontiguousarray(x)).reshape(self.given)
+            source = contiguous(x).reshape(self.given)
             room = np.empty(self.room, x.dtype) if self.no_room is None else self.no_room
             self.kernel(source, *self.tables, room, out.reshape((-1, *self.outputs)))
         return out

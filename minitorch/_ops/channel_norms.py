@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
@@ -31,8 +32,7 @@ from .reductions import FLOATS, SUM
 # ---------------------------------------------------------------------- channels
 def by_channel(a: np.ndarray) -> np.ndarray:
     """The array as (N, C, everything else)."""
-    if not a.flags.c_contiguous:
-        a = np.ascontiguousarray(a)
+    a = contiguous(a)
     n, channels, *rest = a.shape
     return a if len(rest) == 1 else a.reshape(n, channels, prod(rest))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch._kernels import cache
+from minitorch._kernels.copies import in_order
 from minitorch._kernels.half import converted, write
 from minitorch._kernels.layout import copied, is_dense
 from minitorch._kernels.strided import repeats
@@ -15,8 +15,6 @@ from .check import check, wrap_dim
 from .op import ARRAY_NAMES, structured
 
 ndarray = np.ndarray
-LONG, SQUARES = 512, 2**16  # elements of a last dimension, and of all, from which a transpose goes by squares
-SHORT = 16  # elements of a last dimension up to which one pass over the rest for each is faster
 
 
 @structured(tensors="input", halves="own")
@@ -59,21 +57,6 @@ def dense(input):
 @dense.cpu
 def dense_cpu(input):
     return in_order(input)
-
-
-def in_order(a: np.ndarray) -> np.ndarray:
-    """A copy in index order. NumPy's innermost loop runs along the last dimension, however short that is."""
-    last = a.shape[-1] if a.ndim > 1 else 0
-    if a.ndim == 2 and last >= LONG and a.size >= SQUARES and a.__class__ is ndarray and a.T.flags.c_contiguous:
-        out, bits = np.empty(a.shape, a.dtype), f"u{a.itemsize}"
-        cache.load_file("cpu.index").transpose(a.T.view(bits), out.view(bits))
-        return out
-    if not 1 < last <= SHORT or a.size < 4096 or a.flags.c_contiguous or not isinstance(a, ndarray):
-        return np.array(a, order="C", copy=True)
-    out = np.empty(a.shape, a.dtype)
-    for i in range(last):
-        out[..., i] = a[..., i]
-    return out
 
 
 @dense.grad("input")

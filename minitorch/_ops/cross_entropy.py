@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
@@ -37,7 +38,7 @@ def _compute(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The loss, and its gradient for input (empty unless asked for): without reduction, that of each row's own loss."""
     (n, classes), dtype = input.shape, input.dtype
-    x = input if input.flags.c_contiguous else np.ascontiguousarray(input)
+    x = contiguous(input)
     w = _ones(dtype) if weight is None else weight
     losses, slopes = empty(n, dtype), empty((n if with_slopes else 0, classes), dtype)
     if x.size >= LARGE:

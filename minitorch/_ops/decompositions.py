@@ -74,16 +74,11 @@ def cholesky_factor(A, upper, checked):
 
 @cholesky_factor.cpu
 def cholesky_cpu(A, upper, checked):
-    (_, dtype), (lead, _) = cholesky_factor.infer(A, upper, checked)
-    lower = A.swapaxes(-1, -2) if upper else A
-    try:
-        factor, info = lapack.call("cholesky_lo", lower), np.zeros(lead, np.int32)
-    except np.linalg.LinAlgError:
-        factor, info = lapack.partial_cholesky(lower)
-        if checked:
-            first_failure(checked, info, NOT_POSITIVE)
-    factor = np.asarray(factor, dtype)
-    return np.ascontiguousarray(factor).swapaxes(-1, -2) if upper else column_major(factor), info
+    cholesky_factor.infer(A, upper, checked)
+    factor, info = lapack.cholesky(A, upper)
+    if checked:
+        first_failure(checked, info, NOT_POSITIVE)
+    return factor, info
 
 
 @cholesky_factor.grad("A")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, is_grad_enabled, no_grad, state
 
@@ -60,7 +61,7 @@ def embedding_backward_cpu(g, indices, weight_shape, padding_idx, scale_grad_by_
     flat, rows = indices.reshape(-1).astype(np.int64, copy=False), g.reshape(indices.size, weight_shape[1])
     if scale_grad_by_freq:
         rows = rows / _counts(flat, weight_shape[0]).astype(g.dtype)[flat, None]
-    kernels().add_rows(d[None], flat, np.ascontiguousarray(rows)[None])
+    kernels().add_rows(d[None], flat, contiguous(rows)[None])
     if padding_idx >= 0:
         d[padding_idx] = 0
     return d

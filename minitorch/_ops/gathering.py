@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
+from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, check_broadcast, missing_argument, wrap_dim
@@ -25,11 +26,6 @@ INDEX_DTYPES = frozenset((np.dtype(np.int64), np.dtype(np.int32)))
 
 def int64(index: Any) -> Any:
     return index if index.dtype is INT64_NUMPY else index.astype(np.int64)
-
-
-def contiguous(a: Any) -> Any:
-    """The array, or a contiguous copy."""
-    return a if a.flags.c_contiguous else np.ascontiguousarray(a)
 
 
 def as_int64(index: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minitorch._dtype import FLOATS
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import for_contiguous
 from minitorch._kernels.cpu.products import dot
 from minitorch._kernels.cpu.products import matmul as array_matmul
@@ -45,7 +46,7 @@ class _SmallKernels:
         kernel = getattr(cache.load_file("cpu.linear"), name)
 
         def through_copies(*args: Any) -> Any:
-            return kernel(*[np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for a in args])
+            return kernel(*[contiguous(a) if isinstance(a, np.ndarray) and a.ndim else a for a in args])
 
         kernel = for_contiguous(kernel, through_copies)
         setattr(self, name, kernel)

@@ -11,6 +11,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
@@ -45,7 +46,7 @@ def rows_along(a: np.ndarray, dim: int) -> np.ndarray:
         return a
     n = a.shape[dim]
     last = a if dim == a.ndim - 1 else np.moveaxis(a, dim, -1)
-    return np.ascontiguousarray(last).reshape(a.size // n if n else 0, n)
+    return contiguous(last).reshape(a.size // n if n else 0, n)
 
 
 def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
@@ -57,7 +58,7 @@ def rows_back(rows: np.ndarray, like: np.ndarray, dim: int) -> np.ndarray:
     if dim == like.ndim - 1:
         return rows.reshape(*like.shape[:-1], rows.shape[1])
     moved = [n for i, n in enumerate(like.shape) if i != dim]
-    return np.ascontiguousarray(np.moveaxis(rows.reshape(*moved, rows.shape[1]), -1, dim))
+    return contiguous(np.moveaxis(rows.reshape(*moved, rows.shape[1]), -1, dim))
 
 
 def taken(rows: np.ndarray, order: np.ndarray) -> np.ndarray:

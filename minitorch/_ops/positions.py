@@ -9,6 +9,7 @@ import numpy as np
 from minitorch._device import backend
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._tensor import Tensor
 from minitorch.autograd.node import MODIFIED
@@ -142,7 +143,7 @@ class Plan:
     def source_parts(self, src: Any) -> Any:
         """An array of the result's shape, made contiguous, in the same three parts."""
         lead, trail = prod(self.rest[: self.place]), prod(self.rest[self.place :])
-        return np.ascontiguousarray(src).reshape(lead, prod(self.block), trail)
+        return contiguous(src).reshape(lead, prod(self.block), trail)
 
     def in_front(self, a: Any) -> Any:
         """The array with the indexed dimensions where `three_parts` expects them."""
@@ -261,7 +262,7 @@ def add_at(a: Any, at: At, src: Any) -> None:
     plan = at.plan(a.shape)
     positions = plan.positions()
     moved = plan.in_front(a)
-    dense = np.ascontiguousarray(moved)
+    dense = contiguous(moved)
     parts, given = plan.three_parts(dense), plan.source_parts(np.broadcast_to(src, plan.result))
     if a.dtype == np.bool_:
         where: Any = (slice(None), positions)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.layout import laid_out
 from minitorch._tensor import Tensor, wrap
 
@@ -42,7 +43,7 @@ def roll_cpu(input, shifts, dims):
     for shift, dim in zip(shifts, dims or (1,), strict=True):
         at, lead = -shift % out.shape[dim], (slice(None),) * dim
         out = np.concatenate((out[lead + (slice(at, None),)], out[lead + (slice(None, at),)]), dim)
-    return np.ascontiguousarray(out.reshape(input.shape))
+    return contiguous(out.reshape(input.shape))
 
 
 @roll_dims.grad("input")
@@ -191,7 +192,7 @@ def flip_cpu(input, dims):
         return input[index].copy()
     # NumPy takes rows backwards one element at a time
     rows, out = input if but_rows == () else input[but_rows], np.empty(input.shape, input.dtype)
-    source = (rows if rows.flags.c_contiguous else np.ascontiguousarray(rows)).reshape(-1)
+    source = contiguous(rows).reshape(-1)
     bits = _BITS[out.itemsize]
     cache.load_file("cpu.index").reverse_rows(source.view(bits), input.shape[-1], out.reshape(-1).view(bits))
     return out

@@ -8,6 +8,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache, codegen
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared, threads
 from minitorch._kernels.cpu.loops import LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
@@ -89,7 +90,7 @@ def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
         return a.reshape(parts)
     order = sorted(dims)
     kept = [i for i in range(len(shape)) if i not in dims]
-    dense = np.ascontiguousarray(a.transpose([*kept, *order]))
+    dense = contiguous(a.transpose([*kept, *order]))
     return dense.reshape(product([shape[i] for i in kept]), product([shape[i] for i in order]), 1)
 
 
@@ -186,7 +187,7 @@ class Reduction:
             in_memory = a.transpose(order)
             if in_memory.flags.c_contiguous:  # and so of one layout or another without a copy
                 found = self(in_memory, [order.index(d) for d in dims], True, dtype)
-                return np.ascontiguousarray(found.transpose(np.argsort(order))).reshape(shape)
+                return contiguous(found.transpose(np.argsort(order))).reshape(shape)
         o = empty(shape, dtype)
         if o.size:
             self.parts(a, dims, split, o)
@@ -339,10 +340,10 @@ def prod_of_others_array(input: np.ndarray, dim: Any) -> np.ndarray:
     if parts is None:
         order = [*kept, *dims]
         parts = product([input.shape[i] for i in kept]), product([input.shape[i] for i in dims]), 1
-    moved = np.ascontiguousarray(input.transpose(order))
+    moved = contiguous(input.transpose(order))
     x, out = moved.reshape(parts), np.empty(parts, input.dtype)
     cache.load_file("cpu.scan").products_of_others(x, np.empty(parts[2], input.dtype), out)
-    return np.ascontiguousarray(out.reshape(moved.shape).transpose(np.argsort(order))).reshape(input.shape)
+    return contiguous(out.reshape(moved.shape).transpose(np.argsort(order))).reshape(input.shape)
 
 
 def _prod_of_others_tensor(input: Any, dim: Any) -> Any:

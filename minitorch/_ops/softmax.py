@@ -11,6 +11,7 @@ import numpy as np
 from minitorch._creation import FACTORIES, zeros_like
 from minitorch._dtype import FLOATS, bfloat16, dtype, float16, float32
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
@@ -75,7 +76,7 @@ def _along(name: str, dim: int, first: np.ndarray, *others: np.ndarray) -> np.nd
 
 
 def _reshaped(arrays: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> list[np.ndarray]:
-    return [np.ascontiguousarray(a).reshape(shape) for a in arrays]
+    return [contiguous(a).reshape(shape) for a in arrays]
 
 
 def _gradient_by_rows(name: str, formula: Any) -> None:

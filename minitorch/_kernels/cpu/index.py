@@ -203,19 +203,6 @@ def band(x, low, high, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def transpose(x, out):
-    """out[j, i] = x[i, j], in squares whose rows stay in the cache while they are read once more for each column."""
-    n, m = x.shape
-    for first_row in range(0, n, SQUARE):
-        last_row = np.uint64(minimum(first_row + SQUARE, n))
-        for first_column in range(0, m, SQUARE):
-            last_column = np.uint64(minimum(first_column + SQUARE, m))
-            for j in range(np.uint64(first_column), last_column):
-                for i in range(np.uint64(first_row), last_row):
-                    out[j, i] = x[i, j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def reverse_rows(x, width, out):
     """Rows of `width` elements, one after the other in x, each from its end to its start."""
     for start in range(0, x.size, width):

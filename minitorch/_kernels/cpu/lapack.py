@@ -11,6 +11,7 @@ import numpy as np
 from numpy.linalg import _umath_linalg as routines  # numpy.linalg's functions themselves take float32 through float64
 
 from minitorch._kernels import cache
+from minitorch._kernels.copies import contiguous, in_order
 
 from . import openblas
 
@@ -104,8 +105,26 @@ def solve_triangular(a, b, upper, unit):
     return x.reshape(b.shape)
 
 
-def partial_cholesky(a):
-    """(L, info) of matrices that need not be positive definite: info is the order of the first minor that is not."""
+def cholesky(a, upper):
+    """(L, or U, laid out by columns, info) of symmetric matrices, of which that triangle is read.
+
+    info is the order of the first minor that is not positive definite, else 0.
+    """
+    found = openblas.cholesky(a, upper)
+    if found is not None and not found[1].any():
+        return found
+    lower, info = a.swapaxes(-1, -2) if upper else a, np.zeros(a.shape[:-2], np.int32)
+    try:
+        factor = None if found else call("cholesky_lo", lower)
+    except np.linalg.LinAlgError:
+        factor = None
+    if factor is None:
+        factor, info = _partial_cholesky(lower)
+    return (contiguous(factor) if upper else in_order(factor.swapaxes(-1, -2))).swapaxes(-1, -2), info
+
+
+def _partial_cholesky(a):
+    """(L, info) of matrices that need not be positive definite."""
     *lead, n, _ = a.shape
     x = np.tril(a).reshape(prod(lead), n, n)
     info = np.zeros(x.shape[0], np.int32)

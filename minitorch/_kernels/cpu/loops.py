@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.layout import empty_result
 from minitorch._kernels.strided import restrided
 
@@ -233,7 +234,7 @@ def total(formula: Formula) -> Any:
     """The compiled loop kernel(*arrays, *numbers, dest): the formula summed over all elements into a 0-dim dest."""
 
     def through_copies(*args: Any) -> None:
-        kernel(*[np.ascontiguousarray(a) if is_strided(a) else a for a in args])
+        kernel(*[contiguous(a) if is_strided(a) else a for a in args])
 
     kernel = for_contiguous(formula.total(), through_copies)
     return kernel

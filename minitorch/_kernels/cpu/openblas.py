@@ -10,6 +10,8 @@ from math import prod
 
 import numpy as np
 
+from minitorch._kernels.copies import contiguous, copy, in_order
+
 from . import threads
 
 LEAST = 1 << 10  # elements of a matrix, or operations on it, from which a call of 1 us is worth it
@@ -42,8 +44,27 @@ def _by_columns(a, rows=0):
     """A copy of the matrices as (batch, columns, rows), in memory with at least so many rows, the rest zeros."""
     *lead, m, n = a.shape
     out = np.zeros((prod(lead), n, rows), a.dtype) if rows > m else np.empty((prod(lead), n, m), a.dtype)
-    out[:, :, :m] = a.reshape(-1, m, n).swapaxes(-1, -2)
+    copy(out[:, :, :m], a.reshape(-1, m, n).swapaxes(-1, -2))
     return out
+
+
+def cholesky(a, upper):
+    """(L, or U, laid out by columns, info) of symmetric matrices, of which that triangle is read."""
+    *lead, n, _ = a.shape
+    potrf = _function("LAPACKE_{}potrf_work", a.dtype.char)
+    if potrf is None or n * n < LEAST:
+        return None
+    x, triangle, size = _by_columns(a), ctypes.c_char(b"U" if upper else b"L"), _long(n)
+    info = [potrf(_COLUMN_MAJOR, triangle, size, one, size) for one in _addresses(x, len(x))]
+    np.copyto(x, 0, where=_other_triangle(n, upper))
+    return x.swapaxes(-1, -2).reshape(a.shape), np.array(info, np.int32).reshape(lead)
+
+
+@functools.lru_cache(8)
+def _other_triangle(n, upper):
+    """Where columns of a triangular matrix, one after the other, hold its zeros."""
+    below = np.tri(n, k=-1, dtype=np.bool_)
+    return below.T if upper else below
 
 
 def lu(a):
@@ -70,8 +91,8 @@ def solve_triangular(a, b, upper, unit):
     if trsm is None or n * n * columns < LEAST:
         return None
     turned = a.swapaxes(-1, -2).flags.c_contiguous and not a.flags.c_contiguous
-    stored = a.swapaxes(-1, -2) if turned else np.ascontiguousarray(a)
-    x = np.array(b, order="C")
+    stored = a.swapaxes(-1, -2) if turned else contiguous(a)
+    x = in_order(b)
     batch = prod(lead)
     flags = (
         _ROW_MAJOR, _LEFT, _UPPER if upper != turned else _LOWER, _TRANSPOSED if turned else _PLAIN,
