@@ -233,6 +233,16 @@ SCANS: dict[str, Callable[..., Any]] = {
 }
 
 
+def turned(shape: tuple[int, ...], function: Callable[[Any, Any], Any]) -> Maker:
+    """The step `function(T, x)` for an array of this shape, whose rows lie powers of two or whole images apart."""
+
+    def make(T: Any) -> Step:
+        x = T.randn(*shape)
+        return lambda: function(T, x)
+
+    return make
+
+
 def scan(name: str, dim: int) -> Maker:
     return of_matrix(lambda T, x: SCANS[name](T, x, dim))
 
@@ -250,6 +260,9 @@ JOINING: dict[str, Maker] = {
     "pad by reflection": of_matrix(lambda T, x: T.nn.functional.pad(x[None], (2, 2, 2, 2), mode="reflect")),
     "repeat": of_matrix(lambda T, x: x[:500].repeat(2, 1)),
     "transpose to contiguous": of_matrix(lambda T, x: x.t().contiguous()),
+    "transpose of 1024x1024": turned((1024, 1024), lambda T, x: x.t().contiguous()),
+    "images to channels last": turned((8, 64, 56, 56), lambda T, x: x.contiguous(memory_format=T.channels_last)),
+    "sum with the transpose": turned((1024, 1024), lambda T, x: x + x.t()),
 }
 
 SECTIONS: dict[str, dict[str, Maker]] = {

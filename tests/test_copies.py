@@ -6,7 +6,7 @@ import torch
 
 import minitorch
 from minitorch._kernels import copies
-from minitorch._kernels.copies import contiguous, copy, in_order
+from minitorch._kernels.copies import alike, contiguous, copy, in_order
 
 
 @pytest.fixture
@@ -95,3 +95,44 @@ def test_large_transposes_are_torchs(threads):
             np.testing.assert_array_equal(made.numpy(), expected.numpy())
     finally:
         minitorch.set_num_threads(before)
+
+
+def test_arrays_are_copied_to_lie_like_another_where_that_crosses_lines():
+    x = np.arange(64.0 * 48 * 32).reshape(64, 48, 32)
+    dest = np.empty((32, 48, 64), np.float32).T
+    made = alike(x, dest)
+    assert made.strides == tuple(2 * s for s in dest.strides)
+    np.testing.assert_array_equal(made, x)
+    for a in (np.broadcast_to(x[0], x.shape), x[:1], x.transpose(1, 0, 2).copy().transpose(1, 0, 2)):
+        assert alike(a, np.empty(x.shape)) is a
+    assert alike(x, np.empty((32, 48, 65)).T[:64]) is x  # dest with gaps
+
+
+TURNED = [((90, 40, 50), (2, 0, 1)), ((6, 3, 60, 70), (0, 2, 3, 1)), ((300, 400), (1, 0))]
+
+
+@pytest.mark.parametrize(("shape", "order"), TURNED)
+def test_operands_that_lie_across_each_other_give_torchs_results(shape, order):
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal(shape), rng.standard_normal([shape[i] for i in order])
+    functions = [
+        lambda T, x, y: x + y,
+        lambda T, x, y: y / x,
+        lambda T, x, y: x.clone(memory_format=T.preserve_format).mul_(y),
+        lambda T, x, y: T.where(x > y, x, y),
+        lambda T, x, y: T.lerp(x, y, 0.25),
+        lambda T, x, y: T.hypot(x, y),
+        lambda T, x, y: T.addcmul(x, y, x.contiguous()),
+    ]
+    for f in functions:
+        results = []
+        for T in (minitorch, torch):
+            x, y = (T.from_numpy(v.copy()) for v in values)
+            x = x.permute(order).detach().requires_grad_()
+            made = f(T, x, y)
+            (made * y).sum().backward()
+            results.append((made, x.grad))
+        (made, grad), (expected, expected_grad) = results
+        assert made.stride() == expected.stride()
+        np.testing.assert_allclose(made.detach().numpy(), expected.detach().numpy(), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(grad.numpy(), expected_grad.numpy(), rtol=1e-12, atol=1e-14)

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import cache
 from .cpu import threads
+from .strided import is_dense
 
 ndarray = np.ndarray
 FEW = 4096  # elements that NumPy copies in a few microseconds
@@ -25,29 +26,58 @@ def contiguous(a: Any) -> Any:
 
 
 def in_order(a: Any) -> Any:
-    """A copy in index order. NumPy's innermost loop runs along the last dimension, however short that is."""
+    """A copy in index order."""
     if a.size < FEW or a.flags.c_contiguous or a.__class__ is not ndarray:
         return np.array(a, order="C", copy=True)
-    out, last = np.empty(a.shape, a.dtype), a.shape[-1]
-    if not 1 < last <= SHORT:
-        copy(out, a)
-    else:
-        for i in range(last):
-            out[..., i] = a[..., i]
+    out = np.empty(a.shape, a.dtype)
+    copy(out, a)
     return out
 
 
 def copy(dest: ndarray, source: ndarray) -> None:
     """dest[...] = source, also of another dtype, without a word about values that it has not."""
-    turn = None
-    if dest.size >= LEAST and dest.shape == source.shape and dest.dtype is source.dtype:
-        turn = _squares(dest.shape, source.strides, dest.strides, dest.itemsize)
-    if turn is None or np.may_share_memory(dest, source):
+    line = None
+    if dest.size >= FEW and dest.shape == source.shape and not np.may_share_memory(dest, source):
+        line = line_across(dest.shape, source.strides, dest.strides)
+    if line is None:
         np.copyto(dest, source, casting="unsafe")
         return
-    crew, parts = threads.share(2 * dest.nbytes // SPEED, turn[0])
-    kernel = cache.load_file("cpu.transposes").transposed
-    kernel(crew, parts, source.ctypes.data, dest.ctypes.data, _LIKE[dest.itemsize], *turn[1])
+    turn = None
+    if dest.size >= LEAST and dest.dtype is source.dtype:
+        turn = _squares(dest.shape, source.strides, dest.strides, dest.itemsize)
+    if turn is not None:
+        crew, parts = threads.share(2 * dest.nbytes // SPEED, turn[0])
+        kernel = cache.load_file("cpu.transposes").transposed
+        kernel(crew, parts, source.ctypes.data, dest.ctypes.data, _LIKE[dest.itemsize], *turn[1])
+    elif dest.shape[line] <= SHORT:  # NumPy's innermost loop runs along it, however short it is
+        for to, values in zip(np.moveaxis(dest, line, 0), np.moveaxis(source, line, 0), strict=True):
+            np.copyto(to, values, casting="unsafe")
+    else:
+        np.copyto(dest, source, casting="unsafe")
+
+
+def alike(a: ndarray, dest: ndarray) -> ndarray:
+    """The array, or a copy that lies in memory as dest does if their neighbours there are not the same.
+
+    A loop over both crosses lines of the cache in one of them, which takes longer than to copy that beforehand.
+    """
+    size, item = dest.itemsize, a.itemsize
+    if a.shape != dest.shape or line_across(a.shape, a.strides, dest.strides) is None:
+        return a
+    if not is_dense(dest.shape, dest.strides, size):
+        return a
+    made: ndarray = ndarray(a.shape, a.dtype, strides=[s // size * item for s in dest.strides])
+    copy(made, a)
+    return made
+
+
+@lru_cache(1024)
+def line_across(shape: tuple[int, ...], source: tuple[int, ...], dest: tuple[int, ...]) -> int | None:
+    """The dimension along which neighbours lie in dest, if those in the source lie along another one."""
+    steps = [(d, s, i) for i, (n, s, d) in enumerate(zip(shape, source, dest, strict=True)) if n > 1]
+    if not steps or not 0 < min(s for _, s, _ in steps) < min(steps)[1]:
+        return None
+    return min(steps)[2]
 
 
 @lru_cache(1024)

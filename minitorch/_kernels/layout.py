@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .copies import copy
-from .strided import channels_last_strides, contiguous_strides, element_strides
+from .copies import contiguous, copy
+from .strided import channels_last_strides, contiguous_strides, element_strides, is_dense
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...]]  # shape, strides in elements
 
@@ -79,16 +79,14 @@ def laid_out(values: np.ndarray, *like: Any) -> np.ndarray:
     return made
 
 
-def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int = 1) -> bool:
-    """Whether the elements fill their stretch of memory, one place each, in any order of dimensions.
-
-    `step` is what lies between neighbours: 1, or the size of an element where strides are in bytes.
-    """
-    for s, n in sorted((s, n) for n, s in zip(shape, strides, strict=True) if n != 1):
-        if s != step:
-            return False
-        step *= n
-    return True
+def channels_last_like(like: Any, out: Any) -> Any:
+    """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
+    if like.flags.c_contiguous or like.ndim < 4:
+        return out
+    last = (0, *range(2, like.ndim), 1)
+    if not like.transpose(last).flags.c_contiguous:
+        return out
+    return contiguous(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
 
 
 def _lies_as(wanted: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .copies import contiguous
-
 
 def element_strides(a: Any) -> tuple[int, ...]:
     """Strides counted in elements, as torch counts them; NumPy keeps none for an array without elements."""
@@ -41,14 +39,16 @@ def repeats(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     return 0 in strides and any(n > 1 and not s for n, s in zip(shape, strides, strict=True))
 
 
-def channels_last_like(like: Any, out: Any) -> Any:
-    """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
-    if like.flags.c_contiguous or like.ndim < 4:
-        return out
-    last = (0, *range(2, like.ndim), 1)
-    if not like.transpose(last).flags.c_contiguous:
-        return out
-    return contiguous(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int = 1) -> bool:
+    """Whether the elements fill their stretch of memory, one place each, in any order of dimensions.
+
+    `step` is what lies between neighbours: 1, or the size of an element where strides are in bytes.
+    """
+    for s, n in sorted((s, n) for n, s in zip(shape, strides, strict=True) if n != 1):
+        if s != step:
+            return False
+        step *= n
+    return True
 
 
 @lru_cache(maxsize=4096)

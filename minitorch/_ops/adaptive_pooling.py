@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._kernels.strided import channels_last_like
+from minitorch._kernels.layout import channels_last_like
 from minitorch._tensor import Tensor
 
 from .average_pooling import check_argument_dims

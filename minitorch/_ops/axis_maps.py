@@ -13,7 +13,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._kernels.copies import contiguous
-from minitorch._kernels.strided import channels_last_like
+from minitorch._kernels.layout import channels_last_like
 
 from .op import Op, structured
 

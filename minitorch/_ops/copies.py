@@ -6,8 +6,8 @@ import numpy as np
 
 from minitorch._kernels.copies import in_order
 from minitorch._kernels.half import converted, write
-from minitorch._kernels.layout import copied, is_dense
-from minitorch._kernels.strided import repeats
+from minitorch._kernels.layout import copied
+from minitorch._kernels.strided import is_dense, repeats
 from minitorch._storage import address
 from minitorch._tensor import Tensor
 

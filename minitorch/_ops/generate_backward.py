@@ -154,7 +154,7 @@ def unless_many(target: str, name: str, formula: Formula, arrays: list[str], lin
     SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL).general)
     x, y = arrays
     fast = f"{target} = {name}(({x}, {y}), (), None, {x}.dtype)"
-    return [f"if {x}.size > WIDE and beats_numpy({x}, {y}): {fast}", "else:", *indent(lines)]
+    return [f"if {x}.size >= LARGE and beats_numpy({x}, {y}): {fast}", "else:", *indent(lines)]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:

@@ -47,7 +47,6 @@ def for_generated_code() -> dict[str, Any]:
         "HALVES": HALVES,
         "FREED_VALUE": nodes.FREED_VALUE,
         "LARGE": loops.LARGE,
-        "WIDE": loops.WIDE,
         "beats_numpy": loops.beats_numpy,
         "Loops": loops.Loops,
         "NO_GRAD": NO_GRAD,

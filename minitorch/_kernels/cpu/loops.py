@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch._kernels.codegen import Formula
-from minitorch._kernels.copies import contiguous
+from minitorch._kernels.copies import alike, contiguous, line_across
 from minitorch._kernels.layout import empty_result
 from minitorch._kernels.strided import restrided
 
@@ -116,8 +116,14 @@ class Loops:
         """The loop over merged dimensions; more than four are taken in blocks."""
         if not dest.size:
             return
+        if dest.size >= LARGE:
+            arrays = tuple([alike(a, dest) for a in arrays])
         every = (*arrays, dest)
         plan = _plan(dest.shape, tuple([(a.shape, a.strides, a.itemsize) for a in every]))
+        if plan.order:
+            *arrays, dest = [a.transpose(plan.order).reshape(-1) for a in every]
+            (self.large if dest.size >= LARGE else self.flat)(*arrays, *numbers, dest)
+            return
         if plan.lines:
             names = self.formula.arrays
             kernel = self.formula.lines(tuple([names[i] for i in plan.constant]), self.variant == "inplace")
@@ -142,11 +148,13 @@ class _Plan(NamedTuple):
     outer_steps: list[tuple[int, ...]]  # of each array along these, in bytes
     lines: bool  # whether all arrays are contiguous along the innermost dimension, or `constant`
     constant: list[int]
+    order: list[int]  # of the dimensions, in which all arrays fill their memory; none if they do not
 
 
 @lru_cache(maxsize=4096)
 def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan:
     """The plan for arrays of these (shape, strides, itemsize), which are broadcast to the shape: found out once."""
+    order = _common_order(layouts)
     shape, strides = merged(shape, [_broadcast_strides(shape, *layout[:2]) for layout in layouts])
     outer, inner, pad = shape[:-4], shape[-4:], 4 - len(shape[-4:])
     sizes = np.array((1,) * pad + inner, np.int64)
@@ -157,20 +165,37 @@ def _plan(shape: tuple[int, ...], layouts: tuple[tuple[Any, ...], ...]) -> _Plan
     outer_steps = [st[: len(outer)] for st in strides]
     *read, written = steps[:, 3].tolist()
     constant = [i for i, step in enumerate(read) if not step]
-    return _Plan(sizes, steps, lengths, outer, outer_steps, written == 1 and set(read) <= {0, 1}, constant)
+    return _Plan(sizes, steps, lengths, outer, outer_steps, written == 1 and set(read) <= {0, 1}, constant, order)
+
+
+def _common_order(layouts: tuple[tuple[Any, ...], ...]) -> list[int]:
+    """The dimensions in the order in which every array, all of one shape, fills its memory; [] if there is none."""
+    shape, strides, _ = layouts[-1]
+    order = sorted(range(len(shape)), key=lambda i: -strides[i])
+    for own, strides, step in layouts:
+        if own != shape:
+            return []
+        for i in reversed(order):
+            if shape[i] != 1 and strides[i] != step:
+                return []
+            step *= shape[i]
+    return order
 
 
 def beats_numpy(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether a compiled loop over many floats takes less time than NumPy's.
 
-    It does where threads may share it, and where floats that are broadcast, or parts of larger arrays, make many
-    contiguous lines of a contiguous result: NumPy begins anew at each line, which takes 100 ns.
+    It does where threads may share it, where one operand lies across the other, and where floats that are broadcast, or
+    parts of larger arrays, make many contiguous lines of a contiguous result: NumPy begins anew at each, in 100 ns.
     """
     if x.dtype.kind != "f":
         return False
-    if x.shape == y.shape and x.flags.c_contiguous and y.flags.c_contiguous:
-        return threads.count() > 1
-    return _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
+    if x.shape == y.shape:
+        if x.flags.c_contiguous and y.flags.c_contiguous:
+            return x.size > WIDE and threads.count() > 1
+        if line_across(x.shape, x.strides, y.strides) is not None:
+            return True
+    return x.size > WIDE and _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
 
 
 @lru_cache(maxsize=4096)

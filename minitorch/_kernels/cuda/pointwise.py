@@ -16,8 +16,9 @@ import numpy as np
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import merged
 from minitorch._kernels.half import BFLOAT16
-from minitorch._kernels.layout import is_dense, result_strides
+from minitorch._kernels.layout import result_strides
 from minitorch._kernels.scalar import erf, exp, tanh, where  # type: ignore[attr-defined]
+from minitorch._kernels.strided import is_dense
 
 from . import runtime
 from .array import CudaArray, empty
