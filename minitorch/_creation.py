@@ -15,8 +15,7 @@ from . import _dtype as dtypes
 from ._data import array_of, as_tensor, asarray, from_numpy, frombuffer, made, options, placed, tensor  # noqa: F401
 from ._device import CPU
 from ._factory import Target, factory, factory_without_out, number, size_of, too_large
-from ._kernels import half
-from ._kernels.layout import empty_result, result_strides
+from ._kernels.layout import result_strides
 from ._kernels.strided import restrided
 from ._layout import contiguous_format, preserve_format
 from ._ops.check import check, checked_value, integer, invalid_arguments
@@ -310,15 +309,12 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
 
 
 def _laid_out_as(a: Any, result: Any, memory_format: Any) -> Any:
+    """A contiguous array of equal elements, or of any, in the format or in a's order in memory."""
     if memory_format in RANK:
         return in_format(result, memory_format)
     if memory_format is contiguous_format or a.flags.c_contiguous or result.size < 2 or hasattr(a, "like"):
         return result  # a batch's own memory is laid out where it is made
-    if not isinstance(result, ndarray):
-        return restrided(result, result.shape, result_strides(result.dtype, a))
-    laid_out = half.tagged(empty_result(result.dtype, a))
-    laid_out[...] = result
-    return laid_out
+    return restrided(result, result.shape, result_strides(result.dtype, a))
 
 
 empty_like, zeros_like, ones_like = like("empty_like", empty), like("zeros_like", zeros), like("ones_like", ones)

@@ -20,14 +20,11 @@ def check_rank(shape: tuple[int, ...], memory_format: Any) -> None:
 
 
 def in_format(a: Any, memory_format: Any) -> Any:
-    """An array nobody else holds, brought into torch's memory format with its values."""
+    """A contiguous array nobody else holds in torch's memory format: the elements are equal, or of no account."""
     if memory_format not in RANK:
         return a
     check_rank(a.shape, memory_format)
-    made = restrided(a, a.shape, channels_last_strides(a.shape, a.dtype.itemsize))
-    if isinstance(a, np.ndarray) and a.size:
-        made[...] = a.copy()
-    return made
+    return restrided(a, a.shape, channels_last_strides(a.shape, a.dtype.itemsize))
 
 
 def suggested(a: Any) -> Any:
