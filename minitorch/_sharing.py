@@ -200,14 +200,15 @@ def _move(owner: np.ndarray, users: list[Tensor]) -> None:
         a = t.array
         if _storage.root(a) is owner:
             whole = memory[: old.size - old.size % a.dtype.itemsize]
-            t.array = _storage.restored((whole, a.dtype, a.shape, a.strides, _storage.address(a) - start))
+            t._lie_over(_storage.restored((whole, a.dtype, a.shape, a.strides, _storage.address(a) - start)))
 
 
 def _references(t: Tensor) -> tuple[int, int]:
-    """How often a tensor's array and its storage are referred to."""
+    """How often a tensor's array and its storage are referred to, but for the array by its own leaf's node."""
     array = t.array
     owner = _storage.root(array)
-    return sys.getrefcount(array), sys.getrefcount(owner)
+    by_node = getattr(t.edge, "array", None) is array
+    return sys.getrefcount(array) - by_node, sys.getrefcount(owner) - (by_node and owner is array)
 
 
 def _alone(t: Tensor) -> bool:

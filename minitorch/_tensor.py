@@ -330,7 +330,14 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self.edge is not None and value.array.dtype not in dtypes.FLOATS:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        self.array = value.array
+        self._lie_over(value.array)
+
+    def _lie_over(self, array: Any) -> None:
+        """Become a tensor of other memory; its leaf's node must not keep the old."""
+        self.array = array
+        edge = self.edge or getattr(self, "retired", None)
+        if isinstance(edge, AccumulateGrad):
+            edge.array = array
 
     @property
     def _version(self) -> int:

@@ -116,6 +116,24 @@ def test_saved_values_are_freed_by_backward():
     assert kept() is None
 
 
+EXCHANGES = {
+    "data": lambda x: setattr(x, "data", minitorch.zeros(2)),
+    "data of what was a leaf": lambda x: setattr(x.requires_grad_(False), "data", minitorch.zeros(2)),
+    "resize_": lambda x: x.requires_grad_(False).resize_(20),
+    "set_": lambda x: minitorch.no_grad()(x.set_)(minitorch.zeros(2)),
+    "out=": lambda x: minitorch.zeros(2, out=x.requires_grad_(False).resize_(0)),
+    "share_memory_": lambda x: x.share_memory_(),
+}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES.values(), ids=EXCHANGES)
+def test_a_leaf_keeps_no_memory_that_it_has_left(exchange):
+    x = minitorch.ones(10, requires_grad=True)
+    before = weakref.ref(x.array)
+    exchange(x)
+    assert before() is None
+
+
 def test_first_gradient_is_taken_over_without_a_copy():
     x = minitorch.ones(3, requires_grad=True)
     y = x * minitorch.full((3,), 2.0)

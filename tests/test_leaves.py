@@ -1,5 +1,7 @@
 """What makes a tensor a leaf and what ends that: requires_grad, detach, an assigned grad, copies."""
 
+import warnings
+
 import pytest
 from compare import assert_same_outcome, both, leaf_of, programs
 
@@ -109,6 +111,44 @@ def deepcopy_of_leaf(ns):
     y = copy.deepcopy(x)
     y.grad.zero_()
     return y, y.requires_grad, x.grad, y.grad
+
+
+def variable_of_a_leaf_that_has_gone(ns):
+    y = (leaf_of(ns, 1, 2) * 3).sum()
+    node = y.grad_fn.next_functions[0][0].next_functions[0][0]
+    x = node.variable
+    y.backward()
+    return x, x.is_leaf, x.requires_grad, node.variable is x, x.grad
+
+
+def variable_of_a_gone_leaf_whose_data_was_exchanged(ns):
+    x = ns.ones(3, requires_grad=True)
+    x.data = ns.zeros(2)
+    y = x.sum()
+    del x
+    return y.grad_fn.next_functions[0][0].variable
+
+
+def hook_of_a_leaf_that_has_gone(ns):
+    x = leaf_of(ns, 1, 2)
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda t: seen.extend([t, t.grad]))
+    y = (x * 3).sum()
+    del x
+    y.backward()
+    return seen
+
+
+def hook_of_a_gone_leaf_under_create_graph(ns):
+    x = leaf_of(ns, 1, 2)
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad))
+    y = (x * x).sum()
+    del x
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of the cycle that such a gradient is
+        y.backward(create_graph=True)
+    return seen
 
 
 @pytest.mark.parametrize("program", programs(globals()), ids=lambda p: p.__name__)

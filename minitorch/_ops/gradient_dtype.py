@@ -18,14 +18,14 @@ class ConvertingAccumulateGrad(AccumulateGrad):
     __slots__ = ()
 
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
-        t = self.tensor()
-        if t is not None and t.edge is not None:
+        t = self.receiver()
+        if t is not None:
             dtype = t.grad_dtype
             self._add(t, wrap(converted(g, t.array.dtype if dtype is None else dtype.numpy)), recorded=False)
 
     def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
-        t = self.tensor()
-        if t is not None and t.edge is not None:
+        t = self.receiver()
+        if t is not None:
             self._add(t, g if t.grad_dtype is None else g.to(t.grad_dtype), recorded=True)
 
     def _add(self, t: Any, g: Any, recorded: bool) -> None:

@@ -348,7 +348,7 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
                 UserWarning,
                 stacklevel=3,
             )
-        out.array = converted(made, have.dtype) if isinstance(made, ndarray) else made.astype(have.dtype)
+        out._lie_over(converted(made, have.dtype) if isinstance(made, ndarray) else made.astype(have.dtype))
     else:
         check_not_overlapping(out)
         backend(out.device).write(have, made)

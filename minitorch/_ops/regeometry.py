@@ -27,7 +27,7 @@ def _becomes(self: Tensor, view: Callable[..., Tensor], *args: Any) -> Tensor:
     if state.mode is None and self.requires_grad:
         check_inplace(self)
     made = view(self, *args)
-    self.array = made.array
+    self._lie_over(made.array)
     if state.mode is None:
         self.edge = made.edge
     self.version[0] += 1
@@ -85,11 +85,11 @@ def resize_(self: Tensor, *sizes_: Any, size: Any = None, memory_format: Any = N
     shape = sizes(sizes_ if size is None else (size,), "resize_")
     check(all(n >= 0 for n in shape), "numel: integer multiplication overflow")
     if shape != self.array.shape:
-        self.array = _resized(self.array, shape)
+        self._lie_over(_resized(self.array, shape))
         self.version[0] += 1
     if memory_format in RANK:
         check_rank(shape, memory_format)
-        self.array = restrided(self.array, shape, channels_last_strides(shape, self.itemsize))
+        self._lie_over(restrided(self.array, shape, channels_last_strides(shape, self.itemsize)))
     return self
 
 
@@ -132,16 +132,16 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     if state.mode is None and self.requires_grad:
         check_inplace(self)
     if source is None:
-        self.array = tagged(np.empty(0, self.array.dtype))
+        self._lie_over(tagged(np.empty(0, self.array.dtype)))
     elif isinstance(source, Tensor):
         if source.dtype != self.dtype:
             raise RuntimeError(f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
-        self.array = source.array if size is None else _window(source.array, storage_offset, size, stride)
+        self._lie_over(source.array if size is None else _window(source.array, storage_offset, size, stride))
     elif isinstance(source, _storage.UntypedStorage):
         item = self.array.dtype.itemsize
         memory = tagged(_storage.storage_bytes(source.owner)[: source.nbytes() // item * item].view(self.array.dtype))
         size = (memory.size - storage_offset,) if size is None else size
-        self.array = _window(memory, storage_offset, size, stride)
+        self._lie_over(_window(memory, storage_offset, size, stride))
     else:
         raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {type(source).__name__}")
     self.version[0] += 1

@@ -400,7 +400,7 @@ def resized(out: Tensor, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array of an `out=` argument, in the shape that is about to be written."""
     refuse_to_record(out, name)
     if out.array.shape != shape:
-        out.array = backend(out.device).empty(shape, out.array.dtype)
+        out._lie_over(backend(out.device).empty(shape, out.array.dtype))
     out.version[0] += 1
     return out.array
 

@@ -178,28 +178,42 @@ class AccumulateGrad(Node):
     """Where a leaf's gradient ends: in its tensor's `grad`.
 
     Holds its tensor weakly: the tensor holds this node, and a cycle would keep memory until the garbage collector runs.
+    The tensor's array it holds as it is, so that a leaf which the program has let go of can be made once more.
     """
 
-    __slots__ = ("post_hooks", "tensor")
+    __slots__ = ("array", "post_hooks", "tensor")
     is_leaf = True
     post_hooks: Any
+    tensor: Callable[[], Any]
 
     def __init__(self, tensor: Any):
         self.key, self.grad, self.owned, self.hooks = next_leaf_key(), None, False, None
-        self.tensor, self.post_hooks = ref(tensor), None
+        self.tensor, self.array, self.post_hooks = ref(tensor), tensor.array, None
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Any:
-        """The leaf tensor."""
-        return self.tensor()
+        """The leaf tensor; where the program has let go of it, another over the same memory, from then on the leaf."""
+        t = self.tensor()
+        if t is None:
+            t = new(tensor_class)
+            t.array, t.version, t.edge, t._grad, t.base = self.array, [0], self, None, None
+            self.tensor = lambda: t
+        return t
+
+    def receiver(self) -> Any:
+        """The leaf that the gradient goes to; None if nobody would see it."""
+        t = self.variable if self.post_hooks else self.tensor()
+        return None if t is None or t.edge is None else t
 
     def run(self, g: Any, heap: list[Any], keep: bool) -> None:
         t = self.tensor()
         if t is None or t.edge is None:
-            return
+            t = self.receiver()
+            if t is None:
+                return
         grad = t._grad
         if grad is None:
             a = t.array
@@ -220,8 +234,8 @@ class AccumulateGrad(Node):
             self._run_post_hooks(t)
 
     def run_tensors(self, g: Any, heap: list[Any], keep: bool) -> None:
-        t = self.tensor()
-        if t is None or t.edge is None:
+        t = self.receiver()
+        if t is None:
             return
         t._accumulate_tensor(g)
         if self.post_hooks:

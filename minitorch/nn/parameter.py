@@ -125,7 +125,7 @@ class UninitializedTensorMixin(Tensor):
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become a tensor of `cls_to_become` with this shape, contents undefined, in place."""
         device = self.device if device is None else device
-        self.array = empty(shape, device=device, dtype=self.dtype if dtype is None else dtype).array
+        self._lie_over(empty(shape, device=device, dtype=self.dtype if dtype is None else dtype).array)
         self.__class__ = self.cls_to_become
 
     def stand_in(self) -> Tensor:
@@ -134,7 +134,7 @@ class UninitializedTensorMixin(Tensor):
 
     def become_like(self, other: Tensor) -> None:
         """Take another tensor's dtype and device."""
-        self.array = _Unknown(other)
+        self._lie_over(_Unknown(other))
 
     @property
     def data(self) -> Tensor:
