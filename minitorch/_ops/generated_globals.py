@@ -37,6 +37,7 @@ def for_generated_code() -> dict[str, Any]:
         operands,
         public,
         reductions,
+        saved_names,
     )
 
     return {
@@ -53,7 +54,7 @@ def for_generated_code() -> dict[str, Any]:
         "NUMBERS": operands.NUMBERS,
         "ONE": 1,
         "OpNode": nodes.OpNode,
-        "saved_attributes": nodes.saved_attributes,
+        "saved_attributes": saved_names.saved_attributes,
         "shown_edges": nodes.shown_edges,
         "SMALL": SMALL,
         "FEW": FEW,

@@ -1,6 +1,7 @@
 """Ops of many inputs: `cat`, and what `stack` and its kin share with it."""
 
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class CatBackward0(Node):
     __slots__ = ("dim", "lengths")
     lengths: list[Any]
     dim: int
+    _saved_dim = property(attrgetter("dim"))
 
     def run(self, g: Any, heap: Any, keep: bool) -> None:
         before = (slice(None),) * self.dim

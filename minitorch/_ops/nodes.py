@@ -1,7 +1,6 @@
 """What all generated nodes share: unpacking what was kept, and the gradient on Tensors."""
 
 import re
-from functools import partial
 from typing import Any
 
 from numpy import broadcast_shapes
@@ -110,20 +109,6 @@ class OpNode(Node):
         return value if value.edge is edge else _with_tangents(aliased(value.array, value.version, edge), value)
 
 
-def saved_attributes(op: Any) -> dict[str, property]:
-    """`_saved_other`, `_raw_saved_other` and the like, which show what a node of this op keeps.
-
-    Properties: with a `__getattr__` in its class every read of a node's slot takes four times as long.
-    """
-    words = {op.tensors[0]: "self", "out": "result"}
-    found = {}
-    for k in {k for t in op.edges for k in op.kept(t)}:
-        for word in {k, words.get(k, k)}:
-            found[f"_saved_{word}"] = property(partial(_saved, k))
-            found[f"_raw_saved_{word}"] = property(partial(_raw_saved, k))
-    return found
-
-
 # Ops that compute several of torch's nodes at once: in which order torch has the edges, and what it has behind one
 _PARTS = {
     "linear_2d": (("bias_edge", "input_edge", "weight_edge"), "weight_edge", "TBackward0"),
@@ -146,16 +131,6 @@ def shown_edges(op: Any) -> dict[str, Any]:
         return tuple([shown_edge(between.get(e) or getattr(node, e)) for e in edges])
 
     return {"edges": edges, "next_functions": property(next_functions)}
-
-
-def _saved(k: str, node: Any) -> Any:
-    return node.unpack(k)
-
-
-def _raw_saved(k: str, node: Any) -> Any:
-    from .packed import SavedTensor
-
-    return SavedTensor(node, k)
 
 
 def _is_fresh(d: Tensor, values: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,21 @@ class PartsNode(MultiNode):
 
 class UnbindBackward0(PartsNode):
     __slots__ = ()
+    _saved_dim = property(attrgetter("dim"))
 
 
 class SplitBackward0(PartsNode):
     __slots__ = ()
+    _saved_dim = property(attrgetter("dim"))
+    _saved_self_sym_sizes = property(attrgetter("shape"))
+    _saved_split_size = property(lambda node: node.parts[0].stop)
 
 
 class SplitWithSizesBackward0(PartsNode):
     __slots__ = ()
+    _saved_dim = property(attrgetter("dim"))
+    _saved_self_sym_sizes = property(attrgetter("shape"))
+    _saved_split_sizes = property(lambda node: tuple([part.stop - part.start for part in node.parts]))
 
 
 def _parts(
