@@ -1,6 +1,7 @@
 """Hooks on tensors and nodes, kept gradients: when they run, what they see and replace, as in torch."""
 
 import contextlib
+import io
 
 import pytest
 from compare import assert_same_outcome, both, leaf_of, programs
@@ -131,6 +132,38 @@ def node_hook_replaces(ns):
     y.grad_fn.register_hook(lambda gi, go: (gi[0] * 0, gi[1] + 1))
     y.sum().backward()
     return x.grad, w.grad
+
+
+def hooks_as_an_attribute(ns):
+    x = leaf_of(ns, 1, 2)
+    before = x._backward_hooks, ns.ones(2)._backward_hooks, x._post_accumulate_grad_hooks
+    handle = x.register_hook(lambda g: g * 2)
+    after = list(x._backward_hooks) == [handle.id]
+    x.register_post_accumulate_grad_hook(lambda p: None)
+    handle.remove()
+    return before, after, len(x._backward_hooks), len(x._post_accumulate_grad_hooks)
+
+
+def hooks_of_a_result_as_an_attribute(ns):
+    y = leaf_of(ns, 1, 2) * 2
+    y.retain_grad()
+    before = y._backward_hooks
+    y.register_hook(lambda g: g * 2)
+    return before, len(y._backward_hooks)
+
+
+def hooks_taken_away_by_the_attribute(ns):
+    x = leaf_of(ns, 1, 2)
+    x.register_hook(lambda g: g * 2)
+    x._backward_hooks = None
+    x.sum().backward()
+    return x.grad
+
+
+def hooks_lost_by_saving(ns):
+    x = leaf_of(ns, 1, 2)
+    x.register_hook(print)
+    ns.save(x, io.BytesIO())
 
 
 @pytest.mark.parametrize("program", programs(globals()), ids=lambda p: p.__name__)

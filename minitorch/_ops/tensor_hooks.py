@@ -9,7 +9,7 @@ from minitorch._tensor import Tensor, current_edge, wrap
 from minitorch.autograd.grad_mode import state
 from minitorch.autograd.node import add_hook
 
-from .public import public
+from .public import PROPERTIES, public
 
 
 @public("Tensor")
@@ -67,3 +67,30 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
     handle = RemovableHandle(self.edge.post_hooks)
     self.edge.post_hooks[handle.id] = hook
     return handle
+
+
+def _backward_hooks(self: Tensor) -> Any:
+    """The hooks on this tensor's gradient by their handles' ids, as they are; None before the first."""
+    edge = self.edge if self.base is None else current_edge(self)
+    hooks = None if edge is None else edge.hooks
+    if hooks is None or not self.retains_grad:
+        return hooks
+    own = self.__dict__["_retains"].id
+    return OrderedDict((i, hook) for i, hook in hooks.items() if i != own) or None
+
+
+def _set_backward_hooks(self: Tensor, hooks: Any) -> None:
+    edge = self.edge if self.base is None else current_edge(self)
+    if edge is not None:
+        edge.hooks = hooks
+    elif hooks:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+
+
+def _post_accumulate_grad_hooks(self: Tensor) -> Any:
+    """The hooks after accumulation in this leaf's `grad`; None before the first."""
+    return getattr(self.edge, "post_hooks", None) if self.is_leaf else None
+
+
+PROPERTIES["_backward_hooks"] = property(_backward_hooks, _set_backward_hooks)
+PROPERTIES["_post_accumulate_grad_hooks"] = property(_post_accumulate_grad_hooks)

@@ -20,6 +20,7 @@ from minitorch._layout import Size, layout
 from minitorch._storage import UntypedStorage, offset, root, storage_bytes
 from minitorch._tensor import Tensor
 from minitorch.nn.parameter import Buffer, Parameter, UninitializedTensorMixin
+from minitorch.utils.hooks import warn_if_has_hooks
 
 from ._storages import CLASS_NAMES, REBUILD, StorageClass, storage_class
 
@@ -140,6 +141,7 @@ def _reduced_tensor(t: Tensor) -> tuple[Any, ...]:
         if attributes:
             return _Global("torch._utils._rebuild_parameter_with_state"), (*parts, attributes)
         return _Global("torch._utils._rebuild_parameter"), parts
+    warn_if_has_hooks(t)
     if t.is_meta:
         function = _Global("torch._utils._rebuild_meta_tensor_no_storage")
         return function, (t.dtype, tuple(t.shape), t.stride(), t.requires_grad)
