@@ -134,10 +134,10 @@ _ABSENT = frozenset(
 
 def __getattr__(name: str) -> _Any:
     """Submodules, and what few programs need, are imported when first named."""
-    if name in _LAZY or name in _LAZY_NAMES:
+    if name in _LAZY or name in _LAZY_NAMES or name.startswith("_foreach_"):
         import importlib
 
-        module = importlib.import_module(f"minitorch.{_LAZY_NAMES.get(name, name)}")
+        module = importlib.import_module(f"minitorch.{name if name in _LAZY else _LAZY_NAMES.get(name, '_foreach')}")
         return module if name in _LAZY else getattr(module, name)
     if name == "__all__":  # of `from torch import *`: no modules, as in torch, and no names that warn
         module = type(_namespaces)
