@@ -94,10 +94,11 @@ for _class in (Tensor, Size, dtype, device, layout, memory_format):
     _class.__module__ = __name__  # as programs print and pickle them
 
 _LAZY = (
-    "_C", "__config__", "_dynamo", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda",
-    "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit", "linalg", "masked", "mps",
-    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization",
-    "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version", "xpu",
+    "_C", "_VF", "__config__", "_dynamo", "_jit_internal", "_utils", "accelerator", "amp", "backends", "compiler",
+    "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit", "library", "linalg",
+    "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types",
+    "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version",
+    "xpu",
 )  # fmt: skip
 _ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (
@@ -112,6 +113,7 @@ _SETTINGS = (
     "set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal set_num_interop_threads "
     "set_num_threads set_warn_always typename use_deterministic_algorithms"
 )
+_STORAGES = "BFloat16 Bool Byte Char Double Float Half Int Long Short"
 _LAZY_NAMES = {
     "AcceleratorError": "_no_accelerator", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
     "PyTorchFileReader": "serialization._archive", "ScriptModule": "jit",
@@ -121,14 +123,14 @@ _LAZY_NAMES = {
     **dict.fromkeys(_ASSERTIONS.split(), "_assertions"),
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
+    **dict.fromkeys([f"{kind}Storage" for kind in _STORAGES.split()], "storage"),
     **dict.fromkeys(
         "get_device_module has_cuda has_cudnn has_mkldnn has_mps is_vulkan_available".split(), "_device_modules"
     ),
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures library monitor mtia nested ops package quantization "
-    "segment_reduce".split()
+    "_export _inductor ao classes export futures monitor mtia nested ops package quantization segment_reduce".split()
 )
 
 

@@ -9,8 +9,10 @@ from minitorch import _device, _dtype, _generator, _layout, _storage, _tensor
 Number = builtins.int | builtins.float | builtins.bool
 
 from minitorch import _C as _C
+from minitorch import _VF as _VF
 from minitorch import __config__ as __config__
 from minitorch import _dynamo as _dynamo
+from minitorch import _jit_internal as _jit_internal
 from minitorch import _utils as _utils
 from minitorch import accelerator as accelerator
 from minitorch import amp as amp
@@ -27,6 +29,7 @@ from minitorch import functional as functional
 from minitorch import fx as fx
 from minitorch import hub as hub
 from minitorch import jit as jit
+from minitorch import library as library
 from minitorch import linalg as linalg
 from minitorch import masked as masked
 from minitorch import mps as mps
@@ -68,6 +71,16 @@ from minitorch.autograd.grad_mode import no_grad as no_grad
 from minitorch.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from minitorch.jit import ScriptModule as ScriptModule
 from minitorch.serialization._archive import PyTorchFileReader as PyTorchFileReader
+from minitorch.storage import BFloat16Storage as BFloat16Storage
+from minitorch.storage import BoolStorage as BoolStorage
+from minitorch.storage import ByteStorage as ByteStorage
+from minitorch.storage import CharStorage as CharStorage
+from minitorch.storage import DoubleStorage as DoubleStorage
+from minitorch.storage import FloatStorage as FloatStorage
+from minitorch.storage import HalfStorage as HalfStorage
+from minitorch.storage import IntStorage as IntStorage
+from minitorch.storage import LongStorage as LongStorage
+from minitorch.storage import ShortStorage as ShortStorage
 from minitorch.storage import TypedStorage as TypedStorage
 
 class Tensor(_tensor.Tensor):

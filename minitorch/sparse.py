@@ -3,6 +3,7 @@
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import minitorch as torch  # noqa: F401  # programs write torch.sparse.torch.eye(10)
 from minitorch import _dtype as dtypes
 from minitorch._layout import Size
 from minitorch._legacy_types import tensortype

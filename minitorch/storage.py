@@ -4,14 +4,20 @@ import functools
 import io
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._creation import empty
+from ._data import tensor
 from ._kernels.half import tagged
 from ._storage import UntypedStorage, storage_bytes
 from ._tensor import Tensor, wrap
 from .serialization import load
 from .serialization._storages import CLASS_NAMES
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
@@ -130,6 +136,24 @@ class TypedStorage:
         return f"{shown}[{kind} of size {len(self)}]"
 
     __str__ = __repr__
+
+
+class _OfDtype(type):
+    """The type of torch.FloatStorage and its like, which stand for typed storages of one dtype."""
+
+    dtype: Any
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+    def __call__(cls, size_or_elements: Any = 0) -> TypedStorage:
+        _warn_once()
+        make = empty if isinstance(size_or_elements, int) else tensor
+        return TypedStorage(make(size_or_elements, dtype=cls.dtype))
+
+
+for _dtype, _name in CLASS_NAMES.items():
+    globals()[_name] = _OfDtype(_name, (), {"dtype": _dtype, "__module__": "torch"})
 
 
 @functools.cache

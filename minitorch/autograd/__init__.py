@@ -322,7 +322,7 @@ def _batched(
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when first named."""
-    if name in ("profiler", "profiler_util"):
+    if name in ("profiler", "profiler_util", "variable"):
         import importlib
 
         return importlib.import_module(f"minitorch.autograd.{name}")

@@ -158,39 +158,14 @@ def is_inference_mode_enabled() -> bool:
     return state.inference
 
 
-class _Switch:
-    """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
+class _DecoratorContextManager:
+    """A context manager that is a decorator too; programs derive their own from it."""
 
-    __slots__ = ("before", "mode")
-    before: bool
-    enabled: bool
-    mode: Any
+    __slots__ = ()
 
-    def __enter__(self) -> None:
-        own = state.__dict__  # one look at the thread-local instead of one for each attribute
-        self.before, self.mode = own["grad"], own["mode"]
-        own["grad"] = enabled = self.enabled
-        if own["interceptors"]:
-            if enabled and self.mode is NO_GRAD:
-                state.refresh()
-        elif enabled:
-            own["mode"] = None
-            UNUSUAL.discard(own["thread"])
-        else:
-            own["mode"] = NO_GRAD
-            UNUSUAL.add(own["thread"])
-
-    def __exit__(self, *_: object) -> None:
-        own = state.__dict__
-        own["grad"], own["mode"] = self.before, self.mode
-        if self.mode is None:
-            UNUSUAL.discard(own["thread"])
-        else:
-            UNUSUAL.add(own["thread"])
-
-    def clone(self) -> "_Switch":
+    def clone(self) -> Any:
         """Another of the same, for each call of what is decorated."""
-        return new(type(self))
+        return type(self)()
 
     def __call__(self, function: F) -> F:
         import inspect  # only the decorator form needs it, and it is slow to import
@@ -228,6 +203,40 @@ class _Switch:
                     step, value = generator.throw, e
 
         return wrapper
+
+
+class _Switch(_DecoratorContextManager):
+    """Grad mode as context manager and as decorator. `enabled` is what it switches to."""
+
+    __slots__ = ("before", "mode")
+    before: bool
+    enabled: bool
+    mode: Any
+
+    def __enter__(self) -> None:
+        own = state.__dict__  # one look at the thread-local instead of one for each attribute
+        self.before, self.mode = own["grad"], own["mode"]
+        own["grad"] = enabled = self.enabled
+        if own["interceptors"]:
+            if enabled and self.mode is NO_GRAD:
+                state.refresh()
+        elif enabled:
+            own["mode"] = None
+            UNUSUAL.discard(own["thread"])
+        else:
+            own["mode"] = NO_GRAD
+            UNUSUAL.add(own["thread"])
+
+    def __exit__(self, *_: object) -> None:
+        own = state.__dict__
+        own["grad"], own["mode"] = self.before, self.mode
+        if self.mode is None:
+            UNUSUAL.discard(own["thread"])
+        else:
+            UNUSUAL.add(own["thread"])
+
+    def clone(self) -> "_Switch":
+        return new(type(self))
 
 
 class no_grad(_Switch):

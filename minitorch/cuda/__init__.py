@@ -89,6 +89,9 @@ def init() -> None:
     runtime()
 
 
+_lazy_init = init
+
+
 def is_initialized() -> bool:
     """Whether a GPU is in use."""
     from minitorch._kernels.cuda import runtime as module
@@ -173,11 +176,11 @@ globals().update(
 
 
 def __getattr__(name: str) -> Any:
-    """`amp` is imported when first named; the generators of all GPUs are made when somebody asks."""
-    if name == "amp":
+    """Submodules are imported when first named; the generators of all GPUs are made when somebody asks."""
+    if name in ("amp", "comm"):
         import importlib
 
-        return importlib.import_module("minitorch.cuda.amp")
+        return importlib.import_module(f"minitorch.cuda.{name}")
     if name == "default_generators":
         from minitorch._generator import default_generator_of
 

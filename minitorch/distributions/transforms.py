@@ -9,7 +9,13 @@ from minitorch.nn import functional as F
 
 from . import constraints
 from ._side_by_side import CatTransform, StackTransform
-from ._transform import ComposeTransform, IndependentTransform, Transform, identity_transform
+from ._transform import (
+    ComposeTransform,
+    IndependentTransform,
+    Transform,
+    _InverseTransform,  # noqa: F401
+    identity_transform,
+)
 from .utils import NUMBERS, broadcast_all, lazy_property, tril_matrix_to_vec, vec_to_tril_matrix
 
 __all__ = [

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from minitorch._ops.namespaces import FUNCTIONAL as _FUNCTIONAL
+from minitorch.nn import _reduction as _Reduction  # noqa: F401
 
 if _TYPE_CHECKING:
 

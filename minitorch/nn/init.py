@@ -333,3 +333,7 @@ kaiming_uniform = _make_deprecate(kaiming_uniform_)
 kaiming_normal = _make_deprecate(kaiming_normal_)
 orthogonal = _make_deprecate(orthogonal_)
 sparse = _make_deprecate(sparse_)
+
+# what initialisers were made of before generators; programs copied from PyTorch's call them
+_no_grad_fill_, _no_grad_zero_ = constant_, zeros_
+_no_grad_normal_, _no_grad_trunc_normal_, _no_grad_uniform_ = normal_, trunc_normal_, uniform_

@@ -7,7 +7,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.node import AccumulateGrad
 from minitorch.utils import hooks
 
-_SUBMODULES = ["benchmark", "checkpoint", "data", "dlpack", "model_zoo", "serialization", "tensorboard"]
+_SUBMODULES = ["benchmark", "checkpoint", "collect_env", "data", "dlpack", "model_zoo", "serialization", "tensorboard"]
 __all__ = [*_SUBMODULES, "hooks", "swap_tensors"]
 
 

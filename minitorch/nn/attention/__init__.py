@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from minitorch.nn.attention import bias
+
 __all__ = ["SDPBackend", "sdpa_kernel"]
 
 

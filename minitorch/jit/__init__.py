@@ -6,8 +6,9 @@ import typing
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
-from . import nn
-from ._not_compiled import say_once
+from minitorch import nn
+from minitorch._not_compiled import say_once
+from minitorch.jit import annotations
 
 __all__ = [
     "Error", "Final", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate", "enable_onednn_fusion", "export",
