@@ -6,7 +6,7 @@ from ._device import device  # noqa: F401
 from ._dtype import dtype  # noqa: F401
 from ._generator import Generator  # noqa: F401  # torch's is defined there, as are the two below
 from ._layout import Size  # noqa: F401
-from ._ops.matrices import LinAlgError as _LinAlgError  # noqa: F401
+from ._ops.matrices import _LinAlgError  # noqa: F401
 from ._ops.namespaces import FUNCTIONAL, TORCH
 from ._tensor import Tensor
 from ._tensor import disabled_torch_function as _disabled_torch_function_impl

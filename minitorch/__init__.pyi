@@ -55,11 +55,11 @@ from minitorch import xpu as xpu
 from minitorch._device import device as device
 from minitorch._dtype import dtype as dtype
 from minitorch._generator import Generator as Generator
-from minitorch._kernels.cuda.errors import AcceleratorError as AcceleratorError
-from minitorch._kernels.cuda.errors import OutOfMemoryError as OutOfMemoryError
 from minitorch._layout import Size as Size
 from minitorch._layout import layout as layout
 from minitorch._layout import memory_format as memory_format
+from minitorch._no_accelerator import AcceleratorError as AcceleratorError
+from minitorch._no_accelerator import OutOfMemoryError as OutOfMemoryError
 from minitorch._storage import UntypedStorage as UntypedStorage
 from minitorch._type_info import finfo as finfo
 from minitorch._type_info import iinfo as iinfo

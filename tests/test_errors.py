@@ -1,7 +1,10 @@
 """The bad-input table: a call, torch's error, ours. `pytest -s -k table tests/test_errors.py` prints it."""
 
+import argparse
 import inspect
 import math
+import pickle
+import re
 
 import pytest
 import torch
@@ -32,8 +35,25 @@ def modified(ns):
     z.sum().backward()
 
 
+def modified_without_recording(ns):
+    layer = ns.nn.Linear(2, 3)
+    y = layer(leaf(ns, 1, 2)).sum()
+    with ns.no_grad():
+        layer.weight.add_(1)
+    y.backward()
+
+
+def modified_by_what_is_recorded(ns):
+    x = leaf(ns, 2) * 2
+    y = x * x
+    x.add_(1)
+    y.sum().backward()
+
+
 # what is tried -> the call
 TABLE = {
+    "saved weight of a layer modified": modified_without_recording,
+    "saved factor modified": modified_by_what_is_recorded,
     # shapes
     "add shapes": lambda ns: ns.ones(2, 3) + ns.ones(2, 4),
     "mul shapes": lambda ns: ns.ones(2, 3) * ns.ones(3, 2),
@@ -425,3 +445,29 @@ def test_fractional_windows_of_nothing_are_refused(kernel):
     """torch gives places outside the input for them, and a gradient would be written there."""
     with pytest.raises(RuntimeError, match="kernel size should be greater than zero"):
         f(minitorch).fractional_max_pool2d(leaf(minitorch, 1, 1, 9, 9), kernel, 2)
+
+
+def test_the_names_of_errors_and_nodes_print_as_torchs():
+    for ns, root in ((minitorch, "minitorch"), (torch, "torch")):
+        x = leaf(ns, 2)
+        assert str(ns.linalg.LinAlgError) == f"<class '{root}._C._LinAlgError'>"
+        assert str(ns.OutOfMemoryError) == f"<class '{root}.OutOfMemoryError'>"
+        for name, node in (
+            ("MulBackward0", (x * 2).grad_fn),
+            ("SumBackward1", x.sum(0).grad_fn),
+            ("CatBackward0", ns.cat([x, x]).grad_fn),
+            ("AccumulateGrad", (x * 2).grad_fn.next_functions[0][0]),
+        ):
+            assert str(type(node)) == f"<class '{name}'>"
+
+
+def test_a_file_that_names_a_class_is_refused_in_torchs_words(tmp_path):
+    pattern = r"WeightsUnpickler error: Unsupported global: GLOBAL (.*)$"
+    for thing in (argparse.Namespace(x=1), print):
+        said = []
+        for ns in (minitorch, torch):
+            ns.save([thing], tmp_path / "file")
+            with pytest.raises(pickle.UnpicklingError, match="Weights only load failed") as error:
+                ns.load(tmp_path / "file")
+            said += re.findall(pattern, str(error.value), re.MULTILINE)
+        assert said[0] == said[1]

@@ -30,7 +30,7 @@ def node_class(op: Op) -> type[Node]:
             else (k, f"{t}_edge", f"{t}_shape", f"{k}_version", f"{k}_cell")
         )
     )
-    made = type(
+    return type(
         op.title if "Backward" in op.title else f"{op.title}Backward0",
         (SCOPE["OpNode"],),
         {
@@ -42,8 +42,6 @@ def node_class(op: Op) -> type[Node]:
             **SCOPE["shown_edges"](op),
         },
     )
-    made.__module__ = "minitorch.generated"
-    return made
 
 
 def _first_run(n: Any, g: Any, heap: Any, keep: bool) -> None:

@@ -122,7 +122,7 @@ def shown_edges(op: Any) -> dict[str, Any]:
     if op.name not in _PARTS:
         return {}
     edges, at, title = _PARTS[op.name]
-    part = type(title, (PartOfNode,), {"__slots__": (), "__module__": "minitorch.generated"})
+    part = type(title, (PartOfNode,), {"__slots__": ()})
 
     def next_functions(node: Any) -> tuple[Any, ...]:
         if getattr(node, at) is not None and "part" not in node.__dict__:
@@ -187,7 +187,7 @@ def _class_like(cls: type, title: str, edges: tuple[str, ...] = (), through: boo
     key = cls, title, edges, through
     if key in _titled_classes:
         return _titled_classes[key]
-    members: dict[str, Any] = {"__slots__": (), "__module__": cls.__module__}
+    members: dict[str, Any] = {"__slots__": ()}
     if edges:  # gradients go along all of them
         members["next_functions"] = property(lambda node: tuple([shown_edge(getattr(node, e)) for e in edges]))
     if through:
@@ -248,9 +248,11 @@ def stale(node: Any, k: str) -> None:
         (value, node.out_cell, node.out_version) if k == "out"
         else (value.array, value.version, getattr(node, f"{k}_version"))
     )  # fmt: skip
-    made_by = node if k == "out" else getattr(node, f"{k}_edge", value.edge)
+    made_by = node if k == "out" else value.edge
     which = ""
-    if k != "out" and value.base is not None and value.edge is not None:
+    if node.op.name == "linear_2d" and k == "weight":  # of which torch saves a view
+        array, which = array.T, ", which is output 0 of AsStrided,"
+    elif k != "out" and value.base is not None and value.edge is not None:
         which = ", which is output 0 of AsStrided,"  # as which a view's edge is renewed after the write
     elif made_by is not None and not made_by.is_leaf:
         number = made_by.index if made_by.__class__ is OutputEdge else 0

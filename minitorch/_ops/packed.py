@@ -61,7 +61,7 @@ def pack(node: OpNode, names: list[str], pack_hook: Any, unpack_hook: Any) -> No
 
 def _packed_class(cls: type) -> type:
     if cls not in _classes:
-        _classes[cls] = type(cls.__name__, (_Unpacking, cls), {"__slots__": (), "__module__": cls.__module__})
+        _classes[cls] = type(cls.__name__, (_Unpacking, cls), {"__slots__": ()})
     return _classes[cls]
 
 

@@ -70,6 +70,10 @@ class Node:
     key: int
     owned: bool
 
+    def __init_subclass__(cls) -> None:
+        if not cls.__qualname__.endswith("Backward"):  # those of a user's Functions
+            cls.__module__ = "builtins"  # as torch's, which are written in C++
+
     def name(self) -> str:
         """The node's class as torch names it, such as MulBackward0."""
         return type(self.shown()).__name__

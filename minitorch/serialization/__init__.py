@@ -247,15 +247,15 @@ def _explained(safe: bool) -> Iterator[None]:
     try:
         yield
     except NotAllowed as e:
+        name = e.name.removeprefix("builtins.")
         raise pickle.UnpicklingError(
             "Weights only load failed. This file can still be loaded, to do so you have two options, \x1b[1mdo those "
             "steps only if you trust the source of the checkpoint\x1b[0m. \n"
             "\t(1) `torch.load(..., weights_only=False)` runs what the file says, be it what it may.\n"
-            "\t(2) Allow what it names: "
-            f"Unsupported global: GLOBAL {e.name} was not an allowed global by default. Please use "
-            f"`torch.serialization.add_safe_globals([{e.name.rpartition('.')[2]}])` or the "
-            f"`torch.serialization.safe_globals([{e.name.rpartition('.')[2]}])` context manager to allowlist this "
-            "global if you trust this class/function."
+            "\t(2) Allow what it names, as the following says.\n"
+            f"\tWeightsUnpickler error: Unsupported global: GLOBAL {name} was not an allowed global by default. Please "
+            f"use `torch.serialization.add_safe_globals([{name}])` or the `torch.serialization.safe_globals([{name}])` "
+            "context manager to allowlist this global if you trust this class/function."
         ) from None
     except RuntimeError:
         raise

@@ -9,6 +9,10 @@ class OutOfMemoryError(RuntimeError):
     """A device has no memory left for what was asked of it."""
 
 
+for _error in (AcceleratorError, OutOfMemoryError):
+    _error.__module__ = "minitorch"  # as programs print and pickle them
+
+
 class Unavailable(RuntimeError):
     """There is no GPU that can be used: the message says why, and the remedy."""
 
