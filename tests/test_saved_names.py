@@ -67,6 +67,18 @@ def test_a_number_is_all_that_a_product_with_it_keeps():
         assert node._saved_other == 3
 
 
+def test_what_one_gradient_needs_is_all_that_is_kept():
+    for t in (minitorch, torch):
+        x, layer = t.ones(3, 4), t.nn.Linear(4, 5)
+        first = layer(x).grad_fn
+        assert first._saved_mat1 is x
+        assert first._saved_mat2 is None
+        fixed = t.nn.Linear(4, 5).requires_grad_(False)
+        last = fixed(layer.weight).grad_fn
+        assert last._saved_mat1 is None
+        assert last._saved_mat2.shape == (4, 5)
+
+
 def saved(t, make, rng_values):
     a, b, m, v = [t.tensor(x).requires_grad_() for x in rng_values]
     node = make(t, a, b, m, v).grad_fn

@@ -84,6 +84,12 @@ def _end(node: Any) -> int:
     return 2**63 - 1 if found.stop in (None, node.input_shape[dim]) else found.stop
 
 
+def _second_factor(node: Any) -> Any:
+    """The weight of a linear layer as torch multiplies by it."""
+    weight = _kept("weight", node)
+    return None if weight is None else weight.t()
+
+
 # of what is kept, and what follows from it
 _VALUES: dict[str, dict[str, Callable[[Any], Any]]] = {
     **{
@@ -103,8 +109,7 @@ _VALUES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "embedding_rows": {"weight_sym_argsize_0": lambda n: n.weight_shape[0]},
     "gelu_by_erf": {"approximate": lambda n: "none"},
     "gelu_by_tanh": {"approximate": lambda n: "tanh"},
-    "layer_norm_rows": {"normalized_shape": lambda n: tuple(_kept("input", n).shape[-n.dims :])},
-    "linear_2d": {"mat2": lambda n: _kept("weight", n).t(), "alpha": lambda n: 1, "beta": lambda n: 1},
+    "linear_2d": {"mat2": _second_factor, "alpha": lambda n: 1, "beta": lambda n: 1},
     "mean": {"dim": _dims, "self_sym_numel": lambda n: math.prod(n.input_shape)},
     "pow_2": {"exponent": lambda n: 2},
     "pow_3": {"exponent": lambda n: 3},
