@@ -1,5 +1,6 @@
 """channels_last and channels_last_3d: strides, refusals and what is copied, against torch's."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -73,3 +74,61 @@ def test_a_large_transpose_is_copied_as_it_is(shape, dtype):
     )
     assert ours.stride() == theirs.stride()
     assert ours.float().tolist() == theirs.float().tolist()
+
+
+def layers(T):
+    F = T.nn.functional
+    return {
+        "batch_norm": lambda x, w: F.batch_norm(x, None, None, w, w / 2, True),
+        "batch_norm, running": lambda x, w: F.batch_norm(x, w.detach(), w.detach() ** 2, w, w),
+        "group_norm": lambda x, w: F.group_norm(x, 3, w, w / 2),
+        "instance_norm": lambda x, w: F.instance_norm(x),
+        "pad": lambda x, w: F.pad(x, (1, 2, 0, 1), value=3.0),
+        "pad in all dimensions": lambda x, w: F.pad(x, (1, 0, 0, 1, 2, 0, 0, 1)),
+        "pad less": lambda x, w: F.pad(x, (-1, 2, 1, -1)),
+        "reflect": lambda x, w: F.pad(x, (1, 2, 0, 1), mode="reflect"),
+        "replicate": lambda x, w: F.pad(x, (1, 2, 0, 1), mode="replicate"),
+        "circular": lambda x, w: F.pad(x, (1, 2, 0, 1), mode="circular"),
+        "roll": lambda x, w: x.roll((1, 2), (1, 3)),
+        "roll flat": lambda x, w: x.roll(5),
+        "stack": lambda x, w: T.stack([x, x * 2]),
+        "stack along 1": lambda x, w: T.stack([x, x * 2], 1),
+        "stack along 4": lambda x, w: T.stack([x, x * 2], 4),
+        "cat along 1": lambda x, w: T.cat([x, x[:, :1]], 1),
+        "cat along 3": lambda x, w: T.cat([x, x * 2], 3),
+        "pixel_shuffle": lambda x, w: F.pixel_shuffle(T.cat([x, x], 1), 2),
+        "pixel_unshuffle": lambda x, w: F.pixel_unshuffle(x, 2),
+        "channel_shuffle": lambda x, w: F.channel_shuffle(x, 2),
+        "max_pool2d": lambda x, w: F.max_pool2d(x, 2),
+        "interpolate": lambda x, w: F.interpolate(x, scale_factor=2, mode="bilinear"),
+        "conv2d": lambda x, w: F.conv2d(x, T.ones(4, 6, 3, 3, dtype=x.dtype)),
+        "empty_like": lambda x, w: T.empty_like(x).copy_(x),
+        "zeros_like": lambda x, w: x + T.zeros_like(x),
+    }
+
+
+@pytest.mark.parametrize("size", [(2, 6, 8, 10), (3, 6, 40, 30)])
+@pytest.mark.parametrize("name", layers(minitorch))
+def test_images_with_channels_last_go_through_layers_as_in_torch(name, size):
+    results = []
+    for T in (minitorch, torch):
+        x = (image(T, *size).double() / 100).sin().to(memory_format=T.channels_last).detach().requires_grad_()
+        w = (image(T, 6).double() + 1).requires_grad_()
+        made = layers(T)[name](x, w)
+        (made * made.detach().cos()).sum().backward()
+        results.append((made.stride(), made.detach().numpy(), x.grad.numpy(), 0 if w.grad is None else w.grad.numpy()))
+    (mine, *ours), (theirs, *expected) = results
+    assert mine == theirs
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2), (0, 2, 1), (2, 1, 0)])
+def test_stacked_and_joined_tensors_in_any_order_lie_as_in_torch(order):
+    for size in ((4, 5, 6), (20, 30, 40)):
+        strides = []
+        for T in (minitorch, torch):
+            x = image(T, *size).permute(order)
+            made = [T.stack([x, x], dim) for dim in range(4)] + [T.cat([x, x], dim) for dim in range(3)]
+            strides.append([(t.stride(), t.tolist()) for t in (*made, x.roll(1, 0))])
+        assert strides[0] == strides[1]

@@ -125,7 +125,7 @@ def kernel(x_, dest):
 
 # Sums of many float32: to widen each takes longer than to read it (4.1 us of 100,000 in the second-level cache, so 2.3;
 # Zen 5), so four that lie a quarter apart are added up before. That is two roundings for each four, whatever n is.
-QUARTERS = """part = np.uint64(n // 4 if n >= 4096 else 0)
+QUARTERS = """part = np.uint64(n // 4 if n >= 128 else 0)
 {indent}for i in range(part):
 {indent}    a += A(({x}i] + {x}part + i]) + ({x}part + part + i] + {x}part + part + part + i]))"""
 AFTER_QUARTERS = "np.uint64(4) * part, np.uint64(n)"

@@ -81,12 +81,22 @@ def laid_out(values: np.ndarray, *like: Any) -> np.ndarray:
 
 def channels_last_like(like: Any, out: Any) -> Any:
     """`out` (N, C, ...), its channels beside each other in memory if those of `like` are, as in torch's results."""
-    if like.flags.c_contiguous or like.ndim < 4:
-        return out
-    last = (0, *range(2, like.ndim), 1)
-    if not like.transpose(last).flags.c_contiguous:
-        return out
-    return contiguous(out.transpose(last)).transpose((0, like.ndim - 1, *range(1, like.ndim - 1)))
+    return channels_second(contiguous(channels_to_end(out))) if is_channels_last(like) else out
+
+
+def is_channels_last(a: Any) -> bool:
+    """Whether the channels of images or volumes are beside each other in memory, and not their elements."""
+    return not a.flags.c_contiguous and a.ndim > 3 and channels_to_end(a).flags.c_contiguous
+
+
+def channels_to_end(a: Any) -> Any:
+    """(N, C, ...) as (N, ..., C)."""
+    return a.transpose((0, *range(2, a.ndim), 1))
+
+
+def channels_second(a: Any) -> Any:
+    """(N, ..., C) as (N, C, ...)."""
+    return a.transpose((0, a.ndim - 1, *range(1, a.ndim - 1)))
 
 
 def _lies_as(wanted: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared
 from minitorch._kernels.cpu.loops import LARGE
+from minitorch._kernels.layout import channels_second, channels_to_end, is_channels_last
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, no_grad, state
 
@@ -37,9 +38,23 @@ def by_channel(a: np.ndarray) -> np.ndarray:
     return a if len(rest) == 1 else a.reshape(n, channels, prod(rest))
 
 
+def as_stored(a: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """`by_channel`, but (N * everything else, C, 1) where the channels of `like` are beside each other in memory."""
+    return contiguous(channels_to_end(a)).reshape(-1, a.shape[1], 1) if is_channels_last(like) else by_channel(a)
+
+
+def result_like(input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An uninitialised result in input's order in memory, and the same `as_stored`."""
+    if is_channels_last(input):
+        out = channels_second(np.empty(channels_to_end(input).shape, input.dtype))
+        return out, as_stored(out, out)
+    out = np.empty(input.shape, input.dtype)
+    return out, by_channel(out)
+
+
 def gradient_sums(g, input, mean):
-    """Input and gradient by channel; the sums of g, and of g * (input - mean), over each channel."""
-    x, g = by_channel(input), by_channel(g)
+    """Input and gradient `as_stored`; the sums of g, and of g * (input - mean), over each channel."""
+    x, g = as_stored(input, input), as_stored(g, input)
     return x, g, *shared.channel_sums(g, x, mean.astype(np.float64))
 
 
@@ -54,6 +69,8 @@ def per_channel(p: Tensor, ndim: int) -> Tensor:
 
 def _sum_but_channels(g):
     """In two steps: the dimensions beside the channels are no neighbours, and g would be copied to make them so."""
+    if is_channels_last(g):
+        return SUM(as_stored(g, g), (0, 2), False)
     return SUM(SUM(by_channel(g), (2,), False), (0,), False)
 
 
@@ -101,11 +118,11 @@ def batch_norm_cpu(input, weight, bias, eps):
     dtype = input.dtype
     if dtype not in FLOATS:
         no_kernel("batch_norm", input)
-    x, out = by_channel(input), np.empty(input.shape, dtype)
+    x, (out, values) = as_stored(input, input), result_like(input)
     channels = x.shape[1]
     mean, var = np.empty(channels, dtype), np.empty(channels, dtype)
     factors = or_constant(weight, 1.0, channels, dtype), or_constant(bias, 0.0, channels, dtype)
-    shared.batch_norm(x, *factors, eps, mean, var, out.reshape(x.shape))
+    shared.batch_norm(x, *factors, eps, mean, var, values)
     return out, mean, var
 
 
@@ -131,20 +148,20 @@ def batch_norm_grad_bias(found):
 
 def _batch_norm_gradients(g, input, weight, mean, var, eps, wanted):
     """The gradients of input, weight and bias."""
-    dx = np.empty(input.shape, input.dtype)
-    x, g = by_channel(input), by_channel(g)
+    dx, slopes = result_like(input)
+    x, g = as_stored(input, input), as_stored(g, input)
     channels, dtype = x.shape[1], input.dtype
     factors, dw, db = np.empty((3, channels), dtype), np.empty(channels, dtype), np.empty(channels, dtype)
     weight = or_constant(weight, 1.0, channels, dtype)
     if x.size < LARGE:
         room = np.empty((3, channels)), factors
-        kernels().batch_norm_gradients(g, x, weight, mean, var, eps, *room, dx.reshape(x.shape), dw, db)
+        kernels().batch_norm_gradients(g, x, weight, mean, var, eps, *room, slopes, dw, db)
         return dx, dw, db
     total, product = shared.channel_sums(g, x, mean.astype(np.float64))
     kernels().parameter_slopes(total, product, var, eps, dw, db)
     if wanted[0]:
         kernels().gradient_factors(total, product, weight, mean, var, x.size // channels, eps, *factors)
-        shared.channel_gradient(g, x, mean, *factors, dx.reshape(x.shape))
+        shared.channel_gradient(g, x, mean, *factors, slopes)
     return dx, dw, db
 
 
@@ -241,10 +258,10 @@ def channel_affine(input, scale, offset):
 @channel_affine.cpu
 def channel_affine_cpu(input, scale, offset):
     """input * scale + offset, with one scale and one offset per channel."""
-    x, out = by_channel(input), np.empty(input.shape, input.dtype)
+    x, (out, values) = as_stored(input, input), result_like(input)
     n, dtype = x.shape[1], input.dtype
     numbers = np.zeros(n, dtype), or_constant(scale, 1.0, n, dtype), or_constant(offset, 0.0, n, dtype)
-    shared.channel_affine(x, *numbers, out.reshape(x.shape))
+    shared.channel_affine(x, *numbers, values)
     return out
 
 
@@ -385,7 +402,7 @@ def torch_instance_norm(
     n, c = shape[:2]
     parameters = [None if p is None else FUNCTIONS["repeat"](p, n) for p in (weight, bias)]
     running = [None if r is None else FUNCTIONS["repeat"](r.detach(), n) for r in (running_mean, running_var)]
-    rows = FUNCTIONS["reshape"](input, 1, n * c, *shape[2:])
+    rows = FUNCTIONS["reshape"](FUNCTIONS["contiguous"](input), 1, n * c, *shape[2:])
     w, b = parameters
     out = _batch_norm(rows, w, b, running[0], running[1], use_input_stats, momentum, eps)[0]
     for kept, r in zip((running_mean, running_var), running, strict=True):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels.cpu import shared
+from minitorch._kernels.layout import channels_last_like
 from minitorch._tensor import Tensor
 
 from .channel_norms import (
@@ -69,7 +70,7 @@ def group_norm_cpu(input, weight, bias, groups, eps):
     scale = _spread(rstd, input.shape[1]) * _tiled(weight, 1.0, input)
     numbers = [a.astype(dtype) for a in (_spread(mean, input.shape[1]), scale, _tiled(bias, 0.0, input))]
     kernels().channel_affine(x, *numbers, out.reshape(x.shape))
-    return out, mean.astype(dtype), rstd.astype(dtype)
+    return channels_last_like(input, out), mean.astype(dtype), rstd.astype(dtype)
 
 
 @group_norm_rows.shared("sums")
@@ -109,7 +110,7 @@ def _group_norm_input(g, sums, input, weight, mean, rstd, groups, eps):
     slope, offset = -(r**3) * of_groups[1], -r * of_groups[0]
     numbers = (origin, _spread(r, input.shape[1]) * w, _spread(slope, input.shape[1]), _spread(offset, input.shape[1]))
     kernels().channel_gradient(g, x, *[a.astype(input.dtype) for a in numbers], dx.reshape(x.shape))
-    return dx
+    return channels_last_like(input, dx)
 
 
 def _group_norm_weight(g, sums, input, mean, rstd, groups, eps):

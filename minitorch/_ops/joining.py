@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch._device import backend
 from minitorch._dtype import CATEGORY
-from minitorch._kernels.copies import contiguous
+from minitorch._kernels.copies import FEW, contiguous, copy
 from minitorch._kernels.half import tagged
 from minitorch._kernels.strided import restrided
 from minitorch._layout import contiguous_format
@@ -19,7 +19,7 @@ from minitorch.autograd.node import Node, next_key
 
 from .check import c_name, check, wrap_dim
 from .copies import cat_shape
-from .memory_formats import suggested
+from .memory_formats import in_format, suggested
 from .op import OPS
 from .operands import cast, common_dtype
 from .public import public
@@ -172,10 +172,28 @@ _concatenate = getattr(np.concatenate, "__wrapped__", np.concatenate)
 
 def concatenated(arrays: list[ndarray], dim: int) -> ndarray:
     """The arrays one after another; NumPy keeps the order that all have in memory, torch channels_last alone."""
+    first = arrays[0]
+    if first.size >= FEW and first.__class__ is ndarray and not first.flags.c_contiguous:
+        return _copied_together(arrays, dim)
     joined = _concatenate(arrays, dim)
     if joined.ndim == 1 or joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
         return joined
     return contiguous(joined)
+
+
+def _copied_together(arrays: list[ndarray], dim: int) -> ndarray:
+    formats = [suggested(a) for a in arrays]
+    shape = cat_shape(arrays, dim)
+    joined = np.empty(shape, arrays[0].dtype)
+    if formats.count(formats[0]) == len(formats):
+        joined = in_format(joined, formats[0])
+    rest = np.moveaxis(joined, dim, 0)
+    for a in arrays:
+        if a.shape != (0,):
+            a = np.moveaxis(a, dim, 0)
+            copy(rest[: len(a)], a)
+            rest = rest[len(a) :]
+    return joined
 
 
 def _check_out(out: Any, tensors: list[Tensor]) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from minitorch._kernels import cache
 from minitorch._kernels.borders import MODES, outside
+from minitorch._kernels.copies import contiguous
+from minitorch._kernels.layout import channels_second, channels_to_end, is_channels_last
 from minitorch._tensor import Tensor, wrap
 
 from .check import check, integers, no_kernel, text
@@ -43,7 +45,17 @@ def padded_shape(shape: tuple[int, ...], pads: Any) -> tuple[int, ...]:
 
 @constant_pad.cpu
 def constant_pad_cpu(input, pads, value):
-    return framed(input, pads, outside, value)
+    return framed_alike(input, pads, outside, value)
+
+
+def framed_alike(input: np.ndarray, pads: Any, places: Any, value: Any = 0) -> np.ndarray:
+    """`framed`, channels beside each other in memory if they are in the input."""
+    if not is_channels_last(input):
+        return framed(input, pads, places, value)
+    inner = 2 * (input.ndim - 2)
+    pads = (*pads, *(0,) * (2 * input.ndim - len(pads)))
+    pads = (*pads[inner : inner + 2], *pads[:inner], *pads[inner + 2 :])
+    return channels_second(framed(channels_to_end(input), pads, places, value))
 
 
 def framed(input: np.ndarray, pads: Any, places: Any, value: Any = 0) -> np.ndarray:
@@ -55,7 +67,7 @@ def framed(input: np.ndarray, pads: Any, places: Any, value: Any = 0) -> np.ndar
         count = max(len(pads) // 2, 1)
         planes = prod(out.shape[:-count])
         frame = _frame(input.shape[-count:], tuple(pads) or (0, 0), places)
-        fill, x = np.full(1, value, input.dtype), np.ascontiguousarray(input)
+        fill, x = np.full(1, value, input.dtype), contiguous(input)
         kernel = cache.load_file("cpu.padding").framed
         kernel(bits_of(x).reshape(-1), planes, *frame, bits_of(fill), bits_of(out).reshape(-1))
     return out
@@ -125,7 +137,7 @@ def bordered(input, pads, how):
 
 @bordered.cpu
 def bordered_cpu(input, pads, how):
-    return framed(input, pads, MODES[how])
+    return (framed if how == "circular" else framed_alike)(input, pads, MODES[how])
 
 
 @bordered.grad("input")

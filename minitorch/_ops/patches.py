@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.layout import is_channels_last
 from minitorch._kernels.strided import restrided
 from minitorch._tensor import Tensor
 
@@ -266,7 +267,14 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     parts = reshape(input, *lead, c // (r * r), r, r, h, w)
     order = (*range(k + 1), k + 3, k + 1, k + 4, k + 2)
     moved = op("dense")(op("permute_dims")(parts, order))
-    return titled(reshape(moved, *lead, c // (r * r), h * r, w * r), "PixelShuffleBackward0")
+    return _shuffled(input, reshape(moved, *lead, c // (r * r), h * r, w * r), "PixelShuffleBackward0")
+
+
+def _shuffled(input: Tensor, result: Tensor, title: str) -> Tensor:
+    """The result as one node of that title, channels beside each other in memory if they are in the input."""
+    if is_channels_last(input.array):
+        result = op("clone_channels_last")(result)
+    return titled(result, title)
 
 
 @public("torch nn.functional")
@@ -285,7 +293,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     parts = reshape(input, *lead, c, h // r, r, w // r, r)
     order = (*range(k + 1), k + 2, k + 4, k + 1, k + 3)
     moved = op("dense")(op("permute_dims")(parts, order))
-    return titled(reshape(moved, *lead, c * r * r, h // r, w // r), "PixelUnshuffleBackward0")
+    return _shuffled(input, reshape(moved, *lead, c * r * r, h // r, w // r), "PixelUnshuffleBackward0")
 
 
 @public("torch nn.functional", "native_channel_shuffle")
@@ -301,4 +309,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
         )
     parts = reshape(input, shape[0], groups, shape[1] // groups, *shape[2:])
-    return titled(reshape(op("dense")(op("transpose")(parts, 1, 2)), shape), "ChannelShuffleBackward0")
+    return _shuffled(input, reshape(op("dense")(op("transpose")(parts, 1, 2)), shape), "ChannelShuffleBackward0")

@@ -22,6 +22,7 @@ from .check import (
     wrap_dim,
     wrap_dims,
 )
+from .joining import concatenated
 from .op import ARRAY_NAMES, OPS, TENSOR_NAMES, structured
 from .public import FUNCTIONS, public
 from .scope import SMALL
@@ -42,8 +43,8 @@ def roll_cpu(input, shifts, dims):
     out = input if dims else input.reshape(1, -1)
     for shift, dim in zip(shifts, dims or (1,), strict=True):
         at, lead = -shift % out.shape[dim], (slice(None),) * dim
-        out = np.concatenate((out[lead + (slice(at, None),)], out[lead + (slice(None, at),)]), dim)
-    return contiguous(out.reshape(input.shape))
+        out = concatenated([out[lead + (slice(at, None),)], out[lead + (slice(None, at),)]], dim)
+    return out.reshape(input.shape)
 
 
 @roll_dims.grad("input")

@@ -97,8 +97,11 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = Non
             )
     mode = state.mode if UNUSUAL else None
     if out is None and (mode is None or mode is NO_GRAD) and plain_arrays(tensors) is not None:
-        before = (slice(None),) * dim + (None,)
-        result = wrap(concatenated([t.array[before] for t in tensors], dim))
+        if dim < len(shape):  # as torch: what `cat` gives, in its order in memory, with that dimension split
+            joined = concatenated([t.array for t in tensors], dim)
+            result = wrap(joined.reshape(*shape[:dim], len(tensors), *shape[dim:]))
+        else:
+            result = wrap(concatenated([t.array[..., None] for t in tensors], dim))
         if mode is None:
             record_joined(StackBackward0, result, tensors, dim)
         return result

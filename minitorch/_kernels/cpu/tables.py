@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from minitorch._kernels.copies import in_order
+
 
 def whole(array):
     """The array itself if C-contiguous, aligned and writeable: other flags would compile anew."""
-    return array if array.flags.carray else array.copy(order="C")
+    return array if array.flags.carray else in_order(array)
 
 
 def volumes(array, lead):
