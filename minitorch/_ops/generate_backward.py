@@ -144,15 +144,18 @@ def when_slow(formula: Formula, array: str) -> list[str]:
     return [f"{array}.size > SMALL" + ("" if always else f" and {array}.dtype is not FLOAT32_NUMPY")]
 
 
-def unless_many(target: str, name: str, formula: Formula, arrays: list[str], lines: list[str]) -> list[str]:
+def unless_many(
+    target: str, name: str, formula: Formula, arrays: list[str], lines: list[str], inplace: bool = False
+) -> list[str]:
     """The lines, which compute the target by NumPy, and before them the operands that a compiled loop is better for."""
     lone = formula.lone_call()
     if len(arrays) != 2 or lone is None or lone[0] not in _ARITHMETIC:
         return lines
-    SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL).general)
+    SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL, inplace).general)
     x, y = arrays
-    fast = f"{target} = {name}(({x}, {y}), (), None, {x}.dtype)"
-    return [f"if {x}.size >= LARGE and beats_numpy({x}, {y}): {fast}", "else:", *indent(lines)]
+    fast = f"{target} = {name}(({x}, {y}), (), {x if inplace else None}, {x}.dtype)"
+    question = "beats_numpy" + "_in_place" * inplace
+    return [f"if {x}.size >= LARGE and {question}({x}, {y}): {fast}", "else:", *indent(lines)]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:

@@ -253,10 +253,11 @@ class FunctionText:
             f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
             f"{tensors}) from None",
         ]
-        if self.inplace:
-            return lines
         assert op.formula is not None
         arrays = [array[op.argument(a)] for a in op.formula.arrays]
+        if self.inplace:
+            own = arrays[0] == x
+            return unless_many("o", f"{op.name}_into_many", op.formula, arrays, lines, True) if own else lines
         lines = unless_many("o", f"{op.name}_of_many", op.formula, arrays, lines)
         return [*lines, "if o.__class__ is not ndarray: o = asarray(o)"]
 

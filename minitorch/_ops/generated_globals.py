@@ -49,6 +49,7 @@ def for_generated_code() -> dict[str, Any]:
         "FREED_VALUE": nodes.FREED_VALUE,
         "LARGE": loops.LARGE,
         "beats_numpy": loops.beats_numpy,
+        "beats_numpy_in_place": loops.beats_numpy_in_place,
         "Loops": loops.Loops,
         "NO_GRAD": NO_GRAD,
         "NUMBERS": operands.NUMBERS,
