@@ -14,7 +14,7 @@ class Size(tuple):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
+        return f"torch.Size({[int(d) for d in self]})"
 
     def numel(self) -> int:
         """The number of elements."""

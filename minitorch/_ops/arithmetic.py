@@ -18,6 +18,7 @@ from .operands import (
     NUMBERS,
     common_dtype,
     number_operand,
+    python_number,
     refuse_bool,
     refuse_cast,
     refuse_complex,
@@ -158,6 +159,7 @@ def subtract_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 @public("torch", overloads=True)
 def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
+    other = python_number(other)
     is_number = other.__class__ in NUMBERS
     if not isinstance(input, Tensor) or not (is_number or isinstance(other, Tensor)):
         refuse_complex("rsub", other)
@@ -171,6 +173,7 @@ def rsub(input: Tensor, other: Any, alpha: Any = 1) -> Tensor:
 def reflected_operand(self: Tensor, other: Any) -> Any:
     """The other operand of a reflected operator: what is no tensor and no number is left to its own operator."""
     refuse_complex("operator", other)
+    other = python_number(other)
     return as_tensor_like(self, other) if other.__class__ in NUMBERS or isinstance(other, Tensor) else None
 
 
@@ -183,7 +186,9 @@ def __rsub__(self: Tensor, other: Any) -> Any:
 
 @public("Tensor", "__rdiv__")
 def __rtruediv__(self: Tensor, other: Any) -> Any:
-    return NotImplemented if reflected_operand(self, other) is None else op("reciprocal")(self) * other
+    if other.__class__ is not np.ndarray and reflected_operand(self, other) is None:
+        return NotImplemented
+    return op("reciprocal")(self) * other
 
 
 @public("Tensor")

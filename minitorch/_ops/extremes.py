@@ -26,7 +26,7 @@ def not_empty(name: str, input: Any, dim: int) -> None:
 
 def _extreme_shape(name, input, dim, keepdim):
     if not input.size:
-        if dim is None or dim == ():
+        if dim is None or (isinstance(dim, tuple) and not dim):
             raise RuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
                 "dim with "
@@ -47,7 +47,7 @@ def amax(input, dim=(), keepdim=False):
 def amax_cpu(input, dim=(), keepdim=False):
     if not input.size or keepdim.__class__ is not bool:
         _extreme_shape("amax", input, dim, keepdim)
-    return AMAX(input, None if dim == () else dim, keepdim)
+    return AMAX(input, None if isinstance(dim, tuple) and not dim else dim, keepdim)
 
 
 @structured(tensors="input", on="torch Tensor")
@@ -59,7 +59,7 @@ def amin(input, dim=(), keepdim=False):
 def amin_cpu(input, dim=(), keepdim=False):
     if not input.size or keepdim.__class__ is not bool:
         _extreme_shape("amin", input, dim, keepdim)
-    return AMIN(input, None if dim == () else dim, keepdim)
+    return AMIN(input, None if isinstance(dim, tuple) and not dim else dim, keepdim)
 
 
 @amax.grad("input")

@@ -16,7 +16,7 @@ from .copies import check_overlap
 from .indexing import value_for
 from .nodes import titled
 from .op import OPS, Op, structured
-from .operands import NUMBERS, tensors_only
+from .operands import NUMBERS, python_number, tensors_only
 from .positions import At, bits_of, first_outside, kernels
 from .public import FUNCTIONS, into, public
 
@@ -293,6 +293,7 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
     if isinstance(src, Tensor):
         return src
     tensors_only(name, 2, index=index)
+    src = python_number(src)
     if src.__class__ not in NUMBERS:
         raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
     return OPS["expand_to"].function(value_for(x, src).to(x.device), tuple(index.shape))

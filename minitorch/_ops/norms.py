@@ -46,7 +46,7 @@ def norm_of_vectors(input, ord, dim, keepdim):
 @norm_of_vectors.cpu
 def norm_of_vectors_cpu(input, ord, dim, keepdim):
     shape, dtype = norm_of_vectors.infer(input, ord, dim, keepdim)
-    every = dim if input.ndim and dim != () else None
+    every = dim if input.ndim and not (isinstance(dim, tuple) and not dim) else None
     if ord in LOOPS:
         return LOOPS[ord](input, every, keepdim)
     if ord == 0:
@@ -105,7 +105,7 @@ def vector_norm(
     >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]))
     tensor(5.)
     """
-    if not isinstance(ord, (int, float)):
+    if not isinstance(ord, (int, float, np.number)):
         raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
     dim = tuple(dim) if isinstance(dim, list) else dim
     result = op("norm_of_vectors")(_in_dtype(x, dtype), float(ord), dim, keepdim)
@@ -125,7 +125,7 @@ def norm(
     >>> torch.norm(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), dim=1)
     tensor([5., 0.])
     """
-    dims = [dim] if isinstance(dim, int) else dim
+    dims = [dim] if hasattr(dim, "__index__") else dim
     if isinstance(p, str) and not (p == "fro" and (dims is None or len(dims) <= 2)):
         dims = list(range(input.ndim)) if dims is None else dims
         return FUNCTIONS["linalg.matrix_norm"](input, p, dims, keepdim, dtype=dtype, out=out)

@@ -189,6 +189,13 @@ def refuse_complex(name: str, *values: Any) -> None:
         raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
 
 
+def python_number(value: Any) -> Any:
+    """A NumPy scalar as torch's operators take it: np.bool_ as a float. Others are as they were."""
+    if not isinstance(value, np.generic):
+        return value
+    return float(value) if isinstance(value, np.bool_) else value.item()
+
+
 def number_argument(function: str, name: str, position: int | None, value: Any, kind: str = "Number") -> Any:
     """An argument that is one number for all elements: torch takes a 0-dim tensor too. No position: by name only."""
     if value.__class__ in NUMBERS:
@@ -216,7 +223,7 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
             n = len(args) - len(op.keyword_only)
             return FUNCTIONS[name](*args[:n], **dict(zip(op.keyword_only, args[n:], strict=True)))
     refuse_complex(op.public_name, *args)
-    plain = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
+    plain = tuple([python_number(a) for a in args])
     if isinstance(args[0], Tensor) and any(p is not a for p, a in zip(plain, args, strict=True)):
         return FUNCTIONS[name](*plain)
     if op.numbers == "xy" and plain[0].__class__ in NUMBERS and isinstance(args[1], Tensor) and not is_operator:

@@ -230,7 +230,7 @@ def window_arguments(
         if value.__class__ is int:
             found.append((value,) * n)
             continue
-        if name == "stride" and (value is None or value in ((), [])):
+        if name == "stride" and (value is None or (isinstance(value, (tuple, list)) and not value)):
             found.append(found[0])
             continue
         got = len(value) if isinstance(value, (tuple, list)) else 1

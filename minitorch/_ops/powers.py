@@ -16,6 +16,7 @@ from .op import OPS, structured
 from .operands import (
     NUMBERS,
     cast,
+    python_number,
     refuse_cast,
     refuse_complex,
     refuse_float_result,
@@ -35,6 +36,8 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         return titled(pow(as_tensor_like(exponent, input), exponent), "PowBackward2", ("exponent_edge",))
     if not isinstance(input, Tensor) or not isinstance(exponent, Tensor):
         refuse_complex("pow", input, exponent)
+        if isinstance(input, np.generic) or isinstance(exponent, np.generic):
+            return pow(python_number(input), python_number(exponent))
         invalid_arguments("pow", input, exponent)
     if exponent.is_cpu and not exponent.is_floating_point() and not input.is_floating_point():
         return _integer_power(input, exponent)
@@ -88,7 +91,7 @@ def __pow__(self: Tensor, exponent: Any) -> Any:
         if exponent == 2 and self.array.dtype in FLOATS:
             return FUNCTIONS["pow_2"](self)
         return _number_power(self, exponent, "")
-    return pow(self, exponent) if isinstance(exponent, (Tensor, complex)) else NotImplemented
+    return pow(self, exponent) if isinstance(exponent, (Tensor, complex, np.generic)) else NotImplemented
 
 
 @public("Tensor")
@@ -117,6 +120,7 @@ def square_(self: Tensor) -> Tensor:
 @public("torch Tensor")
 def float_power(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """The power, computed in float64."""
+    input, exponent = python_number(input), python_number(exponent)
     numbers = [t for t in (input, exponent) if t.__class__ in NUMBERS]
     if len(numbers) + isinstance(input, Tensor) + isinstance(exponent, Tensor) < 2 or len(numbers) == 2:
         refuse_complex("float_power", input, exponent)

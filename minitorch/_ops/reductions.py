@@ -39,7 +39,7 @@ FLOATS = dtypes.FLOATS
 # ---------------------------------------------------------------------- geometry of a reduction
 def reduced_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """The dimensions that `dim=` names: all for None and for an empty list."""
-    if dim is None or dim == ():
+    if dim is None:
         return tuple(range(ndim))
     if isinstance(dim, (tuple, list)):
         return wrap_dims(dim, ndim) if dim else tuple(range(ndim))
@@ -370,7 +370,7 @@ def _truth_shape(input, dim, keepdim):
 
 def _truth_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     """Unlike sum, all and any reduce nothing for an empty list of dimensions."""
-    dims = () if dim == () else reduced_dims(dim, ndim)
+    dims = () if isinstance(dim, tuple) and not dim else reduced_dims(dim, ndim)
     return dims if ndim else ()
 
 
@@ -492,7 +492,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 @public("torch Tensor")
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
     """log(sum(exp(input))), without overflow."""
-    if not isinstance(dim, int):
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         dim = integers(dim, "dim", "logsumexp", 2)
         check(dim or not input.ndim, "logsumexp(): dim must name at least one dimension, but got none")
     return into(out, "logsumexp", op("logsumexp_dims")(to_float(input), dim, keepdim))

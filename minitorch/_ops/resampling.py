@@ -160,7 +160,7 @@ def _sizes_and_factors(shape: tuple[int, ...], size: Any, scale_factor: Any, rec
         return [s.__index__() for s in sizes], [None] * len(sizes)
     factors = _per_axis(scale_factor, shape, "scale_factor", "scale_factor of shape", form)
     for f in factors:
-        if not isinstance(f, (int, float)):
+        if not isinstance(f, (int, float, np.number)):
             raise TypeError(f"scale_factor must be numbers, not {type(f).__name__}")
     sizes = [int(n * f) for n, f in zip(shape[2:], factors, strict=True)]
     return sizes, [None] * len(sizes) if recompute else [float(f) for f in factors]

@@ -11,7 +11,7 @@ from minitorch._tensor import Tensor
 
 from .check import broadcast_error, c_name, check, needs_data
 from .op import OPS, structured
-from .operands import CONSTANTS, NUMBERS, cast, common_dtype, number_operand, refuse_complex
+from .operands import CONSTANTS, NUMBERS, cast, common_dtype, number_operand, python_number, refuse_complex
 from .public import FUNCTIONS, into, op, public
 from .reductions import reduced_dims, reduced_shape
 
@@ -60,6 +60,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
         and (isinstance(input, Tensor) or input.__class__ in NUMBERS)
         and (isinstance(other, Tensor) or other.__class__ in NUMBERS)
     ):
+        if isinstance(input, np.generic) or isinstance(other, np.generic):
+            return where(condition, python_number(input), python_number(other), out=out)
         refuse_complex("where", input, other)
         kinds = ", ".join(type(v).__name__ for v in (condition, input, other) if v is not None)
         raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")

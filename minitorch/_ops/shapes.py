@@ -181,7 +181,8 @@ PUBLIC["torch.permute"] = torch_permute, ["torch"]
 @public("torch Tensor")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions at other places, the others in their order."""
-    if not isinstance(source, (int, tuple, list)) or not isinstance(destination, (int, tuple, list)):
+    kinds = int, np.integer, tuple, list
+    if not isinstance(source, kinds) or not isinstance(destination, kinds):
         invalid_arguments("movedim", input, source, destination)
     source, destination = [tuple(d) if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
     if len(source) != len(destination):

@@ -1,5 +1,6 @@
 """Normalization over the features of each sample."""
 
+from numbers import Integral
 from typing import Any, ClassVar
 
 from minitorch._creation import empty
@@ -175,4 +176,4 @@ class RMSNorm(Module):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return (normalized_shape,) if isinstance(normalized_shape, Integral) else tuple(normalized_shape)  # type: ignore[return-value]
