@@ -94,11 +94,11 @@ for _class in (Tensor, Size, dtype, device, layout, memory_format):
     _class.__module__ = __name__  # as programs print and pickle them
 
 _LAZY = (
-    "_C", "_VF", "__config__", "_dynamo", "_jit_internal", "_utils", "accelerator", "amp", "backends", "compiler",
-    "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit", "library", "linalg",
-    "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types",
-    "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils", "version",
-    "xpu",
+    "_C", "_VF", "__config__", "_dynamo", "_inductor", "_jit_internal", "_utils", "_vmap_internals", "accelerator", "amp",
+    "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit",
+    "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random",
+    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils",
+    "version", "xpu",
 )  # fmt: skip
 _ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (
@@ -130,7 +130,7 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 _ABSENT = frozenset(
-    "_export _inductor ao classes export futures monitor mtia nested ops package quantization segment_reduce".split()
+    "_export ao classes export futures monitor mtia nested ops package quantization segment_reduce".split()
 )
 
 

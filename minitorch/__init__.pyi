@@ -12,8 +12,10 @@ from minitorch import _C as _C
 from minitorch import _VF as _VF
 from minitorch import __config__ as __config__
 from minitorch import _dynamo as _dynamo
+from minitorch import _inductor as _inductor
 from minitorch import _jit_internal as _jit_internal
 from minitorch import _utils as _utils
+from minitorch import _vmap_internals as _vmap_internals
 from minitorch import accelerator as accelerator
 from minitorch import amp as amp
 from minitorch import autograd as autograd

@@ -1,4 +1,4 @@
-"""NumPy's numbers beside tensors and as arguments: as torch takes them."""
+"""NumPy's numbers, and tensors that count as numbers, beside tensors and as arguments: as torch takes them."""
 
 import operator
 
@@ -75,6 +75,21 @@ def test_gradients(name):
 def test_arguments(name):
     ours, theirs = [CALLS[name](t, t.linspace(-2, 3, 24).reshape(4, 6)) for t in (minitorch, torch)]
     assert_same(ours, theirs, 1e-5)
+
+
+BOUNDS = {
+    "a number and a 0-dim tensor": lambda t, x: t.clamp(x, 0, t.tensor(3)),
+    "a 0-dim tensor and a number": lambda t, x: x.clip(t.tensor(0.5), 3),
+    "in place": lambda t, x: x.clamp_(0, t.tensor(0.5)),
+    "a number and a longer tensor": lambda t, x: t.clamp(x, 0, t.ones(6)),
+    "a number and a tensor with a gradient": lambda t, x: t.clamp(x, 0, t.tensor(3.0, requires_grad=True)),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_of_both_kinds(name):
+    ours, theirs = [outcome(t, lambda t: BOUNDS[name](t, t.linspace(-2, 3, 6))) for t in (minitorch, torch)]
+    assert (ours is theirs) if isinstance(theirs, type) else assert_same(ours, theirs) is None
 
 
 def test_size_prints_integers():

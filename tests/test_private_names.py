@@ -184,3 +184,30 @@ def test_old_modules_of_amp_and_optim():
             assert t.cuda.amp.autocast_mode.autocast is t.cuda.amp.autocast
     functional = importlib.import_module("minitorch.optim._functional")
     assert functional.adam is importlib.import_module("minitorch.optim.adam").adam
+
+
+def test_vmap_before_it_was_public():
+    for t in BOTH:
+        module = importlib.import_module(f"{t.__name__}._vmap_internals")
+        mapped = module._vmap(lambda a, b: a * b.sum(), in_dims=(0, None))
+        assert mapped(t.ones(2, 3), t.ones(3)).tolist() == [[3.0] * 3] * 2
+
+
+def test_settings_of_the_compiler_are_taken():
+    for t in BOTH:
+        config = importlib.import_module(f"{t.__name__}._inductor.config")
+        config.coordinate_descent_tuning = True
+        assert t._inductor.config is config
+
+
+def test_operations_between_gpus_are_imported():
+    for t in BOTH:
+        functions = importlib.import_module(f"{t.__name__}.nn.parallel._functions")
+        assert issubclass(functions.Broadcast, t.autograd.Function)
+    with pytest.raises(NotImplementedError, match=r"nn\.parallel\._functions\.Broadcast is not supported"):
+        functions.Broadcast.apply([0], minitorch.ones(1))
+
+
+def test_pytree_is_there_without_an_import():
+    for t in BOTH:
+        assert t.utils._pytree.tree_leaves({"a": [1, 2]}) == [1, 2]

@@ -85,7 +85,10 @@ def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
     if not (low is not None or high is not None):
         raise RuntimeError(f"torch.{name}: At least one of 'min' or 'max' must not be None")
     if low is not None and high is not None and isinstance(low, Tensor) != isinstance(high, Tensor):
-        invalid_arguments(name, x, low, high)
+        least, most = _as_number(low), _as_number(high)
+        if isinstance(least, Tensor) or isinstance(most, Tensor):
+            invalid_arguments(name, x, low, high)
+        return _clamped(name, x, least, most, form)
     if form == "{}_" and _wider_bound(x, low, high):
         return x.copy_(_clamped(name, x, low, high, "{}"))
     for bound, record in ((low, "clamp_low"), (high, "clamp_high")):
@@ -100,6 +103,12 @@ def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
     if name != "clamp" or form != "{}" or isinstance(low, Tensor) or isinstance(high, Tensor):
         return x
     return titled(x, "ClampBackward1", through=low is not None and high is not None)
+
+
+def _as_number(bound: Any) -> Any:
+    """Beside a number a 0-dim tensor counts as one, unless a gradient would be lost."""
+    is_number = isinstance(bound, Tensor) and not bound.array.shape and not bound.requires_grad
+    return bound.item() if is_number else bound
 
 
 def _wider_bound(x: Tensor, *bounds: Any) -> bool:

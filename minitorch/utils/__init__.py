@@ -13,7 +13,7 @@ __all__ = [*_SUBMODULES, "hooks", "swap_tensors"]
 
 def __getattr__(name: str) -> Any:
     """Submodules are imported when first named."""
-    if name in _SUBMODULES:
+    if name in _SUBMODULES or name == "_pytree":
         import importlib
 
         return importlib.import_module(f"minitorch.utils.{name}")
