@@ -211,3 +211,17 @@ def test_operations_between_gpus_are_imported():
 def test_pytree_is_there_without_an_import():
     for t in BOTH:
         assert t.utils._pytree.tree_leaves({"a": [1, 2]}) == [1, 2]
+
+
+def test_optimizers_of_several_processes_are_imported_and_refused():
+    from minitorch.distributed.optim import ZeroRedundancyOptimizer
+
+    with pytest.raises(NotImplementedError, match=r"distributed\.optim\.ZeroRedundancyOptimizer is not supported"):
+        ZeroRedundancyOptimizer([], minitorch.optim.SGD)
+
+
+def test_cuda_refuses_the_cpu():
+    for t in BOTH:
+        for cpu in ("cpu", t.device("cpu")):
+            with pytest.raises(RuntimeError, match="Invalid device, must be cuda device"):
+                t.ones(2).cuda(cpu)

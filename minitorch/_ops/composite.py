@@ -110,6 +110,7 @@ def cpu(self: Tensor, memory_format: Any = preserve_format) -> Tensor:
 @public("Tensor")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
     """The tensor on a GPU, the current one unless another is given."""
+    check(not str(device).startswith("cpu"), "Invalid device, must be cuda device")
     return to(self, "cuda" if device is None else device, non_blocking=non_blocking)
 
 

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from ._no_accelerator import answering, refusing
+from minitorch._no_accelerator import answering, refusing
 
 _AVAILABLE = (
     "is_available is_gloo_available is_initialized is_mpi_available is_nccl_available is_torchelastic_launched "
