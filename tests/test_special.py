@@ -45,6 +45,14 @@ def test_special_functions_and_their_gradients_are_torchs(name):
     compare(special(name), tolerance={"float64": 1e-9, "float32": 1e-4})
 
 
+@pytest.mark.parametrize("name", ["erfinv", "ndtri"])
+def test_quantiles_are_torchs_to_the_last_digits_in_every_range(name):
+    tails = np.logspace(-300, -1, 600)
+    x = np.concatenate([np.linspace(0.001, 0.999, 3000), tails, 1.0 - tails[tails > 1e-15]])
+    ours, theirs = both(lambda ns: getattr(ns.special, name)(tensor(ns, x)))
+    assert_same(ours, theirs, 4e-15)
+
+
 def test_digammas_second_derivative_is_torchs():
     def run(ns):
         x = tensor(ns, np.array([0.3, 1.0, 2.5, 12.0, -0.7]), True)

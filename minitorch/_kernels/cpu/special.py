@@ -79,14 +79,44 @@ def lower_quantile(p):
 
 
 @inner()
+def central_quantile(q):
+    """The x with ndtr(x) = 1/2 + q, for |q| <= 0.425: the rational function of Wichura's AS 241, 1988."""
+    r = 0.180625 - q * q
+    upper = 2509.0809287301226727 * r + 33430.575583588128105
+    upper = ((upper * r + 67265.770927008700853) * r + 45921.953931549871457) * r + 13731.693765509461125
+    upper = ((upper * r + 1971.5909503065514427) * r + 133.14166789178437745) * r + 3.3871328727963666080
+    lower = 5226.4952788528545610 * r + 28729.085735721942674
+    lower = ((lower * r + 39307.895800092710610) * r + 21213.794301586595867) * r + 5394.1960214247511077
+    lower = ((lower * r + 687.18700749205790830) * r + 42.313330701600911252) * r + 1.0
+    return q * upper / lower
+
+
+@inner()
+def tail_quantile(p):
+    """The x <= 0 with ndtr(x) = p, for p <= 0.075: as central_quantile down to exp(-25), below that by steps."""
+    r = math.sqrt(-math.log(p)) if p > 1.4e-11 else 6.0
+    if r > 5.0:
+        return lower_quantile(p)
+    r -= 1.6
+    upper = 7.74545014278341407640e-4 * r + 2.27238449892691845833e-2
+    upper = ((upper * r + 2.41780725177450611770e-1) * r + 1.27045825245236838258) * r + 3.64784832476320460504
+    upper = ((upper * r + 5.76949722146069140550) * r + 4.63033784615654529590) * r + 1.42343711074968357734
+    lower = 1.05075007164441684324e-9 * r + 5.47593808499534494600e-4
+    lower = ((lower * r + 1.51986665636164571966e-2) * r + 1.48103976427480074590e-1) * r + 6.89767334985100004550e-1
+    lower = ((lower * r + 1.67638483018380384940) * r + 2.05319162663775882187) * r + 1.0
+    return -upper / lower
+
+
+@inner()
 def ndtri(p):
     """The inverse of ndtr."""
     p = np.float64(p)
     if p < 0.0 or p > 1.0 or p != p:
         return NAN
-    if p == 0.5:
-        return 0.0
-    return lower_quantile(p) if p < 0.5 else -lower_quantile(1.0 - p)
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        return central_quantile(q)
+    return tail_quantile(p) if q < 0.0 else -tail_quantile(1.0 - p)
 
 
 @inner()
@@ -95,14 +125,9 @@ def erfinv(y):
     a = abs(y)
     if a > 1.0 or y != y:
         return NAN
-    if a > 0.5:
-        return math.copysign(-lower_quantile(0.5 * (1.0 - a)) * SQRT_HALF, y)
-    # the first terms of the Maclaurin series, then Newton's steps
-    t = 0.25 * math.pi * y * y
-    x = 0.5 * SQRT_PI * y * (1.0 + t * (1 / 3 + t * (7 / 30 + t * (127 / 630 + t * 4369 / 22680))))
-    for _ in range(3):
-        x -= (math.erf(x) - y) * 0.5 * SQRT_PI * math.exp(x * x)
-    return x
+    if a <= 0.85:
+        return central_quantile(0.5 * y) * SQRT_HALF
+    return math.copysign(tail_quantile(0.5 * (1.0 - a)) * SQRT_HALF, y)
 
 
 # ---------------------------------------------------------------------- the gamma function
