@@ -97,8 +97,8 @@ _LAZY = (
     "_C", "_VF", "__config__", "_dynamo", "_inductor", "_jit_internal", "_utils", "_vmap_internals", "accelerator", "amp",
     "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit",
     "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random",
-    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types", "utils",
-    "version", "xpu",
+    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types",
+    "utils", "version", "xpu",
 )  # fmt: skip
 _ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (
