@@ -94,9 +94,9 @@ for _class in (Tensor, Size, dtype, device, layout, memory_format):
     _class.__module__ = __name__  # as programs print and pickle them
 
 _LAZY = (
-    "_C", "_VF", "__config__", "_dynamo", "_inductor", "_jit_internal", "_utils", "_vmap_internals", "accelerator", "amp",
-    "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub", "jit",
-    "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random",
+    "_C", "_VF", "__config__", "_dynamo", "_inductor", "_jit_internal", "_utils", "_vmap_internals", "accelerator",
+    "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub",
+    "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random",
     "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types",
     "utils", "version", "xpu",
 )  # fmt: skip

@@ -122,6 +122,9 @@ CPP_NAMES = {
     "int8": "signed char",
     "uint8": "unsigned char",
     "bool": "bool",
+    "uint16": "short unsigned int",
+    "uint32": "unsigned int",
+    "uint64": "long unsigned int",
 }
 FLOATS = frozenset((float16.numpy, bfloat16.numpy, float32.numpy, float64.numpy))
 HALVES = frozenset((float16, bfloat16, float16.numpy, bfloat16.numpy))  # by either kind of object

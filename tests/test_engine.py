@@ -27,6 +27,23 @@ def freed_graph_raises(ns):
     y.backward()
 
 
+def freed_positions_raise(ns):
+    i, mask = ns.tensor([0, 1, 1]), ns.tensor([True, False, True])
+    reads = [lambda x: x[i], lambda x: x[mask], lambda x: x[:, i], lambda x: x[i, 1:], lambda x: x.take(i)]
+    reads += [lambda x: x.masked_select(x > 0), lambda x: x.index_put((i,), x.detach()), lambda x: x[1:]]
+    outcomes = []
+    for read in reads:
+        y = read(leaf_of(ns, 3, 3)).sum()
+        y.backward()
+        try:
+            y.backward()
+        except RuntimeError as e:
+            outcomes.append("second time" in str(e))
+        else:
+            outcomes.append(None)
+    return outcomes
+
+
 def freed_graph_without_saved_values_runs_again(ns):
     x = leaf_of(ns, 2)
     y = (x + 1).sum()

@@ -424,6 +424,45 @@ def test_gradient_of_a_variance_without_degrees_of_freedom_is_torchs(name, dtype
         assert_same_outcome(*both(gradient))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_ldexp_scales_to_the_ends_of_the_range(dtype):
+    def compute(ns):
+        x = ns.tensor([0.0, 1.0, -1.5, 3e-5, float("inf"), float("nan")], dtype=getattr(ns, dtype))[:, None]
+        exponents = ns.tensor([0, 1, -3, 20, -20, 130, -140, 1000, -1060, 3000, -3000])
+        return ns.ldexp(x, exponents), ns.ldexp(x, ns.tensor(7)), ns.ldexp(x, exponents.to(ns.int16))
+
+    assert_same_outcome(*both(compute))
+
+
+def test_ldexp_passes_gradients():
+    def compute(ns):
+        x = ns.tensor([1.0, -2.0, 3.0], requires_grad=True)
+        y = ns.ldexp(x, ns.tensor([1, 5, 0]))  # torch computes 2**-3 in integers there, 0
+        y.sum().backward()
+        return y, x.grad
+
+    assert_same_outcome(*both(compute))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ns, x: ns.lerp(x, x, 0.5),
+        lambda ns, x: ns.lerp(x, x, x),
+        lambda ns, x: x.lerp_(x.clone(), 0.5),
+        lambda ns, x: ns.lerp(x, x.to(ns.uint16), 0.5),
+        lambda ns, x: ns.clamp(x, True),
+        lambda ns, x: ns.clamp(x, max=True),
+        lambda ns, x: ns.clamp(x, True, False),
+        lambda ns, x: ns.clamp(x, 0, 1),
+        lambda ns, x: ns.mm(x[None], x[:, None].to(ns.uint16)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
+def test_what_has_no_kernel_for_integers_says_so(call, dtype):
+    assert_same_outcome(*both(lambda ns: call(ns, ns.ones(3).to(getattr(ns, dtype)))))
+
+
 WIDE = 400, 401
 PARTS = {
     "a row": lambda x: (x, x[0]),

@@ -10,7 +10,7 @@ from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import no_grad
 
-from .check import C_NAMES, check, check_broadcast, invalid_arguments, text
+from .check import C_NAMES, check, check_broadcast, cpp_name, invalid_arguments, no_kernel, text
 from .nodes import titled
 from .op import OPS, Op
 from .operands import (
@@ -264,16 +264,9 @@ def check_lerp(input: Any, end: Any, weight: Any) -> None:
         return
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and isinstance(input, Tensor) and t.dtype is not input.dtype:
-            raise RuntimeError(f"expected dtype {_c_type(input)} for `{name}` but got dtype {_c_type(t)}")
-
-
-def _c_type(t: Tensor) -> str:
-    names = {
-        "float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int",
-        "int8": "signed char", "uint8": "unsigned char", "bool": "bool", "float16": "c10::Half",
-        "bfloat16": "c10::BFloat16",
-    }  # fmt: skip
-    return names[t.dtype.name]
+            raise RuntimeError(f"expected dtype {cpp_name(input.array)} for `{name}` but got dtype {cpp_name(t.array)}")
+    if isinstance(input, Tensor) and not input.is_floating_point():
+        no_kernel(f"lerp_kernel_{'tensor' if isinstance(weight, Tensor) else 'scalar'}", input.array)
 
 
 def check_heaviside(input: Any, values: Any) -> None:

@@ -16,20 +16,13 @@ from minitorch._kernels.cpu import attention as kernels
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
-from .check import c_name, check, wrap_dim
+from .check import c_name, check, cpp_name, wrap_dim
 from .gradient_kernels import by_kernel
 from .nodes import titled
 from .normalization import as_tuple
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .operands import cast
 from .public import FUNCTIONS, op, public
-
-_C_TYPES = {"Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Byte": "unsigned char"}
-
-
-def _c_type(t: Tensor) -> str:
-    name = c_name(t.array)
-    return _C_TYPES.get(name, name.lower())
 
 
 # ---------------------------------------------------------------------- attention in blocks, the scores never stored
@@ -201,8 +194,8 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
         raise RuntimeError(f"Expected query, key, and value to all be  at least 2 dimensional, but got {dims} instead.")
     if not q.dtype == k.dtype == v.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {_c_type(query)} key.dtype: "
-            f"{_c_type(key)} and value.dtype: {_c_type(value)} instead."
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {cpp_name(query.array)} key.dtype: "
+            f"{cpp_name(key.array)} and value.dtype: {cpp_name(value.array)} instead."
         )
     if not query.is_floating_point():
         raise RuntimeError(f"expected scalar type Float but found {c_name(query.array)}")
@@ -211,7 +204,7 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     if mask.dtype not in (dtypes.bool, dtypes.float32, query.dtype):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
-            f"{_c_type(mask)} and  query.dtype: {_c_type(query)} instead."
+            f"{cpp_name(mask.array)} and  query.dtype: {cpp_name(query.array)} instead."
         )
     if mask.array.ndim < 2 and q.ndim == k.ndim == v.ndim == 4:
         wrap_dim(-2, mask.array.ndim, scalar=False)  # torch takes such a mask for fewer dimensions only

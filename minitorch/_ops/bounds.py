@@ -97,6 +97,8 @@ def _clamped(name: str, x: Tensor, low: Any, high: Any, form: str) -> Tensor:
         if not isinstance(bound, (Tensor, *NUMBERS, np.generic)):
             refuse_complex(name, bound)
             invalid_arguments(name, x, *[b for b in (low, high) if b is not None])
+        if bound.__class__ is bool and x.dtype is dtypes.bool:
+            no_kernel(f"{name}_{'min_' * (high is None) + 'max_' * (low is None)}scalar_cpu", x.array)
         if bound.__class__ in NUMBERS and form == "{}":
             x, bound = number_operand(OPS["maximum"], x, bound)
         x = FUNCTIONS[form.format(record)](x, bound)

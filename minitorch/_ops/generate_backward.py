@@ -61,7 +61,7 @@ def run_text(op: Op) -> str:
         lines.append(f"wanted = {', '.join(f'n.{t}_edge is not None' for t in op.edges)},")
     for t in op.edges:
         lines += [f"e = n.{t}_edge", "if e is not None:", *indent(gradient_lines(op, t))]
-    freed = sorted({k for t in op.edges for k in op.kept(t) if not op.is_plain(k)})
+    freed = sorted({k for t in op.edges for k in op.kept(t) if op.is_freed(k)})
     if freed:
         lines.append("if not keep: " + "; ".join(f"n.{k} = FREED_VALUE" for k in freed))
     return "def run(n, g, heap, keep):\n" + "\n".join(indent(lines)) + "\n"
@@ -72,9 +72,9 @@ def gradient_lines(op: Op, t: str) -> list[str]:
     gradient, lines = op.gradients[t], []
     for k in op.kept(t):
         lines.append(f"{k} = n.{k}")
-        if op.is_plain(k):
+        if not op.is_freed(k):
             continue
-        if k in op.outputs:
+        if op.is_plain(k) or k in op.outputs:
             lines.append(f"if {k} is FREED_VALUE: stale(n, {k!r})")
         elif k == "out":
             lines.append(f"if {k} is FREED_VALUE or n.out_cell[0] != n.out_version: stale(n, {k!r})")

@@ -83,17 +83,17 @@ class OpNode(Node):
                 d = OPS["to_copy"].function(d, halves[-1])
             deliver(edge, d.array if as_arrays else d, as_arrays and _is_fresh(d, values), heap)
         if not keep:
-            for k in {k for t in op.edges for k in op.kept(t) if not op.is_plain(k)}:
+            for k in {k for t in op.edges for k in op.kept(t) if op.is_freed(k)}:
                 if hasattr(self, k):
                     setattr(self, k, FREED_VALUE)
 
     def unpack(self, k: str) -> Any:
         """A kept value as the gradient formula on Tensors wants it, with the edge it had when it was kept."""
         op, value = self.op, getattr(self, k)
-        if op.is_plain(k) or value is None:
-            return value
         if value is FREED_VALUE:
             stale(self, k)
+        if op.is_plain(k) or value is None:
+            return value
         if k in op.outputs:
             return wrap(value)
         if k == "out":

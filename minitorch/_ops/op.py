@@ -218,6 +218,10 @@ class Op:
         """Whether a kept value is no tensor: an argument such as `dim`, or a tensor's shape or dtype."""
         return name in self.others or name.endswith(("_shape", "_dtype", "_geometry"))
 
+    def is_freed(self, name: str) -> bool:
+        """Whether a backward pass frees a kept value unless it keeps the graph: a tensor, or `places` made of some."""
+        return not self.is_plain(name) or name == "places"
+
     def kept(self, argument: str) -> list[str]:
         """What the gradient for `argument` keeps: tensors, `out`, plain values."""
         return self._kept[argument]

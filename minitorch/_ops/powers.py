@@ -146,7 +146,13 @@ def ldexp(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     tensors_only("ldexp", input=input, other=other)
     if other.array.dtype == bool and input.is_floating_point():
         no_kernel("ldexp_cpu_exp", other.array)
-    return into(out, "ldexp", input * pow(2.0, other))
+    if not input.is_floating_point() or other.is_floating_point():
+        return into(out, "ldexp", input * pow(2.0, other))
+    # in three steps, none of which leaves float64's range where the result does not
+    exponent = other.to(dtypes.float64).clamp(-2400, 2400)
+    third = (exponent / 3).floor()
+    scaled = input.to(dtypes.float64) * pow(2.0, third) * pow(2.0, third) * pow(2.0, exponent - 2 * third)
+    return into(out, "ldexp", titled(scaled.to(input.dtype), "LdexpBackward0", through=True))
 
 
 @public("torch Tensor")
