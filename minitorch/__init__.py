@@ -95,10 +95,10 @@ for _class in (Tensor, Size, dtype, device, layout, memory_format):
 
 _LAZY = (
     "_C", "_VF", "__config__", "_dynamo", "_inductor", "_jit_internal", "_utils", "_vmap_internals", "accelerator",
-    "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx", "hub",
-    "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random",
-    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types",
-    "utils", "version", "xpu",
+    "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions", "fft", "func", "functional", "fx",
+    "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides",
+    "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing",
+    "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
 _ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (

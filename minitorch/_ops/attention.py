@@ -194,8 +194,8 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
         raise RuntimeError(f"Expected query, key, and value to all be  at least 2 dimensional, but got {dims} instead.")
     if not q.dtype == k.dtype == v.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {cpp_name(query.array)} key.dtype: "
-            f"{cpp_name(key.array)} and value.dtype: {cpp_name(value.array)} instead."
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {cpp_name(query.array)} "
+            f"key.dtype: {cpp_name(key.array)} and value.dtype: {cpp_name(value.array)} instead."
         )
     if not query.is_floating_point():
         raise RuntimeError(f"expected scalar type Float but found {c_name(query.array)}")
