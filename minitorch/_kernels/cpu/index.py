@@ -11,7 +11,6 @@ from numba import njit
 from .inlined import copy, flat, maximum, minimum
 from .inner import inner
 
-SQUARE = 64
 FEW = 8  # elements of a row that are not worth a call
 u8 = np.uint64
 WRITE, ADD, MULTIPLY = range(3)
