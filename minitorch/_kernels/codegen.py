@@ -206,8 +206,22 @@ FOURS = """if dest.itemsize == 4:
                     flat_dest[m] = T(a)"""
 
 
+# powers of a name to a literal that are more quickly multiplied
+POWERS = {
+    0.0: "1.0",
+    -0.5: "1.0 / sqrt({x})",
+    -2.0: "1.0 / ({x} * {x})",
+    -3.0: "1.0 / ({x} * {x} * {x})",
+}
+
+
+def _is_multiplied(node: ast.BinOp) -> bool:
+    is_power = isinstance(node.op, ast.Pow) and isinstance(node.left, ast.Name)
+    return is_power and ast.unparse(node.right) in map(str, POWERS)
+
+
 class _TypeLiterals(ast.NodeTransformer):
-    """1.0 -> T(1.0), and x ** y -> power(x, y)."""
+    """1.0 -> T(1.0), and x ** y -> power(x, y), but for exponents in POWERS."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, float):
@@ -215,6 +229,9 @@ class _TypeLiterals(ast.NodeTransformer):
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if _is_multiplied(node):
+            x, exponent = ast.unparse(node.left), ast.literal_eval(node.right)
+            return self.visit(ast.copy_location(ast.parse(POWERS[exponent].format(x=x), mode="eval").body, node))
         self.generic_visit(node)
         if isinstance(node.op, ast.Pow):
             return ast.copy_location(ast.Call(ast.Name("power"), [node.left, node.right], []), node)
@@ -296,7 +313,10 @@ class Formula:
     @functools.cached_property
     def words(self) -> frozenset[str]:
         """The names in the formula; `power` stands for x ** y, as in the loops."""
-        powers = any(isinstance(n, ast.Pow) for n in ast.walk(self.definition()))
+        powers = any(
+            isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow) and not _is_multiplied(n)
+            for n in ast.walk(self.definition())
+        )
         return frozenset(self.code.co_names) | frozenset(["power"] * powers)
 
     @functools.cached_property

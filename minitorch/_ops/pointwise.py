@@ -215,7 +215,8 @@ def neg_grad_x(g):
     return -g
 
 
-# torch's PowBackward0 with an exponent of 2, by far the commonest, or 3; `powers.py` chooses
+# torch's PowBackward0 with an exponent of 2, by far the commonest, and others that torch multiplies or takes roots for;
+# `powers.py` chooses
 @pointwise(title="Pow", inplace=True)
 def pow_2(x):
     return x * x
@@ -234,6 +235,66 @@ def pow_3(x):
 @pow_3.grad("x")
 def pow_3_grad_x(g, x):
     return g * (3.0 * (x * x))
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_0(x):
+    return 1.0
+
+
+@pow_0.grad("x")
+def pow_0_grad_x(g):
+    return 0.0 * g
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_1(x):
+    return x
+
+
+@pow_1.grad("x")
+def pow_1_grad_x(g, x):
+    return g * x**0.0  # a second gradient finds x there
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_half(x):
+    return sqrt(x)
+
+
+@pow_half.grad("x")
+def pow_half_grad_x(g, x):
+    return g * (0.5 * x**-0.5)
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_minus_half(x):
+    return 1.0 / sqrt(x)
+
+
+@pow_minus_half.grad("x")
+def pow_minus_half_grad_x(g, x):
+    return g * (-0.5 * x**-1.5)
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_minus_1(x):
+    return 1.0 / x
+
+
+@pow_minus_1.grad("x")
+def pow_minus_1_grad_x(g, x):
+    return g * (-(x**-2.0))
+
+
+@pointwise(title="Pow", inplace=True)
+def pow_minus_2(x):
+    return 1.0 / (x * x)
+
+
+@pow_minus_2.grad("x")
+def pow_minus_2_grad_x(g, x):
+    return g * (-2.0 * x**-3.0)
 
 
 @pointwise(title="Pow", inplace=True)

@@ -57,7 +57,7 @@ def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
         if isinstance(exponent, float):
             if suffix:
                 refuse_float_result(OPS["reciprocal"], x)
-            return FUNCTIONS["pow_number" + suffix](op("to_copy")(x, dtypes.get_default_dtype().numpy), exponent)
+            return _number_power(op("to_copy")(x, dtypes.get_default_dtype().numpy), exponent, "")
         if exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if x.array.dtype == np.bool_:
@@ -68,11 +68,17 @@ def _number_power(x: Tensor, exponent: Any, suffix: str) -> Tensor:
             x = cast(x, dtypes.INT64_NUMPY)
         if exponent != 2:
             return FUNCTIONS["pow_tensor" + suffix](x, exponent)
-    if exponent == 2:
-        return FUNCTIONS["pow_2" + suffix](x)
-    if exponent == 3:
-        return FUNCTIONS["pow_3" + suffix](x)
+    own = _OF_EXPONENT.get(exponent)
+    if own is not None:
+        return FUNCTIONS[own + suffix](x)
     return FUNCTIONS["pow_number" + suffix](x, float(exponent))
+
+
+# as in torch, where these take other ways at the ends of the number line: (-inf) ** 0.5 is nan
+_OF_EXPONENT = {
+    0: "pow_0", 1: "pow_1", 2: "pow_2", 3: "pow_3", -1: "pow_minus_1", -2: "pow_minus_2",
+    0.5: "pow_half", -0.5: "pow_minus_half",
+}  # fmt: skip
 
 
 @public("Tensor")

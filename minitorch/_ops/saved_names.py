@@ -111,8 +111,14 @@ _VALUES: dict[str, dict[str, Callable[[Any], Any]]] = {
     "gelu_by_tanh": {"approximate": lambda n: "tanh"},
     "linear_2d": {"mat2": _second_factor, "alpha": lambda n: 1, "beta": lambda n: 1},
     "mean": {"dim": _dims, "self_sym_numel": lambda n: math.prod(n.input_shape)},
+    "pow_0": {"exponent": lambda n: 0},
+    "pow_1": {"exponent": lambda n: 1},
     "pow_2": {"exponent": lambda n: 2},
     "pow_3": {"exponent": lambda n: 3},
+    "pow_half": {"exponent": lambda n: 0.5},
+    "pow_minus_1": {"exponent": lambda n: -1},
+    "pow_minus_2": {"exponent": lambda n: -2},
+    "pow_minus_half": {"exponent": lambda n: -0.5},
     "squeeze_dims": {"dim": lambda n: n.dims[0] if len(n.dims) == 1 else n.dims},
 }
 _REPLACED = {"basic_slice": "index", "clamp_between": "low high"}  # by those of _VALUES
