@@ -8,6 +8,7 @@ bfloat16 is NumPy's void type of two bytes, which NumPy refuses to compute with:
 loudly. The dtype alone says which type it is, so tables keyed by dtype serve halves too.
 """
 
+import math
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -220,7 +221,8 @@ def _is_silent(source: np.dtype, dest: np.dtype) -> bool:
 def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> ndarray:
     """A new array full of one number."""
     if dtype not in CLASSES:
-        return np.zeros(shape, dtype) if value.__class__ is not bool and value == 0 else np.full(shape, value, dtype)
+        is_zero = value.__class__ is not bool and value == 0 and math.copysign(1.0, value) > 0
+        return np.zeros(shape, dtype) if is_zero else np.full(shape, value, dtype)
     made = empty(shape, dtype)
     made[...] = value
     return made
