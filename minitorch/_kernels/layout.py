@@ -13,6 +13,7 @@ import numpy as np
 from .copies import contiguous, copy
 from .strided import channels_last_strides, contiguous_strides, element_strides, is_dense
 
+LONGEST_VECTOR = 64  # bytes of a processor's vector at most
 Geometry = tuple[tuple[int, ...], tuple[int, ...]]  # shape, strides in elements
 
 
@@ -87,6 +88,13 @@ def channels_last_like(like: Any, out: Any) -> Any:
 def is_channels_last(a: Any) -> bool:
     """Whether the channels of images or volumes are beside each other in memory, and not their elements."""
     return not a.flags.c_contiguous and a.ndim > 3 and channels_to_end(a).flags.c_contiguous
+
+
+def has_vectors_of_channels(a: Any) -> bool:
+    """Whether these are images of floats with channels beside each other, as many as `cpu/channels_last.py` needs."""
+    if a.ndim != 4 or a.dtype.kind != "f" or a.itemsize < 4 or a.shape[1] * a.itemsize < LONGEST_VECTOR:
+        return False
+    return a.shape[2] * a.shape[3] < 2**31 and is_channels_last(a)
 
 
 def channels_to_end(a: Any) -> Any:

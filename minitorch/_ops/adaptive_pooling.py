@@ -1,19 +1,20 @@
 """Adaptive pooling: windows that cover the input evenly, whatever its size."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
-from minitorch._kernels.layout import channels_last_like
+from minitorch._kernels.layout import channels_last_like, has_vectors_of_channels
 from minitorch._tensor import Tensor
 
 from .average_pooling import check_argument_dims
 from .axis_maps import AxisMap, Maps, axis_map_op, from_ranges
 from .check import check, no_kernel
 from .nodes import titled
-from .pooling import PLURAL, as_batch, as_plane, max_op, per_axis, pool_kernels, unbatched
+from .pooling import PLURAL, as_batch, as_plane, max_of_channels, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, PUBLIC, op, public
 
 empty = np.empty
@@ -35,8 +36,10 @@ def _adaptive_max_infer(input, output_size):
 
 def _adaptive_max_cpu(input, output_size):
     (shape, dtype), _ = _adaptive_max_infer(input, output_size)
-    out, indices = empty(shape, dtype), empty(shape, np.int64)
     ranges = [_adaptive_ranges(n, size) for n, size in zip(input.shape[2:], output_size, strict=True)]
+    if has_vectors_of_channels(input) and prod(shape):
+        return max_of_channels(input, shape, [np.stack([start, end - start]) for start, end in ranges])
+    out, indices = empty(shape, dtype), empty(shape, np.int64)
     starts, ends = ([r[i][None] for r in ranges] for i in (0, 1))
     pool_kernels().max_windows(input, starts, ends, out, indices)
     if input.ndim == 5:

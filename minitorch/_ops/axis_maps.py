@@ -13,7 +13,8 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._kernels.copies import contiguous
-from minitorch._kernels.layout import channels_last_like
+from minitorch._kernels.cpu import shared
+from minitorch._kernels.layout import channels_last_like, channels_second, channels_to_end, has_vectors_of_channels
 
 from .op import Op, structured
 
@@ -179,6 +180,16 @@ def _cpu(input, maps):
     return input
 
 
+def _of_channels(x, down, along):
+    """The two maps of images (N, H, W, C)."""
+    out = np.empty((len(x), down.outputs, along.outputs, x.shape[3]), x.dtype)
+    if out.size:
+        tables = [a for m in (down, along) for a in (m.starts, m.index, m.weights[x.dtype])]
+        lines = len(x) * down.outputs
+        shared.resample(np.arange(lines), x, *tables, out.reshape(lines, *out.shape[2:]))
+    return out
+
+
 def _cheapest(maps):
     """What makes the array smaller first; the last dimension, which is the slowest, when there are fewest elements."""
     ratios = [m.outputs / max(1, m.inputs) for m in maps]
@@ -193,6 +204,8 @@ def axis_map_op(name: str, title: str, *, laid_out: bool = True) -> Op:
     """A record of maps along dimensions: op(input, maps). laid_out: a channels-last input makes such a result."""
 
     def cpu(input, maps):
+        if has_vectors_of_channels(input):
+            return channels_second(_of_channels(channels_to_end(input), *maps))
         return channels_last_like(input, _cpu(input, maps))
 
     op = structured(name=name, title=title, tensors="input")(_infer)

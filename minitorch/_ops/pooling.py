@@ -9,7 +9,15 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
-from minitorch._kernels.layout import channels_last_like
+from minitorch._kernels.copies import contiguous
+from minitorch._kernels.cpu import shared
+from minitorch._kernels.layout import (
+    channels_last_like,
+    channels_second,
+    channels_to_end,
+    has_vectors_of_channels,
+    is_channels_last,
+)
 from minitorch._tensor import Tensor
 
 from .check import check, integer, no_kernel
@@ -145,11 +153,35 @@ def _max_pool_cpu(input, kernel, stride, padding, dilation, ceil_mode):
     if dtype is dtypes.BOOL_NUMPY:
         _max_pool_infer(input, kernel, stride, padding, dilation, ceil_mode)
     shape, pool = _max_pool_of(input.shape, dtype, kernel, stride, padding, dilation, ceil_mode)
+    if has_vectors_of_channels(input) and prod(shape):
+        axes = zip(input.shape[2:], shape[2:], kernel, stride, padding, dilation, strict=True)
+        return max_of_channels(input, shape, [_window_taps(*axis) for axis in axes], dilation)
     out, indices = empty(shape, dtype), empty(shape, dtypes.INT64_NUMPY)
     dense = input.flags.carray
     if out.size:
         pool(input if dense else input.copy(), out, indices)
     return (out, indices) if dense else (channels_last_like(input, out), channels_last_like(input, indices))
+
+
+def max_of_channels(input: Any, shape: Any, windows: Any, dilation: Any = (1, 1)) -> Any:
+    """The maxima of images whose channels lie beside each other, and their places, which lie so too.
+
+    windows: of each dimension the (starts, counts) of the windows' taps, see `cpu/channels_last.py`.
+    """
+    n, c, height, width = shape
+    out, indices = (empty((n, height, width, c), kind) for kind in (input.dtype, dtypes.INT64_NUMPY))
+    lines = [a.reshape(n * height, width, c) for a in (out, indices)]
+    shared.max_pool(np.arange(n * height), channels_to_end(input), *windows, np.array(dilation), *lines)
+    return channels_second(out), channels_second(indices)
+
+
+@lru_cache(maxsize=64)
+def _window_taps(n: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int) -> np.ndarray:
+    """Where each window's first tap inside of n inputs lies, and how many taps lie there."""
+    corners = np.arange(outputs) * stride - padding
+    outside = np.maximum(-corners + dilation - 1, 0) // dilation
+    first = corners + outside * dilation
+    return np.stack([first, np.minimum(kernel - outside, (n - 1 - first) // dilation + 1)])
 
 
 max_pool_planes = max_op(
@@ -168,6 +200,12 @@ def max_pool_backward(grad_output, indices, shape, windows=None):
 
 @max_pool_backward.cpu
 def max_pool_backward_cpu(grad_output, indices, shape, windows=None):
+    if grad_output.size and has_vectors_of_channels(grad_output) and is_channels_last(indices):
+        n, c, *image = shape
+        dx = empty((n, *image, c), grad_output.dtype)
+        g, places = (contiguous(channels_to_end(a)).reshape(n, -1, c) for a in (grad_output, indices))
+        shared.max_pool_backward(g, places, dx.reshape(n, -1, c))
+        return channels_second(dx)
     dx = empty(shape, grad_output.dtype)
     pool_kernels().max_pool_backward(grad_output, indices, dx)
     return dx

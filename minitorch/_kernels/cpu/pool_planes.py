@@ -26,8 +26,8 @@ WIDEST = 16  # taps in a row, each of which is a few instructions
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
-def _wins(builder, value, best, kind):
-    """Which values take the place of the best so far."""
+def wins(builder, value, best, kind):
+    """Which values of a vector take the place of the best so far: those that are larger, or nan."""
     if isinstance(kind, types.Float):
         return builder.or_(builder.fcmp_ordered(">", value, best), builder.fcmp_unordered("uno", value, value))
     return (builder.icmp_signed if kind.signed else builder.icmp_unsigned)(">", value, best)
@@ -54,9 +54,9 @@ def block_of(columns, stride):
                 for column, value in enumerate(taps(builder, start, x.dtype, columns, stride)):
                     tap = splat(builder, builder.trunc(builder.add(below, _I64(column)), _I32))
                     before = builder.load(best)
-                    wins = _wins(builder, value, before, x.dtype)
-                    builder.store(builder.select(wins, value, before), best)
-                    builder.store(builder.select(wins, tap, builder.load(place)), place)
+                    larger = wins(builder, value, before, x.dtype)
+                    builder.store(builder.select(larger, value, before), best)
+                    builder.store(builder.select(larger, tap, builder.load(place)), place)
             apart = ir.Constant(ir.VectorType(_I32, LANES), list(range(0, LANES * stride, stride)))
             found = builder.sext(builder.add(builder.load(place), apart), ir.VectorType(_I64, LANES))
             for pointer, value, kind in ((written, builder.load(best), out.dtype), (places, found, indices.dtype)):

@@ -96,6 +96,11 @@ channel_gradient = Rows(
     "normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx", speed=BYTES_MOVED
 )
 layer_norm = Rows("normalization", "layer_norm", "x w b eps out mean rstd", "x out mean rstd")
+resample = Rows(
+    "channels_last", "resample", "lines x down rows down_weights along columns along_weights out", "lines out"
+)
+max_pool = Rows("channels_last", "max_pool", "lines x down along apart out indices", "lines out indices")
+max_pool_backward = Rows("channels_last", "max_pool_backward", "g indices dx", "g indices dx")
 _channel_sums = Rows("normalization", "channel_sums", "g x origin s q", "g x", "s q", speed=BYTES_MOVED)
 _layer_norm_gradients = Rows(
     "normalization", "layer_norm_gradients", "g x w mean rstd dx dw db", "g x mean rstd dx", "dw db"

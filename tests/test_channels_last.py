@@ -1,0 +1,118 @@
+"""Pooling and resizing of images whose channels lie beside each other: values, places, gradients and layout."""
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+SHAPES = [(2, 16, 9, 11), (1, 70, 8, 8), (3, 64, 13, 7), (2, 33, 5, 6)]
+POOLINGS = {
+    "2": dict(kernel_size=2),
+    "3, 2, 1": dict(kernel_size=3, stride=2, padding=1),
+    "3 x 2, dilated": dict(kernel_size=(3, 2), stride=(2, 1), padding=1, dilation=(1, 2)),
+    "ceil": dict(kernel_size=2, stride=(2, 3), padding=1, ceil_mode=True),
+}
+RESIZINGS = {
+    "average": lambda F, x: F.avg_pool2d(x, 2),
+    "average, padded": lambda F, x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
+    "adaptive": lambda F, x: F.adaptive_avg_pool2d(x, (3, 4)),
+    "nearest": lambda F, x: F.interpolate(x, scale_factor=2),
+    "exact": lambda F, x: F.interpolate(x, (4, 13), mode="nearest-exact"),
+    "bilinear": lambda F, x: F.interpolate(x, scale_factor=1.7, mode="bilinear"),
+    "corners": lambda F, x: F.interpolate(x, (3, 20), mode="bilinear", align_corners=True),
+    "bicubic": lambda F, x: F.interpolate(x, (12, 4), mode="bicubic"),
+    "antialiased": lambda F, x: F.interpolate(x, (4, 4), mode="bilinear", antialias=True),
+}
+
+
+def images(shape, dtype, special):
+    """Few different numbers, so that there are ties; nan and a channel of -inf among them if `special`."""
+    values = np.random.default_rng(7).integers(-5, 5, shape).astype(dtype)
+    if special:
+        values[0, 1, 2, 2:4] = np.nan
+        values[0, 2] = -np.inf
+    return values
+
+
+def results(ns, program, values, seed=3):
+    """What the program makes of images with channels last, their gradient, and the strides of all of it."""
+    x = ns.from_numpy(values.copy()).to(memory_format=ns.channels_last).requires_grad_()
+    out, *places = program(ns.nn.functional, x)
+    g = np.random.default_rng(seed).standard_normal(tuple(out.shape)).astype(values.dtype)
+    out.backward(ns.from_numpy(g).to(memory_format=ns.channels_last))
+    tensors = [out.detach(), *places, x.grad]
+    return [t.numpy() for t in tensors], [t.stride() for t in tensors]
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("windows", POOLINGS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_maxima_and_their_places_are_torchs(shape, windows, dtype, special):
+    def program(F, x):
+        return F.max_pool2d(x, **POOLINGS[windows], return_indices=True)
+
+    values = images(shape, dtype, special)
+    (ours, strides), (theirs, expected) = (results(ns, program, values) for ns in (minitorch, torch))
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-5, atol=1e-5)  # windows overlap: sums in another order
+    assert strides == expected
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_adaptive_maxima_are_torchs(shape):
+    def program(F, x):
+        return F.adaptive_max_pool2d(x, (4, 3), return_indices=True)
+
+    (ours, strides), (theirs, expected) = (results(ns, program, images(shape, "f4", True)) for ns in (minitorch, torch))
+    for a, b in zip(ours[:2], theirs[:2], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(ours[2], theirs[2], rtol=1e-5, atol=1e-5)
+    assert strides == expected
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-5), ("float64", 1e-13)])
+@pytest.mark.parametrize("name", RESIZINGS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_means_and_resized_images_are_torchs(shape, name, dtype, tolerance):
+    def program(F, x):
+        return (RESIZINGS[name](F, x),)
+
+    values = images(shape, dtype, False)
+    (ours, strides), (theirs, expected) = (results(ns, program, values) for ns in (minitorch, torch))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=10 * tolerance)
+    assert strides == expected
+
+
+def test_what_is_not_finite_stays_where_it_is():
+    values = images((2, 16, 6, 6), "f4", True)
+    for mode in ("nearest", "bilinear"):
+        made = []
+        for ns in (minitorch, torch):
+            x = ns.from_numpy(values).to(memory_format=ns.channels_last)
+            made.append(ns.nn.functional.interpolate(x, scale_factor=2, mode=mode).numpy())
+        np.testing.assert_array_equal(np.isfinite(made[0]), np.isfinite(made[1]))
+
+
+def test_nearest_keeps_the_sign_of_zero():
+    x = minitorch.full((1, 16, 2, 2), -0.0).to(memory_format=minitorch.channels_last)
+    assert minitorch.nn.functional.interpolate(x, scale_factor=2).signbit().all()
+
+
+def test_threads_change_no_bit():
+    x = minitorch.randn(4, 64, 40, 40).to(memory_format=minitorch.channels_last)
+    before, made = minitorch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            minitorch.set_num_threads(count)
+            leaf = x.clone().requires_grad_()
+            pooled = minitorch.nn.functional.max_pool2d(leaf, 3, 2, 1)
+            minitorch.nn.functional.interpolate(pooled, scale_factor=3, mode="bilinear").square().sum().backward()
+            made.append((pooled.detach().numpy(), leaf.grad.numpy()))
+    finally:
+        minitorch.set_num_threads(before)
+    for one, two in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, two)
