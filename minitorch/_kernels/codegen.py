@@ -110,10 +110,10 @@ def kernel(x_, dest):
 
 # (outer, n) into (outer,)
 ROWS = """@njit({options})
-def kernel(x_, dest):
+def kernel(x_, {sizes}dest):
     T = dest.dtype.type
     A = {accumulator}
-    outer, n = x_.shape
+    outer, {line} = x_.shape
     for o in range(outer):
         a = {init}
         {quarters}
@@ -133,10 +133,11 @@ AFTER_QUARTERS = "np.uint64(4) * part, np.uint64(n)"
 # the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`, and four of them
 # between reading it and writing it. Here and below arrays have any dimensions: to reshape one takes half of a call.
 COLUMNS = """@njit({options})
-def kernel(x_, n, dest, scratch):
+def kernel(x_, n, {sizes}dest, scratch):
     T = dest.dtype.type
     A = {accumulator}
     flat_x, flat_dest, inner, row, to = flat(x_), flat(dest), np.uint64(scratch.size), np.uint64(0), np.uint64(0)
+    line = np.uint64({line})
     while to < flat_dest.size:
         for k in range(inner):
             scratch[k] = {init}
@@ -145,17 +146,18 @@ def kernel(x_, n, dest, scratch):
                 x = A(flat_x[row + k])
                 a = scratch[k]
                 scratch[k] = {step}
-            row += inner
+            row += line
         for i in range(n // 4):
             for k in range(inner):
                 a = scratch[k]
                 {four_steps}
                 scratch[k] = a
-            row += np.uint64(4) * inner
+            row += np.uint64(4) * line
         for k in range(inner):
             a = scratch[k]
             flat_dest[to + k] = {finish}
         to += inner
+        {next_block}
 """
 
 # running results along the middle of (outer, n, inner): `a` is the result so far, `scratch` holds one for each of inner
@@ -444,18 +446,37 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
 REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
 IN_QUARTERS = {"whole": {"x": "flat_x[", "indent": " " * 4}, "rows": {"x": "x_[o, ", "indent": " " * 8}}
 FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "flat_x[row + k]"}
+# what the geometry is told by: nothing further where lines follow each other, else sizes of their own
+LINES_TOGETHER = {
+    "whole": {},
+    "rows": {"sizes": "", "line": "n"},
+    "columns": {"sizes": "", "line": "inner", "next_block": ""},
+}
+LINES_APART = {
+    "rows": {"sizes": "n, ", "line": "step"},
+    "columns": {"sizes": "step, block, ", "line": "step", "next_block": "row += np.uint64(block - n * step)"},
+}
 
 
-def reduction(name: str, part: str, **formulas: Any) -> Callable[..., None]:
+def reduction(name: str, part: str, apart: bool = False, **formulas: Any) -> Callable[..., None]:
     """The loop of a reduction: kernel(x, dest) of the whole or of rows, kernel(x, n, dest, scratch) of columns.
 
-    Rows and columns are kernels of their own because together they compile for twice as long.
+    Rows and columns are kernels of their own because together they compile for twice as long. With `apart` there are
+    elements between the lines: kernel(x, n, dest) of the first n in each row, kernel(x, n, step, block, dest, scratch)
+    of n lines that begin `step` elements after each other, from every `block` elements on.
     """
-    return cache.load(f"{name}_{part}", reduction_text(part, **formulas)).kernel
+    return cache.load(f"{name}_{part}{'_apart' * apart}", reduction_text(part, apart, **formulas)).kernel
 
 
 def reduction_text(
-    part: str, *, init: str, step: str, finish: str, accumulator: str | None, quarters: bool = False
+    part: str,
+    apart: bool = False,
+    *,
+    init: str,
+    step: str,
+    finish: str,
+    accumulator: str | None,
+    quarters: bool = False,
 ) -> str:
     """The generated file of `reduction`.
 
@@ -464,12 +485,13 @@ def reduction_text(
     default the result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may
     reorder them, at the speed of memory; `quarters`: those of many float32, see `QUARTERS`.
     """
-    four = [f"x = A(flat_x[row + np.uint64({i}) * inner + k]); a = {step}" for i in range(4)]
+    four = [f"x = A(flat_x[row + np.uint64({i}) * line + k]); a = {step}" for i in range(4)]
     return PRELUDE + REDUCTIONS[part].format(
         options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
         accumulator=accumulator or "T", init=f"A({FIRST[part] if init == 'first' else init})", step=step,
         finish=finish, four_steps="; ".join(four), bounds=AFTER_QUARTERS if quarters else "n",
         quarters=QUARTERS.format(**IN_QUARTERS[part]) if quarters and part in IN_QUARTERS else "pass",
+        **(LINES_APART if apart else LINES_TOGETHER)[part],
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ they serve NumPy arrays and the arrays of every other device alike.
 
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,6 +80,50 @@ def viewed_strides(
             i -= 1
             chunk, step = old[i]
     return tuple(reversed(result))
+
+
+class Lines(NamedTuple):
+    """An array that is no whole stretch of memory as `outer` blocks of n lines of `inner` elements."""
+
+    outer: int
+    n: int
+    inner: int
+    step: int  # elements from one line to the next
+    block: int  # and from one block to the next
+
+
+@lru_cache(1024)
+def lines_of(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, dims: tuple[int, ...]) -> "Lines | None":
+    """The array as lines if it is such and its reduction along dims one of these two, else None.
+
+    The elements of each line are added up, n of them (`inner` is 1 then), or those that n lines have in one place.
+
+    >>> lines_of((8, 100), (800, 4), 4, (1,))
+    Lines(outer=8, n=100, inner=1, step=200, block=200)
+    >>> lines_of((8, 100), (800, 4), 4, (0,))
+    Lines(outer=1, n=8, inner=100, step=200, block=0)
+    """
+    order = sorted(range(len(shape)), key=lambda i: -strides[i])
+    merged: list[list[Any]] = []
+    for i in order:
+        if shape[i] == 1:
+            continue
+        size, stride, reduced = shape[i], strides[i], i in dims
+        if merged and merged[-1][2] == reduced and merged[-1][1] == size * stride:
+            merged[-1][:2] = merged[-1][0] * size, stride
+        else:
+            merged.append([size, stride, reduced])
+    if not merged or merged[-1][1] != itemsize or any(stride % itemsize or stride <= 0 for _, stride, _ in merged):
+        return None
+    sizes, steps = ([group[0] for group in merged], [group[1] // itemsize for group in merged])
+    match [group[2] for group in merged]:
+        case [_, True]:
+            return Lines(sizes[0], sizes[1], 1, steps[0], steps[0])
+        case [True, False]:
+            return Lines(1, sizes[0], sizes[1], steps[0], 0)
+        case [False, True, False]:
+            return Lines(sizes[0], sizes[1], sizes[2], steps[1], steps[0])
+    return None
 
 
 def restrided(a: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> Any:

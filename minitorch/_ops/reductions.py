@@ -13,6 +13,7 @@ from minitorch._kernels.cpu import shared, threads
 from minitorch._kernels.cpu.loops import LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
+from minitorch._kernels.strided import Lines, lines_of, restrided
 from minitorch._tensor import Tensor
 
 from .check import (
@@ -34,6 +35,7 @@ from .public import into, op, public
 ndarray = np.ndarray
 empty = np.empty
 FLOATS = dtypes.FLOATS
+APART = 2**13  # elements from which lines that do not follow each other in memory are reduced where they lie
 
 
 # ---------------------------------------------------------------------- geometry of a reduction
@@ -116,21 +118,44 @@ class Reduction:
         quarters = self.wide and step == "a + x" and dtype is dtypes.FLOAT32_NUMPY
         return dict(init=init, step=step, finish=finish, accumulator=accumulator, quarters=quarters)
 
-    def _kernel(self, dtype: np.dtype, part: str) -> Any:
-        kernel = self._kernels.get((dtype, part))
+    def _kernel(self, dtype: np.dtype, part: str, apart: bool = False) -> Any:
+        key = dtype, part, apart
+        kernel = self._kernels.get(key)
         if kernel is None:
-            kernel = codegen.reduction(self.name, part, **self._formulas(dtype))
+            kernel = codegen.reduction(self.name, part, apart, **self._formulas(dtype))
             if part == "whole":
-                kernel = for_contiguous(kernel, lambda x, o: self.whole(x.ravel("K"), o))  # of a transposed x a view
-            self._kernels[dtype, part] = kernel
+                kernel = for_contiguous(kernel, self._whole_of_any_layout)
+            self._kernels[key] = kernel
         return kernel
 
-    def _shared(self, dtype: np.dtype) -> Any:
+    def _whole_of_any_layout(self, a: np.ndarray, o: np.ndarray) -> None:
+        lines = lines_of(a.shape, a.strides, a.itemsize, tuple(range(a.ndim))) if a.size >= APART else None
+        if lines is None or self.merge is None:
+            self.whole(a.ravel("K"), o)  # of a transposed array a view
+        else:
+            self._of_lines(a, lines, o)
+
+    def _of_lines(self, a: np.ndarray, lines: Lines, o: np.ndarray) -> None:
+        """Along the dimensions of `lines_of`, into o of the others in their order in memory."""
+        outer, n, inner, step, block = lines
+        if inner == 1:
+            rows = restrided(a, (outer, step), (step * a.itemsize, a.itemsize))  # of the last one, more than is read
+            to = o.reshape(outer) if o.ndim else empty(outer, self._kept_in(o.dtype))
+            self.rows(rows, to, n)
+            if not o.ndim:
+                o[()] = self.merge(to)
+        else:
+            memory = restrided(a, ((outer - 1) * block + (n - 1) * step + inner,), (a.itemsize,))
+            kernel = self._kernel(o.dtype, "columns", apart=True)
+            kernel(memory, n, step, block, o, empty(inner, self._kept_in(o.dtype)))
+
+    def _shared(self, dtype: np.dtype, apart: bool) -> Any:
         """The kernel of rows that threads share."""
-        kernel = self._kernels.get((dtype, "shared"))
+        kernel = self._kernels.get((dtype, "shared", apart))
         if kernel is None:
-            text = codegen.reduction_text("rows", **self._formulas(dtype))
-            kernel = self._kernels[dtype, "shared"] = shared.over_rows(f"{self.name}_rows", text, "x dest", "x dest")
+            text = codegen.reduction_text("rows", apart, **self._formulas(dtype))
+            name, params = (f"{self.name}_rows_apart", "x n dest") if apart else (f"{self.name}_rows", "x dest")
+            kernel = self._kernels[dtype, "shared", apart] = shared.over_rows(name, text, params, "x dest")
         return kernel
 
     def _first_of_floats(self, a: np.ndarray, o: np.ndarray) -> None:
@@ -142,15 +167,16 @@ class Reduction:
         """Every element of a, into the 0-dim o."""
         self._kernel(o.dtype, "whole")(a, o)
 
-    def rows(self, a: np.ndarray, o: np.ndarray) -> None:
-        """Each row of the matrix a, into the vector o."""
-        crew = 0
+    def rows(self, a: np.ndarray, o: np.ndarray, *n: int) -> None:
+        """Each row of the matrix a, or its first n elements, into the vector o."""
+        crew, apart = 0, bool(n)
         if a.size >= LARGE:
             crew, parts = threads.share(a.nbytes // shared.BYTES_MOVED, len(a))
         if crew:
-            self._shared(o.dtype)(crew, parts, a, o)
+            self._shared(o.dtype, apart)(crew, parts, a, *n, o)
         else:
-            (self._kernels.get((o.dtype, "rows")) or self._kernel(o.dtype, "rows"))(a, o)
+            key = o.dtype, "rows", apart
+            (self._kernels.get(key) or self._kernel(*key))(a, *n, o)
 
     def large(self, a: np.ndarray, o: np.ndarray) -> None:
         """`whole` of many elements: blocks of them, which threads may share, and then of what the blocks give."""
@@ -172,7 +198,7 @@ class Reduction:
             self.rows(a if a.shape == (outer, n) else a.reshape(outer, n), o if o.ndim == 1 else o.reshape(outer))
         else:
             dtype = o.dtype
-            kernel = self._kernels.get((dtype, "columns")) or self._kernel(dtype, "columns")
+            kernel = self._kernels.get((dtype, "columns", False)) or self._kernel(dtype, "columns")
             kernel(a, n, o, empty(inner, self._kept_in(dtype)))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
@@ -188,6 +214,12 @@ class Reduction:
             if in_memory.flags.c_contiguous:  # and so of one layout or another without a copy
                 found = self(in_memory, [order.index(d) for d in dims], True, dtype)
                 return contiguous(found.transpose(np.argsort(order))).reshape(shape)
+            lines = lines_of(a.shape, a.strides, a.itemsize, dims) if a.size >= APART else None
+            if lines is not None and (self.merge or len(dims) < a.ndim):
+                kept = [i for i in order if i not in dims]
+                o = empty([a.shape[i] for i in kept], dtype)
+                self._of_lines(a, lines, o)
+                return contiguous(o.transpose(np.argsort(kept))).reshape(shape)
         o = empty(shape, dtype)
         if o.size:
             self.parts(a, dims, split, o)
