@@ -65,3 +65,54 @@ def test_large_arithmetic_in_place_is_torchs_to_the_bit(name, parts, threads):
         assert_same_outcome(*both(compute))
     finally:
         minitorch.set_num_threads(before)
+
+
+BROADCASTS = [
+    ((300, 1), (400,)),
+    ((60, 1, 3), (1, 250, 3)),
+    ((300, 200), (300, 1)),
+    ((4, 16, 40, 40), (16, 1, 1)),
+    ((2, 3, 1, 40, 41), (3, 5, 1, 1)),
+    ((5, 1, 7, 1, 30, 9), (6, 1, 2, 30, 1)),
+]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shapes", BROADCASTS, ids=str)
+def test_large_results_of_broadcasting_are_torchs(shapes, dtype, count):
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    before = minitorch.get_num_threads()
+    minitorch.set_num_threads(count)
+    try:
+        for _ in range(2):  # the second time by what the first one found out
+            for name in ("add", "sub", "mul", "div", "maximum", "minimum", "atan2", "lt"):
+                for a, b in (arrays, arrays[::-1]):
+                    ours, theirs = (getattr(ns, name)(ns.from_numpy(a), ns.from_numpy(b)) for ns in (minitorch, torch))
+                    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6 if dtype == "float32" else 1e-14)
+                    assert ours.stride() == theirs.stride()
+    finally:
+        minitorch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_parts_of_rows_go_through_functions_of_one_and_three_operands(count):
+    x = np.random.default_rng(3).standard_normal((500, 400)).astype(np.float32)
+    before = minitorch.get_num_threads()
+    minitorch.set_num_threads(count)
+    programs = [
+        lambda x: -x,
+        lambda x: x.abs(),
+        lambda x: x**2,
+        lambda x: x.sigmoid(),
+        lambda x: x.addcmul(x[:1], x[:, :1], value=2),
+        lambda x: x.clone().mul_(x[:, 3:4]).add_(x[2]),
+    ]
+    try:
+        for program in programs:
+            ours, theirs = (program(ns.from_numpy(x.copy())[:, 50:350]) for ns in (minitorch, torch))
+            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
+            assert ours.stride() == theirs.stride()
+    finally:
+        minitorch.set_num_threads(before)

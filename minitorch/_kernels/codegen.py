@@ -93,6 +93,22 @@ def kernel({params}, dest, sizes_, steps_):
                     dest[start{last} + at3] = {result}
 """
 
+# the same for some of the lines, numbered from the first to the last, of which threads take some each
+LINES_BETWEEN = """@njit({options})
+def kernel({params}, dest, sizes_, steps_, bounds_):
+    {setup}
+    line = np.uint64(sizes_[3])
+    for part in range(bounds_.shape[0]):
+        for number in range(bounds_[part, 0], bounds_[part, 1]):
+            at2, rest = number % sizes_[2], number // sizes_[2]
+            at1, at0 = rest % sizes_[1], rest // sizes_[1]
+            {starts}
+            for at3 in range(line):
+                {loads}
+                {body}
+                dest[start{last} + at3] = {result}
+"""
+
 # every element into a 0-dim dest; `a` is the accumulator, `n` the number of elements
 WHOLE = """@njit({options})
 def kernel(x_, dest):
@@ -349,6 +365,10 @@ class Formula:
     def lines(self, scalars: tuple[str, ...] = (), inplace: bool = False) -> Callable[..., None]:
         """As `strided`, for steps of 1 along the innermost dimension, of 0 for the arrays named in `scalars`."""
         return self._build("inplace_lines" if inplace else "lines", LINES, scalars)
+
+    def lines_between(self, scalars: tuple[str, ...], inplace: bool) -> str:
+        """The text of `lines` with a further parameter, bounds_ (parts, 2): from which line to which each part goes."""
+        return self.source("inplace_lines" if inplace else "lines", LINES_BETWEEN, scalars)
 
     def _build(self, variant: str, template: str, scalars: tuple[str, ...]) -> Callable[..., None]:
         try:

@@ -12,7 +12,7 @@ from minitorch.autograd.node import Node
 from .op import ARRAY_NAMES, Gradient, Op
 from .scope import SCOPE, SMALL, Lazy, compiled, indent
 
-_ARITHMETIC = frozenset("add subtract multiply divide".split())
+_ARITHMETIC = frozenset("add subtract multiply divide negative absolute maximum minimum".split())
 
 
 def node_class(op: Op) -> type[Node]:
@@ -149,13 +149,16 @@ def unless_many(
 ) -> list[str]:
     """The lines, which compute the target by NumPy, and before them the operands that a compiled loop is better for."""
     lone = formula.lone_call()
-    if len(arrays) != 2 or lone is None or lone[0] not in _ARITHMETIC:
+    if len(arrays) > 2 or lone is None or lone[0] not in _ARITHMETIC:
         return lines
     SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL, inplace).general)
-    x, y = arrays
-    fast = f"{target} = {name}(({x}, {y}), (), {x if inplace else None}, {x}.dtype)"
+    x, y = arrays[0], arrays[-1]
+    fast = f"{target} = {name}(({', '.join(arrays)},), (), {x if inplace else None}, {x}.dtype)"
     question = "beats_numpy" + "_in_place" * inplace
-    return [f"if {x}.size >= LARGE and {question}({x}, {y}): {fast}", "else:", *indent(lines)]
+    many = f"{x}.size >= LARGE"
+    if y != x and not inplace:  # or a result that is larger than both operands
+        many = f"({many} or {x}.ndim > 1 and 1 in {x}.shape and {x}.size * {y}.size >= LARGE)"
+    return [f"if {many} and {question}({x}, {y}): {fast}", "else:", *indent(lines)]
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:

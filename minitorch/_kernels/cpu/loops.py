@@ -7,10 +7,10 @@ vectorised functions win. Which route is taken depends on dtype, shapes and stri
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from math import prod
-from operator import mul
+from operator import is_, mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +24,10 @@ from . import shared, threads
 
 ndarray = np.ndarray
 LARGE = 2**15  # elements from which threads may share a loop
-WIDE = 2**17  # elements from which a compiled loop may pay where NumPy has a function
+WIDE = 2**17  # elements of contiguous arrays from which a compiled loop may pay where NumPy has a function
 CHUNK = 2**13  # the least that a part has
+MOST = 1024  # layouts whose ways are kept
+BLOCKS_OF_LINES = 64  # at most, of which a thread takes some
 CALLS = 5  # of a function, such as exp, that one thread makes in a nanosecond
 
 
@@ -46,6 +48,8 @@ class Loops:
         self.flat = for_contiguous(formula.inplace() if inplace else formula.flat(), self._any_layout)
         self._shared: Any = None
         self._scalar_kernels: dict[int, Any] = {}  # by which operands are 0-dim, a bit for each
+        self._line_kernels: dict[tuple[str, ...], Any] = {}  # that threads share, by which operands do not change along
+        self._ways: dict[Any, _Way] = {}  # by the layouts of the operands and of the result
 
     def _any_layout(self, *args: Any) -> None:
         count = len(self.formula.arrays)
@@ -78,6 +82,12 @@ class Loops:
             dest = np.empty(shape, dtype) if out is None else out
             kernel(*arrays, *numbers, dest)
             return dest
+        key = dtype.itemsize, *[(a.shape, a.strides, a.itemsize) for a in (arrays if out is None else (*arrays, out))]
+        way = self._ways.get(key)
+        if way is not None:
+            dest = ndarray(way.shape, dtype, None, 0, way.strides) if out is None else out
+            way(arrays, numbers, dest)
+            return dest
         shape = broadcast_shape(arrays) if out is None or not out.size else out.shape
         if prod(shape) > self.small and self.formula.slow_in_loops(arrays[0].dtype):
             arrays = tuple([a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays])
@@ -88,7 +98,9 @@ class Loops:
             out[...] = result
             return out
         dest = empty_result(dtype, *arrays) if out is None else out
-        self.strided(arrays, numbers, dest)
+        way = self.strided(arrays, numbers, dest)
+        if way is not None and len(self._ways) < MOST:
+            self._ways[key] = way
         return dest
 
     def _contiguous_loop(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
@@ -112,10 +124,11 @@ class Loops:
             kernel = self._scalar_kernels[scalars] = make(names)
         return kernel, shape
 
-    def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
-        """The loop over merged dimensions; more than four are taken in blocks."""
+    def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> "_Way | None":
+        """The loop over merged dimensions, more than four of them in blocks; the way it took if there are no more."""
         if not dest.size:
-            return
+            return None
+        given = arrays
         if dest.size >= LARGE:
             arrays = tuple([alike(a, dest) for a in arrays])
         every = (*arrays, dest)
@@ -123,19 +136,63 @@ class Loops:
         if plan.order:
             *arrays, dest = [a.transpose(plan.order).reshape(-1) for a in every]
             (self.large if dest.size >= LARGE else self.flat)(*arrays, *numbers, dest)
-            return
-        if plan.lines:
-            names = self.formula.arrays
-            kernel = self.formula.lines(tuple([names[i] for i in plan.constant]), self.variant == "inplace")
-        else:
-            kernel = self.formula.strided()
-        for index in product(*map(range, plan.outer)):  # one, of nothing, for up to four dimensions
+            return None
+        names = tuple([self.formula.arrays[i] for i in plan.constant])
+        inplace = self.variant == "inplace"
+        kernel = self.formula.lines(names, inplace) if plan.lines else self.formula.strided()
+        if not plan.outer:
+            way = _Way(plan, every, kernel, partial(self._shared_lines, names, inplace), self.formula.functions)
+            way(arrays, numbers, dest)
+            return way if all(map(is_, arrays, given)) else None
+        for index in product(*map(range, plan.outer)):
             offsets = [sum(map(mul, index, steps)) for steps in plan.outer_steps]
             windows = [
                 restrided(a, (length,), (a.itemsize,), offset)
                 for a, length, offset in zip(every, plan.lengths, offsets, strict=True)
             ]
             kernel(*windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps)
+        return None
+
+    def _shared_lines(self, scalars: tuple[str, ...], inplace: bool) -> Any:
+        """`Formula.lines` as a kernel that threads share."""
+        kernel = self._line_kernels.get(scalars)
+        if kernel is None:
+            text = self.formula.lines_between(scalars, inplace)
+            params = " ".join([*[f"{p}_" for p in self.formula.params], "dest sizes_ steps_ bounds_"])
+            name = f"{self.formula.name}{'_inplace' * inplace}_lines_{'_'.join(scalars)}"
+            kernel = self._line_kernels[scalars] = shared.over_rows(name, text, params, "bounds_")
+        return kernel
+
+
+class _Way:
+    """How a loop goes over arrays of certain layouts, all of it found out."""
+
+    __slots__ = ("bounds", "kernel", "plan", "shape", "shared", "strides", "whole", "work")
+
+    def __init__(self, plan: "_Plan", arrays: tuple[Any, ...], kernel: Any, shared_lines: Any, functions: int):
+        self.plan, self.kernel, self.shared = plan, kernel, shared_lines
+        dest = arrays[-1]
+        self.shape, self.strides = dest.shape, dest.strides
+        self.whole = [a.flags.c_contiguous for a in arrays]
+        self.work = 0
+        if plan.lines:
+            lines = int(plan.sizes[:3].prod())
+            self.work = len(arrays) * dest.nbytes // shared.BYTES_MOVED + dest.size * functions // CALLS
+            edges = np.linspace(0, lines, min(lines, BLOCKS_OF_LINES) + 1).astype(np.int64)
+            self.bounds = np.stack([edges[:-1], edges[1:]], 1)
+
+    def __call__(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
+        plan = self.plan
+        windows = [
+            a.reshape(-1) if whole else restrided(a, (length,), (a.itemsize,))
+            for a, whole, length in zip((*arrays, dest), self.whole, plan.lengths)
+        ]
+        if self.work >= threads.SERIAL:
+            crew, parts = threads.share(self.work, len(self.bounds))
+            if crew:
+                self.shared()(crew, parts, *windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps, self.bounds)
+                return
+        self.kernel(*windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps)
 
 
 class _Plan(NamedTuple):
@@ -195,7 +252,7 @@ def beats_numpy(x: np.ndarray, y: np.ndarray) -> bool:
             return x.size > WIDE and threads.count() > 1
         if line_across(x.shape, x.strides, y.strides) is not None:
             return True
-    return x.size > WIDE and _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
+    return _makes_lines(x.shape, x.strides, y.shape, y.strides, x.itemsize)
 
 
 def beats_numpy_in_place(x: np.ndarray, y: np.ndarray) -> bool:
@@ -215,7 +272,7 @@ def _makes_lines(
         return False  # and NumPy says so
     made = x_strides if x == shape and is_dense(x, x_strides, itemsize) else contiguous_strides(shape, itemsize)
     plan = _plan(shape, ((x, x_strides, itemsize), (y, y_strides, itemsize), (shape, made, itemsize)))
-    return plan.lines and not plan.outer and prod(shape) > plan.sizes[3]
+    return plan.lines and not plan.outer and prod(shape) > max(plan.sizes[3], LARGE)
 
 
 def _broadcast_strides(to: tuple[int, ...], shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...]:
