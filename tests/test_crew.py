@@ -403,5 +403,6 @@ def test_large_loops_are_shared(monkeypatch):
     F.relu(torch.ones(2**14))
     F.relu(torch.ones(2**16))
     F.leaky_relu(torch.ones(2**9, 2**8).T)
-    F.leaky_relu(torch.ones(2**9, 2**9)[:, ::2])  # the loop over lines is not
-    assert asked == [8, 16]
+    F.leaky_relu(torch.ones(2**9, 2**9)[:, : 2**8])  # by lines
+    F.leaky_relu(torch.ones(2**9, 2**9)[:, ::2])  # the loop over single elements is not
+    assert asked == [8, 16, 64]

@@ -132,3 +132,11 @@ def test_stacked_and_joined_tensors_in_any_order_lie_as_in_torch(order):
             made = [T.stack([x, x], dim) for dim in range(4)] + [T.cat([x, x], dim) for dim in range(3)]
             strides.append([(t.stride(), t.tolist()) for t in (*made, x.roll(1, 0))])
         assert strides[0] == strides[1]
+
+
+@pytest.mark.parametrize("dims", [(0,), (1,), (3,), (1, 2), (0, 1, 2, 3)])
+@pytest.mark.parametrize("order", [(0, 3, 1, 2), (3, 2, 1, 0), (1, 0, 3, 2)])
+def test_turned_tensors_in_any_order_lie_as_in_torch(order, dims):
+    ours, theirs = (image(ns, 6, 20, 9, 10).permute(order).flip(dims) for ns in (minitorch, torch))
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert ours.stride() == theirs.stride()

@@ -188,6 +188,11 @@ def flip_cpu(input, dims):
     if not index:
         return input.copy()
     if not input.flags.c_contiguous:
+        order = sorted(range(input.ndim), key=lambda d: -input.strides[d])
+        in_memory = input.transpose(order)
+        if in_memory.flags.c_contiguous:
+            turned = [order.index(d) for d in wrap_dims(dims, input.ndim)]
+            return flip_cpu(in_memory, tuple(turned)).transpose(np.argsort(order))
         return laid_out(input[index], input)
     if but_rows is None or input.size <= SMALL:
         return input[index].copy()

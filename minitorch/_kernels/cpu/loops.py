@@ -174,7 +174,7 @@ class _Way:
         dest = arrays[-1]
         self.shape, self.strides = dest.shape, dest.strides
         self.whole = [a.flags.c_contiguous for a in arrays]
-        self.work = 0
+        self.work, self.bounds = 0, None  # only whole lines are shared
         if plan.lines:
             lines = int(plan.sizes[:3].prod())
             self.work = len(arrays) * dest.nbytes // shared.BYTES_MOVED + dest.size * functions // CALLS
@@ -187,7 +187,7 @@ class _Way:
             a.reshape(-1) if whole else restrided(a, (length,), (a.itemsize,))
             for a, whole, length in zip((*arrays, dest), self.whole, plan.lengths)
         ]
-        if self.work >= threads.SERIAL:
+        if self.bounds is not None and self.work >= threads.SERIAL:
             crew, parts = threads.share(self.work, len(self.bounds))
             if crew:
                 self.shared()(crew, parts, *windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps, self.bounds)
