@@ -129,9 +129,7 @@ _LAZY_NAMES = {
     ),
 }  # fmt: skip
 
-_ABSENT = frozenset(
-    "_export ao classes export futures monitor mtia nested ops package quantization segment_reduce".split()
-)
+_ABSENT = frozenset("_export ao classes export futures monitor mtia nested ops package quantization".split())
 
 
 def __getattr__(name: str) -> _Any:

@@ -24,7 +24,7 @@ OUT_OF_SCOPE = {
         "=linalg.eigvals",
     ),
     "Fourier transforms are not supported": ("fft.", "istft"),
-    "private to torch": ("torch.ops.", "torch._", "_segment_reduce", "jiterator", "_upsample",
+    "private to torch": ("torch.ops.", "torch._", "jiterator", "_upsample",
                          "_batch_norm_with_update", "native_dropout_backward", "bmm.triton",
                          "max_pool2d_with_indices_backward", "=slice"),
     "sparse layouts beyond COO": ("sparse.sampled_addmm", "sparse.mm.reduce", "=to_sparse"),

@@ -7,6 +7,11 @@ _OVERFLOWS = "torch overflows on the way, to nan"
 KNOWN: dict[tuple[str, str], str] = {
     ("_unsafe_masked_index_put_accumulate", "float16"): _ROUNDS_ONCE,
     ("_unsafe_masked_index_put_accumulate", "bfloat16"): _ROUNDS_ONCE,
+    **{
+        (f"_segment_reduce.{by}", kind): _ROUNDS_ONCE
+        for by in ("lengths", "offsets")
+        for kind in ("float16", "bfloat16")
+    },
     ("gradient", "errors"): _COMPLEX,
     ("gradient", "messages"): _COMPLEX,
     ("masked_fill", "errors"): _COMPLEX,

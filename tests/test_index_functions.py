@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from index_compare import BOTH, assert_same, numbers, pair
+from index_compare import BOTH, assert_same, assert_same_outcome, numbers, outcome, pair
 
 import minitorch
 
@@ -191,6 +191,75 @@ def test_bincount_counts_integers_of_any_layout_with_weights_of_any_dtype(dtype,
             x, y = [lib.tensor(values[:n])[::step] for lib in BOTH]
             w, v = [None if weight is None else lib.tensor(weights[:n])[::step] for lib in BOTH]
             assert_same(x.bincount(w, minlength), y.bincount(v, minlength))
+
+
+SEGMENTS = {
+    "lengths": lambda t: {"lengths": t.tensor([2, 0, 1, 3])},
+    "lengths of int32": lambda t: {"lengths": t.tensor([6, 0]).int()},
+    "lengths of each row": lambda t: {"lengths": t.tensor([[2, 1], [0, 3], [1, 2], [3, 0], [1, 2], [0, 3]]), "axis": 1},
+    "offsets": lambda t: {"offsets": t.tensor([1, 1, 3, 4])},
+    "offsets of each row": lambda t: {"offsets": t.tensor([[0, 1, 3]] * 6), "axis": -2},
+    "both": lambda t: {"offsets": t.tensor([0, 6]), "lengths": t.tensor([1.5])},
+}
+
+
+@pytest.mark.parametrize("segments", SEGMENTS)
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max", "min", "prod", "amax", "amin"])
+def test_segments_are_reduced_as_in_torch(reduce, segments):
+    values = np.random.default_rng(0).integers(-2, 3, (2, 3, 6)).astype(np.float64)
+    values[0, 1, 2::3] = np.nan
+    values[1, 2, :2] = np.inf, -np.inf
+    for initial in (None, 1, -0.5, np.nan):
+        for sign in (1, -1):
+            x, y = [t.transpose(0, 2) for t in pair(values)]
+            found = []
+            for t, data in zip(BOTH, (x.requires_grad_(), y.requires_grad_())):
+                out = t.segment_reduce(data, reduce, initial=initial, **SEGMENTS[segments](t))
+                out.backward(t.arange(1.0, 1 + out.numel()).reshape(out.shape).to(out.dtype) * sign)
+                found.append((out, data.grad))
+            assert_same(*found)
+
+
+MISTAKEN_SEGMENTS = {
+    "neither": lambda t, x: t.segment_reduce(x, "sum"),
+    "indices": lambda t, x: t.segment_reduce(x, "sum", indices=t.tensor([0, 1])),
+    "another reduction": lambda t, x: t.segment_reduce(x, "std", lengths=t.tensor([3])),
+    "too short": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([2])),
+    "negative": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([4, -1])),
+    "no lengths": lambda t, x: t.segment_reduce(x[:0], "sum", lengths=t.tensor([]).long()),
+    "no offsets": lambda t, x: t.segment_reduce(x, "sum", offsets=t.tensor([]).long()),
+    "another axis": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([3]), axis=1),
+    "another axis of offsets": lambda t, x: t.segment_reduce(x, "sum", offsets=t.tensor([0, 3]), axis=1),
+    "more dimensions": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([[[3]]])),
+    "an axis too far": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([3]), axis=2),
+    "fractional lengths": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([3.0])),
+    "short offsets": lambda t, x: t.segment_reduce(x, "sum", offsets=t.tensor([0, 3]).short()),
+    "integers": lambda t, x: t.segment_reduce(x.long(), "sum", lengths=t.tensor([3])),
+    "a list": lambda t, x: t.segment_reduce(x, "sum", lengths=[3]),
+    "a word as the initial value": lambda t, x: t.segment_reduce(x, "sum", lengths=t.tensor([3]), initial="a"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKEN_SEGMENTS)
+def test_segments_are_refused_as_in_torch(mistake):
+    x, y = pair(numbers((3, 2)))
+    assert_same_outcome(*[outcome(MISTAKEN_SEGMENTS[mistake], t, v) for t, v in zip(BOTH, (x, y))])
+
+
+def test_segments_outside_the_data_are_refused_where_torch_reads_foreign_memory():
+    for given in ({"lengths": minitorch.tensor([4]), "unsafe": True}, {"offsets": minitorch.tensor([-1, 2])}):
+        with pytest.raises(RuntimeError, match="segments must lie within the 3 elements along axis 0"):
+            minitorch.segment_reduce(minitorch.ones(3), "sum", **given)
+    with pytest.raises(RuntimeError, match="each row of data needs a row of segments"):
+        minitorch.segment_reduce(minitorch.ones(2, 3), "sum", offsets=minitorch.tensor([[0, 3]]), axis=1)
+
+
+def test_the_gradient_of_segments_has_none():
+    x = minitorch.ones(3, requires_grad=True)
+    out = minitorch.segment_reduce(x, "prod", lengths=minitorch.tensor([1, 2]))
+    (slope,) = minitorch.autograd.grad(out.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="derivative for aten::_segment_reduce_backward is not implemented"):
+        slope.sum().backward()
 
 
 @pytest.mark.parametrize("descending", [False, True])

@@ -41,7 +41,6 @@ NOT_CLAIMED = {
     "torch.Tensor.resize": "deprecated in torch",
     "torch.Tensor.resize_as": "deprecated in torch",
     "torch.Tensor.storage": "deprecated in torch",
-    "torch.segment_reduce": "not written, and refused by name",
     "torch.frobenius_norm": "deprecated in torch",
     "torch.nuclear_norm": "deprecated in torch",
     "torch.Tensor.index": "of functorch.dim",

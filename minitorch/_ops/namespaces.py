@@ -71,6 +71,7 @@ from . import (  # noqa: F401 - they fill the tables
     scans,
     scattering,
     searching,
+    segments,
     selecting,
     shapes,
     singular_values,
