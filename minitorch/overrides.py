@@ -107,11 +107,13 @@ def _overridden(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     """What a generated function asks, with all its arguments: those that are at their defaults are left out."""
     from minitorch._ops.public import FUNCTIONS
 
-    f = FUNCTIONS[name]
-    defaults = list(f.__defaults__ or ())
+    f = generated = FUNCTIONS[name]
+    while "_front" in (generated.__kwdefaults__ or ()):  # autocast's code, which has no defaults of the function's
+        generated = generated.__kwdefaults__["_inner"]
+    defaults = list(generated.__defaults__ or ())
     while defaults and args[-1] is defaults.pop():
         args = args[:-1]
-    given = {k: v for k, v in kwargs.items() if v is not f.__kwdefaults__[k]}
+    given = {k: v for k, v in kwargs.items() if v is not generated.__kwdefaults__[k]}
     return _ask(FUNCTIONS.get(_OPERATORS.get(name, name), f), name, args, given)
 
 

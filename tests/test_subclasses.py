@@ -1,5 +1,6 @@
 """Tensor subclasses and `__torch_function__`: who is asked, of what, and what comes out, as in torch."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -379,3 +380,29 @@ for ns in map(importlib.import_module, ("torch", "minitorch")):
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == [name, name]
+
+
+def test_subclasses_and_autocast_meet_in_any_order():
+    """Both put code in front of functions that a program may have called by then, or not."""
+    steps = {
+        "plain": "x.sum(0)",
+        "subclass": "x.as_subclass(Named).sum(0)",
+        "autocast": "with torch.autocast('cpu'): x @ x",
+    }
+    for order in itertools.permutations(steps):
+        program = "import minitorch as torch\nclass Named(torch.Tensor): pass\nx = torch.ones(2, 2)\n"
+        program += "\n".join(steps[s] for s in order)
+        program += "\nprint(type(x.as_subclass(Named).sum(0, dtype=torch.float64)).__name__)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.stdout == "Named\n", (order, done.stderr)
+
+
+def test_autocast_stands_once_in_front_of_a_function():
+    with minitorch.autocast("cpu"):
+        pass
+    for name in ("sum", "softmax", "exp", "cumsum", "matmul"):
+        f, fronts = getattr(minitorch, name), 0
+        while "_inner" in (f.__kwdefaults__ or ()):
+            fronts += "_front" in f.__kwdefaults__
+            f = f.__kwdefaults__["_inner"]
+        assert fronts < 2, name
