@@ -36,6 +36,7 @@ CALLS = {
     "interpolate": lambda t, x: t.nn.functional.interpolate(x[None, None], scale_factor=TWO),
     "avg_pool2d": lambda t, x: t.nn.functional.avg_pool2d(x[None], TWO, ONE),
     "LayerNorm": lambda t, x: t.nn.LayerNorm(np.int64(6))(x),
+    "the order of a norm as a tensor": lambda t, x: x.norm(t.tensor(3)) + t.linalg.norm(x, t.tensor(2.0), ONE),
 }
 
 
@@ -90,6 +91,35 @@ BOUNDS = {
 def test_bounds_of_both_kinds(name):
     ours, theirs = [outcome(t, lambda t: BOUNDS[name](t, t.linspace(-2, 3, 6))) for t in (minitorch, torch)]
     assert (ours is theirs) if isinstance(theirs, type) else assert_same(ours, theirs) is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int64", "bool"])
+@pytest.mark.parametrize("of", ["float32", "bfloat16", "int64", "bool"])
+@pytest.mark.parametrize("name", ["add", "sub", "add_"])
+def test_alpha_is_a_tensor(name, dtype, of):
+    def program(shape):
+        def run(t):
+            x, y = (t.arange(start, start + 4).to(getattr(t, dtype)) for start in (0, 1))
+            return repr(getattr(x, name)(y, alpha=t.full(shape, 3).to(getattr(t, of))))
+
+        return run
+
+    for shape in ((), (1,)):
+        ours, theirs = (outcome(t, program(shape)) for t in (minitorch, torch))
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int64"])
+@pytest.mark.parametrize("of", ["float32", "float64", "bfloat16", "int64", "bool"])
+def test_the_weight_of_lerp_is_a_tensor(dtype, of):
+    for shape in ((), (1,)):
+        for name in ("lerp", "lerp_"):
+
+            def run(t, shape=shape, name=name):
+                x, weight = t.arange(4).to(getattr(t, dtype)), t.full(shape, 0.75).to(getattr(t, of))
+                return repr(getattr(x, name)(t.full((4,), 8).to(getattr(t, dtype)), weight))
+
+            assert outcome(minitorch, run) == outcome(torch, run)
 
 
 def test_size_prints_integers():

@@ -17,6 +17,7 @@ from .operands import (
     CONSTANTS,
     NUMBERS,
     common_dtype,
+    number_argument,
     number_operand,
     python_number,
     refuse_bool,
@@ -35,6 +36,7 @@ def scaled_sum(record: Op, twin: str, input: Any, other: Any, alpha: Any) -> Any
         a, b = input.array, other.array
         if a.dtype is b.dtype and a.shape == b.shape and a.dtype in FLOATS and a.dtype not in dtypes.HALVES:
             return scaled(input, other, alpha=alpha)  # the everyday case, about which there is nothing to ask
+    alpha = number_argument(twin, "alpha", None, alpha)
     x = input if isinstance(input, Tensor) or not isinstance(other, Tensor) else as_tensor_like(other, input)
     dtype = _check_alpha(record, x, other, alpha)
     if dtype == np.bool_:
@@ -257,15 +259,18 @@ def refuse_integer_quotient(input: Any, tensor1: Any, tensor2: Any) -> None:
 
 
 def check_lerp(input: Any, end: Any, weight: Any) -> None:
-    """lerp takes tensors of one dtype."""
+    """lerp takes tensors of one dtype; a weight without dimensions may have another."""
     if not isinstance(end, Tensor):
         if isinstance(input, Tensor):
             invalid_arguments("lerp", input, end, weight)
         return
+    if not isinstance(input, Tensor):
+        return
+    free = isinstance(weight, Tensor) and not weight.array.shape
     for name, t in (("end", end), ("weight", weight)):
-        if isinstance(t, Tensor) and isinstance(input, Tensor) and t.dtype is not input.dtype:
+        if isinstance(t, Tensor) and t.dtype is not input.dtype and not (free and t is weight):
             raise RuntimeError(f"expected dtype {cpp_name(input.array)} for `{name}` but got dtype {cpp_name(t.array)}")
-    if isinstance(input, Tensor) and not input.is_floating_point():
+    if not input.is_floating_point() and not (free and weight.is_floating_point()):
         no_kernel(f"lerp_kernel_{'tensor' if isinstance(weight, Tensor) else 'scalar'}", input.array)
 
 

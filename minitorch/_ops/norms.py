@@ -11,6 +11,7 @@ from minitorch._tensor import Tensor
 from .check import C_NAMES, c_name, check, wrap_dim
 from .nodes import titled
 from .op import structured
+from .operands import number_argument
 from .public import FUNCTIONS, PUBLIC, into, op, public
 from .reductions import FLOATS, SUM, Reduction, reduction_of
 
@@ -105,8 +106,7 @@ def vector_norm(
     >>> torch.linalg.vector_norm(torch.tensor([3.0, -4.0]))
     tensor(5.)
     """
-    if not isinstance(ord, (int, float, np.number)):
-        raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
+    ord = number_argument("linalg_vector_norm", "ord", 2, ord)
     dim = tuple(dim) if isinstance(dim, list) else dim
     result = op("norm_of_vectors")(_in_dtype(x, dtype), float(ord), dim, keepdim)
     return into(out, "linalg_vector_norm", result)
