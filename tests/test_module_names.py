@@ -53,6 +53,29 @@ def test_classes_that_name_getattr_have_torchs(by, without_getattr):
     same(scenario)
 
 
+def test_an_entry_behind_a_property_is_found_when_that_fails():
+    def scenario(lib):
+        class Base(lib.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("beta", lib.full((), 0.75))
+
+        class Derived(Base):
+            def __init__(self):
+                super().__init__()
+                first = self.beta
+                self.register_buffer("tau", 1 / (1 - first))
+
+            @property
+            def beta(self):
+                return (self.tau - 1) / (self.tau * 2)
+
+        derived = Derived()
+        return derived.beta.item(), derived.tau.item(), sorted(derived.state_dict()), outcome(lambda: derived.other)
+
+    same(scenario)
+
+
 def test_modules_methods_are_named_after_module():
     def scenario(lib):
         layer = lib.nn.ReLU()

@@ -96,9 +96,13 @@ def _show(owner: Any, name: str, value: Any) -> None:
     if owner is None:
         return
     cls = type(owner)
-    # hasattr alone would also find the metaclass's names, such as `mro`
-    if not (hasattr(cls, name) and any(name in base.__dict__ for base in cls.__mro__)):
-        owner.__dict__[name] = value
+    if hasattr(cls, name):  # which also finds the metaclass's names, such as `mro`
+        for base in cls.__mro__:
+            if name in base.__dict__:
+                if isinstance(base.__dict__[name], property) and not hasattr(cls, "__getattr__"):
+                    cls.__getattr__ = entry  # asked for the entry when the property raises AttributeError
+                return
+    owner.__dict__[name] = value
 
 
 def _hide(owner: Any, name: str, value: Any) -> None:
