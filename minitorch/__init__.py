@@ -143,5 +143,9 @@ def __getattr__(name: str) -> _Any:
         module = type(_namespaces)
         here = [n for n, value in globals().items() if not n.startswith("_") and not isinstance(value, module)]
         return here + [n for n in _LAZY_NAMES if not n.startswith("has_")]
+    if name == "torch":  # kornia says torch.torch.Tensor
+        import minitorch
+
+        return minitorch
     known = f": torch.{name} is not supported, see the README's 'What is there'" if name in _ABSENT else ""
     raise AttributeError(f"module 'minitorch' has no attribute {name!r}{known}")

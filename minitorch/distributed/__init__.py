@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from minitorch._no_accelerator import answering, refusing
+from minitorch._no_accelerator import answering, refusing, refusing_classes
 
 _AVAILABLE = (
     "is_available is_gloo_available is_initialized is_mpi_available is_nccl_available is_torchelastic_launched "
@@ -19,12 +19,16 @@ globals().update(
         _UNINITIALISED,
     )
 )
+_ALONE = (
+    "torch.distributed.{name} is not supported by minitorch, which trains in one process: "
+    "torch.distributed.is_available() is False"
+)
+globals().update(refusing("init_process_group init_device_mesh", NotImplementedError, _ALONE))
+# for `isinstance` and annotations
+_CLASSES = "FileStore HashStore P2POp PrefixStore ProcessGroup Store TCPStore Work"
 globals().update(
-    refusing(
-        "init_process_group init_device_mesh",
-        NotImplementedError,
-        "torch.distributed.{name} is not supported by minitorch, which trains in one process: "
-        "torch.distributed.is_available() is False",
+    refusing_classes(
+        "torch.distributed", {name: _ALONE.format(name=name) for name in _CLASSES.split()}, NotImplementedError
     )
 )
 
