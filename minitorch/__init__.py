@@ -100,7 +100,7 @@ _LAZY = (
     "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing",
     "torch_version", "types", "utils", "version", "xpu",
 )  # fmt: skip
-_ASSERTIONS = "_assert _check _check_index _check_not_implemented _check_type _check_value"
+_ASSERTIONS = "_assert _assert_async _check _check_index _check_not_implemented _check_type _check_value"
 _AUTOCAST = (
     "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
     "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "

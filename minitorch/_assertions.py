@@ -3,9 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
+from minitorch._ops.operands import tensors_only
 from minitorch._tensor import Tensor
 
-__all__ = ["_assert", "_check", "_check_index", "_check_not_implemented", "_check_type", "_check_value"]
+__all__ = [
+    "_assert",
+    "_assert_async",
+    "_check",
+    "_check_index",
+    "_check_not_implemented",
+    "_check_type",
+    "_check_value",
+]
 
 
 def _assert(condition: Any, message: str) -> None:
@@ -16,6 +25,16 @@ def _assert(condition: Any, message: str) -> None:
         overrides.handle_torch_function(_assert, (condition,), condition, message)
     else:
         assert condition, message
+
+
+def _assert_async(input: Tensor, assert_msg: str = "Expected Tensor with single nonzero value, but got zero") -> None:
+    """RuntimeError with this message unless the one element is not zero: at once, wherever the tensor is."""
+    tensors_only("_assert_async", input=input)
+    if not isinstance(assert_msg, str):
+        kind = type(assert_msg).__name__
+        raise TypeError(f"_assert_async(): argument 'assert_msg' (position 2) must be str, not {kind}")
+    if not input:
+        raise RuntimeError(assert_msg)
 
 
 def _refused(error: type[Exception], condition: bool, message: Callable[[], Any] | None) -> None:

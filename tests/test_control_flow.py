@@ -1,4 +1,4 @@
-"""`torch.cond`."""
+"""`torch.cond` and `torch._assert_async`."""
 
 import pytest
 import torch
@@ -23,3 +23,15 @@ def test_cond_takes_tensors_of_one_element():
     assert chosen == "false" and calls == []
     with pytest.raises(RuntimeError, match="Expected pred to be bool or single-element tensor, but got tensor"):
         minitorch.cond(minitorch.tensor([True, False]), len, len)
+
+
+@pytest.mark.parametrize("values", [True, False, 0.0, 2, [3.0], [True, True], []])
+@pytest.mark.parametrize("message", [(), ("negative",), (3,)])
+def test_a_tensor_is_asserted(values, message):
+    results = []
+    for lib in (minitorch, torch):
+        try:
+            results.append(lib._assert_async(lib.tensor(values), *message))
+        except (RuntimeError, TypeError) as error:
+            results.append((type(error), str(error)))
+    assert results[0] == results[1]

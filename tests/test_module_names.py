@@ -76,6 +76,30 @@ def test_an_entry_behind_a_property_is_found_when_that_fails():
     same(scenario)
 
 
+def test_torchs_functions_are_not_bound():
+    def scenario(lib):
+        class Net(lib.nn.Module):
+            activation = lib.tanh
+            join = lib.cat
+            make = lib.zeros
+            smooth = lib.nn.functional.softplus
+            convolve = lib.conv1d
+
+            def forward(self, x):
+                made = self.join([self.activation(x), self.make(1, 2)]).sum()
+                return made, self.smooth(x), self.convolve(x[None], x[None]), Net.activation(x)
+
+        class Wider(Net):
+            activation = lib.add
+
+            def forward(self, x):
+                return self.activation(x, x), self.make(2)
+
+        return str([net(lib.ones(3, 2)) for net in (Net(), Wider())])
+
+    same(scenario)
+
+
 def test_modules_methods_are_named_after_module():
     def scenario(lib):
         layer = lib.nn.ReLU()

@@ -18,6 +18,8 @@ from typing import Any
 TABLES = ("_parameters", "_buffers", "_modules")
 CALL_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _ABSENT = object()
+# where torch.relu and the like say that they are
+_OPERATIONS = "minitorch._creation", "minitorch._data", "minitorch._ops.", "minitorch.nn.functional"
 
 
 class Table(dict):
@@ -122,6 +124,15 @@ def table_of(owner: Any, kind: str, entries: dict) -> Table:
         entries = Table(owner, entries)
     owner.__dict__[kind] = entries
     return entries
+
+
+def keep_unbound(cls: type) -> None:
+    """Make torch's functions static that are attributes of a class: they are not Python's there, and never bound."""
+    for name, value in list(cls.__dict__.items()):
+        if isinstance(value, FunctionType) and (
+            value.__module__ == "minitorch" or value.__module__.startswith(_OPERATIONS)
+        ):
+            setattr(cls, name, staticmethod(value))
 
 
 def uses_getattr(cls: type) -> bool:

@@ -35,7 +35,7 @@ from ._hooks import _WrappedHook as _WrappedHook
 from ._state import _EXTRA_STATE_KEY_SUFFIX as _EXTRA_STATE_KEY_SUFFIX
 from ._state import StateDict
 from ._state import _IncompatibleKeys as _IncompatibleKeys
-from ._tables import CALL_HOOKS, TABLES, Table, entry, table_of, uses_getattr
+from ._tables import CALL_HOOKS, TABLES, Table, entry, keep_unbound, table_of, uses_getattr
 from ._walk import Walk
 
 __all__ = [
@@ -97,6 +97,7 @@ class Module(HookedCall, Walk, Conversions, StateDict):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        keep_unbound(cls)
         if "__getattr__" not in Module.__dict__ and uses_getattr(cls):
             Module.__getattr__ = entry  # type: ignore[method-assign]
 
