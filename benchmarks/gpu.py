@@ -90,10 +90,10 @@ def environment(dry: bool) -> dict[str, Any]:
 @contextlib.contextmanager
 def device(dry: bool) -> Iterator[Any]:
     """The GPU, or an emulated one."""
+    sys.path.insert(0, str(ROOT / "tests"))  # whose modules name each other so
     if not dry:
         yield None
         return
-    sys.path.insert(0, str(ROOT / "tests"))
     from tests.emulated_gpu import emulated
 
     with emulated() as driver:

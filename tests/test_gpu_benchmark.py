@@ -61,6 +61,12 @@ def test_a_gpu_in_error_is_left_to_another_worker(tmp_path, monkeypatch):
     assert gpu.work(options(path)) == 0 and rows(path)["second"]["ran"]
 
 
+def test_a_worker_for_a_real_gpu_finds_all_items(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.gpu", "--only", "no such item", "--out", str(tmp_path / "gpu.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == "" and done.stdout.startswith("0 rows: 0 failed")
+
+
 @pytest.mark.slow
 def test_all_of_it_runs_on_an_emulated_gpu(tmp_path):
     path = tmp_path / "gpu.json"
