@@ -1,5 +1,7 @@
 """channels_last and channels_last_3d: strides, refusals and what is copied, against torch's."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -140,3 +142,19 @@ def test_turned_tensors_in_any_order_lie_as_in_torch(order, dims):
     ours, theirs = (image(ns, 6, 20, 9, 10).permute(order).flip(dims) for ns in (minitorch, torch))
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     assert ours.stride() == theirs.stride()
+
+
+def test_images_of_different_orders_are_joined_as_in_torch():
+    results = []
+    for T in (minitorch, torch):
+        x = T.arange(24.0).reshape(2, 3, 2, 2)
+        images = (
+            x,
+            x.to(memory_format=T.channels_last),
+            x[:, :1].expand(2, 3, 2, 2),
+            x.permute(0, 3, 2, 1).contiguous().permute(0, 3, 2, 1),
+            x.transpose(0, 1).contiguous().transpose(0, 1),
+        )
+        pairs = [list(pair) for pair in itertools.product(images, repeat=2)]
+        results.append([f(pair, dim).stride() for f in (T.cat, T.stack) for pair in pairs for dim in range(4)])
+    assert results[0] == results[1]

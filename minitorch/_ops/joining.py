@@ -176,7 +176,10 @@ def concatenated(arrays: list[ndarray], dim: int) -> ndarray:
     if first.size >= FEW and first.__class__ is ndarray and not first.flags.c_contiguous:
         return _copied_together(arrays, dim)
     joined = _concatenate(arrays, dim)
-    if joined.ndim == 1 or joined.flags.c_contiguous or suggested(joined) is not contiguous_format:
+    if joined.ndim == 1 or joined.flags.c_contiguous:
+        return joined
+    kept = suggested(joined)
+    if kept is not contiguous_format and all(suggested(a) is kept for a in arrays):
         return joined
     return contiguous(joined)
 

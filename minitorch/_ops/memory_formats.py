@@ -30,7 +30,7 @@ def in_format(a: Any, memory_format: Any) -> Any:
 def suggested(a: Any) -> Any:
     """The format that torch takes these strides for: dimension 1 innermost and the others in order, gaps or not."""
     last = next((f for f, rank in RANK.items() if rank == a.ndim), None)
-    if last is None:
+    if last is None or not a.strides[1]:  # expanded along dimension 1
         return contiguous_format
     least = 0
     for d in (1, *range(a.ndim - 1, 1, -1), 0):
