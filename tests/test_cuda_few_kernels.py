@@ -76,6 +76,26 @@ def test_fractional_maxima(space):
     same(slopes, samples, x, error=1e-6)
 
 
+@pytest.mark.parametrize("initial", [None, -0.5])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max", "min", "prod"])
+def test_segments_are_reduced(reduce, initial):
+    x = np.random.default_rng(0).integers(-2, 3, (6, 4, 3)).astype(np.float32)
+    lengths = np.array([2, 0, 1, 3])
+    offsets = np.array([[0, 1, 3], [1, 1, 4], [0, 0, 0], [0, 2, 4], [3, 4, 4], [0, 4, 4]])
+
+    def reduced(torch, x, lengths):
+        return torch.segment_reduce(x, reduce, lengths=lengths, initial=initial)
+
+    def slopes(torch, x, lengths):  # of both signs, as ties are shared by their sign
+        x = x.clone().requires_grad_()
+        out = reduced(torch, x, lengths).nan_to_num()
+        return [torch.autograd.grad(out.sum() * sign, x, retain_graph=True)[0] for sign in (1, -1)]
+
+    same(reduced, x, lengths)
+    same(slopes, x, lengths)
+    same(lambda torch, x, offsets: torch.segment_reduce(x, reduce, offsets=offsets, axis=1), x, offsets)
+
+
 def test_rows_are_looked_up_with_gradients_by_frequency():
     i, w = np.array([[0, 2, 1], [2, 2, 4]]), normal(5, 3)
     rows = lambda torch, i, w: torch.nn.functional.embedding(i, w, 4, scale_grad_by_freq=True)  # noqa: E731

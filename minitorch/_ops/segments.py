@@ -45,43 +45,41 @@ def _start(how: str, initial: float | None) -> tuple[float, float]:
 
 
 @structured(title="SegmentReduce", tensors="data begins ends")
-def segments_reduced(data, begins, ends, how, initial):
-    """The reduction along the bounds' last dimension."""
+def segments_reduced(data, begins, ends, how, start, of_none):
+    """The reduction along the bounds' last dimension, from `start`; `of_none` where a segment has no elements."""
     float_required("_segment_reduce", data)
     axis = begins.ndim - 1
+    check(begins.shape[:axis] == data.shape[:axis], "segment_reduce(): each row of data needs a row of segments")
     return (*data.shape[:axis], begins.shape[axis], *data.shape[axis + 1 :]), data.dtype
 
 
 @segments_reduced.cpu
-def segments_reduced_cpu(data, begins, ends, how, initial):
-    shape, dtype = segments_reduced.infer(data, begins, ends, how, initial)
+def segments_reduced_cpu(data, begins, ends, how, start, of_none):
+    shape, dtype = segments_reduced.infer(data, begins, ends, how, start, of_none)
     axis = begins.ndim - 1
     n = data.shape[axis]
-    check(begins.shape[:axis] == data.shape[:axis], "segment_reduce(): each row of data needs a row of segments")
     outside = begins.size and (begins.min() < 0 or ends.min() < 0 or begins.max() > n or ends.max() > n)
     check(not outside, f"segment_reduce(): segments must lie within the {n} elements along axis {axis}")
     dest = np.empty(shape, dtype)
-    start, of_none = _start(how, initial)
     _kernels().reduce(_in_rows(data, axis), *_bounds(begins, ends), _HOW[how], start, of_none, _in_rows(dest, axis))
     return dest
 
 
 @segments_reduced.grad("data")
-def segments_reduced_grad(g, out, data, begins, ends, how, initial):
-    return segments_reduced_backward(g, out, data, begins, ends, how, initial)
+def segments_reduced_grad(g, out, data, begins, ends, how, start, of_none):
+    return segments_reduced_backward(g, out, data, begins, ends, how, start)
 
 
 @structured(tensors="slope result data begins ends")
-def segments_reduced_backward(slope, result, data, begins, ends, how, initial):
+def segments_reduced_backward(slope, result, data, begins, ends, how, start):
     return data.shape, data.dtype
 
 
 @segments_reduced_backward.cpu
-def segments_reduced_backward_cpu(slope, result, data, begins, ends, how, initial):
+def segments_reduced_backward_cpu(slope, result, data, begins, ends, how, start):
     axis = begins.ndim - 1
     dest = np.zeros(data.shape, data.dtype)
     arrays = [_in_rows(a, axis) for a in (slope, result, data)]
-    start, _ = _start(how, initial)
     _kernels().spread(*arrays, *_bounds(begins, ends), _HOW[how], start, _in_rows(dest, axis))
     return dest
 
@@ -126,7 +124,7 @@ def segment_reduce(
         begins, ends = _between(offsets, data, axis)
     else:
         begins, ends = _one_after_another(lengths, data, axis, unsafe)
-    return op("segments_reduced")(data, begins, ends, how, initial)
+    return op("segments_reduced")(data, begins, ends, how, *_start(how, initial))
 
 
 def _check_place(name: str, given: Tensor, data: Tensor, axis: int) -> None:

@@ -78,6 +78,7 @@ MODULES: dict[str, str] = {
         "upsample_nearest_exact2d upsample_nearest_exact3d upsample_trilinear3d weighted_gather weighted_scatter"
     ),
     "search": "bag_numbers bincount histc_bins is_among search_sorted unique_slices",
+    "segments": "segments_reduced segments_reduced_backward",
     "selecting": "flat_nonzero nonzero_rows nonzero_rows_static",
     "views": (
         "as_strided_backward as_strided_read diag_embed diagonal_backward part_kept part_written part_zeroed "
