@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.autograd._lines import warn
+
 from . import _dtype as dtypes
 from ._device import backend, get_default_device, resolve
 from ._dtype import HALVES
@@ -72,13 +74,10 @@ def tensor(
             [3, 4]])
     """
     if isinstance(data, Tensor):
-        import warnings
-
-        warnings.warn(
+        warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             UserWarning,
-            stacklevel=2,
         )
     _, where = options(dtype, device, pin_memory=pin_memory, name="tensor")
     if isinstance(data, Tensor) and device is None:
@@ -337,9 +336,8 @@ _READ_ONLY = (
 
 
 def _warn_not_writable(what: str, how: str, short: str) -> None:
-    import warnings
 
-    warnings.warn(_READ_ONLY.format(what, how, short), UserWarning, stacklevel=3)
+    warn(_READ_ONLY.format(what, how, short))
 
 
 def _shared(a: np.ndarray, dtype: np.dtype) -> np.ndarray:

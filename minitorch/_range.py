@@ -1,10 +1,11 @@
 """torch.range, which torch deprecates in favour of arange."""
 
 import builtins
-import warnings
 from typing import Any
 
 import numpy as np
+
+from minitorch.autograd._lines import warn
 
 from . import _dtype as dtypes
 from ._factory import factory, number
@@ -18,11 +19,10 @@ def range(to: Any, start: Any = 0, end: Any = None, step: Any = 1) -> Any:
     """Deprecated: start, start + step, ... up to `end`, which it includes; `arange` does not."""
     if end is None:
         raise TypeError('range() missing 1 required positional arguments: "end"')
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
         "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
         UserWarning,
-        stacklevel=3,
     )
     given = zip(("start", "end", "step"), builtins.range(1, 4), (start, end, step), strict=True)
     start, end, step = [number("range", name, at, value) for name, at, value in given]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch.autograd._lines import warn
+
 from . import _dtype as dtypes
 from ._device import CPU, device
 from ._layout import Size, strided
@@ -272,16 +274,13 @@ class Tensor:
         if grad is not None or self.is_leaf:
             return grad
         if not self.retains_grad:
-            import warnings
-
-            warnings.warn(
+            warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
                 "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
                 "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf "
                 "Tensor by mistake, make sure you access the leaf Tensor instead. See "
                 "github.com/pytorch/pytorch/pull/30531 for more information.",
                 UserWarning,
-                stacklevel=2,
             )
         return self._grad
 

@@ -18,6 +18,7 @@ from minitorch._device import CPU
 
 from .copies import contiguous, copy
 from .layout import empty_result, laid_out
+from .silence import silent
 
 ndarray = np.ndarray
 FLOAT16, BFLOAT16, FLOAT32 = np.dtype(np.float16), np.dtype("V2"), np.dtype(np.float32)
@@ -186,6 +187,11 @@ def conversion(what: str, kind: Any) -> Any:
     return getattr(load_file("cpu.halves"), f"{what}_{'float16' if kind is Float16Array else 'bfloat16'}")
 
 
+@silent
+def _cast(a: ndarray, dtype: np.dtype) -> ndarray:
+    return a.astype(dtype)
+
+
 def converted(a: Any, dtype: np.dtype) -> Any:
     """A copy in any dtype; to integers as C converts."""
     if dtype is FLOAT32 and a.__class__ in HALF_CLASSES:
@@ -197,7 +203,7 @@ def converted(a: Any, dtype: np.dtype) -> Any:
         write(made, a)
         return made
     if _is_silent(a.dtype, dtype):
-        return a.astype(dtype)
+        return _cast(a, dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         return widened(a).astype(dtype)
 

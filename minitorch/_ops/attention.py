@@ -4,7 +4,6 @@ Attention is one kernel where the device has it, `attention_in_blocks`, and othe
 the CPU, with a mask that wants a gradient, under function transforms, and for the gradient of a gradient.
 """
 
-import warnings
 from math import inf, sqrt
 from typing import Any
 
@@ -14,6 +13,7 @@ from minitorch import _dtype as dtypes
 from minitorch._creation import zeros
 from minitorch._kernels.cpu import attention as kernels
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, cpp_name, wrap_dim
@@ -348,9 +348,7 @@ def _additive(mask: Tensor | None, name: str, query: Tensor, other: Tensor | Non
         f"only bool and floating types of {name} are supported",
     )
     if other is not None and other.dtype != mask.dtype:
-        warnings.warn(
-            f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both instead.", stacklevel=3
-        )
+        warn(f"Support for mismatched {name} and attn_mask is deprecated. Use same type for both instead.")
     if mask.is_floating_point():
         return mask
     return FUNCTIONS["masked_fill"](zeros(*mask.shape, dtype=query.dtype), mask, -inf)

@@ -1,7 +1,8 @@
 """Warnings of functions of linear algebra that torch replaced: each once in a process, beginning as torch's."""
 
 import functools
-import warnings
+
+from minitorch.autograd._lines import warn
 
 _REPLACED = {
     "cholesky": (
@@ -38,4 +39,4 @@ _REPLACED = {
 @functools.cache
 def warn_deprecated(name: str) -> None:
     """Warn of the function of this name, which calls here, at the line that called it."""
-    warnings.warn("\n".join(_REPLACED[name]), UserWarning, stacklevel=4)
+    warn("\n".join(_REPLACED[name]))

@@ -4,7 +4,6 @@ Formulas: Srivastava et al., https://jmlr.org/papers/v15/srivastava14a.html; alp
 variance of SELU's outputs: Klambauer et al., https://arxiv.org/abs/1706.02515.
 """
 
-import warnings
 from math import sqrt
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import check
@@ -132,13 +132,12 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     if input.ndim not in (3, 4):
         _warn_dimensions("dropout2d", input.ndim, 2, "3D or 4D")
     if input.ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
             "- input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a "
             "future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain "
             "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             UserWarning,
-            stacklevel=2,
         )
     return _channels(input, p, training, inplace, batched=True)
 
@@ -153,13 +152,12 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def _warn_dimensions(name: str, ndim: int, spatial: int, wanted: str) -> None:
-    warnings.warn(
+    warn(
         f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future "
         "release. To retain the behavior and silence this warning, please use dropout instead. Note that "
         f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel "
         f"dimension, and an optional batch dimension (i.e. {wanted} inputs).",
         UserWarning,
-        stacklevel=3,
     )
 
 

@@ -1,6 +1,5 @@
 """Ops that read or write at indices along one dimension."""
 
-import warnings
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor
+from minitorch.autograd._lines import warn
 
 from .check import c_name, check, check_broadcast, missing_argument, wrap_dim
 from .copies import check_overlap
@@ -336,11 +336,10 @@ def _scattered(name: str, x: Tensor, dim: int, index: Tensor, src: Any, value: A
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
     if reduce is not None and isinstance(src, Tensor):
-        warnings.warn(
+        warn(
             "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future "
             "PyTorch release. Use torch.scatter_reduce instead for more reduction options.",
             UserWarning,
-            stacklevel=3,
         )
     record = {None: SCATTER, "add": SCATTER_ADD, "multiply": SCATTER_MULTIPLY}[reduce]
     return _scatter(x, dim, index, _source(name, x, index, src, value), record, fresh)

@@ -109,14 +109,14 @@ def gradient_lines(op: Op, t: str) -> list[str]:
 
 
 def _called(target: str, name: str, gradient: Gradient) -> list[str]:
-    """target = the gradient's function of what it names, without NumPy's warnings."""
+    """target = the gradient's function of what it names."""
     callee, params = _forwarded(gradient.function)
     if callee in ARRAY_NAMES and set(params) <= set(gradient.params):
         SCOPE[name] = ARRAY_NAMES[callee]
     else:
         SCOPE[name], params = gradient.on_arrays(), gradient.params
     args = ", ".join(params)
-    return [f"try: {target} = {name}({args})", f"except RuntimeWarning: {target} = silently({name}, {args})"]
+    return [f"{target} = {name}({args})"]
 
 
 _OF_A_LONE_CALL = frozenset("RESUME PUSH_NULL PRECALL CALL RETURN_VALUE".split())
@@ -173,7 +173,7 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
         SCOPE["np_" + lone[0]] = getattr(np, lone[0])
         named = dict(zip(formula.arrays, arrays, strict=True))
         args = ", ".join(named[a] for a in lone[1])
-        by_numpy = [f"try: d = np_{lone[0]}({args})", f"except RuntimeWarning: d = silently(np_{lone[0]}, {args})"]
+        by_numpy = [f"d = np_{lone[0]}({args})"]
         compute = [
             *unless_many("d", f"{op.name}_{t}_of_many", formula, arrays, by_numpy),
             "if d.__class__ is not ndarray: d = asarray(d)",

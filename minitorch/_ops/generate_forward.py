@@ -209,10 +209,7 @@ class FunctionText:
         if op.kind != "pointwise":
             SCOPE[f"{op.name}_forward"] = op.forward
             args = ", ".join(array.get(p, p) for p in op.params)
-            return [
-                f"try: o = {op.name}_forward({args})",
-                f"except RuntimeWarning: o = silently({op.name}_forward, {args})",
-            ]
+            return [f"o = {op.name}_forward({args})"]
         formula = op.formula
         assert formula is not None
         arrays = [array[op.argument(a)] for a in formula.arrays]
@@ -248,8 +245,6 @@ class FunctionText:
             call = f"{function}({args}) if {x}.ndim < 2 or {x}.flags.c_contiguous else {into}"
         lines = [
             f"try: o = {call}",
-            # a filter keeps NumPy silent where torch is (`generated_globals.py`); as errors its warnings come here
-            f"except RuntimeWarning: o = silently({function}, {args}{f', {x}' if self.inplace else ''})",
             f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
             f"{tensors}) from None",
         ]

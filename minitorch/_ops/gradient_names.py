@@ -55,7 +55,7 @@ def fill() -> None:
     """Complete both tables; called once all ops are recorded."""
     either = {
         "__builtins__": builtins,
-        "__name__": "minitorch.generated",
+        "__name__": None,
         "count_reduced": reductions.count_reduced,
         "inverse_order": inverse_order,
         "inf": math.inf,

@@ -4,7 +4,6 @@ The places and their weights are made of other ops, so gradients of any order co
 outside, read nearest or bilinear, have loops of their own.
 """
 
-import warnings
 from math import prod
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import c_name, check, no_kernel
 from .nodes import titled
@@ -343,7 +343,7 @@ def grid_sample(
             f"'{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
+        warn(_CHANGED.format("grid_sample and affine_grid"))
     return grid_sampler(input, grid, MODES.index(mode), PADDINGS.index(padding_mode), bool(align_corners))
 
 
@@ -367,7 +367,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     if min(shown) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {shown}")
     if align_corners is None:
-        warnings.warn(_CHANGED.format("grid_sample and affine_grid"), stacklevel=2)
+        warn(_CHANGED.format("grid_sample and affine_grid"))
     return affine_grid_generator(theta, shown, bool(align_corners))
 
 

@@ -99,6 +99,7 @@ def _sums(g: np.ndarray, input: np.ndarray, mean: np.ndarray) -> tuple[Any, ...]
     return *gradient_sums(every_channel(g), every_channel(input), origin), origin
 
 
+@np.errstate(all="ignore")
 def _group_norm_input(g, sums, input, weight, mean, rstd, groups, eps):
     dx = np.empty(input.shape, input.dtype)
     if not dx.size:
@@ -113,11 +114,13 @@ def _group_norm_input(g, sums, input, weight, mean, rstd, groups, eps):
     return channels_last_like(input, dx)
 
 
+@np.errstate(all="ignore")
 def _group_norm_weight(g, sums, input, mean, rstd, groups, eps):
     product = sums[3] * _spread(rstd, input.shape[1])
     return product.reshape(input.shape[:2]).sum(0).astype(input.dtype)
 
 
+@np.errstate(all="ignore")
 def _group_norm_bias(g, sums, shape):
     return sums[2].reshape(shape[:2]).sum(0).astype(g.dtype)
 

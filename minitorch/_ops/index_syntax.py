@@ -1,12 +1,12 @@
 """From what stands between the brackets of x[...] to views and positions, with torch's checks."""
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
 
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import check, concrete
 from .op import OPS
@@ -81,7 +81,7 @@ def _items(index: Any) -> tuple[Any, ...]:
     if isinstance(index, (list, range)) and len(index) < 32 and any(
         isinstance(i, several) or i is Ellipsis for i in index
     ):  # fmt: skip
-        warnings.warn(SEQUENCE_WARNING, UserWarning, stacklevel=4)
+        warn(SEQUENCE_WARNING)
         return tuple(index)
     return (index,)
 
@@ -101,7 +101,7 @@ def tensor_index(i: Any) -> Tensor:
         )
     dtype = i.array.dtype
     if dtype == np.uint8:
-        warnings.warn(UINT8_WARNING, UserWarning, stacklevel=5)
+        warn(UINT8_WARNING)
         return FUNCTIONS["bool"](i)
     if dtype not in (np.int64, np.int32, np.bool_):
         raise IndexError(BAD_INDEX)

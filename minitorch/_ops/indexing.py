@@ -4,7 +4,6 @@ Integers, slices, None and Ellipsis make one view; tensors, lists and masks then
 positions of it (`positions.py`).
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.half import filled
 from minitorch._kernels.strided import repeats, restrided
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import C_NAMES, c_name, check, checked_value
 from .copies import check_not_overlapping, check_overlap
@@ -398,10 +398,9 @@ def warn_if_expanded(x: Tensor, name: str, example: str) -> None:
     """torch's warning before it writes to memory that several elements share."""
     a = x.array
     if a.size and repeats(a.shape, a.strides):
-        warnings.warn(
+        warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
             "performing this operation. "
             f"This also applies to advanced indexing e.g. {example}",
             UserWarning,
-            stacklevel=4,
         )

@@ -16,6 +16,7 @@ from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
 from minitorch._storage import refuse_growth
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 from minitorch.autograd.engine import deliver, heappush
 from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state
@@ -313,7 +314,6 @@ def _dtype_of_mean(out: Any, input: Tensor, dtype: Any) -> Any:
 
 def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
     """`out=`: copy the result into it, resized if need be; torch's rules for dtype, gradient and overlap."""
-    import warnings
 
     if isinstance(result, tuple):
         _check_outs(getattr(op, "public_name", op.name), out, len(result))
@@ -340,13 +340,12 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
         if isinstance(have, ndarray):
             refuse_growth(have, (out.storage_offset() + made.size) * have.itemsize)
         if have.size:
-            warnings.warn(
+            warn(
                 f"An output with one or more elements was resized since it had shape {list(have.shape)}, which does "
                 f"not match the required output shape {list(made.shape)}. This behavior is deprecated, and in a future "
                 "PyTorch release outputs will not be resized unless they have zero elements. You can explicitly "
                 "reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
                 UserWarning,
-                stacklevel=3,
             )
         out._lie_over(converted(made, have.dtype) if isinstance(made, ndarray) else made.astype(have.dtype))
     else:

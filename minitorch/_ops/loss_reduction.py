@@ -1,6 +1,6 @@
 """Ways to reduce a loss, and the two arguments that named them before `reduction` did."""
 
-import warnings
+from minitorch.autograd._lines import warn
 
 CODES = {"none": 0, "mean": 1, "sum": 2}
 
@@ -12,10 +12,7 @@ def get_enum(reduction: str) -> int:
     1
     """
     if reduction == "elementwise_mean":
-        warnings.warn(
-            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
-            stacklevel=2,
-        )
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         reduction = "mean"
     if reduction not in CODES:
         raise ValueError(f"{reduction} is not a valid value for reduction")
@@ -35,10 +32,7 @@ def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warni
     else:
         reduction = "sum"
     if emit_warning:
-        warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-            stacklevel=2,
-        )
+        warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     return reduction
 
 

@@ -9,6 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._creation import FACTORIES
 from minitorch._kernels.scalar import absolute, log, log1p, where
 from minitorch._tensor import Tensor
+from minitorch.autograd._lines import warn
 
 from . import loss_reduction as _reduction
 from .check import (
@@ -114,13 +115,11 @@ def _same_shape(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Both in one shape, with torch's warning where that is a broadcast."""
     if input.array.shape == target.array.shape:
         return input, target
-    import warnings
 
-    warnings.warn(
+    warn(
         f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
         "likely lead to "
-        "incorrect results due to broadcasting. Please ensure they have the same size.",
-        stacklevel=3,
+        "incorrect results due to broadcasting. Please ensure they have the same size."
     )
     return broadcast_tensors(input, target)
 
@@ -300,13 +299,10 @@ def kl_div(
     if size_average is not None or reduce is not None:
         reduction = reduction_name(size_average, reduce, reduction)
     elif reduction == "mean":
-        import warnings
-
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
             "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
-            stacklevel=2,
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release."
         )
     floats = input.is_floating_point() and target.is_floating_point()
     check(floats, "kl_div: Integral inputs not supported.")

@@ -4,8 +4,9 @@ Optimizers of 2017 to 2020 are written so; torch still takes it, with one warnin
 arguments of today is collected in `old`, and the call is made once more in today's order.
 """
 
-import warnings
 from typing import Any
+
+from minitorch.autograd._lines import warn
 
 from .public import FUNCTIONS
 
@@ -36,10 +37,7 @@ def in_new_order(name: str, given: tuple[Any, ...], **named: Any) -> Any:
     if op not in _warned:
         _warned.add(op)
         words = ", ".join(sorted(set(named) - {"out"}))
-        warnings.warn(
-            f"{name}() with numbers before tensors is deprecated: give {words} by name, after the tensors",
-            UserWarning, stacklevel=3,
-        )  # fmt: skip
+        warn(f"{name}() with numbers before tensors is deprecated: give {words} by name, after the tensors")
     return FUNCTIONS[name](*operands, **{word: value for word, value in named.items() if value is not None})
 
 

@@ -13,6 +13,7 @@ from minitorch._kernels.cpu import shared, threads
 from minitorch._kernels.cpu.loops import LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
+from minitorch._kernels.silence import silent
 from minitorch._kernels.strided import Lines, lines_of, restrided
 from minitorch._tensor import Tensor
 
@@ -328,6 +329,7 @@ def spread(g, shape, dim, keepdim, divisor, dtype):
 
 
 @spread.cpu
+@silent
 def spread_cpu(g, shape, dim, keepdim, divisor, dtype):
     """g / divisor for every element that went into a sum: what flows back through sum and mean."""
     o = empty(shape, dtype)

@@ -1,6 +1,5 @@
 """interpolate: images at another size, each dimension by a table of which inputs make an output."""
 
-import warnings
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
+from minitorch.autograd._lines import warn
 
 from .adaptive_pooling import adaptive_avg_pool
 from .axis_maps import AxisMap, Maps, axis_map_op, from_taps
@@ -280,7 +280,7 @@ _KEYS = frozenset((int, float, type(None)))
 
 
 def _deprecated(name: str, instead: str = "interpolate") -> None:
-    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.{instead}` instead.", stacklevel=3)
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.{instead}` instead.")
 
 
 @public("nn.functional")

@@ -12,6 +12,7 @@ from minitorch._generator import Generator, default_generator
 from minitorch._kernels import half
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import c_name, check, cpp_name
 from .copies import check_not_overlapping
@@ -467,14 +468,12 @@ def _in_range(dtype: np.dtype, *bounds: tuple[str, int]) -> None:
 
 
 def _warn_of_precision(argument: str, digits: int, type_name: str) -> None:
-    import warnings
 
-    warnings.warn(
+    warn(
         f"{argument} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
         f"{type_name} can support discrete uniform distribution only within this range. This "
         "warning will become an error in version 1.7 release, please fix the code in advance",
         UserWarning,
-        stacklevel=5,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch import _dtype as dtypes
+from minitorch._kernels.silence import silent
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, no_kernel, wrap_dim
@@ -32,6 +33,7 @@ def _flat_places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
     return places.reshape(-1)
 
 
+@silent
 def _combined(input: Any, src: Any, index: Any, dim: int, how: str) -> Any:
     """A copy of the input, combined with src at the indices along dim."""
     input = np.array(input, order="C")

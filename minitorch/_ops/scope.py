@@ -1,24 +1,14 @@
 """What generated functions see as globals, and how their text becomes code."""
 
 import linecache
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from minitorch.autograd._lines import OURS
 
-# NumPy warns of overflow, division by zero and nan where torch is silent. Leaving each call through `errstate` would
-# cost 500 ns; a filter on the generated code costs nothing, and where the user's own filters outrank it, the call is
-# repeated under `errstate`.
-warnings.filterwarnings(
-    "ignore",
-    message="(divide by zero|overflow|underflow|invalid value) encountered",
-    category=RuntimeWarning,
-    module=r"minitorch\.(autograd|generated|_ops|_kernels)",
-)
-
-# what generated functions see as globals; filled by `scope_for_all` when the first op is built
-SCOPE: dict[str, Any] = {"__name__": "minitorch.generated", "__builtins__": __builtins__}
+# what generated functions see as globals; filled by `scope_for_all` when the first op is built. They belong to no
+# module, so that NumPy's warnings are dropped: see `_kernels/silence.py`.
+SCOPE: dict[str, Any] = {"__name__": None, "__builtins__": __builtins__}
 
 SMALL = 4096  # elements up to which a compiled loop beats NumPy's vectorised functions
 FEW = 256  # elements up to which NumPy's function by itself costs less than an empty array and a compiled loop

@@ -8,6 +8,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels.cpu import choice
 from minitorch._tensor import Tensor
+from minitorch.autograd._lines import warn
 
 from .check import broadcast_error, c_name, check, needs_data
 from .op import OPS, structured
@@ -67,14 +68,11 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
         raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")
     dtype = condition.array.dtype
     if dtype == np.uint8:
-        import warnings
-
-        warnings.warn(
+        warn(
             "where received a uint8 condition tensor. This behavior is deprecated and will be "
             "removed in a future version of "
             "PyTorch. Use a boolean condition instead.",
             UserWarning,
-            stacklevel=2,
         )
         condition = cast(condition, dtypes.BOOL_NUMPY)
     elif dtype is not dtypes.BOOL_NUMPY:

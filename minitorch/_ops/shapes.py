@@ -1,13 +1,13 @@
 """Shape functions that the view records express: reshape, flatten, movedim, expand, narrow, T."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, wrap_dim
 from .nodes import titled
@@ -211,9 +211,9 @@ def adjoint(input: Tensor) -> Tensor:
 
 def _reversed(self: Tensor) -> Tensor:
     if not self.ndim:
-        _warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
+        warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
     elif self.ndim > 2:
-        _warn(
+        warn(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will "
             "throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "
             "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
@@ -224,7 +224,7 @@ def _reversed(self: Tensor) -> Tensor:
 def _hermitian(self: Tensor) -> Tensor:
     n = self.ndim
     if not n:
-        _warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
+        warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
         return op("basic_alias")(self, (Ellipsis,))
     more = " For batches of matrices, consider using tensor.mH" if n > 2 else ""
     if n != 2:
@@ -234,16 +234,12 @@ def _hermitian(self: Tensor) -> Tensor:
 
 def _matrices(self: Tensor, name: str, warning: str) -> Tensor:
     if not self.ndim:
-        _warn(warning)
+        warn(warning)
         return op("basic_alias")(self, (Ellipsis,))
     n = self.ndim
     if not n > 1:
         raise RuntimeError(f"{name} is only supported on matrices or batches of matrices. Got {n}-D tensor.")
     return op("transpose")(self, -2, -1)
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=4)
 
 
 PROPERTIES.update(

@@ -1,7 +1,6 @@
 """Softmax and log-softmax."""
 
 import functools
-import warnings
 from math import prod
 from types import FunctionType
 from typing import Any
@@ -15,6 +14,7 @@ from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
+from minitorch.autograd._lines import warn
 
 from .check import C_NAMES, missing_argument, no_kernel, type_name, wrap_dim
 from .gradient_kernels import by_kernel
@@ -197,10 +197,7 @@ def _in_dtype(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _softmax_default_dim(name: str, ndim: int) -> int:
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=4,
-    )
+    warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.")
     return 0 if ndim in (0, 1, 3) else 1
 
 
@@ -245,7 +242,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """softmax((logits + Gumbel noise) / tau); with hard one-hot, with the gradient of the soft values."""
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warn("`eps` parameter is deprecated and has no effect.")
     noise = -empty_like(logits).exponential_().log()
     soft = op("softmax_dim")((logits + noise) / tau, dim)
     if not hard:

@@ -1,7 +1,6 @@
 """Moments and quantiles: var, std, quantile, cov, corrcoef."""
 
 import functools
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,9 @@ import numpy as np
 from minitorch._kernels import cache
 from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import Loops
+from minitorch._kernels.silence import silent
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._lines import warn
 
 from .check import C_NAMES, anywhere, check, integer, invalid_arguments, wrap_dim
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
@@ -26,6 +27,7 @@ def variance(input, dim, correction, keepdim):
 
 
 @variance.cpu
+@silent
 def variance_cpu(input, dim, correction, keepdim):
     dims, shape, _ = reduction_of(input.shape, dim, keepdim)
     squares = np.zeros(shape)
@@ -77,11 +79,10 @@ def _variance(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, 
     correction = (1 if unbiased is None else int(unbiased)) if correction is None else correction
     result = op("variance")(input, dim, correction, keepdim)
     if input.array.size <= correction * result.array.size or not result.array.size:
-        warnings.warn(
+        warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
             "(input numel divided by output numel).",
             UserWarning,
-            stacklevel=4,
         )
     return result, dim
 
@@ -260,10 +261,9 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     if w is not None and aweights is not None:
         left = total - correction * FUNCTIONS["sum"](w * aweights) / total
     if not isinstance(left, Tensor) and left <= 0:
-        warnings.warn(
+        warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
             UserWarning,
-            stacklevel=2,
         )
         left = 0
     elif isinstance(left, Tensor):

@@ -5,7 +5,6 @@ Forward, each op is checked in the thread that switched the mode on: a result th
 operand did is a warning (it may be meant).
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ class _Anomaly:
             text = f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n  {where}\n"
         else:
             text = f"Error detected in {node.name()}. No forward pass information available."
-        warnings.warn(text, UserWarning, stacklevel=2)
+        _lines.warn(text)
 
     def check(self, node: Any, made: list[Any]) -> None:
         """Raise torch's error if a gradient that the node made holds nan."""
@@ -60,9 +59,7 @@ class _Anomaly:
             return
         frame = _lines.user_frame(_lines.getframe(2))
         where = "" if frame is None else _lines.described(frame.f_code, frame.f_lasti)
-        warnings.warn(
-            f"Anomaly detection: {op.name} of finite values gave {word}, at {where}", UserWarning, stacklevel=3
-        )
+        _lines.warn(f"Anomaly detection: {op.name} of finite values gave {word}, at {where}")
 
 
 _TESTS = (("nan", np.isnan), ("infinity", np.isinf))
@@ -131,10 +128,9 @@ class detect_anomaly:
     def __init__(self, check_nan: bool = True) -> None:
         self.prev, self.prev_check_nan = is_anomaly_enabled(), is_anomaly_check_nan_enabled()
         self.check_nan = check_nan
-        warnings.warn(
+        _lines.warn(
             "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
-            "debugging.",
-            stacklevel=2,
+            "debugging."
         )
 
     def __enter__(self) -> None:

@@ -29,9 +29,9 @@ def write(dest: np.ndarray, source: np.ndarray) -> None:
 
 def run(op: Any, inferred: Any, arrays: list[Any], others: list[Any]) -> Any:
     """The op's CPU kernel."""
-    if op.kind != "pointwise":
-        return op.forward(*arrays, *others)
     shape, dtype = inferred
     with np.errstate(all="ignore"):
+        if op.kind != "pointwise":
+            return op.forward(*arrays, *others)
         result = op.formula.function(*arrays, **dict(zip(op.others, others, strict=True)))
     return np.broadcast_to(np.asarray(result, dtype), shape).copy()

@@ -123,6 +123,7 @@ def cholesky(a, upper):
     return (contiguous(factor) if upper else in_order(factor.swapaxes(-1, -2))).swapaxes(-1, -2), info
 
 
+@np.errstate(all="ignore")
 def _partial_cholesky(a):
     """(L, info) of matrices that need not be positive definite."""
     *lead, n, _ = a.shape

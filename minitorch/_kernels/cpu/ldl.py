@@ -9,6 +9,7 @@ import numpy as np
 ALPHA = (1 + 17**0.5) / 8  # the bound on growth is least for it
 
 
+@np.errstate(all="ignore")
 def factor(a):
     """(L and D in one array, int32 pivots counted from 1, info) of a batch of matrices, by their lower triangles.
 
@@ -76,6 +77,7 @@ def _inverse(block):
     return np.array([[lower / off, -1], [-1, upper / off]], block.dtype) / scale
 
 
+@np.errstate(all="ignore")
 def solve(ld, pivots, b):
     """The X of A @ X = B from the factors of A, for batches of one shape."""
     x = np.array(b, order="C")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._kernels import cache
+from minitorch._kernels.silence import silent
 
 from . import threads
 from .tables import whole
@@ -23,25 +24,6 @@ LEAST = 2**18  # multiply-adds below which the question is not worth asking
 TILED = 2**20  # from which on tiles pay: the way to them takes as long as BLAS for a few
 BLOCK, BLOCKS = 64, 16  # the longer side is cut into blocks of at least so many, and at most so many blocks
 ROWS, COLUMNS = 4, 8  # with fewer, tiles are mostly empty
-
-
-def dot(a: Any, b: Any, row: Any = None) -> Any:
-    """numpy.dot, large matrices by compiled code, plus a row of the same dtype for each row of the product."""
-    if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= LEAST:
-        out = _compiled(a, b, None, row)
-        if out is not None:
-            return out
-    out = np.dot(a, b)
-    return out if row is None else np.add(out, row, out)
-
-
-def matmul(a: Any, b: Any, out: Any = None) -> Any:
-    """numpy.matmul, large matrices and batches of them by compiled code; `out` in order."""
-    if b.ndim == 3 and a.ndim in (2, 3) and a.size * b.shape[2] >= LEAST // (max(len(b), 1) if a.ndim == 2 else 1):
-        made = _compiled(a, b, out)
-        if made is not None:
-            return made
-    return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
 
 
 def _compiled(a: Any, b: Any, out: Any = None, row: Any = None) -> Any:
@@ -68,7 +50,10 @@ def _compiled(a: Any, b: Any, out: Any = None, row: Any = None) -> Any:
         )
         return out
     _by_blas(crew, parts, *operands, blocks)
-    return out if row is None else np.add(out, row, out)
+    if row is not None:
+        with np.errstate(all="ignore"):
+            out += row
+    return out
 
 
 @functools.lru_cache(1024)
@@ -156,3 +141,24 @@ def blas_function(dtype: str, kind: str) -> int:
     """The address of cblas_sgemm or its like, with integers of 64 bits; 0 if there is none."""
     found = threads.blas(f"cblas_{dict(f='s', d='d').get(dtype)}{kind}") if dtype in "fd" else None
     return ctypes.cast(found, ctypes.c_void_p).value or 0 if found and found.__name__.endswith("64_") else 0
+
+
+@silent
+def dot(a: Any, b: Any, row: Any = None) -> Any:
+    """numpy.dot, large matrices by compiled code, plus a row of the same dtype for each row of the product."""
+    if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= LEAST:
+        out = _compiled(a, b, None, row)
+        if out is not None:
+            return out
+    out = np.dot(a, b)
+    return out if row is None else np.add(out, row, out)
+
+
+@silent
+def matmul(a: Any, b: Any, out: Any = None) -> Any:
+    """numpy.matmul, large matrices and batches of them by compiled code; `out` in order."""
+    if b.ndim == 3 and a.ndim in (2, 3) and a.size * b.shape[2] >= LEAST // (max(len(b), 1) if a.ndim == 2 else 1):
+        made = _compiled(a, b, out)
+        if made is not None:
+            return made
+    return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)

@@ -6,7 +6,8 @@ that no part waits for Python. After some 300 us without work they go to sleep; 
 without them. Numba's `parallel=True` is not used: its OpenMP layer ends a forked process, and its other layer ends a
 process in which two Python threads compute at once.
 
-- Who computes a part does not change its result, and the parts of a sum are the same at any number of threads.
+- Who computes a part does not change its result, and the blocks of a sum are the same at any number of threads above
+  one. One thread passes over the whole, unless `use_deterministic_algorithms` asks for the same blocks (`cuts`).
 - One launch at a time has the crew. What other Python threads launch meanwhile, they compute alone: never more threads
   work than `get_num_threads` says for each.
 - A fork stops the crew first (a process of one thread can be forked safely), and both processes start another when they
