@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import array_cases, matrix_cases, model_cases
+from benchmarks import array_cases, layout_cases, matrix_cases, model_cases
 from benchmarks.families import FAMILIES, SIZES
 
 Step = Callable[[], Any]
@@ -262,7 +262,7 @@ CASES: tuple[Case, ...] = (
     Case("loading", "epoch of 60,000 x 784, batch 64, 2 workers", loading(2), 1.0),
     *(
         Case(section, name, make, OF_ARRAYS.get(name, OF_ARRAYS.get(section, ARRAYS)))
-        for sections in (array_cases.SECTIONS, matrix_cases.SECTIONS, model_cases.SECTIONS)
+        for sections in (array_cases.SECTIONS, layout_cases.SECTIONS, matrix_cases.SECTIONS, model_cases.SECTIONS)
         for section, rows in sections.items()
         for name, make in rows.items()
     ),

@@ -33,7 +33,7 @@ def of_cases(*sections: str) -> Callable[[Plan], Iterator[Row]]:
 
 MATRICES = ("linear algebra", "images")
 KERNELS = ("matmul", "convolution", "pooling", "losses", "updates", "recurrent", "attention", "normalization")
-APART = ("families", "loading", "models")
+APART = ("families", "layouts", "loading", "models")
 ARRAYS = tuple(section for section in SECTIONS if section not in (*MATRICES, *KERNELS, *APART))
 PARTS = {
     "workloads": Part(workloads.rows, 8),
@@ -43,6 +43,7 @@ PARTS = {
     "kernels": Part(of_cases(*KERNELS), 3),
     "families": Part(of_cases("families"), 10),
     "arrays": Part(of_cases(*ARRAYS), 4),
+    "layouts": Part(of_cases("layouts"), 2),
     "matrices": Part(of_cases(*MATRICES), 2.5),
     "loading": Part(of_cases("loading"), 1),
     "training": Part(training.rows, 0.5),
