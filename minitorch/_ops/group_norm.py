@@ -1,7 +1,6 @@
 """group_norm: groups of channels brought to mean 0 and variance 1.
 
-The kernels are batch_norm's, on every channel of every sample by itself; what a group has in common is worked out in
-between.
+As in `normalization.py`, gradients are kernels on arrays, and formulas in ops where they are to be differentiated.
 """
 
 from math import prod
@@ -9,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared
-from minitorch._kernels.layout import channels_last_like
+from minitorch._kernels.layout import channels_second, channels_to_end, is_channels_last
+from minitorch._kernels.silence import silent
 from minitorch._tensor import Tensor
 
 from .channel_norms import (
     but_channels,
-    by_channel,
     check_batch,
-    gradient_sums,
     per_channel,
     sum_over_channels,
 )
 from .check import no_kernel, real
-from .normalization import as_tuple, gradient_name, input_gradient_in_ops, kernels, normalised, or_constant, same_dtype
+from .normalization import as_tuple, gradient_name, input_gradient_in_ops, normalised, or_constant, same_dtype
 from .op import structured
 from .public import FUNCTIONS, PUBLIC, op, public
 from .reductions import FLOATS
@@ -42,35 +41,34 @@ def group_norm_rows(input, weight, bias, groups, eps):
     return [(input.shape, input.dtype), (stats, input.dtype), (stats, input.dtype)]
 
 
-def every_channel(a: np.ndarray) -> np.ndarray:
-    """The array as (1, samples * channels, everything else)."""
-    return by_channel(a).reshape(1, a.shape[0] * a.shape[1], prod(a.shape[2:]))
+def _samples(a: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """(N, 1, C, everything else), or (N, everything else, C, 1) where `like` has its channels beside each other."""
+    if is_channels_last(like):
+        return contiguous(channels_to_end(a)).reshape(len(a), -1, a.shape[1], 1)
+    return contiguous(a).reshape(len(a), 1, a.shape[1], -1)
 
 
-def _spread(per_group: np.ndarray, channels: int) -> np.ndarray:
-    """One number per group as one per channel of each sample."""
-    return np.repeat(per_group.reshape(-1), channels // per_group.shape[1])
-
-
-def _tiled(p: Any, value: float, input: np.ndarray) -> np.ndarray:
-    """The weight or bias once per sample."""
-    return np.tile(or_constant(p, value, input.shape[1], input.dtype), input.shape[0])
+def _uninitialised(input: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A result in input's order in memory, and the same by `_samples`."""
+    if is_channels_last(input):
+        out = channels_second(np.empty(channels_to_end(input).shape, input.dtype))
+    else:
+        out = np.empty(input.shape, input.dtype)
+    return out, _samples(out, out)
 
 
 @group_norm_rows.cpu
 def group_norm_cpu(input, weight, bias, groups, eps):
     (_, dtype), (stats, _), _ = group_norm_rows.infer(input, weight, bias, groups, eps)
-    out = np.empty(input.shape, dtype)
-    if not out.size:
-        return out, np.zeros(stats, dtype), np.zeros(stats, dtype)
-    x = every_channel(input)
-    mean, var = (m.reshape(stats) for m in shared.channel_moments(x.reshape(1, stats[0] * groups, -1)))
-    with np.errstate(all="ignore"):
-        rstd = 1.0 / np.sqrt(var + eps)
-    scale = _spread(rstd, input.shape[1]) * _tiled(weight, 1.0, input)
-    numbers = [a.astype(dtype) for a in (_spread(mean, input.shape[1]), scale, _tiled(bias, 0.0, input))]
-    kernels().channel_affine(x, *numbers, out.reshape(x.shape))
-    return channels_last_like(input, out), mean.astype(dtype), rstd.astype(dtype)
+    mean, rstd = np.zeros(stats, dtype), np.zeros(stats, dtype)
+    if not input.size:
+        return np.empty(input.shape, dtype), mean, rstd
+    channels = input.shape[1]
+    out, to = _uninitialised(input)
+    w, b = or_constant(weight, 1.0, channels, dtype), or_constant(bias, 0.0, channels, dtype)
+    sums, factors = np.empty((len(out), 3, channels)), np.empty((len(out), 2, channels), dtype)
+    shared.group_norm(_samples(input, input), w, b, eps, sums, factors, mean, rstd, to)
+    return out, mean, rstd
 
 
 @group_norm_rows.shared("sums")
@@ -79,50 +77,47 @@ def group_norm_sums(g, input, mean):
 
 
 @group_norm_rows.grad("input")
-def group_norm_grad_input(g, sums, input, weight, mean, rstd, groups, eps):
-    return group_norm_input(g, sums, input, weight, mean, rstd, groups, eps)  # noqa: F821
+def group_norm_grad_input(g, sums, input, weight, rstd, groups, eps):
+    return group_norm_input(g, sums, input, weight, rstd, groups, eps)  # noqa: F821
 
 
 @group_norm_rows.grad("weight")
-def group_norm_grad_weight(g, sums, input, mean, rstd, groups, eps):
-    return group_norm_weight(g, sums, input, mean, rstd, groups, eps)  # noqa: F821
+def group_norm_grad_weight(g, sums, input, rstd, groups, eps):
+    return group_norm_weight(g, sums, input, rstd, groups, eps)  # noqa: F821
 
 
 @group_norm_rows.grad("bias")
-def group_norm_grad_bias(g, sums, input_shape):
-    return group_norm_bias(g, sums, input_shape)  # noqa: F821
+def group_norm_grad_bias(g, sums):
+    return group_norm_bias(g, sums)  # noqa: F821
 
 
-def _sums(g: np.ndarray, input: np.ndarray, mean: np.ndarray) -> tuple[Any, ...]:
-    """`channel_norms.gradient_sums` for every channel of every sample, and the means that they start from."""
-    origin = _spread(mean, input.shape[1]).astype(np.float64)
-    return *gradient_sums(every_channel(g), every_channel(input), origin), origin
+def _sums(g: np.ndarray, input: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """See `normalization.group_norm_sums`."""
+    sums = np.zeros((len(input), 3, input.shape[1]))
+    if input.size:
+        shared.group_norm_sums(_samples(g, input), _samples(input, input), mean, sums)
+    return sums
 
 
-@np.errstate(all="ignore")
-def _group_norm_input(g, sums, input, weight, mean, rstd, groups, eps):
-    dx = np.empty(input.shape, input.dtype)
-    if not dx.size:
-        return dx
-    x, g, total, product, origin = sums
-    w, r = _tiled(weight, 1.0, input), rstd.astype(np.float64)
-    n = input.size // mean.size
-    of_groups = [(a * w).reshape(*mean.shape, -1).sum(2) / n for a in (total, product)]
-    slope, offset = -(r**3) * of_groups[1], -r * of_groups[0]
-    numbers = (origin, _spread(r, input.shape[1]) * w, _spread(slope, input.shape[1]), _spread(offset, input.shape[1]))
-    kernels().channel_gradient(g, x, *[a.astype(input.dtype) for a in numbers], dx.reshape(x.shape))
-    return channels_last_like(input, dx)
+def _group_norm_input(g, sums, input, weight, rstd, groups, eps):
+    if not input.size:
+        return np.empty(input.shape, input.dtype)
+    channels = input.shape[1]
+    dx, to = _uninitialised(input)
+    w, factors = or_constant(weight, 1.0, channels, input.dtype), np.empty((len(dx), 4, channels), input.dtype)
+    shared.group_norm_gradient(_samples(g, input), _samples(input, input), w, rstd, sums, factors, to)
+    return dx
 
 
-@np.errstate(all="ignore")
-def _group_norm_weight(g, sums, input, mean, rstd, groups, eps):
-    product = sums[3] * _spread(rstd, input.shape[1])
-    return product.reshape(input.shape[:2]).sum(0).astype(input.dtype)
+@silent
+def _group_norm_weight(g, sums, input, rstd, groups, eps):
+    product = sums[:, 2] * np.repeat(rstd, input.shape[1] // groups, 1)
+    return np.add.reduce(product, 0).astype(input.dtype)
 
 
-@np.errstate(all="ignore")
-def _group_norm_bias(g, sums, shape):
-    return sums[2].reshape(shape[:2]).sum(0).astype(g.dtype)
+@silent
+def _group_norm_bias(g, sums):
+    return np.add.reduce(sums[:, 1], 0).astype(g.dtype)
 
 
 def _rows(x: Tensor, groups: int) -> Tensor:
@@ -130,19 +125,19 @@ def _rows(x: Tensor, groups: int) -> Tensor:
     return FUNCTIONS["reshape"](x, x.shape[0], groups, prod(x.shape[1:]) // groups)
 
 
-def _group_norm_input_in_ops(g, sums, input, weight, mean, rstd, groups, eps):
+def _group_norm_input_in_ops(g, sums, input, weight, rstd, groups, eps):
     e = g if weight is None else g * per_channel(weight, input.ndim)
     dx = input_gradient_in_ops(_rows(e, groups), _rows(input, groups), (2,), eps)
     return FUNCTIONS["reshape"](dx, input.shape)
 
 
-def _group_norm_weight_in_ops(g, sums, input, mean, rstd, groups, eps):
+def _group_norm_weight_in_ops(g, sums, input, rstd, groups, eps):
     xhat = FUNCTIONS["reshape"](normalised(_rows(input, groups), (2,), eps)[0], input.shape)
     return FUNCTIONS["sum"](g * xhat, but_channels(input.ndim))
 
 
 gradient_name("group_gradient_sums", _sums, lambda *given: None)  # formulas in ops start from the input
-gradient_name("group_norm_bias", _group_norm_bias, lambda g, sums, shape: sum_over_channels(g))
+gradient_name("group_norm_bias", _group_norm_bias, lambda g, sums: sum_over_channels(g))
 gradient_name("group_norm_input", _group_norm_input, _group_norm_input_in_ops)
 gradient_name("group_norm_weight", _group_norm_weight, _group_norm_weight_in_ops)
 

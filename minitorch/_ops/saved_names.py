@@ -32,7 +32,7 @@ _WORDS: dict[str, dict[str, str]] = {
     "embedding_rows": {"weight_shape": ""},
     "gather": {"input_shape": ""},
     "group_norm_rows": {
-        "input": "input", "input_shape": "", "groups": "group", "mean": "result1", "rstd": "result2",
+        "input": "input", "groups": "group", "mean": "result1", "rstd": "result2",
     },
     "index": {"places": ""},
     "inverse_matrix": {"out": "inverse"},

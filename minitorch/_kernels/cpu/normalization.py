@@ -256,3 +256,70 @@ def batch_norm_gradients(g, x, weight, mean, var, eps, sums, factors, dx, dw, db
     gradient_factors(total, product, weight, mean, var, N * L, eps, factors[0], factors[1], factors[2])
     channel_gradient(g, x, mean, factors[0], factors[1], factors[2], dx)
     parameter_slopes(total, product, var, eps, dw, db)
+
+
+# Samples are (A, C, B) each: (1, channels, elements), or (elements, channels, 1) where channels are beside each other.
+@njit(cache=True, nogil=True, error_model="numpy")
+def group_norm(x, weight, bias, eps, sums, factors, mean, rstd, out):
+    """out (N, A, C, B) = x, each group of channels by its moments, mean and 1 / deviation of which are (N, groups).
+
+    sums (N, 3, C) of float64 and factors (N, 2, C) are room.
+    """
+    N, A, C, B = x.shape
+    each, count = C // mean.shape[1], A * B
+    for n in range(N):
+        origin, s, q = sums[n, 0], sums[n, 1], sums[n, 2]
+        for c in range(C):
+            origin[c] = x[n, 0, c, 0]
+            s[c] = 0.0
+            q[c] = 0.0
+        channel_sums(x[n], x[n], origin, s, q)
+        for k in range(mean.shape[1]):
+            m, v = 0.0, 0.0
+            for c in range(k * each, (k + 1) * each):
+                m += s[c] / count
+            m /= each
+            for c in range(k * each, (k + 1) * each):
+                own = s[c] / count
+                v += q[c] / count - own * (own - origin[c]) + (own - m) ** 2
+            v = 0.0 if v < 0.0 else v / each
+            r = 1.0 / np.sqrt(v + eps)
+            mean[n, k] = m
+            rstd[n, k] = r
+            for c in range(k * each, (k + 1) * each):
+                factors[n, 0, c] = m
+                factors[n, 1, c] = r * weight[c]
+        channel_affine(x[n], factors[n, 0], factors[n, 1], bias, out[n])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def group_norm_sums(g, x, mean, sums):
+    """sums[n] = the mean of each channel's group, and the channel's sums of g and of g * (x - mean); (N, 3, C)."""
+    N, C = x.shape[0], x.shape[2]
+    each = C // mean.shape[1]
+    for n in range(N):
+        for c in range(C):
+            sums[n, 0, c] = mean[n, c // each]
+            sums[n, 1, c] = 0.0
+            sums[n, 2, c] = 0.0
+        channel_sums(g[n], x[n], sums[n, 0], sums[n, 1], sums[n, 2])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def group_norm_gradient(g, x, weight, rstd, sums, factors, dx):
+    """The gradient for x of `group_norm`, by the sums of `group_norm_sums`; factors (N, 4, C) is room."""
+    N, A, C, B = x.shape
+    each = C // rstd.shape[1]
+    for n in range(N):
+        for k in range(rstd.shape[1]):
+            total, product = 0.0, 0.0
+            for c in range(k * each, (k + 1) * each):
+                total += sums[n, 1, c] * weight[c]
+                product += sums[n, 2, c] * weight[c]
+            r = np.float64(rstd[n, k]) / (each * A * B)
+            for c in range(k * each, (k + 1) * each):
+                factors[n, 0, c] = sums[n, 0, c]
+                factors[n, 1, c] = rstd[n, k] * weight[c]
+                factors[n, 2, c] = -r * np.float64(rstd[n, k]) ** 2 * product
+                factors[n, 3, c] = -r * total
+        channel_gradient(g[n], x[n], factors[n, 0], factors[n, 1], factors[n, 2], factors[n, 3], dx[n])

@@ -95,6 +95,13 @@ channel_affine = Rows("normalization", "channel_affine", "x mean scale offset ou
 channel_gradient = Rows(
     "normalization", "channel_gradient", "g x mean scale slope offset dx", "g x dx", speed=BYTES_MOVED
 )
+group_norm = Rows(
+    "normalization", "group_norm", "x weight bias eps sums factors mean rstd out", "x sums factors mean rstd out"
+)
+group_norm_sums = Rows("normalization", "group_norm_sums", "g x mean sums", "g x mean sums")
+group_norm_gradient = Rows(
+    "normalization", "group_norm_gradient", "g x weight rstd sums factors dx", "g x rstd sums factors dx"
+)
 layer_norm = Rows("normalization", "layer_norm", "x w b eps out mean rstd", "x out mean rstd")
 resample = Rows(
     "channels_last", "resample", "lines x down rows down_weights along columns along_weights out", "lines out"
