@@ -116,3 +116,58 @@ def test_threads_change_no_bit():
         minitorch.set_num_threads(before)
     for one, two in zip(*made, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+ELEMENTWISE = {
+    "relu": lambda F, x: F.relu(x),
+    "sigmoid": lambda F, x: F.sigmoid(x),
+    "silu": lambda F, x: F.silu(x),
+    "gelu": lambda F, x: F.gelu(x),
+    "power": lambda F, x: x**3.0,
+    "square root": lambda F, x: (x + 9.0).sqrt(),
+    "product": lambda F, x: x * x.detach(),
+    "quotient": lambda F, x: x / (x.detach() + 9.0),
+    "limits": lambda F, x: x.clamp(-1.5, 1.5),
+    "maxima in pairs": lambda F, x: F.max_pool2d(x, 2),
+}
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 20, 30, 30)], ids=str)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_gradients_of_elementwise_ops_lie_as_in_torch(name, shape):
+    values = images(shape, "float64", False)
+    ours, theirs = (results(ns, lambda F, x: [ELEMENTWISE[name](F, x)], values) for ns in (minitorch, torch))
+    for a, b in zip(ours[0], theirs[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    assert ours[1] == theirs[1]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 6, 4, 5), (3, 12, 1, 1), (5, 32, 40, 30), (2, 6, 3, 4, 5)], ids=str)
+@pytest.mark.parametrize("layout", ["contiguous", "channels last", "turned", "a part"])
+def test_groups_of_channels_are_normalised_in_any_layout(layout, shape, dtype, affine, threads):
+    rng = np.random.default_rng(0)
+    values, g = rng.standard_normal(shape).astype(dtype) + 3, rng.standard_normal(shape).astype(dtype)
+    w, b = rng.standard_normal((2, shape[1])).astype(dtype)
+    found = []
+    before = minitorch.get_num_threads()
+    minitorch.set_num_threads(threads)
+    for ns in (minitorch, torch):
+        x, slope = ns.from_numpy(values), ns.from_numpy(g)
+        if layout == "channels last":
+            x = x.contiguous(memory_format=ns.channels_last if len(shape) == 4 else ns.channels_last_3d)
+        elif layout == "turned":
+            x = x.transpose(0, 1).contiguous().transpose(0, 1)
+        elif layout == "a part":
+            x = ns.cat([x, x], 3)[:, :, :, : shape[3]]
+        x.requires_grad_()
+        parameters = [ns.from_numpy(p.copy()).requires_grad_() for p in (w, b)] if affine else []
+        out = ns.nn.functional.group_norm(x, 3 if shape[1] % 3 == 0 else 4, *parameters)
+        slopes = ns.autograd.grad(out, [x, *parameters], slope)
+        found.append([t.detach().numpy() for t in (out, *slopes)])
+    minitorch.set_num_threads(before)
+    error = 2e-4 if dtype == "float32" else 1e-10
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=error, atol=error * max(1, np.abs(theirs).max()))

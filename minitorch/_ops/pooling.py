@@ -208,7 +208,7 @@ def max_pool_backward_cpu(grad_output, indices, shape, windows=None):
         return channels_second(dx)
     dx = empty(shape, grad_output.dtype)
     pool_kernels().max_pool_backward(grad_output, indices, dx)
-    return dx
+    return channels_last_like(indices, dx)
 
 
 @max_pool_backward.grad("grad_output")
