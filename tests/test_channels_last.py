@@ -171,3 +171,38 @@ def test_groups_of_channels_are_normalised_in_any_layout(layout, shape, dtype, a
     error = 2e-4 if dtype == "float32" else 1e-10
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=error, atol=error * max(1, np.abs(theirs).max()))
+
+
+CONVOLUTIONS = {
+    "pixels": dict(kernel=(1, 1)),
+    "pixels, stride": dict(kernel=(1, 1), stride=2),
+    "squares": dict(kernel=(3, 3), padding=1),
+    "wide": dict(kernel=(2, 5), stride=(1, 2), padding=(0, 2)),
+    "for each channel": dict(kernel=(3, 3), padding=1, groups=12),
+    "in groups": dict(kernel=(1, 1), groups=3),
+}
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("shape", [(2, 12, 5, 7), (3, 24, 20, 30)], ids=str)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions_of_channels_last_are_torchs_and_lie_alike(name, shape, biased, transposed):
+    options = dict(CONVOLUTIONS[name])
+    kernel, groups = options.pop("kernel"), options.get("groups", 1)
+    groups = options["groups"] = shape[1] if groups == 12 else groups
+    outputs = 24 if groups > 3 else 36
+    rng = np.random.default_rng(0)
+    own = (shape[1], outputs // groups) if transposed else (outputs, shape[1] // groups)
+    values, weights, shift = (rng.standard_normal(s) for s in (shape, (*own, *kernel), outputs))
+    found = []
+    for ns in (minitorch, torch):
+        x = ns.from_numpy(values).contiguous(memory_format=ns.channels_last).requires_grad_()
+        w, b = ns.from_numpy(weights).requires_grad_(), ns.from_numpy(shift).requires_grad_() if biased else None
+        out = getattr(ns.nn.functional, "conv_transpose2d" if transposed else "conv2d")(x, w, b, **options)
+        g = ns.arange(float(out.numel())).reshape(out.shape).double().sin().contiguous(memory_format=ns.channels_last)
+        slopes = ns.autograd.grad(out, [x, w] + [b] * biased, g)
+        found.append(([t.detach().numpy() for t in (out, *slopes)], [out.stride(), slopes[0].stride()]))
+    for ours, theirs in zip(found[0][0], found[1][0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * np.abs(theirs).max())
+    assert found[0][1] == found[1][1]

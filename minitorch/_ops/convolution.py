@@ -6,7 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
-from minitorch._kernels.layout import channels_last_like
+from minitorch._kernels.layout import channels_second, is_channels_last
 from minitorch._tensor import Tensor
 
 from .check import c_name, check, cpp_name, integer, no_kernel
@@ -34,6 +34,14 @@ def _kernels(dtype: Any) -> Any:
     return conv_integers
 
 
+def _uninitialised(shape: tuple[int, ...], dtype: Any, input: Any, weight: Any) -> Any:
+    """A result, its channels beside each other if those of images or filters are."""
+    if is_channels_last(input) or is_channels_last(weight):
+        n, channels, *space = shape
+        return channels_second(empty((n, *space, channels), dtype))
+    return empty(shape, dtype)
+
+
 # ---------------------------------------------------------------------- the three records
 @structured(title="Convolution", tensors="input weight bias?")
 def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
@@ -57,9 +65,10 @@ def convolution_forward(input, weight, bias, stride, padding, dilation, groups):
 
 @convolution_forward.cpu
 def convolution_cpu(input, weight, bias, stride, padding, dilation, groups):
-    out = empty(*convolution_forward.infer(input, weight, bias, stride, padding, dilation, groups))
+    shape, dtype = convolution_forward.infer(input, weight, bias, stride, padding, dilation, groups)
+    out = _uninitialised(shape, dtype, input, weight)
     _kernels(out.dtype).convolution(input, weight, bias, stride, padding, dilation, groups, out)
-    return channels_last_like(input, channels_last_like(weight, out))
+    return out
 
 
 @convolution_forward.grad("input")
@@ -101,9 +110,10 @@ def convolution_transpose(input, weight, bias, size, stride, padding, dilation, 
 
 @convolution_transpose.cpu
 def convolution_transpose_cpu(input, weight, bias, size, stride, padding, dilation, groups):
-    out = empty(*convolution_transpose.infer(input, weight, bias, size, stride, padding, dilation, groups))
+    shape, dtype = convolution_transpose.infer(input, weight, bias, size, stride, padding, dilation, groups)
+    out = _uninitialised(shape, dtype, input, weight)
     _kernels(out.dtype).convolution_transpose(input, weight, bias, stride, padding, dilation, groups, out)
-    return channels_last_like(input, channels_last_like(weight, out))
+    return out
 
 
 @convolution_transpose.grad("input")

@@ -23,6 +23,9 @@ from math import prod
 import numpy as np
 from numba import njit
 
+from minitorch._kernels.copies import copy
+from minitorch._kernels.layout import channels_to_end, is_channels_last
+
 from . import (
     conv_depthwise,
     conv_phases,
@@ -297,7 +300,7 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, groups, out):
     if order is not None:
         conv_phases.arrange(dest, order)
     if dest is not out:
-        out[...] = dest
+        copy(out, dest)
 
 
 def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
@@ -305,13 +308,16 @@ def convolution_backward_weight(g, x, stride, padding, dilation, groups, dw):
     if dw.size == 0 or g.size == 0:
         dw.fill(0)
         return
+    if _is_product(dw, stride, padding, groups) and is_channels_last(g) and is_channels_last(x):
+        products.dot(_pixels(g).T, _pixels(x), None, dw.reshape(dw.shape[:2]))
+        return
     if conv_depthwise.fits(x, dw, groups, padding, stride, dilation):
         conv_depthwise.convolution_backward_weight(g, x, stride, padding, dilation, dw)
         return
     dest = whole(dw)
     _sum_weights(whole(g), whole(x), stride, padding, dilation, groups, dest)
     if dest is not dw:
-        dw[...] = dest
+        copy(dw, dest)
 
 
 def _sum_weights(g, x, stride, padding, dilation, groups, dw):
@@ -374,18 +380,26 @@ def _by_winograd(x, w, steps, padding, bias, out):
     dest = whole(out)
     finite = conv_winograd.convolution(whole(x), whole(w).reshape(-1), steps, padding, bias, dest)
     if dest is not out:
-        out[...] = dest
+        copy(out, dest)
     return finite
 
 
 def _multiply(w, x, bias, out):
+    if is_channels_last(x) and is_channels_last(out):
+        products.dot(_pixels(x), w.T, None if bias is None else whole(bias), _pixels(out))
+        return
     dest = whole(out)
     images, product = (a.reshape(*a.shape[:2], -1) for a in (whole(x), dest))
     products.matmul(whole(w), images, product)
     if bias is not None:
         product += bias[:, None]
     if dest is not out:
-        out[...] = dest
+        copy(out, dest)
+
+
+def _pixels(images):
+    """(N, C, ...) with channels last as a matrix, a row of channels for each pixel."""
+    return channels_to_end(images).reshape(-1, images.shape[1])
 
 
 def _write_phase(g, size, corner, w, groups, bias, plan, out):
@@ -423,7 +437,7 @@ def _write(x, size, corner, axes, begin, w, steps, filter_taps, groups, bias, ou
         plan = conv_tables.tiles_of_pixels(*axes, *place, begin, beside, out[0].size)
         _run(x[first:last], size, corner, w, steps, filter_taps, start, plan, beside, share, dest[first:last])
     if dest is not out:
-        out[...] = dest
+        copy(out, dest)
 
 
 def _run(x, size, corner, w, steps, filter_taps, start, plan, together, share, out):

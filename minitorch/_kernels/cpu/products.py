@@ -144,13 +144,16 @@ def blas_function(dtype: str, kind: str) -> int:
 
 
 @silent
-def dot(a: Any, b: Any, row: Any = None) -> Any:
-    """numpy.dot, large matrices by compiled code, plus a row of the same dtype for each row of the product."""
+def dot(a: Any, b: Any, row: Any = None, out: Any = None) -> Any:
+    """numpy.dot, large matrices by compiled code, plus a row of the same dtype for each row of the product.
+
+    Into `out`, in order, if given.
+    """
     if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= LEAST:
-        out = _compiled(a, b, None, row)
-        if out is not None:
-            return out
-    out = np.dot(a, b)
+        made = _compiled(a, b, out, row)
+        if made is not None:
+            return made
+    out = np.dot(a, b, out)
     return out if row is None else np.add(out, row, out)
 
 
