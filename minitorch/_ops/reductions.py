@@ -36,6 +36,7 @@ from .public import into, op, public
 ndarray = np.ndarray
 empty = np.empty
 FLOATS = dtypes.FLOATS
+LINE = 16  # elements from which a line is reduced before what lies around it
 APART = 2**13  # elements from which lines that do not follow each other in memory are reduced where they lie
 
 
@@ -85,6 +86,15 @@ def _found_out(shape: tuple[int, ...], dim: tuple[Any, ...], keepdim: bool) -> t
     return dims, reduced_shape(shape, dims, keepdim), parts
 
 
+@lru_cache(1024)
+def _ends(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, int]:
+    """From which dimension on all are reduced, and how many elements that are."""
+    ends = len(shape)
+    while ends - 1 in dims:
+        ends -= 1
+    return ends, product(shape[ends:])
+
+
 def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     """The array as contiguous (outer, reduced, inner)."""
     shape = a.shape
@@ -95,6 +105,17 @@ def three_parts(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
     kept = [i for i in range(len(shape)) if i not in dims]
     dense = contiguous(a.transpose([*kept, *order]))
     return dense.reshape(product([shape[i] for i in kept]), product([shape[i] for i in order]), 1)
+
+
+@silent
+def _merged(merge: Any, a: np.ndarray, axis: Any = None) -> Any:
+    return merge(a, axis)
+
+
+@silent
+def _mean_of(a: np.ndarray, axis: Any) -> Any:
+    total = np.add.reduce(a, axis)
+    return total / (a.size // total.size)
 
 
 class Reduction:
@@ -144,7 +165,7 @@ class Reduction:
             to = o.reshape(outer) if o.ndim else empty(outer, self._kept_in(o.dtype))
             self.rows(rows, to, n)
             if not o.ndim:
-                o[()] = self.merge(to)
+                o[()] = _merged(self.merge, to)
         else:
             memory = restrided(a, ((outer - 1) * block + (n - 1) * step + inner,), (a.itemsize,))
             kernel = self._kernel(o.dtype, "columns", apart=True)
@@ -187,10 +208,17 @@ class Reduction:
             return
         blocks = empty(BLOCKS, self._kept_in(o.dtype))
         self.rows(a.reshape(BLOCKS, -1), blocks)
-        o[()] = self.merge(blocks)
+        o[()] = _merged(self.merge, blocks)
 
     def parts(self, a: np.ndarray, dims: tuple[int, ...], split: Any, o: np.ndarray) -> None:
         """The elements along dims, into o of the shape without them; `split`: see `reduction_of`."""
+        if split is None and self.merge is not None and a.flags.c_contiguous:
+            ends, n = _ends(a.shape, dims)
+            if n >= LINE:
+                lines = empty(a.shape[:ends], self._kept_in(o.dtype))
+                self.rows(a.reshape(-1, n), lines.reshape(-1))
+                o[...] = _merged(self.merge, lines, tuple([d for d in dims if d < ends])).reshape(o.shape)
+                return
         if split is None or not a.flags.c_contiguous:
             a = three_parts(a, dims)
             split = a.shape
@@ -228,7 +256,7 @@ class Reduction:
 
 
 SUM = Reduction("sum", wide=True, merge=np.add.reduce)
-MEAN = Reduction("mean", wide=True, merge=np.mean)
+MEAN = Reduction("mean", wide=True, merge=_mean_of)
 PROD = Reduction("prod", wide=True, merge=np.multiply.reduce)
 AMAX = Reduction("amax", merge=np.maximum.reduce)
 AMIN = Reduction("amin", merge=np.minimum.reduce)
