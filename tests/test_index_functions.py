@@ -370,12 +370,41 @@ def test_a_shape_that_depends_on_data_is_refused_on_meta(call):
 # those of more than 4096 elements by a kernel
 @pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.int16, np.float16, np.float32, np.float64])
 @pytest.mark.parametrize(
-    "shape", [(3, 7, 9), (5,), (2, 0, 3), (1, 1), (4, 2, 130), (31, 7, 19), (9001,), (1, 4099), (4099, 1)]
+    "shape",
+    [
+        (3, 7, 9),
+        (5,),
+        (2, 0, 3),
+        (1, 1),
+        (4, 2, 130),
+        (31, 7, 19),
+        (9001,),
+        (1, 4099),
+        (4099, 1),
+        (40, 50, 3),
+        (300, 16),
+        (9, 30, 17),
+    ],
 )
 def test_flips_of_rows_of_any_length_are_torchs(shape, dtype):
     array = numbers(shape).astype(dtype)
-    for dims in ([-1], [0], sorted({0, len(shape) - 1}), list(range(len(shape)))):
+    for dims in ([-1], [0], [len(shape) // 2], sorted({0, len(shape) - 1}), list(range(len(shape)))):
         ours, theirs = (lib.from_numpy(array) for lib in BOTH)
         np.testing.assert_array_equal(ours.flip(dims).numpy(), theirs.flip(dims).numpy())
         ours, theirs = (t.transpose(0, -1) for t in (ours, theirs))
         np.testing.assert_array_equal(ours.flip(dims).numpy(), theirs.flip(dims).numpy())
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("part", [(slice(None), slice(2, 5)), (slice(None, None, 2),), (..., slice(1, 4))])
+def test_rows_are_selected_from_parts_of_larger_tensors(part, dim):
+    array, places = numbers((6, 8, 5)), np.array([1, 0, 2, 1])
+    for kind in (np.int64, np.int32):
+        ours, theirs = (
+            lib.from_numpy(array)[part].index_select(dim, lib.from_numpy(places.astype(kind))) for lib in BOTH
+        )
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+        assert ours.stride() == theirs.stride()
+    for wrong in (-1, 8):
+        with pytest.raises((IndexError, RuntimeError), match="out of"):
+            minitorch.from_numpy(array)[part].index_select(dim, minitorch.tensor([0, wrong]))

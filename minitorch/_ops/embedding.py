@@ -34,10 +34,10 @@ def embedding_rows(weight, indices, padding_idx, scale_grad_by_freq):
 @embedding_rows.cpu
 def embedding_rows_cpu(weight, indices, padding_idx, scale_grad_by_freq):
     shape, dtype = embedding_rows.infer(weight, indices, padding_idx, scale_grad_by_freq)
-    if not weight.flags.c_contiguous:  # a copy of the table would take longer than NumPy's loop
+    if not weight.flags.c_contiguous:  # a copy of the table, as `take` makes one, would take longer than NumPy's loop
         if first_outside(indices, 0, weight.shape[0]) is not None:
             raise IndexError("index out of range in self")
-        return weight.take(indices.reshape(-1), 0, mode="clip").reshape(shape)
+        return contiguous(weight[indices.reshape(-1)]).reshape(shape)
     out = np.empty(shape, dtype)
     if not kernels().select(bits_of(weight), 0, as_int64(indices), bits_of(out)):
         raise IndexError("index out of range in self")

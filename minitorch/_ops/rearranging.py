@@ -1,6 +1,7 @@
 """Rolls, repeats and turns."""
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from .public import FUNCTIONS, public
 from .scope import SMALL
 
 ndarray = np.ndarray
+SHORT = 16  # elements of an item, from which on NumPy turns their order as fast
 
 
 # ---------------------------------------------------------------------- rolls and repeats
@@ -184,7 +186,7 @@ def flip_dims(input, dims):
 
 @flip_dims.cpu
 def flip_cpu(input, dims):
-    index, but_rows = _backwards(input.ndim, dims)
+    index, but_last, width, unit = _backwards(input.shape, dims)
     if not index:
         return input.copy()
     if not input.flags.c_contiguous:
@@ -194,13 +196,12 @@ def flip_cpu(input, dims):
             turned = [order.index(d) for d in wrap_dims(dims, input.ndim)]
             return flip_cpu(in_memory, tuple(turned)).transpose(np.argsort(order))
         return laid_out(input[index], input)
-    if but_rows is None or input.size <= SMALL:
+    if input.size <= SMALL or unit > SHORT:
         return input[index].copy()
-    # NumPy takes rows backwards one element at a time
-    rows, out = input if but_rows == () else input[but_rows], np.empty(input.shape, input.dtype)
-    source = contiguous(rows).reshape(-1)
+    rows, out = contiguous(input[but_last]), np.empty(input.shape, input.dtype)
     bits = _BITS[out.itemsize]
-    cache.load_file("cpu.index").reverse_rows(source.view(bits), input.shape[-1], out.reshape(-1).view(bits))
+    kernel = cache.load_file("cpu.index").reverse_rows
+    kernel(rows.reshape(-1).view(bits), width, unit, out.reshape(-1).view(bits))
     return out
 
 
@@ -208,13 +209,14 @@ _BITS = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 @lru_cache(256)
-def _backwards(ndim: int, dims: tuple[int, ...]) -> tuple[Any, Any]:
-    """The index that turns these dimensions; that without the last one, () for nothing, None if it is not turned."""
-    turned = wrap_dims(dims, ndim)
-    index = tuple([slice(None, None, -1 if d in turned else None) for d in range(ndim)])
-    if ndim - 1 not in turned:
-        return index, None
-    return index, (*index[:-1], slice(None)) if len(turned) > 1 else ()
+def _backwards(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[Any, Any, int, int]:
+    """The index that turns these dimensions, that without the last of them, its size and the elements behind it."""
+    turned = sorted(wrap_dims(dims, len(shape)))
+    index = tuple([slice(None, None, -1 if d in turned else None) for d in range(len(shape))])
+    if not index or not turned:
+        return index, index, 1, 1
+    last = turned[-1]
+    return index, (*index[:last], ...), shape[last], prod(shape[last + 1 :])
 
 
 @flip_dims.grad("input")

@@ -40,11 +40,15 @@ def index_select(input, dim, index):
 @index_select.cpu
 def index_select_cpu(input, dim, index):
     shape, dtype = index_select.infer(input, dim, index)
+    index = _row_index(index)
+    source, dim = (input, wrap_dim(dim, len(shape))) if shape else (input.reshape(1), 0)
+    n = source.shape[dim]
+    if dim < len(shape) - 1 and not source.flags.c_contiguous and source.strides[-1] == source.itemsize:
+        if first_outside(index, 0, n) is None:  # a part of a larger array, whose rows NumPy copies where they lie
+            return contiguous(source[(slice(None),) * dim + (index,)])
     out = np.empty(shape, dtype)
-    source, dim = (contiguous(input), wrap_dim(dim, len(shape))) if shape else (input.reshape(1), 0)
-    if not kernels().select(bits_of(source), dim, as_int64(_row_index(index)), bits_of(out)):
+    if not kernels().select(bits_of(contiguous(source)), dim, as_int64(index), bits_of(out)):
         if dim and len(shape) == 2:
-            n = source.shape[dim]
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={first_outside(index, 0, n)} axis_dim={n}")
         raise IndexError("index out of range in self")
     return out

@@ -201,10 +201,21 @@ def band(x, low, high, out):
                 made[j] = 0
 
 
+@inner()
+def reverse_items(x, width, unit, out):
+    for start in range(u8(0), u8(x.size), width * unit):
+        last = start + (width - u8(1)) * unit
+        for k in range(width):  # unsigned indices are not tested for being negative, so vectors are taken
+            for t in range(unit):
+                out[start + k * unit + t] = x[last - k * unit + t]
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def reverse_rows(x, width, out):
-    """Rows of `width` elements, one after the other in x, each from its end to its start."""
-    for start in range(0, x.size, width):
-        last = np.uint64(start + width - 1)
-        for k in range(np.uint64(width)):  # unsigned indices are not tested for being negative, so vectors are taken
-            out[np.uint64(start) + k] = x[last - k]
+def reverse_rows(x, width, unit, out):
+    """Rows of `width` items of `unit` elements, one after the other in x, each from its last item to its first."""
+    if unit == 1:
+        reverse_items(x, u8(width), u8(1), out)
+    elif unit == 3:
+        reverse_items(x, u8(width), u8(3), out)
+    else:
+        reverse_items(x, u8(width), u8(unit), out)
