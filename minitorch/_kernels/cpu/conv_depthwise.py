@@ -14,12 +14,13 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from minitorch._kernels.copies import copy
+from minitorch._kernels.layout import channels_to_end, has_vectors_of_channels, is_channels_last
 
 from . import threads
 from .inlined import flat, smaller
 from .inner import inner
 from .plane_vectors import LANES, copy_line, reach, splat, taps
-from .shared import over_rows
+from .shared import BLOCKS, Rows, over_rows
 from .tables import whole
 from .tiles import data_of, first_lanes, load_vector, multiply_add, store_vector
 
@@ -231,19 +232,82 @@ def _channels(images, channels):
 
 def _convolve(x, w, bias, stride, padding, dilation, spread, out):
     """out[n, c] = bias[c] + the convolution of x[n, c], its elements `spread` apart, with w[c]."""
+    if has_vectors_of_channels(x) and is_channels_last(out):
+        _convolve_pixels(x, w, bias, stride, padding, dilation, spread, out)
+        return
     source, dest, dtype = whole(x), whole(out), out.dtype
     inputs, outputs, filters = (_in_plane(a.shape[2:]) for a in (x, out, w))
     stride, dilation, spread = (_in_plane(a) for a in (stride, dilation, spread))
     sizes, length = _layout(inputs, outputs, filters, stride, _in_plane(padding, 0), dilation, spread)
     start = np.zeros(len(w), dtype) if bias is None else whole(bias)
     ahead = int(length <= SMALL)
-    crew, parts = threads.share(out.size * prod(filters) // MULTIPLICATIONS, x.shape[0] * x.shape[1])
+    crew, parts = threads.share(_duration(out.size, filters), x.shape[0] * x.shape[1])
     _kernel("planes", *filters, stride[1], dilation[1])(
         crew, parts, source.reshape(-1, *inputs), _channels(x.shape[0], x.shape[1]), whole(w), start,
         (*sizes, *spread, ahead), np.zeros((parts, (1 + ahead) * length), dtype), dest.reshape(-1, *outputs),
     )  # fmt: skip
     if dest is not out:
         copy(out, dest)
+
+
+@lru_cache(maxsize=256)
+def _windows(inputs, outputs, taps, stride, padding, dilation, spread, step):
+    """The tables of `channels_last.filtered` for a dimension; what taps are multiplied by is `step` elements apart."""
+    starts, places, factors = [0], [], []
+    for i in range(outputs):
+        for r in range(taps):
+            place, between = divmod(i * stride - padding + r * dilation, spread)
+            if not between and 0 <= place < inputs:
+                places.append(place)
+                factors.append(r * step)
+        starts.append(len(places))
+    return np.array(starts), np.array(places, np.uint32), np.array(factors, np.uint32)
+
+
+def _duration(outputs, filters):
+    """About how many nanoseconds one thread takes for so many outputs."""
+    return outputs * prod(filters) // MULTIPLICATIONS
+
+
+def _convolve_pixels(x, w, bias, stride, padding, dilation, spread, out):
+    """`_convolve` where channels lie beside each other, in images and results."""
+    images, dest, (channels, _, *filters) = channels_to_end(x), channels_to_end(out), w.shape
+    axes = zip(images.shape[1:3], dest.shape[1:3], filters, stride, padding, dilation, spread, strict=True)
+    down, along = (_windows(*axis, step) for axis, step in zip(axes, (filters[1] * channels, channels), strict=True))
+    taps = whole(w.reshape(channels, -1).T)
+    start = np.zeros(channels, out.dtype) if bias is None else whole(bias)
+    lines = dest.reshape(-1, *dest.shape[2:])
+    crew, parts = threads.share(_duration(out.size, filters), len(lines))
+    _filtered.in_parts(crew, parts, np.arange(len(lines)), images, *down, *along, taps, start, lines)
+
+
+_filtered = Rows(
+    "channels_last", "filtered", "lines x down rows row_taps along columns column_taps w bias out", "lines out"
+)
+_filter_sums = Rows(
+    "channels_last", "filter_sums", "blocks g x down rows row_taps firsts counts columns stride room sums",
+    "blocks room sums",
+)  # fmt: skip
+
+
+def _sum_pixels(g, x, stride, padding, dilation, dw):
+    """`convolution_backward_weight` where channels lie beside each other, in images and gradients."""
+    slopes, images, (channels, _, *filters) = channels_to_end(g), channels_to_end(x), dw.shape
+    tall, wide = slopes.shape[1:3]
+    tables = _windows(images.shape[1], tall, filters[0], stride[0], padding[0], dilation[0], 1, filters[1] * channels)
+    corners = np.arange(filters[1]) * dilation[1] - padding[1]
+    firsts = np.maximum(0, -(corners // stride[1]))
+    ends = np.minimum(wide, (images.shape[2] - 1 - corners) // stride[1] + 1)
+    lines = len(g) * tall
+    edges = np.linspace(0, lines, min(lines, BLOCKS) + 1).astype(np.int64)
+    blocks = np.stack([edges[:-1], edges[1:]], 1)
+    sums = np.empty((len(blocks), prod(filters), channels), dw.dtype)
+    crew, parts = threads.share(_duration(g.size, filters), len(blocks))
+    _filter_sums.in_parts(
+        crew, parts, blocks, slopes, images, *tables, firsts, ends - firsts, firsts * stride[1] + corners, stride[1],
+        np.empty((len(blocks), channels), dw.dtype), sums,
+    )  # fmt: skip
+    dw.reshape(channels, -1)[...] = np.add.reduce(sums, 0, np.float64).T
 
 
 def convolution(x, w, bias, stride, padding, dilation, out):
@@ -260,6 +324,9 @@ def convolution_transpose(g, w, bias, stride, padding, dilation, out):
 
 def convolution_backward_weight(g, x, stride, padding, dilation, dw):
     """dw[c, 0, r, s] = sum over n, i, j of g[n, c, i, j] * x[n, c, i', j'], named as in `conv.convolution`."""
+    if has_vectors_of_channels(x) and is_channels_last(g):
+        _sum_pixels(g, x, stride, padding, dilation, dw)
+        return
     dest, dtype, channels = whole(dw), dw.dtype, len(dw)
     inputs, outputs, filters = (_in_plane(a.shape[2:]) for a in (x, g, dw))
     stride, dilation = _in_plane(stride), _in_plane(dilation)
@@ -267,7 +334,7 @@ def convolution_backward_weight(g, x, stride, padding, dilation, dw):
     ends = filters, stride, _in_plane(padding, 0), dilation, (1, 1)
     sizes, length = _layout(inputs, wide, *ends)
     sizes = sizes[:-1] + _layout(inputs, outputs, *ends)[0][-1:]  # what no output takes is not copied: it may be inf
-    crew, parts = threads.share(g.size * prod(filters) // MULTIPLICATIONS, channels)
+    crew, parts = threads.share(_duration(g.size, filters), channels)
     _kernel("filters", *filters, stride[1], dilation[1])(
         crew, parts, _channels(1, channels), whole(x).reshape(len(x), channels, *inputs),
         whole(g).reshape(len(x), channels, *outputs), sizes, np.zeros((parts, length), dtype),
