@@ -65,6 +65,13 @@ CONVS = {
     "depthwise_uneven": (2, 3, (11, 13), 3, (3, 2), (2, 3), (1, 0), (2, 1), 3),
     "depthwise_line": (2, 5, (23,), 5, (4,), (2,), (3,), (2,), 5),
     "depthwise_multiplier": (2, 3, (7, 9), 6, (3, 3), (2, 2), (1, 1), (1, 1), 3),
+    "groups_of_a_tile": (2, 32, (9, 20), 16, (3, 3), (1, 1), (1, 1), (1, 1), 2),
+    "groups_of_half_a_tile": (3, 8, (7, 33), 8, (3, 3), (1, 1), (1, 1), (1, 1), 2),
+    "groups_of_more_than_a_tile": (2, 9, (5, 17), 33, (2, 3), (2, 1), (1, 2), (1, 1), 3),
+    "groups_in_phases": (2, 12, (9, 18), 24, (4, 4), (2, 2), (1, 1), (1, 1), 3),
+    "groups_summed_by_themselves": (4, 8, (28, 28), 8, (3, 3), (1, 1), (1, 1), (1, 1), 2),
+    "groups_of_lines": (2, 16, (40,), 24, (5,), (1,), (2,), (1,), 2),
+    "groups_of_volumes": (2, 6, (3, 4, 18), 12, (2, 2, 3), (1, 1, 1), (1, 0, 1), (1, 1, 1), 3),
     "line": (3, 4, (23,), 6, (5,), (2,), (3,), (2,), 2),
     "line_of_one_tap": (2, 3, (9,), 5, (1,), (1,), (0,), (1,), 1),
     "volume": (2, 3, (5, 6, 4), 5, (3, 2, 3), (1, 2, 1), (1, 0, 1), (1, 1, 1), 1),
@@ -109,6 +116,16 @@ def test_convolution_and_gradients_are_the_naive_sums(name, dtype):
     *data, options = arrays(CONVS[name], dtype)
     for ours, expected in zip(results(conv, *data, options), results(naive, *data, options)):
         np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, case in CONVS.items() if len(case[2]) == 2])
+def test_convolution_of_channels_last_is_the_naive_sums(name, dtype):
+    x, w, bias, g, options = arrays(CONVS[name], dtype)
+    expected = results(naive, x, w, bias, g, options)
+    x, g = (np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) for a in (x, g))
+    for ours, naively in zip(results(conv, x, w, bias, g, options), expected):
+        np.testing.assert_array_equal(ours, naively)
 
 
 def test_tiles_leave_out_taps_in_the_padding():

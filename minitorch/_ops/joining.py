@@ -190,12 +190,11 @@ def _copied_together(arrays: list[ndarray], dim: int) -> ndarray:
     joined = np.empty(shape, arrays[0].dtype)
     if formats.count(formats[0]) == len(formats):
         joined = in_format(joined, formats[0])
-    rest = np.moveaxis(joined, dim, 0)
+    lead, end = (slice(None),) * (dim % joined.ndim), 0
     for a in arrays:
         if a.shape != (0,):
-            a = np.moveaxis(a, dim, 0)
-            copy(rest[: len(a)], a)
-            rest = rest[len(a) :]
+            begin, end = end, end + a.shape[dim]
+            copy(joined[lead + (slice(begin, end),)], a)
     return joined
 
 

@@ -44,6 +44,9 @@ from .parallel import share_of, split
 from .tables import groups_of, in_volume, volumes, whole
 from .tiles import TILE, VECTOR_BYTES, VECTORS, sum_tile, transpose, transpose_rows
 
+# Multiplications of a group of filters, in lanes that are half empty, from which a pass over pixels for each pays.
+ALONE = 3 * 2**19
+
 
 def _lanes(dtype, channels):
     """Of a block: one vector if it holds the channels, else VECTORS."""
@@ -254,8 +257,7 @@ def convolution(x, w, bias, stride, padding, dilation, groups, out):
         steps = 0, 9 * w.shape[1], 9, 1
         if _by_winograd(x, w, steps, padding, bias, out):
             return
-    by_pixels = groups == stride[-1] == 1
-    if by_pixels and conv_pixels.pays(taps, share, out.shape, out.itemsize, _lanes(out.dtype, len(w))):
+    if stride[-1] == 1 and _pixels_pay(taps, share, out.shape, groups, out.dtype):
         corners, offsets = conv_tables.windows(*axes, w.shape[1], size)
         conv_pixels.convolution(x, size, padding, corners, offsets, w, bias, out)
         return
@@ -330,9 +332,12 @@ def _sum_weights(g, x, stride, padding, dilation, groups, dw):
     if _has_squares_of_3(dw, stride, dilation, groups) and conv_winograd_weights.pays(share, x, g):
         if conv_winograd_weights.convolution_backward_weight(g, x, padding, dw):
             return
-    if groups == stride[-1] == 1 and conv_pixels.pays_for_weights(taps, share, g.shape, g.itemsize, lanes):
-        corners, offsets = conv_tables.windows(*axes, dw.shape[1], size)
-        conv_pixels.convolution_backward_weight(g, x, size, padding, corners, offsets, dw)
+    own = g.shape[0], channels, *g.shape[2:]
+    apart = groups == 1 or (2 * channels <= lanes and len(g) * pixels * taps * lanes > ALONE)
+    if stride[-1] == 1 and apart and conv_pixels.pays_for_weights(taps, share, own, g.itemsize, lanes):
+        tables = conv_tables.windows(*axes, dw.shape[1], size)
+        for some, slopes, images in zip(*(np.split(a, groups, d) for a, d in ((dw, 0), (g, 1), (x, 1))), strict=True):
+            conv_pixels.convolution_backward_weight(whole(slopes), whole(images), size, padding, *tables, some)
         return
     group_size = min(len(x), max(1, BLOCK // pixels))
     blocks = groups * -(-channels // lanes)
@@ -402,18 +407,24 @@ def _pixels(images):
     return channels_to_end(images).reshape(-1, images.shape[1])
 
 
+def _pixels_pay(taps, needed, shape, groups, dtype, turned=False):
+    """`conv_pixels.pays` for a result of this shape."""
+    n, channels, *space = shape
+    own = channels // groups
+    return conv_pixels.pays(taps, needed, (n * groups, own, *space), dtype.itemsize, _lanes(dtype, own), turned)
+
+
 def _write_phase(g, size, corner, w, groups, bias, plan, out):
     """What convolution_transpose writes for one phase into out's planes."""
     outer, channels, *taps = w.shape[0] // groups, *w.shape[1:]
     axes, begin, filter_taps = plan
     area, shape = prod(taps), (*out.shape[:2], *map(len, axes[0]))
-    lanes, share = _lanes(out.dtype, channels), conv_tables.needed(*axes, corner, g.shape[2:])
-    met = outer * filter_taps.size
-    if groups > 1 or not conv_pixels.pays(met, share, shape, out.itemsize, lanes, turned=True):
+    share = conv_tables.needed(*axes, corner, g.shape[2:])
+    if not _pixels_pay(outer * filter_taps.size, share, shape, groups, out.dtype, turned=True):
         steps = w.size // groups, area, outer, channels * area
         _write(g, size, corner, axes, begin, w, steps, filter_taps, groups, bias, out)
         return
-    turned = w.swapaxes(0, 1).reshape(channels, outer, area)[:, :, filter_taps]
+    turned = w.reshape(groups, outer, channels, area).swapaxes(1, 2).reshape(-1, outer, area)[:, :, filter_taps]
     phase = out if shape == out.shape else np.empty(shape, out.dtype)
     conv_pixels.convolution(g, size, corner, *conv_tables.windows(*axes, outer, size), turned, bias, phase)
     if phase is not out:

@@ -105,7 +105,7 @@ def _correlate_part(part, parts, x, padded, room, corner, corners, places, tiles
     """This part of the spans of pixels, for all output channels, of all images."""
     source, dest, filters = flat(padded), flat(out), flat(w)
     channels, area = out.shape[1:]
-    taps = offsets.size
+    taps, every = offsets.size, bias.size
     spans, inputs = (len(tiles) + SPAN - 1) // SPAN, source.size // padded.shape[0]
     begin, end = share_of(x.shape[0] * spans, part, parts)
     previous = np.intp(-1)
@@ -113,12 +113,13 @@ def _correlate_part(part, parts, x, padded, room, corner, corners, places, tiles
         n, first = at // spans, at % spans * SPAN
         image = image_for(part, x, n, previous, padded, room, corner)
         previous = n
+        own = n * channels % every
         for block in range(0, channels, ROWS):
             k = smaller(block, channels - ROWS)  # the last tile overlaps the one before
             to = (n * channels + k) * area
             for i in range(first, smaller(first + SPAN, len(tiles))):
                 _sum_rows(
-                    filters, k * taps, taps, source, image * inputs, corners, offsets, bias, k,
+                    filters, (own + k) * taps, taps, source, image * inputs, corners, offsets, bias, own + k,
                     dest, to, places, tiles[i, 0], tiles[i, 1], area, lanes,
                 )  # fmt: skip
 
@@ -128,7 +129,7 @@ def _correlate(crew, parts, x, padded, room, corner, corners, places, tiles, lan
     """out[n, k, places[p] + lane] = bias[k] + sum over q of w[k, q] * x[n, corners[p] + offsets[q] + lane].
 
     In tiles of two vectors, of which `tiles` has the first p and the number of pieces. x is read where it lies in
-    `padded`, of which `room` says what it is.
+    `padded`, of which `room` says what it is. The images take turns with the groups of filters, if there are several.
     """
     if room == SHARED:
         split(crew, pad_part, parts, (parts, x, np.intp(0), x.shape[0], padded, corner))
@@ -187,11 +188,16 @@ def _rest_of_row(wide, size):
 
 
 def convolution(x, size, corner, corners, offsets, w, bias, out):
-    """`conv.convolution`, with the tables of its windows: where each output's begins, and its taps from there."""
-    if len(w) < ROWS:
-        _of_few_channels(x, size, corner, corners, offsets, w, bias, out)
+    """`conv.convolution`, with the tables of its windows: where each output's begins, and its taps from there.
+
+    Each group of channels is an image of its own.
+    """
+    own = len(w) * w.shape[1] // x.shape[1]
+    if own < ROWS:
+        _of_few_channels(x, size, corner, corners, offsets, w, bias, out, own)
         return
     x, dest = whole(x), whole(out)
+    x = x.reshape(-1, w.shape[1], *x.shape[2:])
     lanes = VECTOR_BYTES // out.itemsize
     tiles, places = _tiles(out.shape[2:], lanes)
     start = np.zeros(len(w), out.dtype) if bias is None else whole(bias)
@@ -199,21 +205,24 @@ def convolution(x, size, corner, corners, offsets, w, bias, out):
     room, padded = room_for(x, parts, size)
     _correlate(
         crew, parts, volumes(x, 2), volumes(padded, 2), room, in_volume(corner), corners[places], places, tiles,
-        min(out.shape[-1], lanes), offsets, whole(w).reshape(-1), start, dest.reshape(*out.shape[:2], -1),
+        min(out.shape[-1], lanes), offsets, whole(w).reshape(-1), start, dest.reshape(len(x), -1, prod(out.shape[2:])),
     )  # fmt: skip
     if dest is not out:
         copy(out, dest)
 
 
-def _of_few_channels(x, size, corner, corners, offsets, w, bias, out):
-    """The same with filters of zeros for the output channels that a tile has and out has not."""
-    filters, start = np.zeros((ROWS, *w.shape[1:]), w.dtype), np.zeros(ROWS, w.dtype)
-    filters[: len(w)] = w
+def _of_few_channels(x, size, corner, corners, offsets, w, bias, out, own):
+    """The same with filters of zeros for the output channels that a tile has and a group of `own` has not."""
+    groups, shape = len(w) // own, out.shape[2:]
+    filters, start = np.zeros((groups, ROWS, *w.shape[1:]), w.dtype), np.zeros((groups, ROWS), w.dtype)
+    filters[:, :own] = w.reshape(groups, own, *w.shape[1:])
     if bias is not None:
-        start[: len(w)] = bias
-    made = np.empty((len(x), ROWS, *out.shape[2:]), out.dtype)
-    convolution(x, size, corner, corners, offsets, filters, start, made)
-    out[...] = made[:, : len(w)]
+        start[:, :own] = bias.reshape(groups, own)
+    made = np.empty((len(x), groups * ROWS, *shape), out.dtype)
+    filters = filters.reshape(-1, *w.shape[1:])
+    convolution(x, size, corner, corners, offsets, filters, start.reshape(-1), made)
+    for k in range(groups):
+        out[:, k * own : (k + 1) * own] = made[:, k * ROWS : k * ROWS + own]
 
 
 @intrinsic
