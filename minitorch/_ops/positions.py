@@ -94,21 +94,8 @@ class Plan:
     def __init__(self, shape: tuple[int, ...], arrays: list[Any]):
         self.shape = shape
         self.groups = _groups(shape, arrays)
-        self.dims = [g.dim + k for g in self.groups for k in range(g.count)]
-        try:
-            self.block = np.broadcast_shapes(*[g.shape for g in self.groups])
-        except ValueError:
-            shapes = ", ".join(str(list(g.shape)) for g in self.groups for _ in range(g.count))
-            raise IndexError(
-                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
-            ) from None
-        first, last = self.dims[0], self.dims[-1]
-        self.adjacent = last - first + 1 == len(self.dims)
-        self.rest = [n for i, n in enumerate(shape) if i not in self.dims]
-        self.place = first if self.adjacent else 0
-        self.result = (*self.rest[: self.place], *self.block, *self.rest[self.place :])
-        if prod(self.block) and 0 in [shape[d] for d in self.dims]:
-            raise IndexError("index is out of bounds for dimension with size 0")
+        given = tuple([(g.dim, g.count, g.shape) for g in self.groups])
+        self.dims, self.block, self.adjacent, self.rest, self.place, self.result = _geometry(shape, given)
 
     def check_values(self, shape: tuple[int, ...]) -> None:
         """Refuse to write values of a shape that does not broadcast to the result."""
@@ -131,7 +118,7 @@ class Plan:
             flat = in_range(g.values, sizes[0], ordinal) if g.flat is None else g.flat
             found = flat if found is None else found * prod(sizes) + flat
             ordinal += g.count
-        return np.broadcast_to(found, self.block).reshape(-1)
+        return (found if found.shape == self.block else np.broadcast_to(found, self.block)).reshape(-1)
 
     def three_parts(self, a: Any) -> Any:
         """A C-contiguous array as (what is before the indexed dimensions, these, what is after)."""
@@ -157,6 +144,25 @@ class Plan:
             return a
         order = [*self.dims, *[i for i in range(a.ndim) if i not in self.dims]]
         return a.transpose(np.argsort(order))
+
+
+@lru_cache(1024)
+def _geometry(shape: tuple[int, ...], groups: tuple[tuple[int, int, tuple[int, ...]], ...]) -> tuple[Any, ...]:
+    """(dims, block, adjacent, rest, place, result) of a Plan for groups of (dim, count, shape)."""
+    dims = [dim + k for dim, count, _ in groups for k in range(count)]
+    try:
+        block = np.broadcast_shapes(*[own for _, _, own in groups])
+    except ValueError:
+        shapes = ", ".join(str(list(own)) for _, count, own in groups for _ in range(count))
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
+    adjacent = dims[-1] - dims[0] + 1 == len(dims)
+    rest = [n for i, n in enumerate(shape) if i not in dims]
+    place = dims[0] if adjacent else 0
+    if prod(block) and 0 in [shape[d] for d in dims]:
+        raise IndexError("index is out of bounds for dimension with size 0")
+    return tuple(dims), block, adjacent, tuple(rest), place, (*rest[:place], *block, *rest[place:])
 
 
 def _groups(shape: tuple[int, ...], arrays: list[Any]) -> list[Group]:
