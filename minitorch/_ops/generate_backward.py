@@ -148,9 +148,17 @@ def unless_many(
     target: str, name: str, formula: Formula, arrays: list[str], lines: list[str], inplace: bool = False
 ) -> list[str]:
     """The lines, which compute the target by NumPy, and before them the operands that a compiled loop is better for."""
+    loop = loop_for_many(target, name, formula, arrays, inplace)
+    return [f"if {loop[0]}: {loop[1]}", "else:", *indent(lines)] if loop else lines
+
+
+def loop_for_many(
+    target: str, name: str, formula: Formula, arrays: list[str], inplace: bool = False
+) -> tuple[str, str] | None:
+    """The condition on which the formula's compiled loop is better than NumPy, and the call of it; None if never."""
     lone = formula.lone_call()
     if len(arrays) > 2 or lone is None or lone[0] not in _ARITHMETIC:
-        return lines
+        return None
     SCOPE[name] = Lazy(name, lambda: SCOPE["Loops"](formula, SMALL, inplace).general)
     x, y = arrays[0], arrays[-1]
     fast = f"{target} = {name}(({', '.join(arrays)},), (), {x if inplace else None}, {x}.dtype)"
@@ -158,7 +166,7 @@ def unless_many(
     many = f"{x}.size >= LARGE"
     if y != x and not inplace:  # or a result that is larger than both operands
         many = f"({many} or {x}.ndim > 1 and 1 in {x}.shape and {x}.size * {y}.size >= LARGE)"
-    return [f"if {many} and {question}({x}, {y}): {fast}", "else:", *indent(lines)]
+    return f"{many} and {question}({x}, {y})", fast
 
 
 def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from minitorch._kernels.codegen import VECTORISED, Formula
 from minitorch.autograd._lines import known_callers
 
-from .generate_backward import node_class, unless_many, when_slow
+from .generate_backward import loop_for_many, node_class, unless_many, when_slow
 from .intercepted import InPlace, Positional
 from .number_first import WITH_OLD_ORDER
 from .op import APART, Op
@@ -235,26 +235,28 @@ class FunctionText:
         args = ", ".join(array[op.argument(a)] for a in lone[1])
         tensors = ", ".join(f"{t}_array" for t in op.tensors)
         function = f"np_{lone[0]}"
-        if self.inplace:
-            call = f"{function}({args}, {x})"
-        else:
-            # in what order NumPy would put the elements of its own result, it chooses by other rules than torch;
-            # of two functions it wants to be told which argument is the output
-            laid_out = f"empty_result({self._result_dtype()}, {tensors})"
-            into = f"{function}({args}, {'out=' * (lone[0] in ('maximum', 'minimum'))}{laid_out})"
-            call = f"{function}({args}) if {x}.ndim < 2 or {x}.flags.c_contiguous else {into}"
-        lines = [
-            f"try: o = {call}",
-            f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
-            f"{tensors}) from None",
-        ]
         assert op.formula is not None
         arrays = [array[op.argument(a)] for a in op.formula.arrays]
+        refused = (
+            f"except (ValueError, TypeError) as e: raise operand_error({op.name}_op, e, {self.inplace}, "
+            f"{tensors}) from None"
+        )
         if self.inplace:
+            lines = [f"try: o = {function}({args}, {x})", refused]
             own = arrays[0] == x
             return unless_many("o", f"{op.name}_into_many", op.formula, arrays, lines, True) if own else lines
-        lines = unless_many("o", f"{op.name}_of_many", op.formula, arrays, lines)
-        return [*lines, "if o.__class__ is not ndarray: o = asarray(o)"]
+        # in what order NumPy would put the elements of its own result, it chooses by other rules than torch;
+        # of two functions it wants to be told which argument is the output
+        laid_out = f"empty_result({self._result_dtype()}, {tensors})"
+        into = f"{function}({args}, {'out=' * (lone[0] in ('maximum', 'minimum'))}{laid_out})"
+        loop = loop_for_many("o", f"{op.name}_of_many", op.formula, arrays)
+        few = f"{x}.ndim < 2 and {x}.size < LARGE" if loop else f"{x}.ndim < 2"
+        choice = [
+            f"if {few}: o = {function}({args})",
+            *([f"elif {loop[0]}: {loop[1]}"] if loop else []),
+            f"else: o = {function}({args}) if {x}.flags.c_contiguous else {into}",
+        ]
+        return ["try:", *indent(choice), refused, "if o.__class__ is not ndarray: o = asarray(o)"]
 
     def _result_dtype(self) -> str:
         return "BOOL_NUMPY" if self.op.result == "bool" else f"{self.first}_array.dtype"
