@@ -241,11 +241,6 @@ def test_dir_lists_what_torch_lists():
     assert not any(name.isdigit() for name in ours[1])
 
 
-def test_compile_says_that_it_is_not_supported():
-    with pytest.raises(NotImplementedError, match=r"Module\.compile"):
-        nn.Tanh().compile()
-
-
 # ------------------------------------------------------------------ copies and memory
 
 

@@ -131,6 +131,19 @@ def test_a_compiler_gives_back_what_it_is_given_and_says_so_once(name, call, mon
         assert call(len) is len
 
 
+def test_a_module_that_is_compiled_stays_as_it_is_and_says_so_once(monkeypatch):
+    monkeypatch.setattr("minitorch._not_compiled._said", set())
+    model = minitorch.nn.Linear(2, 2)
+    x = minitorch.ones(1, 2)
+    before = model(x)
+    with pytest.warns(UserWarning, match="torch.compile gives back what it was given"):
+        assert model.compile(mode="max-autotune", fullgraph=True) is None
+    assert model(x).equal(before)
+    for namespace in (minitorch, torch):
+        with pytest.raises(RuntimeError, match="Either mode or options can be specified"):
+            namespace.nn.Tanh().compile(mode="default", options={})
+
+
 def test_compile_as_a_decorator(monkeypatch):
     monkeypatch.setattr("minitorch._not_compiled._said", {"compile"})
 
