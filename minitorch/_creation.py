@@ -17,7 +17,7 @@ from ._device import CPU
 from ._factory import Target, factory, factory_without_out, number, size_of, too_large
 from ._kernels.layout import result_strides
 from ._kernels.strided import restrided
-from ._layout import contiguous_format, preserve_format
+from ._layout import contiguous_format, preserve_format, strided
 from ._ops.check import check, checked_value, integer, invalid_arguments
 from ._ops.memory_formats import RANK, in_format
 from ._tensor import Tensor
@@ -286,6 +286,10 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
         if len(args) > len(values):
             count = f"{len(values) + 1} positional argument{'s' * bool(values)}"
             raise TypeError(f"{name}() takes {count} but {len(args) + 1} were given")
+        if input.is_sparse and layout is not strided:
+            from minitorch._ops.sparse import sparse_like
+
+            return sparse_like(name, input, dtype).requires_grad_(requires_grad)
         result = make(
             input.shape,
             *args,
@@ -295,6 +299,8 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
             pin_memory=pin_memory,
             **named,
         )
+        if input.is_sparse:
+            return result.requires_grad_(requires_grad)
         if hasattr(input.array, "like"):
             result = input.array.like(result)
         return made(_laid_out_as(input.array, result.array, memory_format), requires_grad, name)

@@ -64,6 +64,37 @@ VALUES = {
     "transpose": lambda ns: twice(ns).transpose(0, 1).coalesce(),
     "t": lambda ns: sparse(ns).t().coalesce(),
     "select": lambda ns: sparse(ns)[1],
+    "unsqueeze": lambda ns: twice(ns).unsqueeze(1),
+    "unsqueeze, last": lambda ns: sparse(ns).unsqueeze(-1),
+    "unsqueeze of blocks": lambda ns: sparse(ns, DENSE, 1).unsqueeze(2),
+    "unsqueeze of blocks, between": lambda ns: sparse(ns, DENSE, 1).unsqueeze(1),
+    "cat": lambda ns: ns.cat([sparse(ns), twice(ns)]),
+    "cat, columns": lambda ns: ns.cat([twice(ns), sparse(ns), twice(ns)], -1),
+    "cat of blocks": lambda ns: ns.cat([sparse(ns, DENSE, 1), sparse(ns, DENSE, 1)]),
+    "cat in blocks": lambda ns: ns.cat([sparse(ns, DENSE, 1), sparse(ns, DENSE[:, :2], 1)], 1),
+    "cat of dtypes": lambda ns: ns.cat([twice(ns), twice(ns, "float32")]),
+    "stack": lambda ns: ns.stack([sparse(ns), twice(ns)], 1),
+    "vstack": lambda ns: ns.vstack([sparse(ns), twice(ns)]),
+    "index_select": lambda ns: sparse(ns).index_select(1, ns.tensor([2, 0, 2])).coalesce(),
+    "index_select of blocks": lambda ns: sparse(ns, DENSE, 1).index_select(1, ns.tensor([2, 0, 2])),
+    "zeros_like": lambda ns: ns.zeros_like(twice(ns)),
+    "zeros_like of blocks": lambda ns: ns.zeros_like(sparse(ns, DENSE, 1), dtype=ns.int64),
+    "zeros_like(layout=)": lambda ns: ns.zeros_like(twice(ns), layout=ns.strided),
+    "empty_like": lambda ns: ns.empty_like(twice(ns)),
+    "new_zeros": lambda ns: twice(ns).new_zeros(2, 3),
+    "rows": lambda ns: list(sparse(ns))[1],
+    "any": lambda ns: twice(ns).any(),
+    "round": lambda ns: (twice(ns) / 3).round(),
+    "norm": lambda ns: twice(ns).norm(),
+    "norm, p": lambda ns: twice(ns).norm(1),
+    "zero_": lambda ns: twice(ns).zero_(),
+    "add_": lambda ns: twice(ns).add_(sparse(ns)).coalesce(),
+    "sub_": lambda ns: sparse(ns).sub_(sparse(ns, DENSE * 2)).coalesce(),
+    "mul_ by a number": lambda ns: twice(ns).mul_(3),
+    "mul_": lambda ns: sparse(ns).mul_(sparse(ns, DENSE[::-1] + DENSE)).coalesce(),
+    "div_": lambda ns: twice(ns).div_(4),
+    "neg_": lambda ns: twice(ns).neg_(),
+    "copy_": lambda ns: twice(ns).copy_(sparse(ns)),
     "neg": lambda ns: -twice(ns),
     "abs": lambda ns: twice(ns).abs(),
     "relu": lambda ns: twice(ns).relu().coalesce(),
@@ -157,6 +188,7 @@ LEAF_GRADIENTS = {
     "mm of a coalesced": lambda ns, s, y: ns.mm(s.coalesce(), y),
     "mm of a sum": lambda ns, s, y: ns.mm(s + s, y),
     "mm and sparse.mm": lambda ns, s, y: ns.mm(s, y) + ns.sparse.mm(s, y),
+    "sum": lambda ns, s, y: s.sum(),
 }
 
 
@@ -212,6 +244,13 @@ REFUSED = {
     "torch.hspmm": lambda ns, s: ns.hspmm(s, ns.tensor(RIGHT)),
     "torch.sspaddmm": lambda ns, s: ns.sspaddmm(s, s, ns.tensor(RIGHT)),
     "torch.sparse.softmax": lambda ns, s: ns.sparse.softmax(s, 1),
+    "ones_like": lambda ns, s: ns.ones_like(s),
+    "rand_like": lambda ns, s: ns.rand_like(s),
+    "new_full": lambda ns, s: s.new_full((2,), 1.0),
+    "to": lambda ns, s: s.to("meta"),
+    "sparse_coo_tensor": lambda ns, s: ns.sparse_coo_tensor((2, 2), device="meta"),
+    "sparse_mask": lambda ns, s: s.sparse_mask(s),
+    "mul_": lambda ns, s: (s * 2).mul_(2),
 }
 
 
@@ -286,6 +325,20 @@ BAD = {
     "bmm with a matrix": lambda ns: ns.bmm(batch(ns), ns.ones(3, 2)),
     "bmm of another dtype": lambda ns: ns.bmm(batch(ns), ns.ones(2, 3, 2).double()),
     "sparse + dense": lambda ns: twice(ns) + ns.ones(3, 4).double(),
+    "cat with dense": lambda ns: ns.cat([twice(ns), ns.eye(3)]),
+    "cat of other sizes": lambda ns: ns.cat([twice(ns), sparse(ns, DENSE[:2])], 1),
+    "cat of blocks and elements": lambda ns: ns.cat([twice(ns), sparse(ns, DENSE, 1)]),
+    "cat, dim": lambda ns: ns.cat([twice(ns)], 2),
+    "norm of a dimension": lambda ns: twice(ns).norm(dim=0),
+    "reshape": lambda ns: twice(ns).reshape(12),
+    "flatten": lambda ns: ns.flatten(twice(ns)),
+    "contiguous": lambda ns: twice(ns).contiguous(),
+    "expand": lambda ns: twice(ns).expand(2, 3, 4),
+    "repeat": lambda ns: twice(ns).repeat(2, 1),
+    "assignment": lambda ns: twice(ns).__setitem__(0, 1),
+    "storage": lambda ns: twice(ns).untyped_storage(),
+    "copy_ of a dense one": lambda ns: twice(ns).copy_(ns.ones(3, 4)),
+    "add_ to integers": lambda ns: sparse(ns, DENSE.astype(int)).div_(2),
     "sparse_dim too large": lambda ns: ns.ones(2).to_sparse(2),
 }
 
@@ -304,6 +357,28 @@ def test_indices_outside_the_size_are_refused(size):
         minitorch.sparse_coo_tensor([ROW, COLUMN], STORED, size)
     with pytest.raises(RuntimeError, match="found negative index -1 for dim 0"):
         minitorch.sparse_coo_tensor([[-1]], [1.0], (2,))
+
+
+def test_a_write_leaves_values_that_others_hold():
+    def run(ns):
+        s = sparse(ns)
+        values = s.values()
+        s.mul_(2)
+        with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place"):
+            s.detach().clone().requires_grad_().mul_(2)
+        return values, s.stride(), s.stride(0)
+
+    assert_same(run(minitorch), run(torch))
+
+
+def test_gradients_pass_through_cat_and_stack():
+    x = minitorch.tensor(DENSE, requires_grad=True)
+    weight = minitorch.arange(24.0, dtype=minitorch.float64).reshape(2, 3, 4)
+    y = x.to_sparse()
+    (minitorch.stack([y, y]).to_dense() * weight).sum().backward()
+    y = x.to_sparse()
+    (minitorch.cat([y, y]).to_dense() * weight.reshape(6, 4)).sum().backward()
+    assert_same(x.grad, torch.tensor(2 * weight.sum(0).numpy() * (DENSE != 0)))
 
 
 @pytest.mark.parametrize("kind", ["csr", "csc", "bsr", "bsc"])

@@ -151,6 +151,10 @@ def _known_on_gpu(op: Op, args: tuple[Any, ...], dest: Any) -> Tensor | None:
 def apply_inplace(op: Op, *args: Any) -> Tensor:
     """The in-place twin in general form: the op's result goes to the first tensor's memory, its node to that tensor."""
     x = args[0]
+    if x.is_sparse:
+        from .sparse_ops import sparse_inplace
+
+        return sparse_inplace(op, args)
     edge = _edge(x)
     tracked = state.mode is None and any(isinstance(a, Tensor) and a.requires_grad for a in args)
     if tracked:

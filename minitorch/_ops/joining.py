@@ -132,6 +132,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None)
             raise ValueError("torch.cat(): expected a non-empty list of Tensors")
         if mode is not None and mode is not NO_GRAD:
             return _cat_into(out, tensors, mode.call(_Cat, (tensors, dim)))
+        if any(t.is_sparse for t in tensors):
+            from .sparse_ops import sparse_cat
+
+            return _cat_into(out, tensors, sparse_cat(tensors, dim))
     try:
         joined = None if arrays is None else concatenated(arrays, dim)
     except ValueError:  # shapes that differ: an error, or empty tensors that are left out

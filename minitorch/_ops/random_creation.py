@@ -163,6 +163,7 @@ def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: 
     """A random tensor of input's shape, with its dimensions in input's order in memory."""
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    check(not input.is_sparse, f"{name}() is not implemented for sparse tensors", NotImplementedError)
     stream_of(name, options["generator"])
     dtype, device = options["dtype"] or input.dtype, options["device"] or input.device
     if hasattr(state.mode, "drawn"):

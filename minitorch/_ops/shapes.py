@@ -88,6 +88,7 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
         missing_argument("reshape", "shape")
     a, wanted = input.array, sizes(shape_ if shape is None else (shape,), "reshape")
     if not (a.__class__ is ndarray and a.flags.c_contiguous):
+        check(not input.is_sparse, "reshape is not implemented for sparse tensors")
         wanted = inferred_shape(a.size, wanted)
         if viewable(a, wanted) is None:
             return op("unsafe_view")(op("dense")(input), wanted)

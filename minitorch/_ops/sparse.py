@@ -3,7 +3,7 @@
 An op that meets a sparse tensor is looked up in `sparse_ops.py` by `apply`; what is not there is not implemented.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -14,8 +14,9 @@ from minitorch._creation import tensor
 from minitorch._kernels.sparse_array import SparseArray
 from minitorch._layout import layout
 from minitorch._tensor import Tensor, disabled_torch_function, new, wrap
+from minitorch.autograd.grad_mode import state
 
-from .check import check, integer, non_negative
+from .check import check, integer, non_negative, sizes
 from .op import view
 from .public import FUNCTIONS, op, public
 from .shapes import reshape
@@ -167,8 +168,35 @@ class SparseTensor(Tensor):
         """A sparse tensor with other values at the same indices."""
         return made(self.sparse_indices, values, self.array.shape, self.coalesced)
 
+    def take_over(self, other: "SparseTensor") -> "SparseTensor":
+        """Become what `other` is: a write to all of this tensor, which whoever holds its values does not see."""
+        self.sparse_indices, self.coalesced = other.sparse_indices, other.coalesced
+        self.sparse_values = other.sparse_values.detach().to(self.dtype)
+        return self
+
+    def check_unrecorded(self, name: str, *others: Any) -> None:
+        """Refuse a write that would be recorded."""
+        if state.grad and any(t.requires_grad for t in (self, *others)):
+            if self.is_leaf and self.requires_grad:
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation.\n"
+                    f"Write to it under torch.no_grad(): {name} of sparse tensors"
+                )
+            raise NotImplementedError(f"{name}: minitorch records no writes to sparse tensors")
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> "SparseTensor":
+        if not src.is_sparse:
+            raise RuntimeError(
+                "copy_() between dense and sparse Tensors is not implemented! "
+                f"Found self type = {self.type()} and src type = {src.type()}"
+            )
+        self.check_unrecorded("copy_", src)
+        return self.take_over(src.clone())
+
     def to(self, *args: Any, **kwargs: Any) -> "SparseTensor":
-        return self.with_values(self.sparse_values.to(*args, **kwargs))
+        values = self.sparse_values.to(*args, **kwargs)
+        _only_on_cpu("to", values)
+        return self.with_values(values)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         from minitorch._tensor_str import sparse_repr
@@ -194,10 +222,47 @@ class SparseTensor(Tensor):
     def tolist(self) -> Any:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
 
-    data_ptr = untyped_storage = tolist
+    data_ptr = tolist
+
+    def untyped_storage(self) -> Any:
+        raise NotImplementedError("Cannot access storage of SparseTensorImpl")
+
+    def new_zeros(self, *size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+        shape = sizes(size)
+        return nothing_stored(shape, len(shape), dtype or self.dtype).requires_grad_(requires_grad)
+
+    new_empty = new_zeros
+
+    def new_ones(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("new_ones() and new_full() are not implemented for sparse tensors")
+
+    new_full = new_ones
+
+    def contiguous(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("unsupported memory format option Contiguous")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("Cannot assign to a sparse tensor")
 
     def stride(self, dim: int | None = None) -> Any:
-        raise NotImplementedError("sparse tensors have no strides")
+        """Zeros, as torch says."""
+        strides = (0,) * self.ndim
+        return strides if dim is None else strides[dim]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter([self.select(0, i) for i in range(self.array.shape[0])])
+
+
+def nothing_stored(shape: tuple[int, ...], sparse_dim: int, dtype: Any) -> SparseTensor:
+    """A sparse tensor of zeros."""
+    values = tensor(np.zeros((0, *shape[sparse_dim:])), dtype=dtype)
+    return made(tensor(np.zeros((sparse_dim, 0), np.int64)), values, shape, True)
+
+
+def sparse_like(name: str, s: Any, dtype: Any) -> SparseTensor:
+    """zeros_like and empty_like of a sparse tensor; the others would store every element."""
+    check(name in ("zeros_like", "empty_like"), f"{name}() is not implemented for sparse tensors", NotImplementedError)
+    return nothing_stored(s.array.shape, s.sparse_dim(), dtype or s.dtype)
 
 
 def made(indices: Tensor, values: Tensor, shape: tuple[int, ...], coalesced: bool) -> SparseTensor:
@@ -234,11 +299,13 @@ def _only_coo(wanted: Any) -> None:
 
 
 def _only_on_cpu(name: str, *tensors: Tensor) -> None:
-    """Refuse tensors of a GPU, whose memory the functions here cannot read."""
-    if any(t.is_cuda for t in tensors):
-        raise NotImplementedError(
-            f"{name}() is not implemented for device 'cuda' by minitorch: its sparse tensors are on the CPU"
-        )
+    """Refuse tensors of a GPU or without memory, which the functions here cannot read."""
+    for t in tensors:
+        if not t.is_cpu:
+            raise NotImplementedError(
+                f"{name}() is not implemented for device '{t.device.type}' by minitorch: its sparse tensors are on the "
+                "CPU"
+            )
 
 
 @public("torch")
@@ -369,6 +436,7 @@ def to_sparse(
 @public("Tensor")
 def sparse_mask(self: Tensor, mask: SparseTensor) -> SparseTensor:
     """The elements of a dense tensor at the indices of a sparse one."""
+    check(not self.is_sparse, "sparse_mask() of a sparse tensor is not supported by minitorch", NotImplementedError)
     if self.shape != mask.shape:
         raise RuntimeError(
             f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has size "

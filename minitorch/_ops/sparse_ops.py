@@ -7,19 +7,20 @@ import numpy as np
 
 from minitorch._tensor import Tensor, wrap
 
-from .check import c_name, check, wrap_dims
+from .check import c_name, check, wrap_dim, wrap_dims
 from .op import OPS, Op, structured
+from .operands import refuse_cast
 from .public import FUNCTIONS, op, public
 from .rows import rows_added
-from .sparse import SparseTensor, flat_indices, gathered, made
+from .sparse import SparseTensor, flat_indices, gathered, made, nothing_stored
 
 HANDLERS: dict[str, Callable[..., Any]] = {}
 
 # ops of one tensor for which f(0) = 0: they apply to the values
 ON_VALUES = (
     "abs", "neg", "sign", "sin", "sinh", "tan", "tanh", "asin", "asinh", "atan", "atanh", "sqrt", "square", "expm1",
-    "log1p", "relu", "ceil", "floor", "trunc", "round", "erf", "positive", "pow_2", "to_copy", "clone", "deg2rad",
-    "rad2deg", "isnan", "isinf", "signbit", "sgn",
+    "log1p", "relu", "ceil", "floor", "trunc", "round_to_even", "erf", "positive", "pow_2", "to_copy", "clone",
+    "deg2rad", "rad2deg", "isnan", "isinf", "signbit", "sgn",
 )  # fmt: skip
 LINEAR = "neg", "to_copy", "clone", "positive"  # of which equal indices may still be apart
 
@@ -38,6 +39,15 @@ def sparse_call(called: Op, args: tuple[Any, ...]) -> Any:
         f"Could not run 'aten::{called.public_name}' with arguments from the 'SparseCPU' backend: minitorch does not "
         "implement it for sparse tensors (to_dense() gives a dense one)."
     )
+
+
+def sparse_inplace(called: Op, args: tuple[Any, ...]) -> SparseTensor:
+    """The in-place twin of an op whose first argument is sparse."""
+    x, *others = args
+    x.check_unrecorded(f"{called.public_name}_", *[a for a in others if isinstance(a, Tensor)])
+    result = sparse_call(called, args)
+    refuse_cast(called, result.array.dtype, x.array.dtype)
+    return x.take_over(result)
 
 
 def _handles(*names: str) -> Callable[[Any], Any]:
@@ -68,7 +78,7 @@ def _add(x: Tensor, y: Tensor) -> Tensor:
     return both.coalesce() if x.coalesced and y.coalesced else both
 
 
-def _dense_for_gradients(s: SparseTensor) -> Tensor:
+def _dense_for_gradients(s: Any) -> Tensor:
     dense = s.everywhere()
     return s.to_dense() if dense is None else dense
 
@@ -162,6 +172,87 @@ def _select(s: SparseTensor, dim: int, index: int) -> SparseTensor:
     return made(wrap(rest), values, shape, chosen.size < 2)
 
 
+@_handles("unsqueeze")
+def _unsqueeze(s: SparseTensor, dim: int) -> SparseTensor:
+    dim, k = wrap_dim(dim, s.ndim + 1), s.sparse_dim()
+    shape, indices, values = (*s.array.shape[:dim], 1, *s.array.shape[dim:]), s.sparse_indices, s.sparse_values
+    if dim <= k:
+        indices = wrap(np.insert(indices.array, dim, 0, 0))
+    else:
+        values = op("unsqueeze")(values, dim - k + 1)
+    return s.derived(made(indices, values, shape, False), lambda dense: op("unsqueeze")(dense, dim))
+
+
+@_handles("index_select")
+def _index_select(s: SparseTensor, dim: int, index: Tensor) -> SparseTensor:
+    dim, k = wrap_dim(dim, s.ndim), s.sparse_dim()
+    shape = (*s.array.shape[:dim], index.numel(), *s.array.shape[dim + 1 :])
+    if dim >= k:
+        values = FUNCTIONS["index_select"](s.sparse_values, dim - k + 1, index)
+        return made(s.sparse_indices, values, shape, False)
+    wanted = index.array.reshape(-1)
+    check((wanted >= 0).all() and (wanted < s.shape[dim]).all(), "index_select(): index out of range", IndexError)
+    place, chosen = np.nonzero(wanted[:, None] == s.sparse_indices.array[dim])
+    indices = s.sparse_indices.array[:, chosen]
+    indices[dim] = place
+    return made(wrap(indices), FUNCTIONS["index_select"](s.sparse_values, 0, wrap(chosen)), shape, False)
+
+
+@_handles("expand_to", "repeat_sizes")
+def _expand(s: SparseTensor, *args: Any) -> NoReturn:
+    raise RuntimeError("expand is unsupported for Sparse tensors")
+
+
+@_handles("zero")
+def _zero(s: SparseTensor) -> SparseTensor:
+    return nothing_stored(s.array.shape, s.sparse_dim(), s.dtype)
+
+
+def sparse_cat(tensors: list[Tensor], dim: int) -> SparseTensor:
+    """Sparse tensors one after another along dim."""
+    first = next(t for t in tensors if isinstance(t, SparseTensor))
+    dim, k, before = wrap_dim(dim, first.ndim), first.sparse_dim(), 0
+    others, indices, values = (*first.array.shape[:dim], *first.array.shape[dim + 1 :]), [], []
+    for at, t in enumerate(tensors):
+        if not isinstance(t, SparseTensor):
+            raise RuntimeError(f"Concatenating sparse tensors, but a dense tensor was found at position {at}.")
+        if (t.sparse_dim(), t.dense_dim()) != (k, first.dense_dim()):
+            raise RuntimeError(
+                f"All tensors must have the same sparse_dim and dense_dim: {k}, {first.dense_dim()}, but tensor at "
+                f"position {at} has {t.sparse_dim()}, {t.dense_dim()}."
+            )
+        shape, block, ahead = t.array.shape, t.sparse_values, t.sparse_indices
+        if (*shape[:dim], *shape[dim + 1 :]) != others:
+            raise RuntimeError(
+                f"All tensors must have the same shape: {list(first.shape)} (except in the concatenating dimension), "
+                f"but found shape: {list(shape)} at position {at}."
+            )
+        if dim < k:
+            ahead = ahead.clone()
+            ahead[dim] += before
+        indices.append(ahead)
+        values.append(block)
+        before += shape[dim]
+    if dim >= k:
+        values = _with_zeros_around(values, dim - k + 1)
+    shape = (*first.array.shape[:dim], before, *first.array.shape[dim + 1 :])
+    joined = made(FUNCTIONS["cat"](indices, 1), FUNCTIONS["cat"](values), shape, False)
+    if any(t.everywhere() is not None for t in tensors):
+        joined.source = lambda: FUNCTIONS["cat"]([_dense_for_gradients(t) for t in tensors], dim)
+    return joined
+
+
+def _with_zeros_around(blocks: list[Tensor], dim: int) -> list[Tensor]:
+    """Each block at its place along dim among zeros."""
+    lengths = [b.shape[dim] for b in blocks]
+    return [
+        FUNCTIONS["cat"](
+            [b if j == i else b.new_zeros((*b.shape[:dim], n, *b.shape[dim + 1 :])) for j, n in enumerate(lengths)], dim
+        )
+        for i, b in enumerate(blocks)
+    ]
+
+
 @_handles("basic_select")
 def _basic_select(s: SparseTensor, index: tuple[Any, ...]) -> Tensor:
     """x[i], x[:, i]: numbers, and whole dimensions."""
@@ -177,7 +268,31 @@ def _basic_select(s: SparseTensor, index: tuple[Any, ...]) -> Tensor:
 
 
 # ---------------------------------------------------------------------- sums
+@_handles("any")
+def _any(s: SparseTensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    check(dim is None, "any: dim= is not supported for sparse tensors", NotImplementedError)
+    return op("any")(s.coalesce().sparse_values)
+
+
+@_handles("norm_of_vectors")
+def _norm(s: SparseTensor, ord: float, dim: Any, keepdim: bool) -> Tensor:
+    check(
+        dim is None or len(dim) in (0, s.ndim),
+        "norm_sparse currently only supports full reductions, so 'dim' must either be empty or contain all "
+        "dimensions of the input",
+    )
+    return op("norm_of_vectors")(s.coalesce().sparse_values, ord, None, keepdim)
+
+
 @_handles("sum")
+def _full_sum(s: SparseTensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """The sum; its gradient is that of all elements where torch's is."""
+    result, everywhere = _sum(s, dim, keepdim, dtype), s.everywhere()
+    if everywhere is None or result.is_sparse:
+        return result
+    return result.detach() + op("sum")(everywhere - everywhere.detach(), dtype=dtype)
+
+
 def _sum(s: SparseTensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     if keepdim:
         raise NotImplementedError("sum: keepdim=True is not supported for sparse tensors")
@@ -198,7 +313,7 @@ def _sum(s: SparseTensor, dim: Any = None, keepdim: bool = False, dtype: Any = N
 
 
 @public("sparse", name="sum")
-def sparse_sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
+def sparse_sum(input: Any, dim: Any = None, dtype: Any = None) -> Tensor:
     """The sum of a sparse tensor: dense if no sparse dimension is left, else sparse."""
     return _sum(input, dim, False, dtype)
 
