@@ -58,7 +58,7 @@ def _length(name: str, n: Any, position: int, sequence: bool) -> int:
     elif hasattr(n, "__index__") and not isinstance(n, bool):
         return n.__index__()
     what = type(n).__name__
-    if sequence and isinstance(n, bool):
+    if sequence and (isinstance(n, bool) or not position):
         problem = f"(position 1) must be tuple of ints, but found element of type {what} at pos {position}"
     elif not position and not sequence:
         problem = f"(position 1) must be tuple of ints, not {what}"

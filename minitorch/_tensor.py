@@ -149,11 +149,14 @@ class Tensor:
                 return Size(self.array.shape)
             dim = axis
         shape = self.array.shape
-        if not -max(len(shape), 1) <= dim < max(len(shape), 1) or not shape:
-            from ._ops.check import wrap_dim
+        try:
+            if not -max(len(shape), 1) <= dim < max(len(shape), 1) or not shape:
+                from ._ops.check import wrap_dim
 
-            wrap_dim(dim, len(shape), scalar=False)
-        return shape[dim]
+                wrap_dim(dim, len(shape), scalar=False)
+            return shape[dim]
+        except TypeError:
+            raise TypeError(f"size(): argument 'dim' (position 1) must be int, not {type(dim).__name__}") from None
 
     def dim(self) -> int:
         """The number of dimensions."""

@@ -1,7 +1,10 @@
 """What users get wrong most with tensors and gradients: a program, PyTorch's error, ours."""
 
 import pytest
+import torch
 from compare import assert_same_mistake, assert_same_outcome, both, f, leaf, longs
+
+import minitorch
 
 SHAPES = {
     "add": lambda ns: ns.ones(2, 3) + ns.ones(2),
@@ -289,3 +292,74 @@ NO_MISTAKES = {
 @pytest.mark.parametrize("program", NO_MISTAKES.values(), ids=NO_MISTAKES)
 def test_what_looks_like_a_mistake_gives_torchs_result(program):
     assert_same_outcome(*both(program))
+
+
+NO_DIMENSIONS = """
+x.mean(dim="a")
+x.mean(dim=(0, 1.5))
+x.sum(dim=1.0)
+x.std(dim="a")
+torch.std_mean(x, dim="a")
+x.amax(dim="a")
+x.all(dim="a")
+x.softmax(dim="a")
+torch.nn.functional.log_softmax(x, dim="a")
+torch.nn.Softmax("a")(x)
+torch.cat([x], dim="a")
+torch.stack([x], dim="a")
+x.unsqueeze("a")
+x.squeeze("a")
+x.transpose("a", 0)
+x.gather("a", x.long())
+x.index_select("a", x[0].long())
+x.select("a", 0)
+x.diagonal(dim1="a")
+x.nansum(dim="a")
+x.count_nonzero(dim="a")
+x.unfold("a", 1, 1)
+x.stride("a")
+x.size("a")
+torch.linalg.vector_norm(x, dim="a")
+"""
+
+
+@pytest.mark.parametrize("expression", NO_DIMENSIONS.strip().splitlines())
+def test_what_is_no_dimension_is_refused_by_the_name_of_what_was_called(expression):
+    def called(ns):
+        with pytest.raises(TypeError) as error:
+            eval(expression, {"torch": ns, "x": ns.ones(2, 3)})
+        return str(error.value).split("(")[0]
+
+    assert called(minitorch) == called(torch) != ""
+
+
+NO_SIZES = {
+    "reshape": lambda ns: ns.ones(4).reshape("a"),
+    "reshape, the second": lambda ns: ns.ones(4).reshape(2, "a"),
+    "reshape, the second of a list": lambda ns: ns.ones(4).reshape([2, "a"]),
+    "reshape, the first of two": lambda ns: ns.ones(4).reshape(2.0, 2),
+    "reshape, the first of a tuple": lambda ns: ns.ones(4).reshape((2.0, 2)),
+    "view": lambda ns: ns.ones(4).view(1.5),
+    "view, a list": lambda ns: ns.ones(4).view([1.5]),
+    "view, the second": lambda ns: ns.ones(4).view(1, 1.5),
+    "permute": lambda ns: ns.ones(4).permute(0.0),
+    "torch.permute": lambda ns: ns.permute(ns.ones(4), (0.0,)),
+    "flip": lambda ns: ns.ones(4).flip(0.5),
+    "torch.flip": lambda ns: ns.flip(ns.ones(4), (0.5,)),
+    "repeat": lambda ns: ns.ones(4).repeat(1.5),
+    "repeat, the second": lambda ns: ns.ones(4).repeat(1, 1.5),
+    "expand": lambda ns: ns.ones(4).expand(1.5),
+    "tile": lambda ns: ns.ones(4).tile(1.5),
+    "roll": lambda ns: ns.ones(4).roll(1.5),
+    "roll, dims": lambda ns: ns.ones(4).roll(1, 1.5),
+    "broadcast_to": lambda ns: ns.broadcast_to(ns.ones(4), 1.5),
+    "resize_": lambda ns: ns.ones(4).resize_(1.5),
+    "ones": lambda ns: ns.ones([1.5]),
+    "full": lambda ns: ns.full((2.5,), 1),
+    "ones, a tensor": lambda ns: ns.ones([ns.tensor(1.5)]),
+}
+
+
+@pytest.mark.parametrize("name", NO_SIZES)
+def test_what_is_no_size_is_refused_in_torchs_words(name):
+    assert_same_mistake(NO_SIZES[name])

@@ -1,6 +1,7 @@
 """Checks of arguments and the errors they raise: torch's first line, then what was seen."""
 
 import functools
+import sys
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -94,10 +95,29 @@ def wrap_dims(dims: Any, ndim: int) -> tuple[int, ...]:
 
 
 def integer(value: Any, name: str, function: str = "") -> int:
-    """An integer argument; bools and floats are torch's TypeError."""
+    """An integer argument; bools and floats are torch's TypeError. Without a `function` it names what was called."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
+        function = function or _called_function()
         raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
     return value.__index__()
+
+
+def _called_function() -> str:
+    """The public name of the outermost op that is being called, as checks deep within do not know it."""
+    from .op import OPS
+    from .public import FUNCTIONS
+
+    name = ""
+    frame = sys._getframe(1)
+    ours = "minitorch._ops.", "minitorch.generated"
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(ours):
+        inner = frame.f_code.co_name
+        if inner in FUNCTIONS or inner in OPS:
+            name = OPS[inner].public_name if inner in OPS else inner
+        elif f"linalg.{inner}" in FUNCTIONS:
+            name = f"linalg_{inner}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return name
 
 
 # a dtype as the errors about numbers name it; integers are "int64_t" and the like
@@ -137,14 +157,35 @@ def missing_argument(function: str, name: str) -> NoReturn:
     raise TypeError(f'{function}() missing 1 required positional arguments: "{name}"')
 
 
-def sizes(args: tuple[Any, ...], function: str = "size") -> tuple[int, ...]:
+def sizes(args: tuple[Any, ...], function: str = "size", name: str = "size", position: int = 1) -> tuple[int, ...]:
     """A shape given as separate integers, or as one tuple, list or Size."""
-    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+    sequence = len(args) == 1 and isinstance(args[0], (tuple, list))
+    if sequence:
         args = tuple(args[0])
     for a in args:
         if a.__class__ is not int:
-            return tuple([integer(a, "size", function) for a in args])
+            return _indices(args, function, name, position, sequence)
     return args
+
+
+def _indices(args: tuple[Any, ...], function: str, name: str, position: int, sequence: bool) -> tuple[int, ...]:
+    """The integers that these are, or torch's error for the first that is none."""
+    for at, a in enumerate(args):
+        if not isinstance(a, bool) and hasattr(a, "__index__"):
+            continue
+        kind = type(a).__name__
+        if at:
+            raise TypeError(
+                f"{function}(): argument '{name}' failed to unpack the object at pos {at + 1} with error "
+                f'"type must be tuple of ints,but got {kind}"'
+            )
+        if function == "view":
+            invalid_arguments("view", [a] if sequence else a)
+        if len(args) > 1 and not sequence:
+            raise TypeError(f"{function}() takes 1 positional argument but {len(args)} were given")
+        found = f"but found element of type {kind} at pos 0" if sequence else f"not {kind}"
+        raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, {found}")
+    return tuple([a.__index__() for a in args])
 
 
 def integers(values: Any, name: str, function: str, position: int) -> tuple[int, ...]:

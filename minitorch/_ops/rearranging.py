@@ -57,7 +57,7 @@ def roll_grad(g, shifts, dims):
 @public("torch Tensor")
 def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """The elements shifted in a circle along dims; without dims the flat tensor."""
-    shifts, dims = sizes((shifts,), "roll"), sizes((() if dims is None else dims,), "roll")
+    shifts, dims = sizes((shifts,), "roll", "shifts"), sizes((() if dims is None else dims,), "roll", "dims", 2)
     check(shifts, "`shifts` required")
     if not (len(shifts) == len(dims) or (len(shifts) == 1 and not dims)):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
@@ -102,7 +102,7 @@ def repeat(self: Tensor, *sizes_: Any, repeats: Any = None) -> Tensor:
     given = sizes_ if repeats is None else (repeats,)
     if not given:
         raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
-    repeats = sizes(given, "repeat")
+    repeats = sizes(given, "repeat", "repeats")
     check(
         len(repeats) >= self.ndim,
         "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor",
@@ -115,7 +115,7 @@ def tile(input: Tensor, *repeats: Any, dims: Any = None) -> Tensor:
     """repeat, with ones in front of too few repeats."""
     if dims is None and not repeats:
         missing_argument("tile", "dims")
-    given = sizes(repeats if dims is None else (dims,), "tile")
+    given = sizes(repeats if dims is None else (dims,), "tile", "dims")
     return repeat(input, (1,) * (input.ndim - len(given)) + given)
 
 

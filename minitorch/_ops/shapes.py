@@ -86,7 +86,7 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
     """
     if not shape_ and shape is None:
         missing_argument("reshape", "shape")
-    a, wanted = input.array, sizes(shape_ if shape is None else (shape,), "reshape")
+    a, wanted = input.array, sizes(shape_ if shape is None else (shape,), "reshape", "shape")
     if not (a.__class__ is ndarray and a.flags.c_contiguous):
         check(not input.is_sparse, "reshape is not implemented for sparse tensors")
         wanted = inferred_shape(a.size, wanted)
@@ -168,12 +168,12 @@ def permute(self: Tensor, *dims_: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order."""
     if not dims_ and dims is None:
         raise TypeError('permute() missing 1 required positional arguments: "dims"')
-    return op("permute_dims")(self, sizes(dims_ if dims is None else (dims,), "permute"))
+    return op("permute_dims")(self, sizes(dims_ if dims is None else (dims,), "permute", "dims"))
 
 
 def torch_permute(input: Tensor, dims: Any) -> Tensor:
     """The dimensions in another order."""
-    return op("permute_dims")(input, sizes((dims,), "permute"))
+    return op("permute_dims")(input, sizes((dims,), "permute", "dims", 2))
 
 
 PUBLIC["torch.permute"] = torch_permute, ["torch"]
@@ -287,7 +287,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 @public("torch Tensor")
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
     """A view of this shape."""
-    return op("expand_to")(input, sizes((size,), "broadcast_to"))
+    return op("expand_to")(input, sizes((size,), "broadcast_to", position=2))
 
 
 @public("torch")
@@ -428,14 +428,14 @@ def flip(self: Tensor, *dims_: Any, dims: Any = None) -> Tensor:
     """A copy with the order of some dimensions reversed."""
     if not dims_ and dims is None:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
-    return OPS["flip_dims"].function(self, sizes(dims_ if dims is None else (dims,), "flip"))
+    return OPS["flip_dims"].function(self, sizes(dims_ if dims is None else (dims,), "flip", "dims"))
 
 
 def torch_flip(input: Tensor, dims: Any) -> Tensor:
     """A copy with the order of some dimensions reversed."""
     if not isinstance(dims, (tuple, list)):
         raise TypeError(f"flip(): argument 'dims' (position 2) must be tuple of ints, not {type(dims).__name__}")
-    return op("flip_dims")(input, sizes((dims,), "flip"))
+    return op("flip_dims")(input, sizes((dims,), "flip", "dims", 2))
 
 
 PUBLIC["torch.flip"] = torch_flip, ["torch"]
