@@ -50,7 +50,9 @@ from ._layout import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    jagged,
     layout,
+    legacy_contiguous_format,
     memory_format,
     preserve_format,
     strided,
@@ -107,15 +109,20 @@ _AUTOCAST = (
     "set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype "
     "set_autocast_enabled set_autocast_gpu_dtype"
 )
+_PYTHONS = (
+    "builtins ctypes functools glob importlib inspect math os platform sys textwrap threading warnings"  # torch.math
+).split()
 _SETTINGS = (
     "are_deterministic_algorithms_enabled get_deterministic_debug_mode get_float32_matmul_precision "
     "get_num_interop_threads get_num_threads is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled "
     "set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal set_num_interop_threads "
     "set_num_threads set_warn_always typename use_deterministic_algorithms"
 )
+_SYMBOLIC = "SymBool SymFloat SymInt sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum"
 _STORAGES = "BFloat16 Bool Byte Char Double Float Half Int Long Short"
 _LAZY_NAMES = {
-    "AcceleratorError": "_no_accelerator", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
+    "AcceleratorError": "_no_accelerator", "DisableTorchFunction": "overrides",
+    "DisableTorchFunctionSubclass": "overrides", "GradScaler": "amp", "OutOfMemoryError": "_no_accelerator",
     "PyTorchFileReader": "serialization._archive", "ScriptModule": "jit",
     "TypedStorage": "storage", "UntypedStorage": "_storage", "autocast": "amp", "compile": "compiler",
     "cond": "_control_flow", "from_dlpack": "_exchange", "load": "serialization", "range": "_range",
@@ -123,13 +130,14 @@ _LAZY_NAMES = {
     **dict.fromkeys(_ASSERTIONS.split(), "_assertions"),
     **dict.fromkeys(_AUTOCAST.split(), "amp.autocast_mode"),
     **dict.fromkeys(_SETTINGS.split(), "_settings"),
+    **dict.fromkeys(_SYMBOLIC.split(), "_symbolic"),
     **dict.fromkeys([f"{kind}Storage" for kind in _STORAGES.split()], "storage"),
     **dict.fromkeys(
-        "get_device_module has_cuda has_cudnn has_mkldnn has_mps is_vulkan_available".split(), "_device_modules"
+        "get_device_module has_cuda has_cudnn has_lapack has_mkl has_mkldnn has_mps has_openmp has_spectral "
+        "is_vulkan_available".split(),
+        "_device_modules",
     ),
 }  # fmt: skip
-
-_ABSENT = frozenset("_export ao classes export futures monitor mtia nested ops package quantization".split())
 
 
 def __getattr__(name: str) -> _Any:
@@ -147,5 +155,11 @@ def __getattr__(name: str) -> _Any:
         import minitorch
 
         return minitorch
-    known = f": torch.{name} is not supported, see the README's 'What is there'" if name in _ABSENT else ""
+    if name in _PYTHONS:
+        import importlib
+
+        return importlib.import_module(name)
+    from ._absent import NAMES
+
+    known = f": torch.{name} is not supported, see the README's 'What is there'" if name in NAMES else ""
     raise AttributeError(f"module 'minitorch' has no attribute {name!r}{known}")

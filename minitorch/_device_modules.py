@@ -29,6 +29,9 @@ def is_vulkan_available() -> bool:
     return False
 
 
+has_lapack = True
+has_mkl = has_openmp = has_spectral = False
+
 _DEPRECATED = {
     "has_cuda": "torch.backends.cuda.is_built()",
     "has_cudnn": "torch.backends.cudnn.is_available()",

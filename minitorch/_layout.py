@@ -57,7 +57,8 @@ class memory_format(layout):
 
 
 strided = layout("strided")
-contiguous_format = memory_format("contiguous_format")
+jagged = layout("jagged")
+contiguous_format = legacy_contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")

@@ -376,6 +376,8 @@ def test_lobpcg_says_that_it_is_missing():
         lambda ns, a: ns.lu_solve(a, *ns.linalg.lu_factor(a)),
         lambda ns, a: ns.triangular_solve(a, a),
         lambda ns, a: ns.chain_matmul(a, a),
+        lambda ns, a: ns.frobenius_norm(a, 0),
+        lambda ns, a: ns.nuclear_norm(a),
     ],
 )
 def test_what_torch_replaced_is_warned_of_once(call):

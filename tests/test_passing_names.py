@@ -1,6 +1,7 @@
 """Names that programs touch in passing, of devices and libraries that are not there: what torch's CPU build says."""
 
 import importlib
+import re
 import typing
 import warnings
 
@@ -67,7 +68,7 @@ def said(namespace, expression):
 
 
 def names(namespace):
-    heads = {expression.split(".")[0].split("(")[0] for expression in EXPRESSIONS}
+    heads = {word for expression in (*EXPRESSIONS, *SELDOM.split("\n")) for word in re.findall(r"\w+", expression)}
     return {name: getattr(namespace, name) for name in heads if hasattr(namespace, name)}
 
 
@@ -76,6 +77,75 @@ def test_answer_is_that_of_torch_for_the_cpu(expression):
     if torch.cuda.is_available():
         pytest.skip("torch has a GPU here")
     assert said(minitorch, expression) == said(torch, expression)
+
+
+SELDOM = """
+sym_not(True)
+sym_not("a")
+sym_float(2)
+sym_int(-2.7)
+sym_sqrt(4)
+sym_max(3, 2.0)
+sym_max(True, 2)
+sym_min(1, nan)
+sym_max("a", 1)
+sym_ite(True, 1, 2)
+sym_ite(1, 1, 2)
+sym_ite(True, 1, 2.0)
+sym_sum([1, 2.0])
+sym_sum(())
+isinstance(3, (SymInt, SymFloat, SymBool))
+nuclear_norm(tensor([[1.0, 2], [3, 4]]))
+nuclear_norm(arange(12.0).view(2, 2, 3), (0, 1), True)
+nuclear_norm(eye(2), keepdim=True)
+nuclear_norm(ones(3))
+nuclear_norm(eye(2), out=ones(()))
+frobenius_norm(arange(12.0).view(2, 2, 3), (0, 1), True)
+frobenius_norm(arange(6.0).view(2, 3), 1)
+frobenius_norm(arange(6.0).view(2, 3), ())
+native_dropout(ones(10), 0.5, True)
+native_dropout(ones(3), 0.5, False)
+native_dropout(ones(3), 1.0, None)
+native_dropout(ones(3, requires_grad=True), 0.0, True)[1]
+embedding_renorm_(arange(6.0).view(3, 2), tensor([[2, 1], [2, 2]]), 1.0, 2.0)
+embedding_renorm_(ones(3, 2), tensor([0, 0]), 1.0, 1.0)
+addmv_(ones(2), ones(2, 2), ones(2), beta=3, alpha=2)
+is_distributed(ones(1))
+jagged
+legacy_contiguous_format
+lstsq(ones(2, 1), ones(2, 2))
+solve(ones(2, 1), ones(2, 2))
+math.pi
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.* just left for JIT compatibility:UserWarning")
+@pytest.mark.parametrize("expression", SELDOM.strip().splitlines())
+def test_what_is_seldom_used_gives_what_torch_gives(expression):
+    def given(namespace):
+        namespace.manual_seed(0)
+        text = said(namespace, expression)
+        return text if isinstance(text, str) else (text[0], text[1].split(" is now removed.")[0])
+
+    assert given(minitorch) == given(torch)
+
+
+@pytest.mark.parametrize("name", ["eig", "symeig", "matrix_rank"])
+def test_what_torch_removed_says_what_is_there_instead(name):
+    for namespace in (minitorch, torch):
+        with pytest.raises(RuntimeError, match=r"This function was deprecated since version 1\.9 and is now removed"):
+            getattr(namespace, name)(namespace.eye(2))
+
+
+def test_a_leaf_is_not_renormed_in_place():
+    for namespace in (minitorch, torch):
+        with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place"):
+            namespace.embedding_renorm_(namespace.ones(2, 2, requires_grad=True), namespace.tensor([0]), 1.0, 2.0)
+
+
+def test_there_are_no_symbols():
+    with pytest.raises(NotImplementedError, match="SymInt is not supported by minitorch"):
+        minitorch.SymInt(1)
 
 
 def test_what_torch_can_and_minitorch_cannot_is_told_truly():

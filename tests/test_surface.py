@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import minitorch
+from minitorch._absent import NAMES
 from minitorch._ops import namespaces
 from minitorch._ops.generate import built
 
@@ -152,6 +153,16 @@ def test_what_is_known_to_be_missing_is_told_from_a_misspelling():
         _ = minitorch.export
     with pytest.raises(AttributeError, match=r"no attribute 'zeroes'$"):
         _ = minitorch.zeroes
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_name_of_torch_is_there_or_said_to_be_missing():
+    for name in dir(torch):
+        if not name.startswith("_") and not hasattr(minitorch, name):
+            with pytest.raises(AttributeError, match=rf"torch\.{name} is not supported, see the README"):
+                getattr(minitorch, name)
+    assert not {name for name in NAMES if hasattr(minitorch, name)}, "listed as missing, but there"
+    assert minitorch.DisableTorchFunctionSubclass is minitorch._C.DisableTorchFunctionSubclass
 
 
 def test_a_name_cannot_be_given_to_two_functions():

@@ -1,8 +1,16 @@
-"""Warnings of functions of linear algebra that torch replaced: each once in a process, beginning as torch's."""
+"""Functions of linear algebra that torch replaced: warnings, each once in a process, and errors of those removed."""
 
 import functools
+<<<<<<< HEAD
 
 from minitorch.autograd._lines import warn
+=======
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .public import public
+>>>>>>> bc27bc1 (Every public name of torch is there or said to be missing; sym_max and its like, embedding_renorm_, frobenius_norm and nuclear_norm are there)
 
 _REPLACED = {
     "cholesky": (
@@ -33,10 +41,39 @@ _REPLACED = {
         "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot "
         "instead, which accepts a list of two or more tensors rather than multiple parameters.",
     ),
+    "frobenius_norm": (
+        "at::frobenius_norm is deprecated and it is just left for JIT compatibility. It will be removed in a future "
+        "PyTorch release. Please use `linalg.vector_norm(A, 2., dim, keepdim)` instead",
+    ),
+    "nuclear_norm": (
+        "at::nuclear_norm is deprecated and it is just left for JIT compatibility. It will be removed in a future "
+        "PyTorch release. Please use `linalg.matrix_norm(A, 'nuc', dim, keepdim)` instead",
+    ),
 }
 
 
 @functools.cache
 def warn_deprecated(name: str) -> None:
     """Warn of the function of this name, which calls here, at the line that called it."""
+<<<<<<< HEAD
     warn("\n".join(_REPLACED[name]))
+=======
+    warnings.warn("\n".join(_REPLACED[name]), UserWarning, stacklevel=4)
+
+
+def _removed(name: str, instead: str) -> Callable[..., NoReturn]:
+    def function(input: Any, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(f"This function was deprecated since version 1.9 and is now removed. Use {instead} instead.")
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Removed from torch in favour of {instead}."
+    return function
+
+
+for _name, _instead in (
+    ("eig", "torch.linalg.eig"), ("lstsq", "torch.linalg.lstsq"), ("solve", "torch.linalg.solve"),
+    ("symeig", "torch.linalg.eigh"),
+):  # fmt: skip
+    public("torch Tensor", bare=True)(_removed(_name, _instead))
+public("torch", bare=True)(_removed("matrix_rank", "torch.linalg.matrix_rank"))
+>>>>>>> bc27bc1 (Every public name of torch is there or said to be missing; sym_max and its like, embedding_renorm_, frobenius_norm and nuclear_norm are there)

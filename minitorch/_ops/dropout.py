@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
@@ -60,6 +61,17 @@ def _noise(input: Tensor, feature: bool) -> Tensor:
 
 
 # ---------------------------------------------------------------------- torch.dropout and its kin
+@public("torch")
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
+    """`dropout`, and the mask of what is kept; without `train` given it drops."""
+    from minitorch._creation import ones_like
+
+    if p == 0 or train is False or not input.numel():
+        return input.clone(), ones_like(input, dtype=dtypes.bool)
+    kept = _noise(input, False).bernoulli_(1 - p)
+    return input * (kept / (1 - p) if p != 1 else kept), kept.bool()
+
+
 def _in_torch(name: str, feature: bool, alpha: bool) -> None:
     def run(input: Tensor, p: float, train: bool) -> Tensor:
         return _dropped(input, p, train, feature, alpha, False)

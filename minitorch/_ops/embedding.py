@@ -12,6 +12,7 @@ from minitorch.autograd.grad_mode import NO_GRAD, is_grad_enabled, no_grad, stat
 
 from .check import anywhere, c_name, check, refuse_batch
 from .gathering import as_int64
+from .inplace import check_inplace
 from .nodes import titled
 from .op import structured
 from .positions import bits_of, first_outside, kernels
@@ -133,6 +134,15 @@ def embedding(
 def _refuse_sparse_gradient(name: str, sparse: bool, weight: Tensor) -> None:
     if sparse and weight.requires_grad and is_grad_enabled():
         raise NotImplementedError(f"{name}: sparse=True, a sparse gradient, is not supported by minitorch")
+
+
+@public("torch")
+def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
+    """Scale the rows in use down to max_norm, in place."""
+    if is_grad_enabled():
+        check_inplace(input)
+    _limit_norms(input, indices, max_norm, norm_type)
+    return input
 
 
 def _limit_norms(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:

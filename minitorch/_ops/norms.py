@@ -9,6 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 
 from .check import C_NAMES, c_name, check, wrap_dim
+from .deprecated import warn_deprecated
 from .nodes import titled
 from .op import structured
 from .operands import number_argument
@@ -142,6 +143,21 @@ _method_norm.__name__ = _method_norm.__qualname__ = "norm"
 # in torch both are Python, without NumPy's spelling of the arguments
 PUBLIC["norm"] = norm, ["torch"]
 PUBLIC["Tensor.norm"] = _method_norm, ["Tensor"]
+
+
+@public("torch")
+def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None) -> Tensor:
+    """The square root of the sum of squares along dim."""
+    warn_deprecated("frobenius_norm")
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    return into(out, "frobenius_norm", vector_norm(input, 2, dims or None, keepdim))
+
+
+@public("torch")
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False, *, out: Any = None) -> Tensor:
+    """The sum of the singular values of the matrices in two dimensions."""
+    warn_deprecated("nuclear_norm")
+    return FUNCTIONS["linalg.matrix_norm"](input, "nuc", dim, keepdim, out=out)
 
 
 @public("torch Tensor")

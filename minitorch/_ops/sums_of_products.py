@@ -248,7 +248,7 @@ def _make_inplace(name: str, first: str, second: str) -> None:
     twin.__code__ = code.replace(co_name=name + "_", co_varnames=words)
     twin.__name__ = twin.__qualname__ = name + "_"
     twin.__doc__ = f"In-place form of {name}."
-    public("Tensor")(twin)
+    public("torch Tensor" if name == "addmv" else "Tensor")(twin)
 
 
 _make_inplace("addmm", "mat1", "mat2")

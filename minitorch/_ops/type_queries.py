@@ -154,6 +154,12 @@ for _name, _what, _where in (
     PUBLIC[_name] = _complex(_name, _what), _where.split()
 
 
+@public("torch")
+def is_distributed(input: Tensor) -> bool:
+    """False: a tensor of several machines is not a thing here, nor in torch any more."""
+    return _tensor("is_distributed", input).is_distributed()
+
+
 @public("torch Tensor")
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape."""
