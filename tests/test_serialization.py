@@ -1,6 +1,7 @@
 """Files: what real torch saves we load, what we save it loads; damaged and hostile ones end in an error."""
 
 import copy
+import gc
 import io
 import operator
 import os
@@ -12,7 +13,7 @@ from collections import Counter, OrderedDict
 import numpy as np
 import pytest
 import torch
-from compare import array_of
+from compare import array_of, assert_same_mistake
 from saved_files import model, saved
 
 import minitorch
@@ -411,3 +412,56 @@ def test_functions_are_saved_under_torchs_names_and_may_be_allowed(activation):
                 loaded = load.load(file)
         expected = array_of(encoder(save.from_numpy(x)))
         np.testing.assert_allclose(array_of(loaded(load.from_numpy(x))), expected, rtol=1e-5, atol=1e-6)
+
+
+# ---------------------------------------------------------------------- wrong calls
+class _Full(io.BytesIO):
+    """A disk that is full soon."""
+
+    def write(self, data):
+        if self.tell() + len(data) > 100:
+            raise OSError("No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, _Full])
+def test_a_save_that_fails_leaves_nothing_to_be_said_later(stream, capsys, only_new_garbage):
+    for ns in (minitorch, torch):
+        with pytest.raises((TypeError, OSError, RuntimeError)):
+            ns.save({"weight": ns.ones(2)}, stream())
+    gc.collect()
+    assert capsys.readouterr().err == ""
+
+
+def saved_one(ns):
+    stream = io.BytesIO()
+    ns.save(1, stream)
+    stream.seek(0)
+    return stream
+
+
+def with_local_function(ns):
+    model = ns.nn.Linear(2, 2)
+    model.act = lambda x: x
+    return model
+
+
+MISTAKES = {
+    "load with another argument": lambda ns: ns.load(saved_one(ns), foo=1),
+    "load with another argument, trusted": lambda ns: ns.load(saved_one(ns), weights_only=False, foo=1),
+    "load of text": lambda ns: ns.load(io.StringIO("text")),
+    "save of a local function": lambda ns: ns.save(with_local_function(ns), io.BytesIO()),
+    "pickle of a local function": lambda ns: pickle.dumps(with_local_function(ns)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:pickle_load_args only works:UserWarning")
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_end_as_in_torch(name):
+    assert_same_mistake(MISTAKES[name])
+
+
+def test_arguments_of_the_unpickler_are_for_files_that_are_trusted():
+    for ns in (minitorch, torch):
+        with pytest.warns(UserWarning, match="pickle_load_args only works if `weights_only=False`"):
+            assert ns.load(saved_one(ns), encoding="latin1") == 1

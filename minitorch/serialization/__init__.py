@@ -132,19 +132,18 @@ def _write(obj: Any, stream: Any, root: str, protocol: int) -> None:
     pickler = Pickler(pickled, protocol)
     pickler.dump(obj)
     alignment, checksum = config.save.storage_alignment, config.save.compute_crc32
-    archive = Writer(stream, root, alignment)
-    archive.write("data.pkl", pickled.getvalue(), checksum)
-    archive.write(".format_version", b"1", checksum)
-    archive.write(".storage_alignment", str(alignment).encode(), checksum)
-    archive.write("byteorder", sys.byteorder.encode(), checksum)  # torch's writer does so whatever save was told
-    for key, memory in pickler.storages.items():
-        if skipping.data:
-            archive.write(f"data/{key}", bytes(memoryview(memory).nbytes), checksum=False)
-        else:
-            archive.write(f"data/{key}", memory, checksum)
-    archive.write("version", b"3\n", checksum)
-    archive.write(".data/serialization_id", f"{uuid.uuid4().int:040d}"[:40].encode(), checksum)
-    archive.close()
+    with Writer(stream, root, alignment) as archive:
+        archive.write("data.pkl", pickled.getvalue(), checksum)
+        archive.write(".format_version", b"1", checksum)
+        archive.write(".storage_alignment", str(alignment).encode(), checksum)
+        archive.write("byteorder", sys.byteorder.encode(), checksum)  # torch's writer does so whatever save was told
+        for key, memory in pickler.storages.items():
+            if skipping.data:
+                archive.write(f"data/{key}", bytes(memoryview(memory).nbytes), checksum=False)
+            else:
+                archive.write(f"data/{key}", memory, checksum)
+        archive.write("version", b"3\n", checksum)
+        archive.write(".data/serialization_id", f"{uuid.uuid4().int:040d}"[:40].encode(), checksum)
 
 
 # ---------------------------------------------------------------------- loading
@@ -169,6 +168,11 @@ def load(
         raise NotImplementedError("load: pickle_module other than pickle is not supported by minitorch")
     check_location(map_location)
     safe = _is_safe(weights_only, pickle_module)
+    if safe and pickle_load_args:
+        warnings.warn("pickle_load_args only works if `weights_only=False`.", UserWarning, stacklevel=2)
+        for name in pickle_load_args:
+            if name != "encoding":
+                raise TypeError(f"Unpickler.__init__() got an unexpected keyword argument '{name}'")
     mmap = config.load.mmap if mmap is None else mmap
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
@@ -214,6 +218,8 @@ def _is_safe(weights_only: bool | None, pickle_module: Any) -> bool:
 def _load(stream: Any, path: str | None, where: MapLocation, safe: bool, mapped: bool, options: Any) -> Any:
     begin = stream.tell()
     head = stream.read(max(len(_ZIP), len(_MAGIC)))
+    if not isinstance(head, bytes):
+        raise AssertionError(f"Expected bytes, got {type(head).__name__}\nload reads binary files")
     stream.seek(begin)
     if not head:
         raise EOFError("Ran out of input")

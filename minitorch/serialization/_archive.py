@@ -57,7 +57,12 @@ class Writer:
             self.stream.write(bytes(4))
             self.stream.seek(end)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            self.zip.fp = None  # else it would try once more to write its directory, when it is collected
         self.zip.close()
 
 

@@ -94,7 +94,11 @@ class Pickler(_PythonPickler):
     def save_global(self, obj: Any, name: str | None = None) -> None:
         module, renamed = _torch_name(obj, name)
         if module is None:
-            super().save_global(obj, name)
+            try:
+                super().save_global(obj, name)
+            except pickle.PicklingError:
+                pickle.dumps(obj)  # which refuses it in the words, and by the class, of the pickler in C
+                raise
             return
         if self.proto >= 4:
             self.save(module)
