@@ -3,6 +3,7 @@
 import functools
 import sys
 from math import isfinite
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,6 +13,7 @@ from minitorch._dtype import C_NAMES, CPP_NAMES
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._kernels.meta import MetaArray
 from minitorch._kernels.strided import StridedArray
+from minitorch.autograd._lines import OURS
 
 
 def check(condition: Any, message: str, error: type[Exception] = RuntimeError) -> None:
@@ -109,8 +111,7 @@ def _called_function() -> str:
 
     name = ""
     frame = sys._getframe(1)
-    ours = "minitorch._ops.", "minitorch.generated"
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(ours):
+    while frame is not None and _is_of_ops(frame):
         inner = frame.f_code.co_name
         if inner in FUNCTIONS or inner in OPS:
             name = OPS[inner].public_name if inner in OPS else inner
@@ -118,6 +119,12 @@ def _called_function() -> str:
             name = f"linalg_{inner}"
         frame = frame.f_back  # type: ignore[assignment]
     return name
+
+
+def _is_of_ops(frame: FrameType) -> bool:
+    """Whether a frame is that of a function in `_ops/`, or of a generated one, whose globals name no module."""
+    module = frame.f_globals.get("__name__")
+    return frame.f_code.co_filename in OURS and (module is None or module.startswith("minitorch._ops."))
 
 
 # a dtype as the errors about numbers name it; integers are "int64_t" and the like

@@ -1,16 +1,12 @@
 """Functions of linear algebra that torch replaced: warnings, each once in a process, and errors of those removed."""
 
 import functools
-<<<<<<< HEAD
-
-from minitorch.autograd._lines import warn
-=======
-import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from minitorch.autograd._lines import warn
+
 from .public import public
->>>>>>> bc27bc1 (Every public name of torch is there or said to be missing; sym_max and its like, embedding_renorm_, frobenius_norm and nuclear_norm are there)
 
 _REPLACED = {
     "cholesky": (
@@ -55,10 +51,7 @@ _REPLACED = {
 @functools.cache
 def warn_deprecated(name: str) -> None:
     """Warn of the function of this name, which calls here, at the line that called it."""
-<<<<<<< HEAD
     warn("\n".join(_REPLACED[name]))
-=======
-    warnings.warn("\n".join(_REPLACED[name]), UserWarning, stacklevel=4)
 
 
 def _removed(name: str, instead: str) -> Callable[..., NoReturn]:
@@ -76,4 +69,3 @@ for _name, _instead in (
 ):  # fmt: skip
     public("torch Tensor", bare=True)(_removed(_name, _instead))
 public("torch", bare=True)(_removed("matrix_rank", "torch.linalg.matrix_rank"))
->>>>>>> bc27bc1 (Every public name of torch is there or said to be missing; sym_max and its like, embedding_renorm_, frobenius_norm and nuclear_norm are there)
