@@ -105,6 +105,16 @@ for i in range(4):
 """
 
 
+def test_a_file_that_is_deleted_while_it_is_written_is_no_fault(tmp_path, monkeypatch):
+    def gone(temporary, path):
+        os.unlink(temporary)
+        raise FileNotFoundError(2, "No such file or directory", temporary)
+
+    monkeypatch.setattr(os, "replace", gone)
+    cache._write(tmp_path / "a.kernel", b"data")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_processes_that_write_and_delete_at_once_all_compute(tmp_path):
     environment = {**os.environ, "MINITORCH_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-c", COMPILE]

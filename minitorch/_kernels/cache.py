@@ -182,6 +182,8 @@ def _write(path: pathlib.Path, data: bytes) -> None:
             file.write(data)
         try:
             os.replace(temporary, path)
+        except FileNotFoundError:  # deleted by a process that makes room: what is not stored is compiled again
+            return
         except PermissionError:  # Windows, while another process reads or writes the same content
             if not path.exists():
                 raise
