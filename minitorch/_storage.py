@@ -171,6 +171,10 @@ class UntypedStorage:
         """The bytes as Python integers."""
         return storage_bytes(self.owner).tolist()
 
+    def __repr__(self) -> str:
+        shown = "..." if self.device.type == "meta" else " " + "\n ".join(map(str, self.tolist()))
+        return f"{shown}\n[torch.storage.UntypedStorage(device={self.device}) of size {len(self)}]"
+
     def __getitem__(self, i: Any) -> Any:
         return storage_bytes(self.owner)[i].tolist()
 

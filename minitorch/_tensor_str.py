@@ -125,6 +125,11 @@ def tensor_repr(t: Tensor) -> str:
     if not _dtype_goes_without_saying(t.dtype, values_are_shown=not (is_meta or is_empty)):
         notes.append(f"dtype={t.dtype}")
     notes += _autograd_note(t)
+    if "tangents" in t.__dict__:
+        from minitorch.autograd.forward_ad import unpack_dual
+
+        tangent = unpack_dual(t).tangent
+        notes += [] if tangent is None else [f"tangent={tangent}"]
     return _append_notes(opening + values, notes, len(opening)) + ")"
 
 

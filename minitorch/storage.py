@@ -131,9 +131,9 @@ class TypedStorage:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        shown = "" if self.device.type == "meta" else "".join(f" {value}\n" for value in self)
+        shown = "..." if self.device.type == "meta" else " " + "\n ".join(map(str, self))
         kind = f"torch.storage.TypedStorage(dtype={self.dtype}, device={self.device})"
-        return f"{shown}[{kind} of size {len(self)}]"
+        return f"{shown}\n[{kind} of size {len(self)}]"
 
     __str__ = __repr__
 

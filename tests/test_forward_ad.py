@@ -324,3 +324,24 @@ def test_values_of_duals_can_be_read():
     with minitorch.autograd.forward_ad.dual_level():
         d = minitorch.autograd.forward_ad.make_dual(minitorch.tensor([3.0]), minitorch.tensor([1.0]))
         assert d.item() == 3.0 and d.tolist() == [3.0] and bool(d > 2) and d.numpy()[0] == 3.0
+
+
+DUALS = {
+    "vector": lambda ns: (ns.ones(2), ns.ones(2)),
+    "number": lambda ns: (ns.tensor(3.0), ns.tensor(1 / 3)),
+    "float64": lambda ns: (ns.ones(2, dtype=ns.float64), ns.ones(2, dtype=ns.float64)),
+    "matrix": lambda ns: (ns.ones(2, 2), ns.arange(4.0).view(2, 2)),
+    "many": lambda ns: (ns.ones(40), ns.arange(40.0) / 3),
+    "recorded": lambda ns: (ns.ones(2, requires_grad=True), ns.ones(2)),
+    "recorded tangent": lambda ns: (ns.ones(2), ns.ones(2, requires_grad=True)),
+}
+
+
+@pytest.mark.parametrize("name", DUALS)
+def test_a_dual_tensor_is_printed_with_its_tangent(name):
+    def printed(ns):
+        with ns.autograd.forward_ad.dual_level():
+            dual = ns.autograd.forward_ad.make_dual(*DUALS[name](ns))
+            return repr(dual), repr(dual.detach() * 2)
+
+    assert printed(minitorch) == printed(torch)

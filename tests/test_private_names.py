@@ -230,3 +230,22 @@ def test_cuda_refuses_the_cpu():
         for cpu in ("cpu", t.device("cpu")):
             with pytest.raises(RuntimeError, match="Invalid device, must be cuda device"):
                 t.ones(2).cuda(cpu)
+
+
+STORAGES = {
+    "floats": lambda ns: ns.ones(2).untyped_storage(),
+    "a view's": lambda ns: ns.tensor([1, 2])[1:].untyped_storage(),
+    "none": lambda ns: ns.ones(0).untyped_storage(),
+    "meta": lambda ns: ns.ones(2, 3, device="meta")[0].untyped_storage(),
+    "meta, another dtype": lambda ns: ns.ones(3, device="meta").double().untyped_storage(),
+    "typed": lambda ns: ns.tensor([1, 2]).storage(),
+    "typed, none": lambda ns: ns.ones(0).storage(),
+    "typed, meta": lambda ns: ns.ones(2, device="meta").storage(),
+    "grad mode": lambda ns: ns.set_grad_enabled(True),
+}
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated:UserWarning")
+@pytest.mark.parametrize("name", STORAGES)
+def test_storages_and_modes_are_printed_as_by_torch(name):
+    assert repr(STORAGES[name](minitorch)) == repr(STORAGES[name](torch))

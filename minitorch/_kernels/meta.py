@@ -1,5 +1,6 @@
 """The meta backend: shapes and dtypes without data. Every op infers those before its kernel, so this is all of it."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,15 @@ from .strided import StridedArray
 META = device("meta")
 
 
+class _Nothing:
+    """What stands for memory: how much of it there would be."""
+
+    __slots__ = ("nbytes",)
+
+    def __init__(self, nbytes: int):
+        self.nbytes = nbytes
+
+
 class MetaArray(StridedArray):
     """Geometry over no memory."""
 
@@ -18,15 +28,15 @@ class MetaArray(StridedArray):
     device = META
 
     def copy(self) -> "MetaArray":
-        return MetaArray(self.shape, self.dtype, None)
+        return empty(self.shape, self.dtype)
 
     def astype(self, dtype: np.dtype) -> "MetaArray":
-        return MetaArray(self.shape, dtype, None)
+        return empty(self.shape, dtype)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype) -> MetaArray:
     """An array of this shape and dtype."""
-    return MetaArray(shape, dtype, object())
+    return MetaArray(shape, dtype, _Nothing(prod(shape) * dtype.itemsize))
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> MetaArray:

@@ -14,6 +14,7 @@ from minitorch._creation import empty_strided
 from minitorch._dtype import OF_NUMPY
 from minitorch._kernels.strided import element_strides
 from minitorch._ops.intercepted import InPlace
+from minitorch._ops.nodes import titled
 from minitorch._ops.op import OPS
 from minitorch._ops.public import FUNCTIONS
 from minitorch._tensor import Tensor
@@ -117,7 +118,7 @@ class Forward(Level):
                 f"{self.number} is not supported."
             )
         levels = innermost(tangent)[1]
-        dual = self.beneath(lambda: _spread_like(primal, levels))
+        dual = titled(self.beneath(lambda: _spread_like(primal, levels)), "ViewBackward0")
         p, levels = innermost(dual)
         q = self.beneath(physical, tangent, levels)
         kept(p)[self] = q if q.array.strides == p.array.strides else self.beneath(_fitted, p, q)

@@ -298,6 +298,9 @@ class set_grad_enabled(_Switch):
     def clone(self) -> _Switch:
         return enable_grad() if self.enabled else no_grad()
 
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.enabled})"
+
 
 class inference_mode(no_grad):
     """Like `no_grad`, and tensors made inside can never enter a graph; also a decorator.
