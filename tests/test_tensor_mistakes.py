@@ -1,5 +1,6 @@
 """What users get wrong most with tensors and gradients: a program, PyTorch's error, ours."""
 
+import numpy as np
 import pytest
 import torch
 from compare import assert_same_mistake, assert_same_outcome, both, f, leaf, longs
@@ -363,3 +364,34 @@ NO_SIZES = {
 @pytest.mark.parametrize("name", NO_SIZES)
 def test_what_is_no_size_is_refused_in_torchs_words(name):
     assert_same_mistake(NO_SIZES[name])
+
+
+NUMBERS = """
+y[0] = 1j
+y[:] = 1j
+y[0] = 1 + 0j
+y.fill_(1j)
+y.long()[0] = 1j
+(y > 2).fill_(1j)
+y[2**63]
+y[2**70]
+y[-(2**70)]
+y[2**70] = 1
+y.reshape(3, 1)[0, 2**63]
+y[["a"]]
+y["a"]
+y[np.array(["a"])]
+y[np.array([None])]
+nn.Hardtanh(2, 1)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence:UserWarning")
+@pytest.mark.parametrize("line", NUMBERS.strip().splitlines())
+def test_numbers_and_texts_out_of_place_end_as_in_torch(line):
+    def run(ns):
+        y = ns.ones(3)
+        exec(line, {"y": y, "np": np, "nn": ns.nn})
+        return y
+
+    assert_same_outcome(*both(run))

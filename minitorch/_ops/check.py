@@ -133,6 +133,20 @@ _NUMBER_TYPES = {
 }  # fmt: skip
 
 
+def _overflow(dtype: np.dtype) -> RuntimeError:
+    name = _NUMBER_TYPES.get(dtype.name, f"{dtype.name}_t")
+    return RuntimeError(f"value cannot be converted to type {name} without overflow")
+
+
+def real_part(value: complex, dtype: np.dtype) -> float | bool:
+    """A complex number as an element of this dtype, which has no place for an imaginary part."""
+    if dtype == np.bool_:
+        return bool(value)
+    if value.imag:
+        raise _overflow(dtype)
+    return value.real
+
+
 def checked_value(value: Any, dtype: np.dtype) -> Any:
     """A number as an element of this dtype; torch refuses those that it cannot hold, but wraps -1 to the largest."""
     whole = isinstance(value, int)
@@ -146,8 +160,7 @@ def checked_value(value: Any, dtype: np.dtype) -> Any:
     else:
         fits = isfinite(value) and ((low or -high) if whole else low) <= value <= high
     if not fits:
-        name = _NUMBER_TYPES.get(dtype.name, f"{dtype.name}_t")
-        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+        raise _overflow(dtype)
     return value if dtype in dtypes.FLOATS else int(value) % (high + 1) if dtype.kind == "u" else int(value)
 
 

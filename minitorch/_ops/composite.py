@@ -17,7 +17,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.engine import without_recording
 from minitorch.autograd.grad_mode import state
 
-from .check import check, check_inplace_shape, checked_value, invalid_arguments
+from .check import check, check_inplace_shape, checked_value, invalid_arguments, real_part
 from .copies import check_overlap
 from .devices import moved
 from .inplace import check_inplace
@@ -197,6 +197,8 @@ def fill_(self: Tensor, value: Any) -> Tensor:
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
             )
         return copy_(self, value)
+    if value.__class__ is complex:
+        value = real_part(value, self.array.dtype)
     if value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
     return FUNCTIONS["fill_with_"](self, checked_value(value, self.array.dtype))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
@@ -76,7 +77,7 @@ def _items(index: Any) -> tuple[Any, ...]:
     if isinstance(index, (Tensor, ndarray)) or not hasattr(index, "__getitem__") or not hasattr(index, "__len__"):
         return (index,)
     if isinstance(index, (str, bytes)):
-        raise TypeError(f"new(): invalid data type '{type(index).__name__}'")
+        raise _invalid_data(index)
     several = (Tensor, slice, list, tuple, ndarray, str, NoneType)
     if isinstance(index, (list, range)) and len(index) < 32 and any(
         isinstance(i, several) or i is Ellipsis for i in index
@@ -86,9 +87,15 @@ def _items(index: Any) -> tuple[Any, ...]:
     return (index,)
 
 
+def _invalid_data(value: Any) -> TypeError:
+    return TypeError(f"new(): invalid data type '{type(value).__name__}'")
+
+
 def tensor_index(i: Any) -> Tensor:
     """A list, range or array as an index tensor: a mask if of bools, else int64."""
     if not isinstance(i, Tensor):
+        if isinstance(i, (str, bytes)):
+            raise _invalid_data(i)
         if not isinstance(i, (list, tuple, range, ndarray)):
             raise IndexError(
                 "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
@@ -96,6 +103,10 @@ def tensor_index(i: Any) -> Tensor:
                 f"{'numpy.bool' if isinstance(i, np.bool_) else type(i).__name__})"
             )
         a = np.asarray(i)
+        if isinstance(i, ndarray):
+            dtypes.of_numpy(a.dtype)  # refuses what no tensor can hold
+        elif a.dtype.kind in "US":
+            raise _invalid_data(a.flat[0].item())
         i = wrap(
             a if a.dtype in (np.bool_, np.uint8) and not (a.size == 0 and isinstance(i, list)) else a.astype(np.int64)
         )
@@ -171,6 +182,7 @@ class Parsed:
             raise zero_dim_error()
         n = self.shape[self.dim]
         if not -n <= i < n:
+            check(-(2**63) <= i < 2**63, "Overflow when unpacking long long", ValueError)
             raise IndexError(f"index {i} is out of bounds for dimension {position} with size {n}")
         self._step("select", i)
         self.dim += 1

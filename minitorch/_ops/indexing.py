@@ -14,7 +14,7 @@ from minitorch._kernels.strided import repeats, restrided
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
-from .check import C_NAMES, c_name, check, checked_value
+from .check import C_NAMES, c_name, check, checked_value, real_part
 from .copies import check_not_overlapping, check_overlap
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
@@ -210,7 +210,7 @@ def _view_and_positions(x: Tensor, index: Any) -> tuple[Tensor, At | None]:
     if kind is int:
         try:
             return OPS["basic_select"].function(x, (index, Ellipsis)), None
-        except IndexError:
+        except (IndexError, OverflowError):
             pass
     elif kind is slice:
         if is_plain(index) and x.array.shape:
@@ -256,6 +256,8 @@ def _number(x: Tensor, value: Any) -> Any:
     """What is assigned, as a number that x can hold."""
     if isinstance(value, np.generic):
         value = value.item()
+    if value.__class__ is complex:
+        value = real_part(value, x.array.dtype)
     if value.__class__ not in NUMBERS:
         raise TypeError(f"can't assign a {_described(value)} to a torch.{c_name(x.array)}Tensor")
     return value
