@@ -18,7 +18,7 @@ from ._factory import Target, factory, factory_without_out, number, size_of, too
 from ._kernels.layout import result_strides
 from ._kernels.strided import restrided
 from ._layout import contiguous_format, preserve_format, strided
-from ._ops.check import check, checked_value, integer, invalid_arguments
+from ._ops.check import check, checked_value, integer, invalid_arguments, type_name
 from ._ops.memory_formats import RANK, in_format
 from ._tensor import Tensor
 
@@ -61,7 +61,7 @@ def full(to: Any, size: Any, fill_value: Any) -> Any:
     tensor([7, 7])
     """
     if not isinstance(size, (tuple, list)):
-        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+        raise TypeError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type_name(size)}")
     value = number("full", "fill_value", 2, fill_value)
     to = to.preferring(dtypes.bool if isinstance(value, bool) else dtypes.int64 if isinstance(value, int) else None)
     return to.filled(size_of("full", (size,)), checked_value(value, to.numpy))
@@ -129,7 +129,7 @@ def eye(to: Any, n: int, m: Any = ...) -> Any:
 
 def _count(argument: str, position: int, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"eye(): argument '{argument}' (position {position}) must be int, not {type(value).__name__}")
+        raise TypeError(f"eye(): argument '{argument}' (position {position}) must be int, not {type_name(value)}")
     value = value.__index__()
     check(value >= 0, f"{argument} must be greater or equal to 0, got {value}")
     return value
@@ -181,8 +181,8 @@ def _bounds(bounds: tuple[Any, ...], start: Any, end: Any, step: Any) -> tuple[A
     names = ("end",) if len(bounds) == 1 and end is None else ("start", "end", "step")
     given |= dict(zip(names, bounds, strict=False))
     if len(bounds) > 3 or "end" not in given or (names == ("end",) and "step" in given and "start" not in given):
-        kinds = [type(b).__name__ for b in bounds]
-        kinds += [f"{k}={type(v).__name__}" for k, v in given.items() if k not in names[: len(bounds)]]
+        kinds = [type_name(b) for b in bounds]
+        kinds += [f"{k}={type_name(v)}" for k, v in given.items() if k not in names[: len(bounds)]]
         raise TypeError(f"arange() received an invalid combination of arguments - got ({', '.join(kinds)})")
     positions = {"start": 1, "end": len(names), "step": 3}
     return tuple([number("arange", k, at, given.get(k, {"step": 1}.get(k, 0))) for k, at in positions.items()])
@@ -274,7 +274,7 @@ def like(name: str, make: Callable[..., Tensor], *values: str) -> Callable[..., 
         **named: Any,
     ) -> Tensor:
         if not isinstance(input, Tensor):
-            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(input)}")
         a = input.array
         plain = dtype is None and device is None and layout is None and memory_format is None
         if plain and not (args or named or requires_grad or pin_memory) and a.__class__ is ndarray:

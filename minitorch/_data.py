@@ -12,7 +12,7 @@ from ._dtype import HALVES
 from ._kernels.half import converted, tagged
 from ._kernels.strided import _Window, contiguous_strides
 from ._layout import strided
-from ._ops.check import check
+from ._ops.check import check, type_name
 from ._tensor import Tensor, wrap
 from .autograd.grad_mode import INFERENCE, UNUSUAL, state
 
@@ -24,7 +24,7 @@ def made(array: Any, requires_grad: bool | None = False, name: str = "") -> Tens
     """The tensor that a factory, for errors `name`, returns."""
     t = wrap(array if array.__class__ is ndarray and array.dtype not in HALVES else tagged(array))
     if requires_grad.__class__ is not bool and requires_grad is not None:
-        raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
+        raise TypeError(f"{name}(): argument 'requires_grad' must be bool, not {type_name(requires_grad)}")
     if requires_grad:
         if array.dtype not in dtypes.FLOATS:
             raise RuntimeError(
@@ -53,7 +53,7 @@ def options(
     if dtype is None:
         return dtypes.get_default_dtype().numpy, resolve(device)
     if name and not isinstance(dtype, dtypes.dtype) and dtype not in (int, float, bool, complex):
-        raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
+        raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type_name(dtype)}")
     return dtypes.numpy_dtype(dtype), resolve(device)
 
 
@@ -175,12 +175,12 @@ def _infer(data: Any) -> dtypes.dtype:
     if isinstance(data, complex):
         raise NotImplementedError("torch.complex64 is not supported by minitorch")
     if isinstance(data, (str, bytes)):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+        raise TypeError(f"new(): invalid data type '{type_name(data)}'")
     if isinstance(data, dict):
         raise RuntimeError("Could not infer dtype of dict")
     if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
         return _infer(list(data))
-    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    raise RuntimeError(f"Could not infer dtype of {type_name(data)}")
 
 
 def _shape_of(data: Any) -> list[int]:
@@ -200,7 +200,7 @@ def _ragged(data: Any) -> Exception | None:
 
     def fault(d: Any, depth: int) -> Exception | None:
         if depth == len(shape):
-            nested = f"'{type(d).__name__}' object cannot be interpreted as an integer"
+            nested = f"'{type_name(d)}' object cannot be interpreted as an integer"
             return TypeError(nested) if isinstance(d, (list, tuple)) else None
         if not hasattr(d, "__len__"):
             return TypeError("not a sequence")
@@ -309,7 +309,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     a = ndarray
     if not isinstance(a, np.ndarray):
-        kind = f"numpy.{type(a).__name__}" if isinstance(a, np.generic) else type(a).__name__
+        kind = type_name(a)
         raise TypeError(f"expected np.ndarray (got {kind})")
     found = dtypes.of_numpy(a.dtype)
     if min(a.strides, default=0) < 0:

@@ -17,7 +17,7 @@ from ._device import backend, get_default_device
 from ._dtype import get_default_dtype
 from ._kernels import half
 from ._kernels.half import converted
-from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_batch
+from ._ops.check import C_NAMES, no_kernel, non_negative, recorded_out, refuse_batch, type_name
 from ._tensor import Tensor
 from .autograd.grad_mode import state
 
@@ -57,7 +57,7 @@ def _length(name: str, n: Any, position: int, sequence: bool) -> int:
             return int(n)
     elif hasattr(n, "__index__") and not isinstance(n, bool):
         return n.__index__()
-    what = type(n).__name__
+    what = type_name(n)
     if sequence and (isinstance(n, bool) or not position):
         problem = f"(position 1) must be tuple of ints, but found element of type {what} at pos {position}"
     elif not position and not sequence:
@@ -79,9 +79,7 @@ def number(name: str, argument: str, position: int, value: Any) -> Any:
     if isinstance(value, complex):
         raise NotImplementedError(f"{name}(): complex numbers are not supported by minitorch")
     if not isinstance(value, (int, float)):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
-        )
+        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Number, not {type_name(value)}")
     return value
 
 
@@ -208,7 +206,7 @@ def refuse_to_record(out: Tensor, name: str) -> None:
 
 def _dtype_of(out: Any, name: str, dtype: Any) -> dtypes.dtype:
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type_name(out)}")
     if dtype is not None and dtype is not out.dtype:
         raise RuntimeError(
             f"dtype {C_NAMES[dtype.name]} does not match dtype of out parameter ({C_NAMES[out.dtype.name]})"

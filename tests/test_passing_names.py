@@ -212,6 +212,8 @@ def test_a_module_that_is_compiled_stays_as_it_is_and_says_so_once(monkeypatch):
     for namespace in (minitorch, torch):
         with pytest.raises(RuntimeError, match="Either mode or options can be specified"):
             namespace.nn.Tanh().compile(mode="default", options={})
+    with pytest.raises(AssertionError, match="A callable function is expected, but <class 'int'> is provided"):
+        minitorch.compile(1)
 
 
 def test_compile_as_a_decorator(monkeypatch):

@@ -395,3 +395,38 @@ def test_numbers_and_texts_out_of_place_end_as_in_torch(line):
         return y
 
     assert_same_outcome(*both(run))
+
+
+ARRAYS = """
+torch.exp(a)
+torch.exp(a[0])
+torch.add(torch.ones(2), a)
+torch.matmul(a, a)
+torch.cat([a])
+torch.stack([a])
+torch.sum(a)
+torch.max(a)
+torch.reshape(a, (2,))
+torch.softmax(a, 0)
+torch.flip(a, [0])
+torch.zeros_like(a)
+torch.pow(a, 2)
+torch.ones(2).copy_(a)
+torch.nn.functional.relu(a)
+torch.nn.Linear(2, 3)(a)
+torch.nn.functional.cross_entropy(torch.ones(2, 2), a)
+torch.nn.utils.rnn.pad_sequence([a])
+torch.nn.utils.rnn.pad_sequence([torch.ones(1), 1])
+"""
+
+
+@pytest.mark.parametrize("expression", ARRAYS.strip().splitlines())
+def test_an_array_where_a_tensor_should_be_is_refused_in_torchs_words(expression):
+    assert_same_mistake(lambda ns: eval(expression, {"torch": ns, "a": np.ones(2)}))
+
+
+def test_a_module_may_be_defined_where_nothing_has_a_name():
+    for ns in (minitorch, torch):
+        scope = {"ns": ns}
+        exec("class Net(ns.nn.Module):\n    forward = lambda self, x: x * 2", scope)
+        assert scope["Net"]()(3) == 6

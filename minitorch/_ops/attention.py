@@ -16,7 +16,7 @@ from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
-from .check import c_name, check, cpp_name, wrap_dim
+from .check import c_name, check, cpp_name, type_name, wrap_dim
 from .gradient_kernels import by_kernel
 from .nodes import titled
 from .normalization import as_tuple
@@ -184,7 +184,7 @@ def _not_tensors(*args: Any) -> TypeError:
     """The error about the first argument that is no tensor."""
     at = next(i for i, a in enumerate(args) if not isinstance(a, Tensor))
     argument = f"argument '{('query', 'key', 'value')[at]}' (position {at + 1})"
-    return TypeError(f"scaled_dot_product_attention(): {argument} must be Tensor, not {type(args[at]).__name__}")
+    return TypeError(f"scaled_dot_product_attention(): {argument} must be Tensor, not {type_name(args[at])}")
 
 
 def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:

@@ -100,7 +100,7 @@ def integer(value: Any, name: str, function: str = "") -> int:
     """An integer argument; bools and floats are torch's TypeError. Without a `function` it names what was called."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         function = function or _called_function()
-        raise TypeError(f"{function}(): argument '{name}' must be int, not {type(value).__name__}")
+        raise TypeError(f"{function}(): argument '{name}' must be int, not {type_name(value)}")
     return value.__index__()
 
 
@@ -193,7 +193,7 @@ def _indices(args: tuple[Any, ...], function: str, name: str, position: int, seq
     for at, a in enumerate(args):
         if not isinstance(a, bool) and hasattr(a, "__index__"):
             continue
-        kind = type(a).__name__
+        kind = type_name(a)
         if at:
             raise TypeError(
                 f"{function}(): argument '{name}' failed to unpack the object at pos {at + 1} with error "
@@ -211,7 +211,7 @@ def _indices(args: tuple[Any, ...], function: str, name: str, position: int, seq
 def integers(values: Any, name: str, function: str, position: int) -> tuple[int, ...]:
     """An argument that is a tuple or list of integers."""
     if not isinstance(values, (tuple, list)):
-        kind = type(values).__name__
+        kind = type_name(values)
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be tuple of ints, not {kind}")
     plain = True
     for at, value in enumerate(values):
@@ -219,7 +219,7 @@ def integers(values: Any, name: str, function: str, position: int) -> tuple[int,
             continue
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             place = f"{function}(): argument '{name}' (position {position}) must be tuple of ints"
-            raise TypeError(f"{place}, but found element of type {type(value).__name__} at pos {at}")
+            raise TypeError(f"{place}, but found element of type {type_name(value)} at pos {at}")
         plain = False
     return tuple(values) if plain else tuple([v.__index__() for v in values])
 
@@ -303,7 +303,8 @@ def invalid_arguments(function: str, *arguments: Any) -> NoReturn:
 
 def type_name(value: Any) -> str:
     """The type of an argument as torch's messages show it."""
-    return type(value).__name__
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
 
 
 def full_float_required(kernel: str, array: Any) -> None:
@@ -315,7 +316,7 @@ def full_float_required(kernel: str, array: Any) -> None:
 def real(value: Any, name: str, position: int, function: str) -> float:
     """An argument that is a real number."""
     if not hasattr(value, "__float__"):
-        kind = type(value).__name__
+        kind = type_name(value)
         raise TypeError(f"{function}(): argument '{name}' (position {position}) must be float, not {kind}")
     return float(value)
 
@@ -323,7 +324,7 @@ def real(value: Any, name: str, position: int, function: str) -> float:
 def text(value: Any, name: str, function: str) -> str:
     """An argument that is a str."""
     if not isinstance(value, str):
-        raise TypeError(f"{function}(): argument '{name}' must be str, not {type(value).__name__}")
+        raise TypeError(f"{function}(): argument '{name}' must be str, not {type_name(value)}")
     return value
 
 

@@ -17,7 +17,7 @@ from minitorch._tensor import Tensor
 from minitorch.autograd.engine import without_recording
 from minitorch.autograd.grad_mode import state
 
-from .check import check, check_inplace_shape, checked_value, invalid_arguments, real_part
+from .check import check, check_inplace_shape, checked_value, invalid_arguments, real_part, type_name
 from .copies import check_overlap
 from .devices import moved
 from .inplace import check_inplace
@@ -65,7 +65,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 def _checked_format(function: str, given: Any) -> memory_format:
     if not isinstance(given, memory_format):
-        kind = given.__class__.__name__
+        kind = type_name(given)
         raise TypeError(f"{function}(): argument 'memory_format' must be torch.memory_format, not {kind}")
     return given
 
@@ -75,7 +75,7 @@ def _to_arguments(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any, bool]
     copy, non_blocking = kwargs.pop("copy", False), kwargs.pop("non_blocking", False)
     for name, flag in (("copy", copy), ("non_blocking", non_blocking)):
         if flag.__class__ is not bool:
-            raise TypeError(f"to(): argument '{name}' must be bool, not {flag.__class__.__name__}")
+            raise TypeError(f"to(): argument '{name}' must be bool, not {type_name(flag)}")
     wanted_format = _checked_format("to", kwargs.pop("memory_format", None) or preserve_format)
     rest = list(args)
     if rest and isinstance(rest[0], Tensor):
@@ -169,7 +169,7 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write src's values, broadcast and converted, into this tensor."""
     if not isinstance(src, Tensor):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type_name(src)}")
     if src is not self:
         check_overlap(self, src)
     elif repeats(self.array.shape, self.array.strides):
@@ -200,7 +200,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     if value.__class__ is complex:
         value = real_part(value, self.array.dtype)
     if value.__class__ not in NUMBERS and not isinstance(value, np.generic):
-        raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {value.__class__.__name__}")
+        raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type_name(value)}")
     return FUNCTIONS["fill_with_"](self, checked_value(value, self.array.dtype))
 
 

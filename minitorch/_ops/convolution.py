@@ -9,7 +9,7 @@ from minitorch._kernels import cache
 from minitorch._kernels.layout import channels_second, is_channels_last
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, cpp_name, integer, no_kernel
+from .check import c_name, check, cpp_name, integer, no_kernel, type_name
 from .nodes import titled
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured
 from .public import FUNCTIONS, op, public
@@ -237,7 +237,7 @@ def _per_axis(value: Any, name: str, n: int, function: str, axes: int) -> tuple[
     if not isinstance(value, (tuple, list)):
         kind = "tuple of ints" if "transpose" in function else "int"
         if not (hasattr(value, "__index__") and not isinstance(value, bool)):
-            raise TypeError(f"{function}(): argument '{name}' must be {kind}, not {type(value).__name__}")
+            raise TypeError(f"{function}(): argument '{name}' must be {kind}, not {type_name(value)}")
         value = (value.__index__(),) * n
     if len(value) not in (1, axes):
         raise RuntimeError(
@@ -258,7 +258,7 @@ def _prepared(function: str, n: int, input: Any, weight: Any, bias: Any) -> tupl
         if not isinstance(value, Tensor) and (name != "bias" or value is not None):
             raise TypeError(
                 f"{function}() received an invalid combination of arguments: argument '{name}' (position {position}) "
-                f"must be Tensor, not {type(value).__name__}"
+                f"must be Tensor, not {type_name(value)}"
             )
     check(weight.ndim > 2, "weight should have at least three dimensions")
     if input.ndim not in (n + 1, n + 2):

@@ -9,7 +9,7 @@ from minitorch._generator import default_generator
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, no_kernel
+from .check import c_name, check, no_kernel, type_name
 from .op import structured
 from .public import FUNCTIONS, op, public
 from .sampling import stream_of
@@ -67,7 +67,7 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     tensor([0., 0.])
     """
     if not isinstance(input, Tensor):
-        raise TypeError(f"poisson(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        raise TypeError(f"poisson(): argument 'input' (position 1) must be Tensor, not {type_name(input)}")
     return op("poisson_sample")(input, stream_of("poisson", generator))
 
 
@@ -97,7 +97,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     for position, (name, value) in enumerate((("count", count), ("prob", prob)), 1):
         if not isinstance(value, Tensor):
             raise TypeError(
-                f"binomial(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
+                f"binomial(): argument '{name}' (position {position}) must be Tensor, not {type_name(value)}"
             )
     prob = FUNCTIONS["expand"](prob, count.shape)
     return op("binomial_sample")(count, prob, stream_of("binomial", generator))

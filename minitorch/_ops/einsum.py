@@ -6,7 +6,7 @@ from typing import Any
 
 from minitorch._tensor import Tensor
 
-from .check import c_name, check
+from .check import c_name, check, type_name
 from .public import op, public
 from .shapes import reshape
 
@@ -69,9 +69,9 @@ def _from_equation(equation: Any, operands: tuple[Any, ...]) -> tuple[tuple[Labe
         operands = tuple(operands[0])
     for i, t in enumerate(operands):
         if not isinstance(t, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type(t).__name__}")
+            raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type_name(t)}")
     if not isinstance(equation, str):
-        raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type(equation).__name__}")
+        raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type_name(equation)}")
     check(operands, _TOO_FEW, ValueError)
     return *_read(equation, len(operands)), list(operands)
 

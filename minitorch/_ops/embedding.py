@@ -10,7 +10,7 @@ from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd.grad_mode import NO_GRAD, is_grad_enabled, no_grad, state
 
-from .check import anywhere, c_name, check, refuse_batch
+from .check import anywhere, c_name, check, refuse_batch, type_name
 from .gathering import as_int64
 from .inplace import check_inplace
 from .nodes import titled
@@ -118,7 +118,7 @@ def embedding(
             [1., 0., 0.]])
     """
     if not isinstance(input, Tensor):
-        raise TypeError(f"embedding(): argument 'indices' (position 2) must be Tensor, not {type(input).__name__}")
+        raise TypeError(f"embedding(): argument 'indices' (position 2) must be Tensor, not {type_name(input)}")
     _refuse_sparse_gradient("embedding", sparse, weight)
     if padding_idx is not None:
         n = weight.shape[0]
@@ -340,9 +340,7 @@ def torch_embedding_bag(
     """
     check(mode in range(3), "`mode` must be sum, mean, or max.")
     if not isinstance(offsets, Tensor):
-        raise TypeError(
-            f"embedding_bag(): argument 'offsets' (position 3) must be Tensor, not {type(offsets).__name__}"
-        )
+        raise TypeError(f"embedding_bag(): argument 'offsets' (position 3) must be Tensor, not {type_name(offsets)}")
     flat = indices.reshape(-1)
     weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     check(weights is None or not mode, "embedding_bag: per_sample_weights only supported with mode='sum'")

@@ -11,7 +11,7 @@ from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor
 from minitorch.autograd._lines import warn
 
-from .check import c_name, check, check_broadcast, missing_argument, wrap_dim
+from .check import c_name, check, check_broadcast, missing_argument, type_name, wrap_dim
 from .copies import check_overlap
 from .indexing import value_for
 from .nodes import titled
@@ -295,7 +295,7 @@ def _source(name: str, x: Tensor, index: Tensor, src: Any, value: Any) -> Tensor
     tensors_only(name, 2, index=index)
     src = python_number(src)
     if src.__class__ not in NUMBERS:
-        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
+        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type_name(src)}")
     return OPS["expand_to"].function(value_for(x, src).to(x.device), tuple(index.shape))
 
 
@@ -359,14 +359,14 @@ def scatter_add(
     if dim is None:
         dim = missing_argument("scatter_add", "dim") if axis is None else axis
     if not isinstance(index, Tensor):
-        raise TypeError(f"scatter_add(): argument 'index' (position 3) must be Tensor, not {type(index).__name__}")
+        raise TypeError(f"scatter_add(): argument 'index' (position 3) must be Tensor, not {type_name(index)}")
     src, copy = _tensor_source("scatter_add", src), OPS["dense"].function(input)
     return into(out, "scatter_add", _scatter(copy, dim, index, src, SCATTER_ADD, True), index, src)
 
 
 def _tensor_source(name: str, src: Any) -> Tensor:
     if not isinstance(src, Tensor):
-        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type(src).__name__}")
+        raise TypeError(f"{name}(): argument 'src' (position 3) must be Tensor, not {type_name(src)}")
     return src
 
 

@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
-from .check import check, concrete
+from .check import check, concrete, type_name
 from .op import OPS
 from .positions import At
 from .public import FUNCTIONS
@@ -88,7 +88,7 @@ def _items(index: Any) -> tuple[Any, ...]:
 
 
 def _invalid_data(value: Any) -> TypeError:
-    return TypeError(f"new(): invalid data type '{type(value).__name__}'")
+    return TypeError(f"new(): invalid data type '{type_name(value)}'")
 
 
 def tensor_index(i: Any) -> Tensor:
@@ -100,7 +100,7 @@ def tensor_index(i: Any) -> Tensor:
             raise IndexError(
                 "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
                 "are valid indices (got "
-                f"{'numpy.bool' if isinstance(i, np.bool_) else type(i).__name__})"
+                f"{'numpy.bool' if isinstance(i, np.bool_) else type_name(i)})"
             )
         a = np.asarray(i)
         if isinstance(i, ndarray):

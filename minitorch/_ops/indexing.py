@@ -14,7 +14,7 @@ from minitorch._kernels.strided import repeats, restrided
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
-from .check import C_NAMES, c_name, check, checked_value, real_part
+from .check import C_NAMES, c_name, check, checked_value, real_part, type_name
 from .copies import check_not_overlapping, check_overlap
 from .index_syntax import Parsed, is_plain, plain_title, tensor_index
 from .op import OPS, Op, structured, view
@@ -259,7 +259,7 @@ def _number(x: Tensor, value: Any) -> Any:
     if value.__class__ is complex:
         value = real_part(value, x.array.dtype)
     if value.__class__ not in NUMBERS:
-        raise TypeError(f"can't assign a {_described(value)} to a torch.{c_name(x.array)}Tensor")
+        raise TypeError(f"can't assign a {type_name(value)} to a torch.{c_name(x.array)}Tensor")
     return value
 
 
@@ -287,10 +287,6 @@ def _scalar(x: Tensor, value: Any) -> Tensor:
     return wrap(filled((), value, x.array.dtype)) if x.is_cpu else constant_like(x, value)
 
 
-def _described(value: Any) -> str:
-    return "numpy.ndarray" if isinstance(value, ndarray) else type(value).__name__
-
-
 def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
     """torch drops leading dimensions of size 1 from what is assigned."""
     shape = value.array.shape
@@ -310,12 +306,10 @@ def _write_view(view: Tensor, value: Tensor) -> None:
 # ---------------------------------------------------------------------- the same, as functions
 def _index_list(name: str, indices: Any) -> list[Tensor | None]:
     if not isinstance(indices, (tuple, list)):
-        raise TypeError(
-            f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type_name(indices)}")
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
-            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type(i).__name__}")
+            raise TypeError(f"expected Tensor as element {position} in argument 0, but got {type_name(i)}")
     if not indices:
         raise RuntimeError(f"{name}(): expected at least one index tensor")
     return [tensor_index(i) for i in indices]
@@ -383,12 +377,10 @@ def _unsafe_masked_index_put_accumulate(input: Tensor, mask: Tensor, indices: An
 
 def _clamped(name: str, input: Tensor, indices: Any) -> list[Tensor]:
     if not isinstance(indices, (tuple, list)):
-        raise TypeError(
-            f"{name}(): argument 'indices' (position 3) must be tuple of Tensors, not {type(indices).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'indices' (position 3) must be tuple of Tensors, not {type_name(indices)}")
     for position, i in enumerate(indices):
         if not isinstance(i, Tensor):
-            raise TypeError(f"expected Tensor as element {position} in argument 2, but got {type(i).__name__}")
+            raise TypeError(f"expected Tensor as element {position} in argument 2, but got {type_name(i)}")
         if i.dtype not in (dtypes.int64, dtypes.int32):
             raise RuntimeError(f"{name} found unexpected index type {c_name(i.array)}")
     if len(indices) > input.ndim:

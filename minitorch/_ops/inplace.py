@@ -22,7 +22,7 @@ from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state
 from minitorch.autograd.node import MultiNode, Node, next_key
 
-from .check import recorded_out
+from .check import recorded_out, type_name
 from .copies import check_not_overlapping, check_overlap
 from .nodes import aliased, plain_name
 from .op import APART, OPS
@@ -321,7 +321,7 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
         return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
     if not isinstance(out, Tensor):
         name = getattr(op, "public_name", op.name)
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type_name(out)}")
     if hasattr(state.mode, "refuse_out"):
         state.mode.refuse_out(op, out, result)
     if state.mode is not NO_GRAD and (out.requires_grad or result.requires_grad):
@@ -358,12 +358,12 @@ def into(out: Tensor, op: Any, result: Any, *operands: Any) -> Any:
 def _check_outs(name: str, out: Any, count: int) -> None:
     """Refuse an `out=` of several results that is not as many tensors."""
     if not isinstance(out, (tuple, list)):
-        raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type_name(out)}")
     if len(out) != count:
         raise TypeError(f"expected tuple of {count} elements but got {len(out)}")
     for i, o in enumerate(out):
         if not isinstance(o, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 'out', but got {type(o).__name__}")
+            raise TypeError(f"expected Tensor as element {i} in argument 'out', but got {type_name(o)}")
 
 
 def _refuse_out_dtype(name: str, have: str, made: str) -> None:

@@ -17,7 +17,7 @@ from minitorch.autograd.engine import deliver
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 from minitorch.autograd.node import Node, next_key
 
-from .check import c_name, check, wrap_dim
+from .check import c_name, check, type_name, wrap_dim
 from .copies import cat_shape
 from .memory_formats import in_format, suggested
 from .op import OPS
@@ -86,13 +86,11 @@ def record_joined(kind: Any, result: Tensor, tensors: list[Tensor], dim: int) ->
 
 def tensor_list(name: str, tensors: Any) -> list[Tensor]:
     if tensors.__class__ is not list and not isinstance(tensors, (tuple, list)):
-        raise TypeError(
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
-        )
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type_name(tensors)}")
     for t in tensors:
         if t.__class__ is not Tensor and not isinstance(t, Tensor):
             at = next(i for i, other in enumerate(tensors) if other is t)
-            raise TypeError(f"expected Tensor as element {at} in argument 0, but got {type(t).__name__}")
+            raise TypeError(f"expected Tensor as element {at} in argument 0, but got {type_name(t)}")
     return list(tensors)
 
 

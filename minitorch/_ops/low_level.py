@@ -10,7 +10,7 @@ from minitorch._tensor import Tensor
 
 from . import ctc, losses, margin_losses
 from .arithmetic import write_result
-from .check import wrap_dim
+from .check import type_name, wrap_dim
 from .public import FUNCTIONS, PROPERTIES, op, public
 
 
@@ -41,7 +41,7 @@ def is_inference(input: Tensor) -> bool:
 
 def _tensor(name: str, input: Any, argument: str = "input") -> Any:
     if not isinstance(input, Tensor):
-        raise TypeError(f"{name}(): argument '{argument}' (position 1) must be Tensor, not {type(input).__name__}")
+        raise TypeError(f"{name}(): argument '{argument}' (position 1) must be Tensor, not {type_name(input)}")
     return input
 
 

@@ -9,7 +9,7 @@ from minitorch._kernels.cpu import choice
 from minitorch._kernels.layout import copied
 from minitorch._tensor import Tensor
 
-from .check import broadcast_error, check
+from .check import broadcast_error, check, type_name
 from .gathering import writer
 from .indexing import value_for, warn_if_expanded
 from .op import OPS, structured
@@ -127,7 +127,7 @@ def _check_fill(name: str, input: Tensor, mask: Tensor, value: Any) -> None:
     elif value.__class__ not in NUMBERS and not isinstance(value, np.generic):
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got (Tensor, "
-            f"{type(value).__name__}), but "
+            f"{type_name(value)}), but "
             "expected one of:"
         )
     kind = mask.array.dtype

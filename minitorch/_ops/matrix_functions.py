@@ -11,7 +11,7 @@ from minitorch._kernels.cpu import lapack
 from minitorch._tensor import Tensor
 from minitorch.return_types import return_type
 
-from .check import c_name, check, integers, wrap_dim
+from .check import c_name, check, integers, type_name, wrap_dim
 from .linalg import matmul
 from .matrices import at_least_2d, floating, kernel_for, square, tensor_gradient
 from .op import structured
@@ -144,7 +144,7 @@ def logdet(input: Tensor) -> Tensor:
 def matrix_power(A: Tensor, n: int, *, out: Any = None) -> Tensor:
     """The product of n times the matrix; for negative n, of its inverse."""
     if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
+        raise TypeError(f"matrix_power(): argument 'n' (position 2) must be int, not {type_name(n)}")
     square("linalg.matrix_power", A)
     if n == 0:
         identity = eye(A.shape[-1], dtype=A.dtype, device=A.device)

@@ -11,7 +11,7 @@ from minitorch._layout import channels_last, channels_last_3d, contiguous_format
 from minitorch._storage import UntypedStorage, offset
 from minitorch._tensor import Tensor, wrap
 
-from .check import wrap_dim
+from .check import type_name, wrap_dim
 from .public import PROPERTIES, public
 
 ndarray = np.ndarray
@@ -39,7 +39,7 @@ def is_contiguous(self: Tensor, memory_format: memory_format = contiguous_format
     if memory_format is channels_last_3d:
         return a.ndim == 5 and a.transpose(0, 2, 3, 4, 1).flags.c_contiguous
     if memory_format is not contiguous_format and memory_format is not preserve_format:
-        kind = type(memory_format).__name__
+        kind = type_name(memory_format)
         raise TypeError(f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {kind}")
     return a.flags.c_contiguous
 

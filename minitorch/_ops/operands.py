@@ -245,7 +245,7 @@ def unusual_operands(name: str, op: Op, args: tuple[Any, ...], is_operator: bool
     is_special = op.on == ["special"]
     if op.broadcasts and op.numbers and op.name not in _ONE_SIGNATURE:
         invalid_arguments(f"special_{op.name}" if is_special else op.public_name, *args[: len(op.tensors)])
-    called = "special_" * is_special + op.name
+    called = "special_" * is_special + op.public_name
     for position, (argument, value) in enumerate(zip(op.params, args, strict=True), 1):
         is_number = position > 1 and op.broadcasts and bool(op.numbers) and value.__class__ in NUMBERS
         if argument in op.tensors and not isinstance(value, Tensor) and not is_number:

@@ -12,7 +12,7 @@ from minitorch._kernels.copies import contiguous
 from minitorch._kernels.layout import channels_second, channels_to_end, is_channels_last
 from minitorch._tensor import Tensor, wrap
 
-from .check import check, integers, no_kernel, text
+from .check import check, integers, no_kernel, text, type_name
 from .nodes import titled
 from .op import structured
 from .positions import bits_of
@@ -101,7 +101,7 @@ def _number(input: Tensor, value: Any) -> Any:
     if isinstance(value, Tensor):
         value = value.item()
     if not isinstance(value, (bool, int, float)):
-        raise TypeError(f"constant_pad_nd(): argument 'value' (position 3) must be Number, not {type(value).__name__}")
+        raise TypeError(f"constant_pad_nd(): argument 'value' (position 3) must be Number, not {type_name(value)}")
     return value if input.is_floating_point() else bool(value) if input.array.dtype == np.bool_ else int(value)
 
 

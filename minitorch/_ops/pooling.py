@@ -20,7 +20,7 @@ from minitorch._kernels.layout import (
 )
 from minitorch._tensor import Tensor
 
-from .check import check, integer, no_kernel
+from .check import check, integer, no_kernel, type_name
 from .nodes import titled
 from .op import Op, structured
 from .public import FUNCTIONS, op, public
@@ -241,7 +241,7 @@ def per_axis(value: Any, n: int, error: str, name: str, function: str) -> tuple[
     if not isinstance(value, (tuple, list)):
         place = " (position 2)" * (name in ("kernel_size", "output_size") and not function.startswith("avg"))
         if not (hasattr(value, "__index__") and not isinstance(value, bool)):
-            raise TypeError(f"{function}(): argument '{name}'{place} must be tuple of ints, not {type(value).__name__}")
+            raise TypeError(f"{function}(): argument '{name}'{place} must be tuple of ints, not {type_name(value)}")
         return (value.__index__(),) * n
     check(len(value) in (1, n), error)
     return tuple([integer(v, name, function) for v in value]) * (n if len(value) == 1 else 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from minitorch._tensor import Tensor
 
-from .check import invalid_arguments
+from .check import invalid_arguments, type_name
 from .op import OPS
 
 # key -> (function, where it appears). The key is the function's name, for a function of a namespace of its own
@@ -174,7 +174,7 @@ def _explained(
     for listed in [*lists, args[len(names) :]]:
         for at, value in enumerate(listed):
             if value is e.obj:
-                return TypeError(f"expected Tensor as element {at} in argument 0, but got {type(value).__name__}")
+                return TypeError(f"expected Tensor as element {at} in argument 0, but got {type_name(value)}")
     given = {n: (i, v) for i, (n, v) in enumerate(zip(names, args, strict=False), 1)}
     given.update((n, (0, v)) for n, v in kwargs.items())
     for n, (position, value) in given.items():
@@ -190,7 +190,7 @@ def _wrong(
 ) -> TypeError:
     """torch's error for an argument of another type than `kind`; position 0: given by its name."""
     place = f" (position {position})" if position else ""
-    return error(f"{function}(): argument '{argument}'{place} must be {kind.__name__}, not {type(value).__name__}")
+    return error(f"{function}(): argument '{argument}'{place} must be {kind.__name__}, not {type_name(value)}")
 
 
 def not_tensors(

@@ -19,7 +19,7 @@ from minitorch._layout import preserve_format
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import UNUSUAL, state
 
-from .check import C_NAMES, c_name, check
+from .check import C_NAMES, c_name, check, type_name
 from .memory_formats import in_format
 from .public import FUNCTIONS, into, public
 from .sampling import (
@@ -66,7 +66,7 @@ def filled(
 
 def _dtype_of_out(name: str, out: Tensor, dtype: Any) -> np.dtype:
     if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type_name(out)}")
     have = out.array.dtype
     if not (dtype is None or dtype.numpy == have):
         raise RuntimeError(
@@ -162,7 +162,7 @@ def _integers(name: str, args: tuple[Any, ...], named: dict[str, Any], before: t
 def _like(name: str, kernel: str, values: tuple[Any, ...], input: Any, options: dict[str, Any]) -> Tensor:
     """A random tensor of input's shape, with its dimensions in input's order in memory."""
     if not isinstance(input, Tensor):
-        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(input)}")
     check(not input.is_sparse, f"{name}() is not implemented for sparse tensors", NotImplementedError)
     stream_of(name, options["generator"])
     dtype, device = options["dtype"] or input.dtype, options["device"] or input.device
@@ -283,9 +283,7 @@ def _given(out: Any, name: str, array: np.ndarray, requires_grad: bool = False) 
 def integer(name: str, argument: str, position: int, value: Any) -> int:
     """An integer argument, with its position in the error."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, not {type(value).__name__}"
-        )
+        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be int, not {type_name(value)}")
     return value.__index__()
 
 

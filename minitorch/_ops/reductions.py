@@ -25,6 +25,7 @@ from .check import (
     integers,
     invalid_arguments,
     no_kernel,
+    type_name,
     wrap_dim,
     wrap_dims,
 )
@@ -53,7 +54,7 @@ def reduced_dims(dim: Any, ndim: int) -> tuple[int, ...]:
 def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
     """The result's shape; a keepdim that is no bool is most likely a second dimension, torch's TypeError."""
     if keepdim.__class__ is not bool:
-        raise TypeError(f"argument 'keepdim' must be bool, not {type(keepdim).__name__}")
+        raise TypeError(f"argument 'keepdim' must be bool, not {type_name(keepdim)}")
     if keepdim:
         return tuple([1 if i in dims else n for i, n in enumerate(shape)])
     return tuple([n for i, n in enumerate(shape) if i not in dims])
@@ -491,7 +492,7 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
     """
     check(mode == 0, f"Unknown hash_tensor mode: {mode}")
     if isinstance(dim, bool) or not (dim is None or hasattr(dim, "__index__") or isinstance(dim, (tuple, list))):
-        raise TypeError(f"hash_tensor(): argument 'dim' must be tuple of ints, not {type(dim).__name__}")
+        raise TypeError(f"hash_tensor(): argument 'dim' must be tuple of ints, not {type_name(dim)}")
     if out is not None and out.dtype is not dtypes.uint64:
         raise RuntimeError(f"Expected result to be of dtype uint64, but got {C_NAMES[out.dtype.name]}")
     return into(out, "hash_tensor", op("hash_of_bits")(input, dim, keepdim))

@@ -14,7 +14,7 @@ from minitorch._layout import preserve_format
 from minitorch._tensor import Tensor
 from minitorch.autograd.grad_mode import check_inference, state
 
-from .check import check, missing_argument, sizes
+from .check import check, missing_argument, sizes, type_name
 from .inplace import check_inplace
 from .memory_formats import RANK, check_rank, suggested
 from .public import FUNCTIONS, public
@@ -143,7 +143,7 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
         size = (memory.size - storage_offset,) if size is None else size
         self._lie_over(_window(memory, storage_offset, size, stride))
     else:
-        raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {type(source).__name__}")
+        raise TypeError(f"set_(): argument 'source' (position 1) must be Tensor, not {type_name(source)}")
     self.version[0] += 1
     return self
 

@@ -11,7 +11,7 @@ from minitorch.autograd._lines import warn
 
 from .adaptive_pooling import adaptive_avg_pool
 from .axis_maps import AxisMap, Maps, axis_map_op, from_taps
-from .check import check, no_kernel
+from .check import check, no_kernel, type_name
 from .public import public
 
 SPATIAL = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}  # dimensions that a mode is for
@@ -161,7 +161,7 @@ def _sizes_and_factors(shape: tuple[int, ...], size: Any, scale_factor: Any, rec
     factors = _per_axis(scale_factor, shape, "scale_factor", "scale_factor of shape", form)
     for f in factors:
         if not isinstance(f, (int, float, np.number)):
-            raise TypeError(f"scale_factor must be numbers, not {type(f).__name__}")
+            raise TypeError(f"scale_factor must be numbers, not {type_name(f)}")
     sizes = [int(n * f) for n, f in zip(shape[2:], factors, strict=True)]
     return sizes, [None] * len(sizes) if recompute else [float(f) for f in factors]
 

@@ -14,7 +14,7 @@ from minitorch._kernels.half import FLOAT_INFO
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
-from .check import c_name, check, cpp_name
+from .check import c_name, check, cpp_name, type_name
 from .copies import check_not_overlapping
 from .op import OPS, Op, structured
 from .public import FUNCTIONS, public
@@ -67,7 +67,7 @@ def memory_order(array: np.ndarray) -> tuple[int, ...]:
 def stream_of(name: str, generator: Any) -> Any:
     """The `generator` argument, checked."""
     if generator is not None and not isinstance(generator, Generator):
-        raise TypeError(f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
+        raise TypeError(f"{name}(): argument 'generator' must be torch.Generator, not {type_name(generator)}")
     return generator
 
 
@@ -252,7 +252,7 @@ def number(name: str, argument: str, position: int, value: Any) -> float:
         value = value.item()
     if isinstance(value, (int, float, np.number)):
         return float(value)
-    raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be float, not {type(value).__name__}")
+    raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be float, not {type_name(value)}")
 
 
 def uniform_bounds(array: Any, low: float, high: float) -> None:
@@ -479,5 +479,5 @@ def _warn_of_precision(argument: str, digits: int, type_name: str) -> None:
 
 def invalid(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> NoReturn:
     """torch's error for arguments that fit no form of the function."""
-    got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in named.items()]
+    got = [type_name(a) for a in args] + [f"{k}={type_name(v)}" for k, v in named.items()]
     raise TypeError(f"{name}() received an invalid combination of arguments - got ({', '.join(got)})")

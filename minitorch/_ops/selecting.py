@@ -10,7 +10,7 @@ from minitorch._kernels.cpu import choice
 from minitorch._tensor import Tensor
 from minitorch.autograd._lines import warn
 
-from .check import broadcast_error, c_name, check, needs_data
+from .check import broadcast_error, c_name, check, needs_data, type_name
 from .op import OPS, structured
 from .operands import CONSTANTS, NUMBERS, cast, common_dtype, number_operand, python_number, refuse_complex
 from .public import FUNCTIONS, into, op, public
@@ -64,7 +64,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any =
         if isinstance(input, np.generic) or isinstance(other, np.generic):
             return where(condition, python_number(input), python_number(other), out=out)
         refuse_complex("where", input, other)
-        kinds = ", ".join(type(v).__name__ for v in (condition, input, other) if v is not None)
+        kinds = ", ".join(type_name(v) for v in (condition, input, other) if v is not None)
         raise TypeError(f"where() received an invalid combination of arguments - got ({kinds}), but expected one of:")
     dtype = condition.array.dtype
     if dtype == np.uint8:
@@ -207,7 +207,7 @@ def isin(
     tensor([ True, False,  True])
     """
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
-        kinds = f"({type(elements).__name__}, {type(test_elements).__name__})"
+        kinds = f"({type_name(elements)}, {type_name(test_elements)})"
         raise TypeError(f"isin() received an invalid combination of arguments - got {kinds}, but expected one of:")
     for t in (elements, test_elements):
         is_bool = t.array.dtype == np.bool_ if isinstance(t, Tensor) else isinstance(t, bool)
@@ -226,7 +226,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     (tensor(1), tensor(2))
     """
     if not isinstance(indices, Tensor) or indices.array.dtype.kind not in "iu":
-        kind = indices.dtype if isinstance(indices, Tensor) else type(indices).__name__
+        kind = indices.dtype if isinstance(indices, Tensor) else type_name(indices)
         raise TypeError(f"expected 'indices' to be integer dtype, but got {kind}")
     if isinstance(shape, Tensor):
         shape = shape.tolist()

@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
 from minitorch.autograd._lines import warn
 
-from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, wrap_dim
+from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, type_name, wrap_dim
 from .nodes import titled
 from .op import OPS, structured
 from .operands import cast, tensors_only
@@ -98,7 +98,7 @@ def reshape(input: Tensor, *shape_: Any, shape: Any = None) -> Tensor:
 def torch_reshape(input: Tensor, shape: Any) -> Tensor:
     """A view of this shape if possible, else a copy."""
     if not isinstance(input, Tensor):
-        raise TypeError(f"reshape(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        raise TypeError(f"reshape(): argument 'input' (position 1) must be Tensor, not {type_name(input)}")
     return reshape(input, shape)
 
 
@@ -434,7 +434,7 @@ def flip(self: Tensor, *dims_: Any, dims: Any = None) -> Tensor:
 def torch_flip(input: Tensor, dims: Any) -> Tensor:
     """A copy with the order of some dimensions reversed."""
     if not isinstance(dims, (tuple, list)):
-        raise TypeError(f"flip(): argument 'dims' (position 2) must be tuple of ints, not {type(dims).__name__}")
+        raise TypeError(f"flip(): argument 'dims' (position 2) must be tuple of ints, not {type_name(dims)}")
     return op("flip_dims")(input, sizes((dims,), "flip", "dims", 2))
 
 

@@ -13,7 +13,7 @@ from minitorch.autograd.engine import deliver, without_recording
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 from minitorch.autograd.node import DeadEnd, MultiNode, OutputEdge, next_key
 
-from .check import c_name, check, integer, integers, wrap_dim
+from .check import c_name, check, integer, integers, type_name, wrap_dim
 from .inplace import MULTI
 from .joining import cat
 from .op import OPS
@@ -153,7 +153,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if isinstance(split_size_or_sections, float):
         raise TypeError(
             f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not "
-            f"{type(split_size_or_sections).__name__}"
+            f"{type_name(split_size_or_sections)}"
         )
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(tensor, split_size_or_sections, dim)
@@ -290,7 +290,7 @@ def _along(name: str, at_least: int, dim: int, input: Tensor, given: Any) -> tup
         )
     if not isinstance(given, (int, tuple, list, Tensor)):
         raise TypeError(
-            f"{name}() received an invalid combination of arguments - got (Tensor, {type(given).__name__}), but "
+            f"{name}() received an invalid combination of arguments - got (Tensor, {type_name(given)}), but "
             "expected one of:"
         )
     if isinstance(given, int):

@@ -8,14 +8,14 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
 
-from .check import check
+from .check import check, type_name
 from .operands import common_dtype
 from .public import PROPERTIES, PUBLIC, public
 
 
 def _tensor(name: str, value: Any) -> Tensor:
     if not isinstance(value, Tensor):
-        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(value).__name__}")
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type_name(value)}")
     return value
 
 
@@ -74,7 +74,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
 
 def _of_number(value: Any) -> dtypes.dtype:
     if not isinstance(value, (int, float)):
-        raise TypeError(f"result_type(): argument 'tensor1' (position 1) must be Tensor, not {type(value).__name__}")
+        raise TypeError(f"result_type(): argument 'tensor1' (position 1) must be Tensor, not {type_name(value)}")
     return dtypes.OF_NUMPY[np.dtype(bool)] if isinstance(value, bool) else (
         dtypes.int64 if isinstance(value, int) else dtypes.get_default_dtype()
     )  # fmt: skip

@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.layout import channels_last_like
 from minitorch._tensor import Tensor
 
-from .check import c_name, check, integer, no_kernel, non_negative
+from .check import c_name, check, integer, no_kernel, non_negative, type_name
 from .op import Op, structured
 from .pooling import as_batch, max_op, per_axis, pool_kernels, unbatched
 from .public import FUNCTIONS, op, public
@@ -219,7 +219,7 @@ def _fractional(n: int, input: Tensor, kernel: Any, size: Any, ratio: Any, with_
         if ratio is None:
             raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
         if n == 2 and not isinstance(ratio, (tuple, list)):
-            raise TypeError(f"object of type '{type(ratio).__name__}' has no len()")
+            raise TypeError(f"object of type '{type_name(ratio)}' has no len()")
         ratios = ratio if isinstance(ratio, (tuple, list)) else (ratio,) * n
         if len(ratios) != n:
             raise ValueError(f"{function} requires output_ratio to either be a single Int or tuple of Ints.")

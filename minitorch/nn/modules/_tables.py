@@ -130,7 +130,7 @@ def keep_unbound(cls: type) -> None:
     """Make torch's functions static that are attributes of a class: they are not Python's there, and never bound."""
     for name, value in list(cls.__dict__.items()):
         if isinstance(value, FunctionType) and (
-            value.__module__ == "minitorch" or value.__module__.startswith(_OPERATIONS)
+            value.__module__ == "minitorch" or (value.__module__ or "").startswith(_OPERATIONS)
         ):
             setattr(cls, name, staticmethod(value))
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import minitorch
 from minitorch._creation import arange, empty_like, full
 from minitorch._data import as_tensor, tensor
+from minitorch._ops.joining import tensor_list
 from minitorch._tensor import Tensor
 
 __all__ = [
@@ -207,7 +208,7 @@ def pad_sequence(
         raise RuntimeError(
             f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
         )
-    sequences = list(sequences)
+    sequences = tensor_list("pad_sequence", list(sequences))
     if not sequences:
         raise RuntimeError("received an empty list of sequences")
     if padding_side not in ("left", "right"):
