@@ -21,6 +21,7 @@ from ._layout import contiguous_format, preserve_format, strided
 from ._ops.check import check, checked_value, integer, invalid_arguments, type_name
 from ._ops.memory_formats import RANK, in_format
 from ._tensor import Tensor
+from .autograd._warnings import warn
 
 ndarray = np.ndarray
 
@@ -353,6 +354,10 @@ def new_tensor(
 ) -> Tensor:
     """`tensor` with this tensor's dtype and device."""
     if isinstance(data, Tensor):
+        warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than tensor.new_tensor(sourceTensor).",
+        )
         data = data.detach().clone()
         return data.to(self.dtype if dtype is None else dtype).requires_grad_(requires_grad)
     where = self.device if device is None else device

@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.autograd._lines import warn
-
 from . import _dtype as dtypes
 from ._device import backend, get_default_device, resolve
 from ._dtype import HALVES
@@ -14,6 +12,7 @@ from ._kernels.strided import _Window, contiguous_strides
 from ._layout import strided
 from ._ops.check import check, type_name
 from ._tensor import Tensor, wrap
+from .autograd._warnings import warn, warn_once
 from .autograd.grad_mode import INFERENCE, UNUSUAL, state
 
 ndarray = np.ndarray
@@ -144,7 +143,7 @@ def _plain_item(d: Any) -> Any:
     if isinstance(d, Tensor):
         if d.numel() != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return d.item()
+        return float(d) if d.is_floating_point() else d.item()  # float() warns of a gradient that is lost
     return d if isinstance(d, (ndarray, str, bytes)) else _plain(d)
 
 
@@ -171,6 +170,10 @@ def _infer(data: Any) -> dtypes.dtype:
     if isinstance(data, Tensor):
         return data.dtype
     if isinstance(data, ndarray):
+        warn_once(
+            "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider converting the list to "
+            "a single numpy.ndarray with numpy.array() before converting to a tensor."
+        )
         return dtypes.of_numpy(data.dtype)
     if isinstance(data, complex):
         raise NotImplementedError("torch.complex64 is not supported by minitorch")
@@ -336,8 +339,7 @@ _READ_ONLY = (
 
 
 def _warn_not_writable(what: str, how: str, short: str) -> None:
-
-    warn(_READ_ONLY.format(what, how, short))
+    warn_once(_READ_ONLY.format(what, how, short))
 
 
 def _shared(a: np.ndarray, dtype: np.dtype) -> np.ndarray:

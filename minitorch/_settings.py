@@ -163,7 +163,7 @@ def is_warn_always_enabled() -> bool:
 
 
 def set_warn_always(b: bool, /) -> None:
-    """Whether a warning is given each time; Python's filters decide that for minitorch's warnings."""
+    """Whether what torch warns of once in a program is warned of each time; of the rest Python's filters decide."""
     global _warn_always
     if not isinstance(b, bool):
         raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {type(b).__name__}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from . import _dtype as dtypes
 from ._device import CPU, device

@@ -13,7 +13,7 @@ from minitorch import _dtype as dtypes
 from minitorch._creation import zeros
 from minitorch._kernels.cpu import attention as kernels
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import c_name, check, cpp_name, type_name, wrap_dim

@@ -8,6 +8,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._kernels.layout import channels_second, is_channels_last
 from minitorch._tensor import Tensor
+from minitorch.autograd._warnings import warn_once
 
 from .check import c_name, check, cpp_name, integer, no_kernel, type_name
 from .nodes import titled
@@ -299,6 +300,10 @@ def _string_padding(input: Tensor, padding: str, kernel: Any, stride: Any, dilat
     check(set(stride) == {1}, "padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     if any(t % 2 for t in total):
+        warn_once(
+            "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the "
+            "input be created"
+        )
         odd = [end for t in reversed(total) for end in (0, t % 2)]
         input = FUNCTIONS["constant_pad"](input, tuple(odd), 0)
     return input, tuple([t // 2 for t in total])

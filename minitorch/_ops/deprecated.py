@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .public import public
 

@@ -12,7 +12,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 from minitorch.autograd.grad_mode import NO_GRAD, state
 
 from .check import check

@@ -9,7 +9,7 @@ import numpy as np
 from minitorch._dtype import BOOL_NUMPY, INT64_NUMPY
 from minitorch._kernels.copies import contiguous
 from minitorch._tensor import Tensor
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import c_name, check, check_broadcast, missing_argument, type_name, wrap_dim
 from .copies import check_overlap

@@ -12,7 +12,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels import cache
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import c_name, check, no_kernel
 from .nodes import titled

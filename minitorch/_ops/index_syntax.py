@@ -7,7 +7,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import check, concrete, type_name
 from .op import OPS

@@ -12,7 +12,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels.half import filled
 from minitorch._kernels.strided import repeats, restrided
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import C_NAMES, c_name, check, checked_value, real_part, type_name
 from .copies import check_not_overlapping, check_overlap

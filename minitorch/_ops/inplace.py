@@ -16,7 +16,7 @@ from minitorch._kernels.half import converted
 from minitorch._kernels.strided import element_strides, restrided
 from minitorch._storage import refuse_growth
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 from minitorch.autograd.engine import deliver, heappush
 from minitorch.autograd.function import FUNCTION
 from minitorch.autograd.grad_mode import NO_GRAD, state

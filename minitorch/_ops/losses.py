@@ -9,7 +9,7 @@ from minitorch import _dtype as dtypes
 from minitorch._creation import FACTORIES
 from minitorch._kernels.scalar import absolute, log, log1p, where
 from minitorch._tensor import Tensor
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from . import loss_reduction as _reduction
 from .check import (

@@ -6,7 +6,7 @@ arguments of today is collected in `old`, and the call is made once more in toda
 
 from typing import Any
 
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn_once
 
 from .public import FUNCTIONS
 
@@ -14,8 +14,6 @@ from .public import FUNCTIONS
 ONE_NUMBER = {"add": ("alpha", 2), "sub": ("alpha", 2), "addcmul": ("value", 3), "addcdiv": ("value", 3)}
 TWO_NUMBERS = frozenset(("addmm", "addmv", "addr", "addbmm", "baddbmm"))
 WITH_OLD_ORDER = TWO_NUMBERS | ONE_NUMBER.keys()
-
-_warned: set[str] = set()
 
 
 def in_new_order(name: str, given: tuple[Any, ...], **named: Any) -> Any:
@@ -34,10 +32,8 @@ def in_new_order(name: str, given: tuple[Any, ...], **named: Any) -> Any:
         named["beta"], operands = given[numbers[0]], tuple(tensors)
         if len(numbers) == 2:
             named["alpha"] = given[numbers[1]]
-    if op not in _warned:
-        _warned.add(op)
-        words = ", ".join(sorted(set(named) - {"out"}))
-        warn(f"{name}() with numbers before tensors is deprecated: give {words} by name, after the tensors")
+    words = ", ".join(sorted(set(named) - {"out"}))
+    warn_once(f"{op}() with numbers before tensors is deprecated: give {words} by name, after the tensors")
     return FUNCTIONS[name](*operands, **{word: value for word, value in named.items() if value is not None})
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from minitorch._creation import ones_like
 from minitorch._dtype import FLOATS
 from minitorch._tensor import Tensor
+from minitorch.autograd._warnings import warn_once
 
 from .check import c_name, check, cpp_name, integer, integers, no_kernel, wrap_dim, wrap_dims
 from .deprecated import warn_deprecated
@@ -81,6 +82,11 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Te
 def torch_cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Any = None) -> Tensor:
     """The cross products of the vectors along a dimension: without `dim`, along the first of length 3."""
     if dim is None:
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated.\n"
+            "Please either pass the dim explicitly or simply use torch.linalg.cross.\n"
+            "The default value of dim will change to agree with that of linalg.cross in a future release."
+        )
         dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
         check(dim is not None, "no dimension of size 3 in input")
     return cross(input, other, dim=dim, out=out)

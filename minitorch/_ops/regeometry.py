@@ -12,12 +12,13 @@ from minitorch._kernels.half import tagged
 from minitorch._kernels.strided import channels_last_strides, contiguous_strides, restrided
 from minitorch._layout import preserve_format
 from minitorch._tensor import Tensor
+from minitorch.autograd._warnings import warn
 from minitorch.autograd.grad_mode import check_inference, state
 
 from .check import check, missing_argument, sizes, type_name
 from .inplace import check_inplace
 from .memory_formats import RANK, check_rank, suggested
-from .public import FUNCTIONS, public
+from .public import FUNCTIONS, op, public
 
 
 def _becomes(self: Tensor, view: Callable[..., Tensor], *args: Any) -> Tensor:
@@ -70,6 +71,30 @@ def unsqueeze_(self: Tensor, dim: int) -> Tensor:
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """as_strided, in place."""
     return _becomes(self, FUNCTIONS["as_strided"], size, stride, storage_offset)
+
+
+@public("Tensor")
+def resize(self: Tensor, *sizes: Any) -> Tensor:
+    """A copy in another shape of as many elements; deprecated in torch too, for `reshape`."""
+    warn("non-inplace resize is deprecated")
+    return _copied_as(self, sizes)
+
+
+@public("Tensor")
+def resize_as(self: Tensor, tensor: Tensor) -> Tensor:
+    """A copy in the shape of a tensor of as many elements; deprecated in torch too, for `reshape`."""
+    warn("non-inplace resize_as is deprecated")
+    return _copied_as(self, tuple(tensor.shape))
+
+
+def _copied_as(t: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if prod(shape) != t.numel():
+        raise RuntimeError(
+            f"requested resize to {'x'.join(map(str, shape))} ({prod(shape)} elements in total), but the given tensor "
+            f"has a size of {'x'.join(map(str, t.shape))} ({t.numel()} elements). autograd's resize can only change "
+            "the shape of a given tensor, while preserving the number of elements. "
+        )
+    return op("clone")(t).reshape(shape)
 
 
 @public("Tensor")

@@ -7,7 +7,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .adaptive_pooling import adaptive_avg_pool
 from .axis_maps import AxisMap, Maps, axis_map_op, from_taps

@@ -12,7 +12,7 @@ from minitorch._generator import Generator, default_generator
 from minitorch._kernels import half
 from minitorch._kernels.half import FLOAT_INFO
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import c_name, check, cpp_name, type_name
 from .copies import check_not_overlapping

@@ -10,6 +10,7 @@ from minitorch._factory import too_large
 from minitorch._kernels import cache
 from minitorch._kernels.half import rounded, widened
 from minitorch._tensor import Tensor, wrap
+from minitorch.autograd._warnings import warn_once
 from minitorch.return_types import return_type
 
 from .check import c_name, c_word, check, integer, invalid_arguments, needs_data, no_kernel, wrap_dim
@@ -35,6 +36,13 @@ def search_sorted_cpu(sequence, values, sorter, right, out_int32):
     dtype = np.int32 if out_int32 else np.int64
     if not sequence.size or not values.size:
         return np.zeros(values.shape, dtype)
+    for what, a in (("boundary", sequence), ("input value", values), ("sorter", sorter)):
+        if a is not None and not a.flags.c_contiguous:
+            warn_once(
+                f"torch.searchsorted(): {what} tensor is non-contiguous, this will lower the performance due to extra "
+                f"data copy when converting non-contiguous tensor to contiguous, please use contiguous {what} tensor "
+                "if possible. This message will only appear once per program."
+            )
     if sorter is not None:
         outside = sorter.min() < 0 or sorter.max() >= sequence.shape[-1]
         check(not outside, "torch.searchsorted(): sorter index out of range")

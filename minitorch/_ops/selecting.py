@@ -8,7 +8,7 @@ import numpy as np
 from minitorch import _dtype as dtypes
 from minitorch._kernels.cpu import choice
 from minitorch._tensor import Tensor
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import broadcast_error, c_name, check, needs_data, type_name
 from .op import OPS, structured

@@ -7,7 +7,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn_once
 
 from .check import C_NAMES, check, integer, integers, invalid_arguments, missing_argument, sizes, type_name, wrap_dim
 from .nodes import titled
@@ -212,9 +212,9 @@ def adjoint(input: Tensor) -> Tensor:
 
 def _reversed(self: Tensor) -> Tensor:
     if not self.ndim:
-        warn("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
+        warn_once("Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases.")
     elif self.ndim > 2:
-        warn(
+        warn_once(
             "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will "
             "throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "
             "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
@@ -225,7 +225,7 @@ def _reversed(self: Tensor) -> Tensor:
 def _hermitian(self: Tensor) -> Tensor:
     n = self.ndim
     if not n:
-        warn("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
+        warn_once("Tensor.H is deprecated on 0-D tensors. Consider using x.conj().")
         return op("basic_alias")(self, (Ellipsis,))
     more = " For batches of matrices, consider using tensor.mH" if n > 2 else ""
     if n != 2:
@@ -235,7 +235,7 @@ def _hermitian(self: Tensor) -> Tensor:
 
 def _matrices(self: Tensor, name: str, warning: str) -> Tensor:
     if not self.ndim:
-        warn(warning)
+        warn_once(warning)
         return op("basic_alias")(self, (Ellipsis,))
     n = self.ndim
     if not n > 1:

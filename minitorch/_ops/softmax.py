@@ -14,7 +14,7 @@ from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu.loops import LARGE
 from minitorch._kernels.cpu.shared import Rows
 from minitorch._tensor import Tensor
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import C_NAMES, missing_argument, no_kernel, type_name, wrap_dim
 from .gradient_kernels import by_kernel

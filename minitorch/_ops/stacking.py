@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn_once
 from minitorch.autograd.engine import deliver
 from minitorch.autograd.grad_mode import NO_GRAD, UNUSUAL, state
 
@@ -175,7 +175,7 @@ def meshgrid(*tensors: Any, indexing: Any = None) -> tuple[Tensor, ...]:
             raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got:{shape}")
         check(t.dtype == lines[0].dtype, "meshgrid expects all tensors to have the same dtype")
     if indexing is None:
-        warn("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
         indexing = "ij"
     if text(indexing, "indexing", "meshgrid") not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')

@@ -10,7 +10,7 @@ from minitorch._kernels.codegen import Formula
 from minitorch._kernels.cpu.loops import Loops
 from minitorch._kernels.silence import silent
 from minitorch._tensor import Tensor, wrap
-from minitorch.autograd._lines import warn
+from minitorch.autograd._warnings import warn
 
 from .check import C_NAMES, anywhere, check, integer, invalid_arguments, wrap_dim
 from .op import ARRAY_NAMES, TENSOR_NAMES, structured

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitorch import _dtype as dtypes
 from minitorch._tensor import Tensor
+from minitorch.autograd._warnings import warn_once
 from minitorch.autograd.grad_mode import state
 
 from .public import public
@@ -114,7 +115,16 @@ def _only(self: Tensor) -> Any:
 
 @public("Tensor")
 def __float__(self: Tensor) -> float:
+    _warn_of_lost_gradient(self)
     return float(_only(self))
+
+
+def _warn_of_lost_gradient(t: Tensor) -> None:
+    if state.grad and t.requires_grad:
+        warn_once(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+            "Consider using tensor.detach() first."
+        )
 
 
 @public("Tensor")
@@ -124,6 +134,7 @@ def __int__(self: Tensor) -> int:
 
 @public("Tensor")
 def __complex__(self: Tensor) -> complex:
+    _warn_of_lost_gradient(self)
     return complex(_only(self))
 
 

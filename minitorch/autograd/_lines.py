@@ -8,7 +8,6 @@ import linecache
 import math
 import os
 import sys
-import warnings
 from collections import defaultdict
 from types import CodeType, FrameType
 from typing import Any
@@ -66,14 +65,6 @@ def noted_frame(frame: FrameType, known: list[Any]) -> FrameType | None:
         return user_frame(frame)
     known[0] = code
     return frame
-
-
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of the user's line, however many of minitorch's own frames are in between."""
-    level, frame = 2, getframe(1)
-    while frame.f_code.co_filename in OURS and frame.f_back is not None:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
 
 
 def here() -> tuple[CodeType | None, int]:

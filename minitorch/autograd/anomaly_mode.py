@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _lines, engine
+from ._warnings import warn
 from .grad_mode import state
 
 __all__ = ["detect_anomaly", "set_detect_anomaly"]
@@ -29,7 +30,7 @@ class _Anomaly:
             text = f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n  {where}\n"
         else:
             text = f"Error detected in {node.name()}. No forward pass information available."
-        _lines.warn(text)
+        warn(text)
 
     def check(self, node: Any, made: list[Any]) -> None:
         """Raise torch's error if a gradient that the node made holds nan."""
@@ -59,7 +60,7 @@ class _Anomaly:
             return
         frame = _lines.user_frame(_lines.getframe(2))
         where = "" if frame is None else _lines.described(frame.f_code, frame.f_lasti)
-        _lines.warn(f"Anomaly detection: {op.name} of finite values gave {word}, at {where}")
+        warn(f"Anomaly detection: {op.name} of finite values gave {word}, at {where}")
 
 
 _TESTS = (("nan", np.isnan), ("infinity", np.isinf))
@@ -128,7 +129,7 @@ class detect_anomaly:
     def __init__(self, check_nan: bool = True) -> None:
         self.prev, self.prev_check_nan = is_anomaly_enabled(), is_anomaly_check_nan_enabled()
         self.check_nan = check_nan
-        _lines.warn(
+        warn(
             "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
             "debugging."
         )

@@ -11,6 +11,7 @@ from minitorch._tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn.init import xavier_uniform_
 
+from .activation import GELU, ReLU
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -233,6 +234,22 @@ class TransformerDecoderLayer(_Layer):
         return self.dropout3(self._hidden(x))
 
 
+def _why_not_nested(layer: Any) -> str:
+    """What keeps torch from computing with nested tensors, as its warning says it; nothing where it would."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return " was not TransformerEncoderLayer"
+    if layer.norm_first:
+        return ".norm_first was True"
+    attention = layer.self_attn
+    if not attention.batch_first:
+        return ".self_attn.batch_first was not True(use batch_first for better inference performance)"
+    if attention.in_proj_bias is None:
+        return ".self_attn was passed bias=False"
+    if not (layer.activation in (F.relu, F.gelu) or isinstance(layer.activation, (ReLU, GELU))):
+        return ".activation_relu_or_gelu was not True"
+    return ".self_attn.num_heads is odd" if attention.num_heads % 2 else ""
+
+
 class TransformerEncoder(Module):
     """Same as torch.nn.TransformerEncoder: num_layers copies of a layer, one after the other.
 
@@ -256,6 +273,13 @@ class TransformerEncoder(Module):
         self.enable_nested_tensor = enable_nested_tensor
         self.use_nested_tensor = False
         self.mask_check = mask_check
+        why = _why_not_nested(encoder_layer)
+        if enable_nested_tensor and why:
+            warnings.warn(
+                "enable_nested_tensor is True, but self.use_nested_tensor is False because encoder_layer" + why,
+                UserWarning,
+                stacklevel=2,
+            )
 
     def forward(
         self,
