@@ -10,6 +10,9 @@ from minitorch._tensor import Tensor
 _TRANSFORMS = "fft fft2 fftn hfft hfft2 hfftn ifft ifft2 ifftn ihfft ihfft2 ihfftn irfft irfft2 irfftn rfft rfft2 rfftn"
 
 
+__all__ = ["Tensor", "fftfreq", "fftshift", "ifftshift", "rfftfreq", *_TRANSFORMS.split()]
+
+
 def _missing(name: str) -> Callable[..., Any]:
     def transform(*args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(f"torch.fft.{name} is not supported by minitorch, which has no complex tensors")

@@ -7,7 +7,6 @@ from typing import Any
 from ._generator import Generator, default_generator, seed_gpus
 
 __all__ = [
-    "default_generator",
     "fork_rng",
     "get_rng_state",
     "initial_seed",

@@ -366,3 +366,18 @@ def test_collectives_with_gradients_need_a_group(name):
         arguments = ([ns.ones(1)], [ns.ones(1)]) if name == "all_to_all" else (ns.ones(1),)
         with pytest.raises(ValueError, match="Default process group has not been initialized"):
             getattr(ns.distributed.nn, name)(*arguments)
+
+
+@pytest.mark.parametrize(
+    "module",
+    "distributions autograd nn optim utils.data nn.functional nn.init nn.parameter nn.modules random autograd.profiler "
+    "autograd.grad_mode autograd.gradcheck optim.lr_scheduler linalg special func".split(),
+)
+def test_a_star_import_of_a_module_brings_what_torchs_does(module):
+    def names(package):
+        found = {}
+        exec(f"from {package}.{module} import *", found)
+        return found.keys() - {"__builtins__"}
+
+    here = importlib.import_module(f"minitorch.{module}")
+    assert names("minitorch") == {name for name in names("torch") if hasattr(here, name)}

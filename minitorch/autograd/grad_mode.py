@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+__all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 new = object.__new__

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
 Jacobians = list[np.ndarray]  # of one output: one per differentiable input, (input's elements, output's elements)
 
 

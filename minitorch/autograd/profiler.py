@@ -14,7 +14,7 @@ from . import _lines, engine
 from .grad_mode import state
 from .profiler_util import EventList, FunctionEvent, FunctionEventAvg, _format_time
 
-__all__ = ["emit_itt", "emit_nvtx", "profile", "record_function"]
+__all__ = ["EventList", "FunctionEvent", "emit_itt", "emit_nvtx", "profile", "record_function"]
 
 
 class _Active(threading.local):

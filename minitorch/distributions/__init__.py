@@ -92,10 +92,8 @@ __all__ = [
     "Weibull",
     "Wishart",
     "biject_to",
-    "constraints",
     "kl_divergence",
     "register_kl",
     "transform_to",
-    "transforms",
     *transforms.__all__,
 ]

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from minitorch.nn import functional, init, modules, parameter, utils
+from minitorch.nn import functional, init, modules, parallel, parameter, utils
 from minitorch.nn.modules import *  # noqa: F403 - the one list of layers is there
 from minitorch.nn.parallel import DataParallel
 from minitorch.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+_LAZY = "attention", "common_types", "grad"
 
 __all__ = [
     *modules.__all__,
@@ -17,14 +19,16 @@ __all__ = [
     "functional",
     "init",
     "modules",
+    "parallel",
     "parameter",
     "utils",
+    *_LAZY,
 ]
 
 
 def __getattr__(name: str) -> Any:
     """What few programs need is imported when first named."""
-    if name in ("attention", "common_types", "grad"):
+    if name in _LAZY:
         import importlib
 
         return importlib.import_module(f"minitorch.nn.{name}")
