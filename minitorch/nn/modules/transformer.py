@@ -343,9 +343,9 @@ class Transformer(Module):
     """Same as torch.nn.Transformer: an encoder of the source and a decoder of the target.
 
     >>> import minitorch
-    >>> model = Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1)
-    >>> model(minitorch.zeros(5, 3, 8), minitorch.zeros(4, 3, 8)).shape
-    torch.Size([4, 3, 8])
+    >>> model = Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, batch_first=True)
+    >>> model(minitorch.zeros(3, 5, 8), minitorch.zeros(3, 4, 8)).shape
+    torch.Size([3, 4, 8])
     """
 
     def __init__(
