@@ -30,7 +30,7 @@ def to_copy_cpu(input, dtype):
 
 @to_copy.grad("input")
 def to_copy_grad(g, input_dtype):
-    return to_copy(g, input_dtype)
+    return to_dtype(g, input_dtype)  # noqa: F821
 
 
 @structured(tensors="input", halves="bits")
@@ -94,7 +94,7 @@ def copy_grad_input(g):
 
 @copy_from.grad("src")
 def copy_grad_src(g, src_shape, src_dtype):
-    return to_copy(sum_to_size(g, src_shape), src_dtype)
+    return to_dtype(sum_to_size(g, src_shape), src_dtype)  # noqa: F821
 
 
 def copy_into(input: np.ndarray, src: np.ndarray) -> np.ndarray:

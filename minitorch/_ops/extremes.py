@@ -66,7 +66,7 @@ def amin_cpu(input, dim=(), keepdim=False):
 @amin.grad("input")
 def extreme_grad(g, input, out, dim, keepdim):
     """Ties share the gradient equally."""
-    chosen = to_copy(input == keep_dims(out, input, dim, keepdim), g.dtype)  # noqa: F821
+    chosen = to_dtype(input == keep_dims(out, input, dim, keepdim), g.dtype)  # noqa: F821
     return chosen * (keep_dims(g, input, dim, keepdim) / sum(chosen, dim if dim != () else None, True))  # noqa: F821
 
 

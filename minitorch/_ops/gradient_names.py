@@ -13,6 +13,7 @@ import numpy as np
 
 from minitorch._creation import zeros_like
 from minitorch._kernels import scalar
+from minitorch._kernels.half import converted
 from minitorch._tensor import Tensor
 
 from . import reductions, shapes, special
@@ -46,9 +47,15 @@ def _tensor_where(c: Any, x: Any, y: Any) -> Any:
     return FUNCTIONS["where"](c, x, y) if isinstance(c, Tensor) else x if c else y
 
 
-def _tensor_to_copy(t: Tensor, dtype: Any) -> Tensor:
-    """`to_copy(x, g.dtype)`, where a Tensor's dtype is not NumPy's."""
-    return OPS["to_copy"].function(t, getattr(dtype, "numpy", dtype))
+def _array_to_dtype(a: Any, dtype: Any) -> Any:
+    """The array itself where it has the dtype."""
+    return a if a.dtype is dtype else converted(a, dtype)
+
+
+def _tensor_to_dtype(t: Tensor, dtype: Any) -> Tensor:
+    """`to_dtype(x, g.dtype)`, where a Tensor's dtype is not NumPy's."""
+    dtype = getattr(dtype, "numpy", dtype)
+    return t if t.dtype.numpy is dtype else OPS["to_copy"].function(t, dtype)
 
 
 def fill() -> None:
@@ -73,13 +80,13 @@ def fill() -> None:
     }
     for name, value in {**either, **arrays}.items():
         ARRAY_NAMES.setdefault(name, value)
-    ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array, sum=_array_sum)
+    ARRAY_NAMES.update(where=_array_where, expand_to=expanded_array, sum=_array_sum, to_dtype=_array_to_dtype)
     TENSOR_NAMES.update({name: op.function for name, op in OPS.items()})
     TENSOR_NAMES.update(FUNCTIONS)
     TENSOR_NAMES.update(either)
     TENSOR_NAMES.update(
         where=_tensor_where,
-        to_copy=_tensor_to_copy,
+        to_dtype=_tensor_to_dtype,
         arcsin=OPS["asin"].function,
         arccos=OPS["acos"].function,
         arctan=OPS["atan"].function,

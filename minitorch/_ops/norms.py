@@ -69,7 +69,7 @@ def norm_of_vectors_grad(g, input, out, ord, dim, keepdim):
         return g * sign(input)  # noqa: F821
     if ord in (inf, -inf):
         size = absolute(input)  # noqa: F821
-        chosen = to_copy((size == n) | (size != size), g.dtype)  # noqa: F821
+        chosen = to_dtype((size == n) | (size != size), g.dtype)  # noqa: F821
         return sign(input) * chosen * (g / sum(chosen, dim, True))  # noqa: F821
     whole = where(n == 0.0, 1.0, n)  # noqa: F821
     if ord == 2:

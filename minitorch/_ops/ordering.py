@@ -453,7 +453,7 @@ def median_of_all_cpu(input, skip_nan):
 def median_of_all_grad(g, input, input_shape, out):
     """Ties share the gradient equally."""
     x = reshape(input, (-1,))  # noqa: F821
-    chosen = to_copy((x == out) | ((x != x) & (out != out)), g.dtype)  # noqa: F821
+    chosen = to_dtype((x == out) | ((x != x) & (out != out)), g.dtype)  # noqa: F821
     return reshape(chosen * (g / sum(chosen)), input_shape)  # noqa: F821
 
 

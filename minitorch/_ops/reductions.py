@@ -373,7 +373,7 @@ def spread_cpu(g, shape, dim, keepdim, divisor, dtype):
 
 @spread.grad("g")
 def spread_grad(g, shape, dim, keepdim, divisor, g_dtype):
-    return to_copy(sum(g, dim if len(shape) else None, keepdim), g_dtype) / (divisor or 1)  # noqa: F821
+    return to_dtype(sum(g, dim if len(shape) else None, keepdim), g_dtype) / (divisor or 1)  # noqa: F821
 
 
 # ---------------------------------------------------------------------- products, truth

@@ -133,7 +133,7 @@ def fill_bernoulli_grad(g):
 
 @fill_bernoulli_p.grad("p")
 def fill_bernoulli_grad_p(g, p_shape, p_dtype):
-    return to_copy(sum_to_size(g * 0.0, p_shape), p_dtype)  # noqa: F821
+    return to_dtype(sum_to_size(g * 0.0, p_shape), p_dtype)  # noqa: F821
 
 
 def check_probabilities(p: np.ndarray) -> None:
@@ -228,7 +228,7 @@ def normal_both_grad_mean(g, mean_shape):
 
 @normal_both.grad("std")
 def normal_both_grad_std(g, std_shape, std_dtype):
-    return to_copy(sum_to_size(g * 0.0, std_shape), std_dtype)  # noqa: F821
+    return to_dtype(sum_to_size(g * 0.0, std_shape), std_dtype)  # noqa: F821
 
 
 def _normal_shape(array: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.dtype]:

@@ -97,7 +97,7 @@ def cumsum_cpu(input, dim, dtype=None):
 
 @cumsum.grad("input")
 def cumsum_grad(g, input_dtype, dim):
-    return to_copy(cumsum_from_end(g, dim), input_dtype)  # noqa: F821
+    return to_dtype(cumsum_from_end(g, dim), input_dtype)  # noqa: F821
 
 
 @structured(tensors="input", title="Cumsum")
@@ -128,8 +128,8 @@ def cumprod_cpu(input, dim, dtype=None):
 @cumprod.grad("input")
 def cumprod_grad(g, input, out, input_dtype, dim):
     """What came before, times sum over i >= k of g[i] * x[k + 1] * ... * x[i]: no division, so zeros do no harm."""
-    following = shifted(to_copy(input, g.dtype), dim, -1, 0.0)  # noqa: F821
-    return to_copy(shifted(out, dim, 1, 1.0) * linear_scan(g, following, dim, True), input_dtype)  # noqa: F821
+    following = shifted(to_dtype(input, g.dtype), dim, -1, 0.0)  # noqa: F821
+    return to_dtype(shifted(out, dim, 1, 1.0) * linear_scan(g, following, dim, True), input_dtype)  # noqa: F821
 
 
 @structured(tensors="input factor")

@@ -68,16 +68,16 @@ EXTREME = _reducing("scatter_extreme")
 @EXTREME.grad("input")
 def scatter_extreme_grad_input(g, input, src, index, out, dim):
     """What was among the largest gets an equal share of the gradient."""
-    mine = to_copy(input == out, g.dtype)  # noqa: F821
-    theirs = to_copy(src == gather(out, dim, index), g.dtype)  # noqa: F821
+    mine = to_dtype(input == out, g.dtype)  # noqa: F821
+    theirs = to_dtype(src == gather(out, dim, index), g.dtype)  # noqa: F821
     count = mine + gather_backward(theirs, index, mine.shape, dim)  # noqa: F821
     return mine * (g / where(count == 0.0, 1.0, count))  # noqa: F821
 
 
 @EXTREME.grad("src")
 def scatter_extreme_grad_src(g, input, src, index, out, dim):
-    mine = to_copy(input == out, g.dtype)  # noqa: F821
-    theirs = to_copy(src == gather(out, dim, index), g.dtype)  # noqa: F821
+    mine = to_dtype(input == out, g.dtype)  # noqa: F821
+    theirs = to_dtype(src == gather(out, dim, index), g.dtype)  # noqa: F821
     count = mine + gather_backward(theirs, index, mine.shape, dim)  # noqa: F821
     return theirs * gather(g / where(count == 0.0, 1.0, count), dim, index)  # noqa: F821
 
@@ -95,7 +95,7 @@ def scatter_product_grad_src(g, input, src, index, dim, out):
     Its own gradient lacks the products of two zeros for the same place, which torch refuses to differentiate twice.
     """
     zero = src == 0.0
-    zeros = gather(gather_backward(to_copy(zero, g.dtype), index, input.shape, dim), dim, index)  # noqa: F821
+    zeros = gather(gather_backward(to_dtype(zero, g.dtype), index, input.shape, dim), dim, index)  # noqa: F821
     alone = zero & (zeros == 1.0)
     without = scatter_product(input, where(alone, 1.0, src), index, dim, "prod")  # noqa: F821
     by_this = gather(g * out, dim, index) / where(zero, 1.0, src)  # noqa: F821
@@ -285,7 +285,7 @@ def masked_scatter_backward_cpu(g, mask, source_shape):
 
 @masked_scatter_backward.grad("g")
 def masked_scatter_backward_grad(g, mask):
-    return masked_scatter_into(to_copy(mask, g.dtype) * 0.0, g, mask)  # noqa: F821
+    return masked_scatter_into(to_dtype(mask, g.dtype) * 0.0, g, mask)  # noqa: F821
 
 
 @public("torch Tensor")

@@ -37,6 +37,11 @@ def broadcast_shape(arrays: tuple[Any, ...]) -> tuple[int, ...]:
     return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
+def _layouts(dtype: np.dtype, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the way of a loop over these arrays depends on."""
+    return dtype.itemsize, *[(a.shape, a.strides, a.itemsize) for a in arrays]
+
+
 class Loops:
     """A formula's loops; `flat(*arrays, *numbers, dest)` is the one for contiguous arrays of one shape.
 
@@ -53,7 +58,13 @@ class Loops:
 
     def _any_layout(self, *args: Any) -> None:
         count = len(self.formula.arrays)
-        self.strided(args[:count], args[count:-1], args[-1])
+        arrays, numbers, dest = args[:count], args[count:-1], args[-1]
+        key = _layouts(dest.dtype, (*arrays, dest))
+        way = self._ways.get(key)
+        if way is None:
+            self._keep(key, self.strided(arrays, numbers, dest))
+        else:
+            way(arrays, numbers, dest)
 
     def large(self, *args: Any) -> None:
         """`flat` for many elements: shared among threads where that pays."""
@@ -82,7 +93,7 @@ class Loops:
             dest = np.empty(shape, dtype) if out is None else out
             kernel(*arrays, *numbers, dest)
             return dest
-        key = dtype.itemsize, *[(a.shape, a.strides, a.itemsize) for a in (arrays if out is None else (*arrays, out))]
+        key = _layouts(dtype, arrays if out is None else (*arrays, out))
         way = self._ways.get(key)
         if way is not None:
             dest = ndarray(way.shape, dtype, None, 0, way.strides) if out is None else out
@@ -98,10 +109,12 @@ class Loops:
             out[...] = result
             return out
         dest = empty_result(dtype, *arrays) if out is None else out
-        way = self.strided(arrays, numbers, dest)
+        self._keep(key, self.strided(arrays, numbers, dest))
+        return dest
+
+    def _keep(self, key: Any, way: "_Way | None") -> None:
         if way is not None and len(self._ways) < MOST:
             self._ways[key] = way
-        return dest
 
     def _contiguous_loop(self, arrays: tuple[Any, ...]) -> tuple[Any, tuple[int, ...]]:
         """The loop for contiguous arrays in which 0-dim operands are numbers, and the shape; None if there is none."""
