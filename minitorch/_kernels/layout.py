@@ -14,7 +14,9 @@ from .copies import contiguous, copy
 from .strided import channels_last_strides, contiguous_strides, element_strides, is_dense
 
 LONGEST_VECTOR = 64  # bytes of a processor's vector at most
+MOST = 4096  # results whose shapes and strides in bytes are kept, by the layouts of the operands
 Geometry = tuple[tuple[int, ...], tuple[int, ...]]  # shape, strides in elements
+_found: dict[Any, Geometry] = {}
 
 
 @lru_cache(4096)
@@ -49,8 +51,16 @@ def result_geometry(*operands: Geometry) -> Geometry | None:
 
 def empty_result(dtype: np.dtype, *operands: Any) -> np.ndarray | None:
     """An uninitialised array for what an elementwise op makes of arrays; None where their shapes do not fit."""
-    geometry = result_geometry(*[(a.shape, element_strides(a)) for a in operands])
-    return None if geometry is None else np.ndarray(geometry[0], dtype, strides=_in_bytes(dtype, geometry))
+    key = dtype, *[(a.shape, a.strides, a.itemsize) for a in operands]
+    found = _found.get(key)
+    if found is None:
+        geometry = result_geometry(*[(a.shape, element_strides(a)) for a in operands])
+        if geometry is None:
+            return None
+        found = geometry[0], _in_bytes(dtype, geometry)
+        if len(_found) < MOST:
+            _found[key] = found
+    return np.ndarray(found[0], dtype, None, 0, found[1])
 
 
 def result_strides(dtype: np.dtype, *operands: Any) -> tuple[int, ...]:
@@ -68,7 +78,9 @@ def copied(a: np.ndarray) -> np.ndarray:
     """A copy, its elements in the order that torch's `clone` leaves them in."""
     if a.flags.c_contiguous or a.__class__ is not np.ndarray:
         return a.copy("K")
-    return laid_out(a, a)
+    made: Any = empty_result(a.dtype, a)
+    copy(made, a)
+    return made
 
 
 def laid_out(values: np.ndarray, *like: Any) -> np.ndarray:

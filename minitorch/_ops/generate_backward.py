@@ -194,12 +194,12 @@ def _pointwise_gradient(op: Op, t: str, gradient: Gradient) -> list[str]:
         checks = [f"g.shape != {a}.shape" for a in arrays if a != "g"] if op.broadcasts else []
         checks += when_slow(formula, "g")
         kernel = f"{op.name}_{t}_kernel if g.size < LARGE else {op.name}_{t}_large"
-        dest = f"empty(g.shape, g.dtype) if g.flags.c_contiguous else empty_result(g.dtype, {', '.join(arrays)})"
-        plain = f"d = {dest}; ({kernel})({call}, d)"
+        checks.append("not g.flags.c_contiguous")
+        plain = f"d = empty(g.shape, g.dtype); ({kernel})({call}, d)"
         general = (
             f"d = {name}.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), None, g.dtype)"
         )
-        compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"] if checks else [plain]
+        compute = [f"if {' or '.join(checks)}: {general}", f"else: {plain}"]
     if not op.broadcasts:
         return compute
     return _summed(op, t, formula, arrays, compute)

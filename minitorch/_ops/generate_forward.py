@@ -269,16 +269,19 @@ class FunctionText:
         SCOPE[f"{name}_loops"] = loops = SCOPE["Loops"](formula, SMALL, inplace)
         SCOPE[f"{name}_kernel"], SCOPE[f"{name}_large"] = loops.flat, loops.large
         dtype = self._result_dtype()
-        alike = f"empty({x}.shape, {dtype}) if {x}.flags.c_contiguous else empty_result({dtype}, {', '.join(arrays)})"
-        out = "o = " + (x if self.inplace else alike)
+        out = "o = " + (x if self.inplace else f"empty({x}.shape, {dtype})")
         call = ", ".join([*arrays, *formula.scalars, "o"])
         plain = [out, f"({name}_kernel if o.size < LARGE else {name}_large)({call})"]
         general = f"{name}_loops.general(({', '.join(arrays)},), ({''.join(s + ', ' for s in formula.scalars)}), "
         general += f"{x if self.inplace else 'None'}, {dtype})"
         checks = [f"{x}.shape != {a}.shape" for a in arrays if a != x]
         checks += when_slow(formula, x)
+        if not self.inplace:
+            checks.append(f"not {x}.flags.c_contiguous")
         if not checks:
             return plain
+        if len(arrays) == 1:
+            return [f"if {' or '.join(checks)}: o = {general}", f"else: {'; '.join(plain)}"]
         tensors = ", ".join(f"{t}_array" for t in op.tensors)
         return [
             f"if {' or '.join(checks)}:",

@@ -190,6 +190,8 @@ def flip_cpu(input, dims):
     if not index:
         return input.copy()
     if not input.flags.c_contiguous:
+        if input.size <= SMALL:
+            return laid_out(input[index], input)
         order = sorted(range(input.ndim), key=lambda d: -input.strides[d])
         in_memory = input.transpose(order)
         if in_memory.flags.c_contiguous:

@@ -10,7 +10,7 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels import cache, codegen
 from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared, threads
-from minitorch._kernels.cpu.loops import LARGE, for_contiguous
+from minitorch._kernels.cpu.loops import FEW, LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._kernels.silence import silent
@@ -238,7 +238,9 @@ class Reduction:
             (self.whole if a.size < LARGE else self.large)(a, o)
             return o
         dims, shape, split = reduction_of(a.shape, dim, keepdim)
-        if not a.flags.c_contiguous:
+        if a.size <= FEW:
+            a = contiguous(a)
+        elif not a.flags.c_contiguous:
             order = sorted(range(a.ndim), key=lambda i: -a.strides[i])
             in_memory = a.transpose(order)
             if in_memory.flags.c_contiguous:  # and so of one layout or another without a copy

@@ -22,10 +22,11 @@ from minitorch._kernels.strided import contiguous_strides, is_dense, restrided
 
 from . import shared, threads
 
-ndarray = np.ndarray
+ndarray, empty = np.ndarray, np.empty
 LARGE = 2**15  # elements from which threads may share a loop
 WIDE = 2**17  # elements of contiguous arrays from which a compiled loop may pay where NumPy has a function
 CHUNK = 2**13  # the least that a part has
+FEW = 2**12  # elements up to which a copy takes less time than a loop over strides takes to begin
 MOST = 1024  # layouts whose ways are kept
 BLOCKS_OF_LINES = 64  # at most, of which a thread takes some
 CALLS = 5  # of a function, such as exp, that one thread makes in a nanosecond
@@ -112,7 +113,7 @@ class Loops:
         self._keep(key, self.strided(arrays, numbers, dest))
         return dest
 
-    def _keep(self, key: Any, way: "_Way | None") -> None:
+    def _keep(self, key: Any, way: "_Way | _Few | None") -> None:
         if way is not None and len(self._ways) < MOST:
             self._ways[key] = way
 
@@ -137,10 +138,14 @@ class Loops:
             kernel = self._scalar_kernels[scalars] = make(names)
         return kernel, shape
 
-    def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> "_Way | None":
+    def strided(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> "_Way | _Few | None":
         """The loop over merged dimensions, more than four of them in blocks; the way it took if there are no more."""
         if not dest.size:
             return None
+        if dest.size <= FEW:
+            few = _Few((*arrays, dest), self.flat, self.variant == "inplace")
+            few(arrays, numbers, dest)
+            return few
         given = arrays
         if dest.size >= LARGE:
             arrays = tuple([alike(a, dest) for a in arrays])
@@ -206,6 +211,41 @@ class _Way:
                 self.shared()(crew, parts, *windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps, self.bounds)
                 return
         self.kernel(*windows[:-1], *numbers, windows[-1], plan.sizes, plan.steps)
+
+
+class _Few:
+    """How the loop for contiguous arrays goes over few elements: a copy of what does not lie as the result does."""
+
+    __slots__ = ("back", "in_order", "inplace", "kernel", "lies_so", "order", "shape", "strides")
+
+    def __init__(self, arrays: tuple[Any, ...], kernel: Any, inplace: bool):
+        self.kernel, self.inplace = kernel, inplace
+        dest = arrays[-1]
+        self.shape = dest.shape
+        order = sorted(range(dest.ndim), key=lambda i: -dest.strides[i])
+        self.order, self.back = (None, None) if order == sorted(order) else (order, np.argsort(order).tolist())
+        self.in_order = tuple([dest.shape[i] for i in order])
+        steps = dict(zip(order, contiguous_strides(self.in_order, dest.itemsize), strict=True))
+        self.strides = tuple([steps[i] for i in range(dest.ndim)])
+        self.lies_so = [a.shape == dest.shape and a.transpose(order).flags.c_contiguous for a in arrays]
+
+    def __call__(self, arrays: tuple[Any, ...], numbers: tuple[Any, ...], dest: Any) -> None:
+        *read, written = [a if so else self._copied(a) for a, so in zip((*arrays, dest), self.lies_so, strict=True)]
+        if self.inplace:
+            read[0] = written
+        if self.order is None:
+            self.kernel(*read, *numbers, written)
+        else:
+            self.kernel(*[a.transpose(self.order) for a in read], *numbers, written.transpose(self.order))
+        if written is not dest:
+            dest[...] = written
+
+    def _copied(self, a: Any) -> Any:
+        copy = empty(self.in_order, a.dtype)
+        if self.order is not None:
+            copy = copy.transpose(self.back)
+        copy[...] = a
+        return copy
 
 
 class _Plan(NamedTuple):
