@@ -82,6 +82,22 @@ def silu_grad_x(g, x):
     return g * (s * (1.0 + x * (1.0 - s)))
 
 
+@pointwise(title="Glu", result="float_only", kernel="glu")
+def gated(x, y):
+    return x / (1.0 + exp(-y))
+
+
+@gated.grad("x")
+def gated_grad_x(g, y):
+    return g / (1.0 + exp(-y))
+
+
+@gated.grad("y")
+def gated_grad_y(g, x, y):
+    s = 1.0 / (1.0 + exp(-y))
+    return g * x * (s * (1.0 - s))
+
+
 @pointwise(on="nn.functional", result="float_only", inplace=True, extra="inplace=False", before=_INPLACE)
 def mish(x):
     return x * tanh(maximum(x, 0.0) + log1p(exp(-absolute(x))))
@@ -398,8 +414,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {n}")
     if not input.is_floating_point():
         not_implemented_for("glu", input.array)
-    halves = input.narrow(dim, 0, n // 2), input.narrow(dim, n // 2, n // 2)
-    return titled(halves[0] * halves[1].sigmoid(), "GluBackward0")
+    part = op("slice_dim")
+    return op("gated")(part(input, dim, 0, n // 2, 1), part(input, dim, n // 2, n, 1))
 
 
 _RRELU = "RreluWithNoiseBackward0"

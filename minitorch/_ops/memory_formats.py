@@ -1,5 +1,6 @@
 """Orders of dimensions in memory: `channels_last` and `channels_last_3d` have dimension 1 as the innermost."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from minitorch._layout import channels_last, channels_last_3d, contiguous_format
 from .op import structured
 
 RANK = {channels_last: 4, channels_last_3d: 5}
+OF_RANK = {rank: memory_format for memory_format, rank in RANK.items()}
 
 
 def check_rank(shape: tuple[int, ...], memory_format: Any) -> None:
@@ -29,16 +31,20 @@ def in_format(a: Any, memory_format: Any) -> Any:
 
 def suggested(a: Any) -> Any:
     """The format that torch takes these strides for: dimension 1 innermost and the others in order, gaps or not."""
-    last = next((f for f, rank in RANK.items() if rank == a.ndim), None)
-    if last is None or not a.strides[1]:  # expanded along dimension 1
+    return _suggested(a.shape, a.strides) if a.ndim in OF_RANK else contiguous_format
+
+
+@lru_cache(4096)
+def _suggested(shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    if not strides[1]:  # expanded along dimension 1
         return contiguous_format
     least = 0
-    for d in (1, *range(a.ndim - 1, 1, -1), 0):
+    for d in (1, *range(len(shape) - 1, 1, -1), 0):
         # the last condition: where only N exceeds 1 the strides tell nothing
-        if not a.shape[d] or a.strides[d] < least or (d == 0 and least == a.strides[1]):
+        if not shape[d] or strides[d] < least or (d == 0 and least == strides[1]):
             return contiguous_format
-        least = a.strides[d] * max(a.shape[d], 1)
-    return last
+        least = strides[d] * max(shape[d], 1)
+    return OF_RANK[len(shape)]
 
 
 @structured(tensors="input", title="Clone", halves="bits")
