@@ -116,11 +116,7 @@ def kernel(x_, dest):
     A = {accumulator}
     flat_x = flat(x_)
     n = flat_x.size
-    a = {init}
-    {quarters}
-    for i in range({bounds}):
-        x = A(flat_x[i])
-        a = {step}
+    {fold}
     dest[()] = {finish}
 """
 
@@ -131,20 +127,17 @@ def kernel(x_, {sizes}dest):
     A = {accumulator}
     outer, {line} = x_.shape
     for o in range(outer):
-        a = {init}
-        {quarters}
-        for i in range({bounds}):
-            x = A(x_[o, i])
-            a = {step}
+        {fold}
         dest[o] = {finish}
 """
 
-# Sums of many float32: to widen each takes longer than to read it (4.1 us of 100,000 in the second-level cache, so 2.3;
-# Zen 5), so four that lie a quarter apart are added up before. That is two roundings for each four, whatever n is.
-QUARTERS = """part = np.uint64(n // 4 if n >= 128 else 0)
-{indent}for i in range(part):
-{indent}    a += A(({x}i] + {x}part + i]) + ({x}part + part + i] + {x}part + part + part + i]))"""
-AFTER_QUARTERS = "np.uint64(4) * part, np.uint64(n)"
+# of n elements: how they become one
+FOLD = """a = {init}
+{indent}for i in range(n):
+{indent}    x = A({element})
+{indent}    a = {step}"""
+IMPORT_OF_FLOATS = "from minitorch._kernels.cpu.sums import sum_of_floats\n"
+FOLD_OF_FLOATS = "a = sum_of_floats(flat({x}), {start}, n)"
 
 # the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`, and four of them
 # between reading it and writing it. Here and below arrays have any dimensions: to reshape one takes half of a call.
@@ -464,7 +457,10 @@ def loop_over(name: str, file: str, count: int) -> Callable[..., None]:
 
 
 REDUCTIONS = {"whole": WHOLE, "rows": ROWS, "columns": COLUMNS}
-IN_QUARTERS = {"whole": {"x": "flat_x[", "indent": " " * 4}, "rows": {"x": "x_[o, ", "indent": " " * 8}}
+ELEMENTS_OF = {
+    "whole": {"x": "x_", "start": "0", "element": "flat_x[i]", "indent": " " * 4},
+    "rows": {"x": "x_", "start": "o * x_.shape[1]", "element": "x_[o, i]", "indent": " " * 8},
+}
 FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "flat_x[row + k]"}
 # what the geometry is told by: nothing further where lines follow each other, else sizes of their own
 LINES_TOGETHER = {
@@ -496,21 +492,26 @@ def reduction_text(
     step: str,
     finish: str,
     accumulator: str | None,
-    quarters: bool = False,
+    floats: bool = False,
 ) -> str:
     """The generated file of `reduction`.
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
     `init` of "first" is the first element, of which there must be one. `accumulator` is the type that `a` has, by
-    default the result's. Sums of floats take float64: right to the last bit of a float32 in any order, so LLVM may
-    reorder them, at the speed of memory; `quarters`: those of many float32, see `QUARTERS`.
+    default the result's. Sums take float64, right to the last bit of a float32 in any order, so LLVM may reorder them,
+    at the speed of memory; `floats`: those of float32, of which few or many are added up before, see `cpu/sums.py`.
     """
-    four = [f"x = A(flat_x[row + np.uint64({i}) * line + k]); a = {step}" for i in range(4)]
-    return PRELUDE + REDUCTIONS[part].format(
-        options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""),
-        accumulator=accumulator or "T", init=f"A({FIRST[part] if init == 'first' else init})", step=step,
-        finish=finish, four_steps="; ".join(four), bounds=AFTER_QUARTERS if quarters else "n",
-        quarters=QUARTERS.format(**IN_QUARTERS[part]) if quarters and part in IN_QUARTERS else "pass",
+    start = f"A({FIRST[part] if init == 'first' else init})"
+    fold = four_steps = ""
+    if part == "columns":
+        elements = [f"flat_x[row + np.uint64({i}) * line + k]" for i in range(4)]
+        steps = "a += A(({} + {}) + ({} + {}))" if floats else "; ".join([f"x = A({{}}); a = {step}"] * 4)
+        four_steps = steps.format(*elements)
+    else:
+        fold = (FOLD_OF_FLOATS if floats else FOLD).format(init=start, step=step, **ELEMENTS_OF[part])
+    return PRELUDE + IMPORT_OF_FLOATS * (floats and not four_steps) + REDUCTIONS[part].format(
+        options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""), accumulator=accumulator or "T",
+        init=start, step=step, finish=finish, fold=fold, four_steps=four_steps,
         **(LINES_APART if apart else LINES_TOGETHER)[part],
     )  # fmt: skip
 

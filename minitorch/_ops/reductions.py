@@ -138,8 +138,8 @@ class Reduction:
     def _formulas(self, dtype: np.dtype) -> dict[str, Any]:
         init, step, _, finish = self.fold
         accumulator = f"np.{self._kept_in(dtype)}" if self.wide else None
-        quarters = self.wide and step == "a + x" and dtype is dtypes.FLOAT32_NUMPY
-        return dict(init=init, step=step, finish=finish, accumulator=accumulator, quarters=quarters)
+        floats = self.wide and step == "a + x" and dtype in (dtypes.float32.numpy, dtypes.float64.numpy)
+        return dict(init=init, step=step, finish=finish, accumulator=accumulator, floats=floats)
 
     def _kernel(self, dtype: np.dtype, part: str, apart: bool = False) -> Any:
         key = dtype, part, apart

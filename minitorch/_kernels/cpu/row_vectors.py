@@ -98,7 +98,7 @@ class _Pass:
         with builder.if_then(builder.icmp_signed("<", whole, self.stop)):
             self._step(whole, totals, first_lanes(builder, builder.sub(self.stop, whole), size))
         found = [Number(builder, builder.load(total), kind) for total, kind in zip(totals, kinds, strict=True)]
-        return [_folded(fold, vector) for fold, vector in zip(self.folds, found, strict=True)]
+        return [folded(fold, vector) for fold, vector in zip(self.folds, found, strict=True)]
 
     def _step(self, place, totals, mask=None):
         """The formula for the vectors that begin at `place`, or for their lanes under the mask."""
@@ -116,7 +116,7 @@ class _Pass:
             builder.store(after if mask is None else builder.select(mask, after, before.value), total)
 
 
-def _folded(fold, vector):
+def folded(fold, vector):
     """The one number of a vector's lanes: its halves come together until a lane is left."""
     builder, lanes = vector.builder, vector.value.type.count
     while lanes > 1:
