@@ -76,14 +76,19 @@ def environment(dry: bool) -> dict[str, Any]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    driver = ""
-    with contextlib.suppress(OSError):
-        ask = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.sm", "--format=csv,noheader"]
-        driver = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
     return {
-        "device": "emulated" if dry else driver, "python": platform.python_version(), "versions": versions,
+        "device": "emulated" if dry else gpus(), "python": platform.python_version(), "versions": versions,
         "commit": commit, "time": time.strftime("%Y-%m-%d %H:%M:%S"), "dry run": dry,
     }  # fmt: skip
+
+
+def gpus() -> str:
+    """The driver's line for each GPU; empty where there is none."""
+    ask = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.sm", "--format=csv,noheader"]
+    with contextlib.suppress(OSError):
+        found = subprocess.run(ask, capture_output=True, text=True)
+        return found.stdout.strip() if not found.returncode else ""
+    return ""
 
 
 # ---------------------------------------------------------------------- the worker
@@ -191,6 +196,8 @@ def compiled(driver: Any, folder: Path) -> None:
 # ---------------------------------------------------------------------- the parent
 def run(options: argparse.Namespace) -> int:
     """Start workers until all is done; how many rows failed."""
+    if not options.dry_run and not gpus():
+        raise SystemExit("no NVIDIA driver was found: --dry-run does the same on an emulated GPU, with tiny sizes")
     if options.cubins is not None:
         os.environ["MINITORCH_CACHE"] = str(options.cubins)
     results = Results(options.out)

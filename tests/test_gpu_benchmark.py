@@ -1,6 +1,7 @@
 """`benchmarks/gpu.py` on an emulated GPU, so that no minute of a real one is spent on a slip."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,9 +63,19 @@ def test_a_gpu_in_error_is_left_to_another_worker(tmp_path, monkeypatch):
 
 
 def test_a_worker_for_a_real_gpu_finds_all_items(tmp_path):
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho a GPU\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
     command = [sys.executable, "-m", "benchmarks.gpu", "--only", "no such item", "--out", str(tmp_path / "gpu.json")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PATH": path})
     assert done.stderr == "" and done.stdout.startswith("0 rows: 0 failed")
+
+
+def test_without_a_gpu_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "gpus", lambda: "")
+    with pytest.raises(SystemExit, match="--dry-run"):
+        gpu.run(gpu.arguments(["--out", str(tmp_path / "gpu.json")]))
+    assert not (tmp_path / "gpu.json").exists()
 
 
 @pytest.mark.slow

@@ -391,8 +391,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         if channels != weight.array.size:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} "
-                "and "
-                f"channel size = {channels}."
+                f"and channel size = {channels}."
             )
     if weight.ndim > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")

@@ -75,8 +75,7 @@ def check_argument_dims(function: str, input: Tensor) -> None:
     if input.ndim not in (2, 3):
         raise RuntimeError(
             f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while "
-            "checking "
-            f"arguments for {function})"
+            f"checking arguments for {function})"
         )
 
 

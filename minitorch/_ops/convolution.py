@@ -188,8 +188,7 @@ def _check(
     if k % groups != 0:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            "size "
-            f"[{shape}] instead"
+            f"size [{shape}] instead"
         )
     if input.shape[1] != inputs:
         raise RuntimeError(
@@ -207,8 +206,7 @@ def _check(
             if given:
                 raise RuntimeError(
                     "non-empty 5D (n_output_plane x n_input_plane x kernel_depth x kernel_height x kernel_width) "
-                    "tensor "
-                    f"expected for weight, but got: {shape}"
+                    f"tensor expected for weight, but got: {shape}"
                 )
             got = f": {_by(shape[2:])} (TxHxW)"
         raise RuntimeError(f"kernel size should be greater than zero, but got{got if got[0] == ':' else ' ' + got}")

@@ -113,8 +113,7 @@ def copy_error(have: tuple[int, ...], given: tuple[int, ...]) -> RuntimeError:
     i = next(i for i in reversed(range(len(given))) if given[i] not in (1, have[i + lead]))
     return RuntimeError(
         f"The expanded size of the tensor ({have[i + lead]}) must match the existing size ({given[i]}) at "
-        "non-singleton "
-        f"dimension {i + lead}.  Target sizes: {list(have)}.  Tensor sizes: {list(given)}"
+        f"non-singleton dimension {i + lead}.  Target sizes: {list(have)}.  Tensor sizes: {list(given)}"
     )
 
 
@@ -217,8 +216,7 @@ def cat_shape(arrays: Any, dim: int) -> tuple[int, ...]:
             if not (i == dim or n == m):
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {dim}. Expected size {n} but got size {m} for "
-                    "tensor "
-                    f"number {position} in the list."
+                    f"tensor number {position} in the list."
                 )
     total = sum(a.shape[dim] for a in kept)
     return (*first.shape[:dim], total, *first.shape[dim + 1 :])

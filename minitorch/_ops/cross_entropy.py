@@ -284,8 +284,7 @@ def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     if not (weight.ndim == 2 or input.ndim == 2):
         raise RuntimeError(
             f"K-dimensional loss defined by linear_weight shape {tuple(weight.shape)} requires batched input, (N, "
-            f"{want}), "
-            f"got unbatched input with shape {tuple(input.shape)}"
+            f"{want}), got unbatched input with shape {tuple(input.shape)}"
         )
 
 

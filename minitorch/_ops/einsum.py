@@ -108,8 +108,7 @@ def _subscripts(text: str, operand: int | None, start: int) -> Labels:
             if not (c.isascii() and c.isalpha()):
                 raise RuntimeError(
                     f"einsum(): invalid subscript given at index {start + i} in the equation string, subscripts must "
-                    "be "
-                    "in [a-zA-Z]"
+                    "be in [a-zA-Z]"
                 )
             names.append(c)
         i += 1

@@ -130,8 +130,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
         return OPS["gather"].function(input.reshape(-1), 0, indices.reshape(-1), out=out)
     if input.ndim != indices.ndim:
         raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
-            "got "
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
         )
     if indices.array.dtype != np.int64:

@@ -172,8 +172,7 @@ def _group_norm(input: Tensor, groups: int, weight: Any, bias: Any, eps: float) 
         if not (p is None or tuple(p.shape) == (shape[1],)):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                "shape "
-                f"{list(p.shape) if p is not None else ''} and input of shape {list(shape)}"
+                f"shape {list(p.shape) if p is not None else ''} and input of shape {list(shape)}"
             )
     same_dtype(input, weight, bias)
     if not input.is_floating_point():

@@ -59,15 +59,13 @@ def _check_weight(input: Tensor, weight: Tensor | None) -> None:
     if weight.shape != input.shape[:-1]:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
-            "excluding "
-            f"its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
+            f"excluding its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
             f"{list(weight.shape)}"
         )
     if weight.dtype is not input.dtype:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
-            "dtype, "
-            f"but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})"
+            f"dtype, but got input({c_word(input.dtype)}), and weight({c_word(weight.dtype)})"
         )
 
 

@@ -115,8 +115,7 @@ def multi_margin_loss(
     if not (target.ndim <= 1 and target.array.size == n):
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
-            "size). "
-            f"Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
+            f"size). Expected target size [{n}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
         )
     if not (weight is None or weight.array.size == classes):
         raise RuntimeError(

@@ -217,8 +217,7 @@ def _norm_dtype(name: str, A: Tensor, dtype: Any) -> Tensor:
     if dtypes.promote_types(A.dtype, dtype) is not dtype:
         raise RuntimeError(
             f"{name}: the dtype of the input ({c_name(A.array)}) should be convertible without narrowing to the "
-            "specified "
-            f"dtype ({c_name(np.empty(0, dtype.numpy))})"
+            f"specified dtype ({c_name(np.empty(0, dtype.numpy))})"
         )
     return A.to(dtype)
 

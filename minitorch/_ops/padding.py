@@ -216,8 +216,7 @@ def _check_filled(input: Tensor, spatial: int) -> None:
     if 0 in counted:
         raise RuntimeError(
             f"Expected {spatial + 1}D or {spatial + 2}D (batch mode) tensor with possibly 0 batch size and other "
-            "non-zero "
-            f"dimensions for input, but got: {list(input.shape)}"
+            f"non-zero dimensions for input, but got: {list(input.shape)}"
         )
 
 
@@ -232,8 +231,7 @@ def _check_pads(mode: str, input: Tensor, pads: tuple[int, ...]) -> None:
             if not (before < n and after < n):
                 raise RuntimeError(
                     f"Argument #{2 * i + 4}: Padding size should be less than the corresponding input dimension, but "
-                    "got: "
-                    f"padding ({before}, {after}) at dimension {dim} of input {list(input.shape)}"
+                    f"got: padding ({before}, {after}) at dimension {dim} of input {list(input.shape)}"
                 )
         if mode != "circular":
             made = n + before + after

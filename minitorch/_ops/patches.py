@@ -195,8 +195,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
         raise RuntimeError(
             f"Given input with spatial size ({size[0]}, {size[1]}), kernel_size=({kernel[0]}, {kernel[1]}), "
             f"dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, {padding[1]}), calculated shape of the "
-            "array "
-            f"of sliding blocks as ({blocks[0]}, {blocks[1]}), but its components must be at least one."
+            f"array of sliding blocks as ({blocks[0]}, {blocks[1]}), but its components must be at least one."
         )
     _refuse_dtype("im2col_out_cpu", input)
     return op("im2col")(input, size, sizes)
@@ -213,8 +212,7 @@ def fold(
     if not (input.ndim in (2, 3) and 0 not in input.shape[-2:]):
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
-            "input, "
-            f"but got: {list(input.shape)}"
+            f"input, but got: {list(input.shape)}"
         )
     channels, columns = input.shape[-2:]
     if channels % (kernel[0] * kernel[1]) != 0:
@@ -260,8 +258,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     if c % (r * r) != 0:
         raise RuntimeError(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
-            "but "
-            f"input.size(-3)={c} is not divisible by {r * r}"
+            f"but input.size(-3)={c} is not divisible by {r * r}"
         )
     k = len(lead)
     parts = reshape(input, *lead, c // (r * r), r, r, h, w)

@@ -192,8 +192,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
         if n != m:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {n} in dim {i} and second has size {m} in "
-                "dim "
-                f"{j}"
+                f"dim {j}"
             )
     left, right = wrap_dims(left, a.ndim), wrap_dims(right, b.ndim)
     free_a = [i for i in range(a.ndim) if i not in left]

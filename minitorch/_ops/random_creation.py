@@ -70,8 +70,7 @@ def _dtype_of_out(name: str, out: Tensor, dtype: Any) -> np.dtype:
     have = out.array.dtype
     if not (dtype is None or dtype.numpy == have):
         raise RuntimeError(
-            f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out "
-            "parameter "
+            f"dtype {'' if dtype is None else C_NAMES[dtype.name]} does not match dtype of out parameter "
             f"({C_NAMES[have.name]})"
         )
     return have

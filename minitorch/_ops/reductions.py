@@ -316,8 +316,7 @@ def mean_dtype(name: str, input: Any, dtype: Any) -> np.dtype:
     if to not in dtypes.FLOATS:
         raise RuntimeError(
             f"{name}(): could not infer output dtype. {which} dtype must be either a floating point or complex dtype. "
-            "Got: "
-            f"{C_NAMES[to.name]}"
+            f"Got: {C_NAMES[to.name]}"
         )
     return to
 

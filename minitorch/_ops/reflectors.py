@@ -99,8 +99,7 @@ def ormqr(
         if t.dtype != input.dtype:
             raise RuntimeError(
                 f"{name}: Expected input and {what} to have the same dtype, but input has dtype{c_name(input.array)} "
-                "and "
-                f"{what} has dtype {c_name(t.array)}"
+                f"and {what} has dtype {c_name(t.array)}"
             )
     kernel_for("ormqr_cpu", input.array)
     V, T = _wy(input, tau)

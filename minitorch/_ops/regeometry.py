@@ -183,8 +183,7 @@ def _window(a: Any, storage_offset: int, size: Any, stride: Any) -> Any:
     if not (0 in shape or (storage_offset >= 0 and min(steps, default=0) >= 0 and need <= have)):
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {storage_offset}, and itemsize "
-            f"{item} "
-            f"requiring a storage size of {need} are out of bounds for storage of size {have}"
+            f"{item} requiring a storage size of {need} are out of bounds for storage of size {have}"
         )
     start = storage_offset * item - _storage.offset(a) * item
     return restrided(a, shape, tuple([s * item for s in steps]), start)

@@ -134,9 +134,7 @@ def _per_axis(value: Any, shape: tuple[int, ...], what: str, of: str, form: str)
     if len(value) != n:
         raise ValueError(
             f"Input and {what} must have the same number of spatial dimensions, but got input with spatial dimensions "
-            "of "
-            f"{list(shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format "
-            "and "
+            f"of {list(shape[2:])} and {of} {value}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
             f"{form} format."
         )
     return list(value)

@@ -284,10 +284,9 @@ def _index_copy(self: Tensor, dim: int, index: Tensor, source: Tensor, fresh: bo
     mine, theirs = ([n for k, n in enumerate(t.shape) if k != dim] for t in (self, source))
     if not (mine == theirs or not s.shape):
         raise RuntimeError(
-            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice "
-            "shape: "
-            f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: "
-            f"{' '.join(map(str, theirs))} at dimension 0."
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+            f"{' '.join(map(str, mine))} at dimension {dim} and source slice shape: {' '.join(map(str, theirs))} at "
+            "dimension 0."
         )
     count = s.shape[dim] if s.shape else 1
     if i.size != count:

@@ -107,9 +107,8 @@ def _with_index_dtype(name: str, out: Any, out_int32: bool, result: Tensor) -> T
         if out.dtype is not result.dtype:
             raise RuntimeError(
                 f"{name}: output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
-                "whether "
-                f"out_int32 flag is True, but we got output tensor's dtype {c_name(out.array)} and out_int32 flag is "
-                f"{out_int32}"
+                f"whether out_int32 flag is True, but we got output tensor's dtype {c_name(out.array)} and out_int32 "
+                f"flag is {out_int32}"
             )
     return into(out, "searchsorted", result)
 
@@ -142,9 +141,8 @@ def _check_search(name: str, sequence: Tensor, values: Tensor, sorter: Any) -> N
     if not (sequence.ndim == 1 or (values.ndim == sequence.ndim and values.shape[:-1] == sequence.shape[:-1])):
         raise RuntimeError(
             f"{name}: boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            "input "
-            f"value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value tensor "
-            f"{list(values.shape)}"
+            f"input value tensor must match, but we got boundaries tensor {list(sequence.shape)} and input value "
+            f"tensor {list(values.shape)}"
         )
 
 

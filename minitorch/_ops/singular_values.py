@@ -205,8 +205,7 @@ def _real_matrices(A: Any) -> None:
     if not (A.ndim >= 2 and A.dtype in dtypes.FLOATS and A.dtype.itemsize > 2):
         raise RuntimeError(
             f"linalg.pinv({c_name(A)}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of float, "
-            "double, "
-            "cfloat or cdouble types"
+            "double, cfloat or cdouble types"
         )
 
 

@@ -52,8 +52,7 @@ def _fits(name: str, A: Any, B: Any, left: bool) -> None:
     if n != (p if left else q):
         raise RuntimeError(
             f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B ({n}x{A.shape[-1]} "
-            "and "
-            f"{p}x{q})"
+            f"and {p}x{q})"
         )
 
 
@@ -284,8 +283,7 @@ def _old_checks(name: str, b: Tensor, A: Tensor) -> None:
     if A.shape[-1] != b.shape[-2]:
         raise RuntimeError(
             f"Incompatible matrix sizes for {name}: each A matrix is {A.shape[-1]} by {A.shape[-1]} but each b matrix "
-            "is "
-            f"{b.shape[-2]} by {b.shape[-1]}"
+            f"is {b.shape[-2]} by {b.shape[-1]}"
         )
     if A.dtype != b.dtype:
         raise RuntimeError(
@@ -311,8 +309,7 @@ def triangular_solve(
         if t.ndim < 2:
             raise RuntimeError(
                 f"torch.triangular_solve: Expected {letter} to have at least 2 dimensions, but it has {t.ndim} "
-                "dimensions "
-                "instead"
+                "dimensions instead"
             )
     _old_checks("triangular_solve", input, A)
     wide, B = broadcast_batches(A, input)
@@ -473,8 +470,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None, *, out: Any = None) -> T
     if prod(last) != prod(first):
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
-            "but "
-            f"got {prod(last)} != {prod(first)}"
+            f"but got {prod(last)} != {prod(first)}"
         )
     X = solve(reshape(A, B.numel(), prod(last)), reshape(B, B.numel()))
     return into(out, "linalg_tensorsolve", reshape(X, last))

@@ -357,8 +357,7 @@ def _checked_size(indices: Tensor, values: Tensor, size: Any) -> tuple[int, ...]
     if not (known is None or len(known) == k + dense):
         raise RuntimeError(
             f"'len(size) == sparse_dim + dense_dim' is not satisfied: len(size) = {len(known or ())}, sparse_dim = "
-            f"{k}, "
-            f"dense_dim = {dense}"
+            f"{k}, dense_dim = {dense}"
         )
     if n != nnz:
         raise RuntimeError(

@@ -28,8 +28,7 @@ def _unpool_infer(input, indices, size):
         if input.shape[d] <= 0:
             raise RuntimeError(
                 f"max_unpooling{n}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, "
-                "but "
-                f"got {list(input.shape)} with dimension {d} being empty."
+                f"but got {list(input.shape)} with dimension {d} being empty."
             )
     if input.dtype not in dtypes.FLOATS:
         no_kernel(f"max_unpool{n}d", input)
