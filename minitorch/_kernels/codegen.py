@@ -499,7 +499,7 @@ def reduction_text(
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
     `init` of "first" is the first element, of which there must be one. `accumulator` is the type that `a` has, by
     default the result's. Sums take float64, right to the last bit of a float32 in any order, so LLVM may reorder them,
-    at the speed of memory; `floats`: those of float32, of which few or many are added up before, see `cpu/sums.py`.
+    at the speed of memory; `floats`: those of floats, along a row in torch's order, see `cpu/sums.py`.
     """
     start = f"A({FIRST[part] if init == 'first' else init})"
     fold = four_steps = ""
