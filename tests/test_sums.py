@@ -1,4 +1,4 @@
-"""Sums and means of floats along a row: torch's at one thread, to the bit. Integers are not rounded."""
+"""Sums and means of floats along rows and columns: torch's at one thread, to the bit. Integers are not rounded."""
 
 import numpy as np
 import pytest
@@ -66,3 +66,39 @@ def test_sums_of_integers_are_not_rounded(n):
     x = np.full(n, 1, np.int64)
     x[::2] = 2**55
     assert minitorch.from_numpy(x).sum().item() == int(x.sum())
+
+
+# columns: fewer than four, than a vector, than four vectors, and some left over of each; rows as in COUNTS
+SHAPES = [
+    (1, 5),
+    (3, 3),
+    (7, 40),
+    (17, 33),
+    (50, 10),
+    (64, 128),
+    (300, 316),
+    (1025, 45),
+    (4099, 7),
+    (9000, 3),
+    (5, 9000),
+]
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_along_columns_are_torchs_to_the_bit(reduce, dtype, rng):
+    for shape in SHAPES:
+        x = rng.standard_normal(shape).astype(dtype)
+        ours, theirs = minitorch.from_numpy(x), torch.from_numpy(x)
+        assert np.array_equal(getattr(ours, reduce)(0).numpy(), getattr(theirs, reduce)(0).numpy()), shape
+        assert np.array_equal(getattr(ours.t(), reduce)(1).numpy(), getattr(theirs.t(), reduce)(1).numpy()), shape
+        ours, theirs = ours[None].expand(2, *shape).contiguous(), theirs[None].expand(2, *shape).contiguous()
+        assert np.array_equal(getattr(ours, reduce)(1).numpy(), getattr(theirs, reduce)(1).numpy()), shape
+        ours, theirs = getattr(ours[:, 1:], reduce)(1), getattr(theirs[:, 1:], reduce)(1)
+        assert np.array_equal(ours.numpy(), theirs.numpy(), equal_nan=True), shape
+
+
+@pytest.mark.parametrize("columns", [4, 33])
+def test_sums_of_very_many_rows_go_up_all_levels_as_torchs(columns, rng):
+    x = rng.random((600_000, columns), np.float32)
+    assert np.array_equal(minitorch.from_numpy(x).sum(0).numpy(), torch.from_numpy(x).sum(0).numpy())

@@ -136,7 +136,9 @@ FOLD = """a = {init}
 {indent}for i in range(n):
 {indent}    x = A({element})
 {indent}    a = {step}"""
-IMPORT_OF_FLOATS = "from minitorch._kernels.cpu.sums import sum_of_floats\n"
+IMPORT_OF_FLOATS = """from minitorch._kernels.codegen import SCRATCH_SPARE
+from minitorch._kernels.cpu.sums import sum_columns, sum_of_floats
+"""
 FOLD_OF_FLOATS = "a = sum_of_floats(flat({x}), {start}, n)"
 
 # the middle of (outer, n, inner) into (outer, inner): whole rows are taken at a time, in `scratch`, and four of them
@@ -167,6 +169,22 @@ def kernel(x_, n, {sizes}dest, scratch):
             flat_dest[to + k] = {finish}
         to += inner
         {next_block}
+"""
+
+# the same for sums of floats, with the scratch that `cpu/sums.py` needs: levels, and columns to spare
+SCRATCH_LEVELS, SCRATCH_SPARE = 4, 96
+COLUMNS_OF_FLOATS = """@njit({options})
+def kernel(x_, n, {sizes}dest, scratch):
+    T = dest.dtype.type
+    flat_x, flat_dest, inner, row, to = flat(x_), flat(dest), scratch.shape[1] - SCRATCH_SPARE, 0, 0
+    line = {line}
+    while to < flat_dest.size:
+        sum_columns(flat_x, row, line, n, scratch)
+        for k in range(inner):
+            a = scratch[0, k]
+            flat_dest[to + k] = {finish}
+        row += {block}
+        to += inner
 """
 
 # running results along the middle of (outer, n, inner): `a` is the result so far, `scratch` holds one for each of inner
@@ -466,11 +484,16 @@ FIRST = {"whole": "flat_x[0]", "rows": "x_[o, 0]", "columns": "flat_x[row + k]"}
 LINES_TOGETHER = {
     "whole": {},
     "rows": {"sizes": "", "line": "n"},
-    "columns": {"sizes": "", "line": "inner", "next_block": ""},
+    "columns": {"sizes": "", "line": "inner", "block": "n * inner", "next_block": ""},
 }
 LINES_APART = {
     "rows": {"sizes": "n, ", "line": "step"},
-    "columns": {"sizes": "step, block, ", "line": "step", "next_block": "row += np.uint64(block - n * step)"},
+    "columns": {
+        "sizes": "step, block, ",
+        "line": "step",
+        "block": "block",
+        "next_block": "row += np.uint64(block - n * step)",
+    },
 }
 
 
@@ -498,20 +521,17 @@ def reduction_text(
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
     `init` of "first" is the first element, of which there must be one. `accumulator` is the type that `a` has, by
-    default the result's. Sums take float64, right to the last bit of a float32 in any order, so LLVM may reorder them,
-    at the speed of memory; `floats`: those of floats, along a row in torch's order, see `cpu/sums.py`.
+    default the result's; where it is wider, LLVM may reorder the steps; `floats`: those of floats, in torch's order, see `cpu/sums.py`.
     """
     start = f"A({FIRST[part] if init == 'first' else init})"
-    fold = four_steps = ""
-    if part == "columns":
-        elements = [f"flat_x[row + np.uint64({i}) * line + k]" for i in range(4)]
-        steps = "a += A(({} + {}) + ({} + {}))" if floats else "; ".join([f"x = A({{}}); a = {step}"] * 4)
-        four_steps = steps.format(*elements)
-    else:
+    fold = ""
+    if part != "columns":
         fold = (FOLD_OF_FLOATS if floats else FOLD).format(init=start, step=step, **ELEMENTS_OF[part])
-    return PRELUDE + IMPORT_OF_FLOATS * (floats and not four_steps) + REDUCTIONS[part].format(
-        options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator else ""), accumulator=accumulator or "T",
-        init=start, step=step, finish=finish, fold=fold, four_steps=four_steps,
+    four = [f"x = A(flat_x[row + np.uint64({i}) * line + k]); a = {step}" for i in range(4)]
+    template = COLUMNS_OF_FLOATS if floats and part == "columns" else REDUCTIONS[part]
+    return PRELUDE + IMPORT_OF_FLOATS * floats + template.format(
+        options=cache.OPTIONS + (", fastmath={'reassoc'}" if accumulator and not floats else ""),
+        accumulator=accumulator or "T", init=start, step=step, finish=finish, fold=fold, four_steps="; ".join(four),
         **(LINES_APART if apart else LINES_TOGETHER)[part],
     )  # fmt: skip
 

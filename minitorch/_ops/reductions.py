@@ -10,11 +10,11 @@ from minitorch import _dtype as dtypes
 from minitorch._kernels import cache, codegen
 from minitorch._kernels.copies import contiguous
 from minitorch._kernels.cpu import shared, threads
-from minitorch._kernels.cpu.loops import FEW, LARGE, for_contiguous
+from minitorch._kernels.cpu.loops import LARGE, for_contiguous
 from minitorch._kernels.cpu.shared import BLOCKS
 from minitorch._kernels.folds import FOLDS
 from minitorch._kernels.silence import silent
-from minitorch._kernels.strided import Lines, lines_of, restrided
+from minitorch._kernels.strided import Lines, is_dense, lines_of, restrided
 from minitorch._tensor import Tensor
 
 from .check import (
@@ -37,6 +37,7 @@ from .public import into, op, public
 ndarray = np.ndarray
 empty = np.empty
 FLOATS = dtypes.FLOATS
+FULL_FLOATS = FLOATS - dtypes.HALVES
 LINE = 16  # elements from which a line is reduced before what lies around it
 APART = 2**13  # elements from which lines that do not follow each other in memory are reduced where they lie
 
@@ -87,6 +88,14 @@ def _found_out(shape: tuple[int, ...], dim: tuple[Any, ...], keepdim: bool) -> t
     return dims, reduced_shape(shape, dims, keepdim), parts
 
 
+@lru_cache(4096)
+def _in_memory(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int, dims: tuple[int, ...]) -> Any:
+    """The dimensions in their order in memory, what undoes that, and dims in it: none if there are gaps."""
+    order = sorted(range(len(shape)), key=lambda i: -strides[i])
+    turned = [order.index(d) for d in dims] if is_dense(shape, strides, itemsize) else []
+    return order, np.argsort(order).tolist(), turned
+
+
 @lru_cache(1024)
 def _ends(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[int, int]:
     """From which dimension on all are reduced, and how many elements that are."""
@@ -135,11 +144,19 @@ class Reduction:
         """The dtype of what accumulates for results of this one."""
         return dtype if not self.wide else dtypes.float64.numpy if dtype.kind == "f" else dtypes.INT64_NUMPY
 
+    def _adds_floats(self, dtype: np.dtype) -> bool:
+        return self.wide and self.fold[1] == "a + x" and dtype in FULL_FLOATS
+
+    def _scratch(self, columns: int, dtype: np.dtype) -> np.ndarray:
+        """What the kernel of columns keeps their results so far in."""
+        if self._adds_floats(dtype):
+            return empty((codegen.SCRATCH_LEVELS, columns + codegen.SCRATCH_SPARE), dtype)
+        return empty(columns, self._kept_in(dtype))
+
     def _formulas(self, dtype: np.dtype) -> dict[str, Any]:
         init, step, _, finish = self.fold
         accumulator = f"np.{self._kept_in(dtype)}" if self.wide else None
-        floats = self.wide and step == "a + x" and dtype in (dtypes.float32.numpy, dtypes.float64.numpy)
-        return dict(init=init, step=step, finish=finish, accumulator=accumulator, floats=floats)
+        return dict(init=init, step=step, finish=finish, accumulator=accumulator, floats=self._adds_floats(dtype))
 
     def _kernel(self, dtype: np.dtype, part: str, apart: bool = False) -> Any:
         key = dtype, part, apart
@@ -170,7 +187,7 @@ class Reduction:
         else:
             memory = restrided(a, ((outer - 1) * block + (n - 1) * step + inner,), (a.itemsize,))
             kernel = self._kernel(o.dtype, "columns", apart=True)
-            kernel(memory, n, step, block, o, empty(inner, self._kept_in(o.dtype)))
+            kernel(memory, n, step, block, o, self._scratch(inner, o.dtype))
 
     def _shared(self, dtype: np.dtype, apart: bool) -> Any:
         """The kernel of rows that threads share."""
@@ -229,7 +246,7 @@ class Reduction:
         else:
             dtype = o.dtype
             kernel = self._kernels.get((dtype, "columns", False)) or self._kernel(dtype, "columns")
-            kernel(a, n, o, empty(inner, self._kept_in(dtype)))
+            kernel(a, n, o, self._scratch(inner, dtype))
 
     def __call__(self, a: np.ndarray, dim: Any, keepdim: bool, dtype: Any = None) -> np.ndarray:
         dtype = a.dtype if dtype is None else dtype
@@ -238,15 +255,15 @@ class Reduction:
             (self.whole if a.size < LARGE else self.large)(a, o)
             return o
         dims, shape, split = reduction_of(a.shape, dim, keepdim)
-        if a.size <= FEW:
-            a = contiguous(a)
-        elif not a.flags.c_contiguous:
-            order = sorted(range(a.ndim), key=lambda i: -a.strides[i])
-            in_memory = a.transpose(order)
-            if in_memory.flags.c_contiguous:  # and so of one layout or another without a copy
-                found = self(in_memory, [order.index(d) for d in dims], True, dtype)
-                return contiguous(found.transpose(np.argsort(order))).reshape(shape)
-            lines = lines_of(a.shape, a.strides, a.itemsize, dims) if a.size >= APART else None
+        if not a.flags.c_contiguous:
+            order, back, turned = _in_memory(a.shape, a.strides, a.itemsize, dims)
+            if turned:  # dense, and so of one layout or another without a copy
+                found = self(a.transpose(order), turned, True, dtype)
+                return contiguous(found.transpose(back)).reshape(shape)
+            if a.size < APART:
+                a, lines = contiguous(a), None
+            else:
+                lines = lines_of(a.shape, a.strides, a.itemsize, dims)
             if lines is not None and (self.merge or len(dims) < a.ndim):
                 kept = [i for i in order if i not in dims]
                 o = empty([a.shape[i] for i in kept], dtype)
