@@ -521,7 +521,8 @@ def reduction_text(
 
     `init`, `step` and `finish` are expressions over the accumulator `a`, the element `x` and the count `n`; an
     `init` of "first" is the first element, of which there must be one. `accumulator` is the type that `a` has, by
-    default the result's; where it is wider, LLVM may reorder the steps; `floats`: those of floats, in torch's order, see `cpu/sums.py`.
+    default the result's; where it is wider, LLVM may reorder the steps. `floats`: sums of floats, in torch's order, see
+    `cpu/sums.py`.
     """
     start = f"A({FIRST[part] if init == 'first' else init})"
     fold = ""
