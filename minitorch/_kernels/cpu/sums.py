@@ -145,14 +145,29 @@ class _Sum:
 
 @inner()
 def sum_columns(x, first, line, n, scratch):
-    """scratch[0, k] = the sum of x[first + i * line + k] over i < n, for every column k there is room for."""
+    """scratch[0, k] = the sum of x[first + i * line + k] over i < n, for every column k there is room for.
+
+    The columns beyond a multiple of four vectors have four sums each, of every fourth row; the first of them takes what
+    is left over.
+    """
     columns, lanes = scratch.shape[1] - SCRATCH_SPARE, BYTES // x.itemsize
-    together = _SUMS * lanes if columns >= lanes else _SUMS
-    whole = columns - columns % together
-    if whole:
-        _sum_one_by_one(x, first, line, n, whole, scratch, 0)
-    if whole < columns:
-        _sum_by_fours(x, first + whole, line, n, columns - whole, scratch, whole)
+    rest = columns % (_SUMS * lanes if columns >= lanes else _SUMS)
+    whole, fours = columns - rest, n // _SUMS
+    # the four are as many more columns where the rows of `rest` follow each other
+    passes = 0 if not rest else 1 if line == rest else _SUMS
+    for number in range(0 if whole else 1, 1 + passes):  # one call, so that it is compiled into one place
+        begin, step, count, width, to = first, line, n, whole, 0
+        if number:
+            begin, to = first + whole + (number - 1) * line, whole + (number - 1) * rest
+            step, count, width = _SUMS * line, fours, _SUMS * rest // passes
+        _sum_one_by_one(x, begin, step, count, width, scratch, to)
+    if rest:
+        for i in range(_SUMS * fours, n):
+            for k in range(whole, columns):
+                scratch[0, k] += x[first + i * line + k]
+        for four in range(1, _SUMS):
+            for k in range(whole, columns):
+                scratch[0, k] += scratch[0, k + four * rest]
 
 
 @inner()
@@ -199,21 +214,3 @@ def _sum_one_by_one(x, first, line, n, columns, scratch, to):
         for level in range(1, SCRATCH_LEVELS):
             for k in range(columns):
                 sums[lowest + np.uint64(k)] += sums[lowest + np.uint64(level) * width + np.uint64(k)]
-
-
-@inner()
-def _sum_by_fours(x, first, line, n, columns, scratch, to):
-    """Four sums, each of every fourth row; the first takes what is left over."""
-    fours = n // _SUMS
-    if line == columns:
-        _sum_one_by_one(x, first, _SUMS * line, fours, _SUMS * columns, scratch, to)
-    else:
-        for four in range(_SUMS):
-            begin = first + four * line
-            _sum_one_by_one(x, begin, _SUMS * line, fours, columns, scratch, to + four * columns)
-    for i in range(_SUMS * fours, n):
-        for k in range(columns):
-            scratch[0, to + k] += x[np.uint64(first + i * line + k)]
-    for four in range(1, _SUMS):
-        for k in range(columns):
-            scratch[0, to + k] += scratch[0, to + four * columns + k]
